@@ -1,0 +1,95 @@
+//! The bind parameter of an encrypted value: it can be stored, not compared.
+
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::expression::{
+    AppearsOnTable, AsExpression, Expression, SelectableExpression, TypedExpressionType, ValidGrouping, is_aggregate,
+};
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{HasSqlType, SqlType};
+
+use crate::column::TokenColumn;
+use crate::encrypted::Encrypted;
+use crate::plaintext::Plaintext;
+
+/// A bind parameter that may be inserted and assigned. Diesel's own parameter also implements [`ValidGrouping`], which
+/// `filter` and the other comparisons ask for and `values` and `set` do not: leaving it out refuses the comparison.
+#[derive(Debug, Clone, Copy)]
+pub struct EncryptedBind<ST, U> {
+    item: U,
+    sql_type: PhantomData<ST>,
+}
+
+/// No type implements this: it only carries what the compiler says when an encrypted value is compared in SQL.
+#[diagnostic::on_unimplemented(
+    message = "an encrypted value cannot be compared in SQL",
+    label = "this can never match: two encryptions of the same value differ",
+    note = "an `Encrypted<_>` can be stored (`insert_into(..).values(..)`, `update(..).set(..)`) and loaded",
+    note = "to find rows by an encrypted value, keep a keyed hash of it in a second column and compare that"
+)]
+pub trait ComparableInSql {}
+
+impl<T: Plaintext, ST: TokenColumn> AsExpression<ST> for Encrypted<T> {
+    type Expression = EncryptedBind<ST, Self>;
+
+    fn as_expression(self) -> Self::Expression {
+        EncryptedBind::new(self)
+    }
+}
+
+impl<T: Plaintext, ST: TokenColumn> AsExpression<ST> for &Encrypted<T> {
+    type Expression = EncryptedBind<ST, Self>;
+
+    fn as_expression(self) -> Self::Expression {
+        EncryptedBind::new(self)
+    }
+}
+
+/// For `#[derive(Insertable)]` on a struct that borrows its fields.
+impl<T: Plaintext, ST: TokenColumn> AsExpression<ST> for &&Encrypted<T> {
+    type Expression = EncryptedBind<ST, Self>;
+
+    fn as_expression(self) -> Self::Expression {
+        EncryptedBind::new(self)
+    }
+}
+
+impl<ST, U> EncryptedBind<ST, U> {
+    fn new(item: U) -> Self {
+        Self { item, sql_type: PhantomData }
+    }
+}
+
+impl<ST: SqlType + TypedExpressionType, U> Expression for EncryptedBind<ST, U> {
+    type SqlType = ST;
+}
+
+impl<ST, U, DB> QueryFragment<DB> for EncryptedBind<ST, U>
+where
+    DB: Backend + HasSqlType<ST>,
+    U: ToSql<ST, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        pass.push_bind_param(&self.item)
+    }
+}
+
+impl<ST: QueryId, U> QueryId for EncryptedBind<ST, U> {
+    type QueryId = EncryptedBind<ST::QueryId, ()>;
+
+    const HAS_STATIC_QUERY_ID: bool = ST::HAS_STATIC_QUERY_ID;
+}
+
+impl<ST, U, QS> AppearsOnTable<QS> for EncryptedBind<ST, U> where Self: Expression {}
+
+impl<ST, U, QS> SelectableExpression<QS> for EncryptedBind<ST, U> where Self: AppearsOnTable<QS> {}
+
+impl<ST, U, GB> ValidGrouping<GB> for EncryptedBind<ST, U>
+where
+    Self: ComparableInSql,
+{
+    type IsAggregate = is_aggregate::Never;
+}

@@ -1,0 +1,56 @@
+//! Which SQL types can hold a token, and in which form.
+
+use diesel::expression::TypedExpressionType;
+use diesel::sql_types::{Binary, Nullable, SingleValue, SqlType, Text, is_nullable};
+
+use crate::sql_types::{EncryptedBinary, EncryptedText};
+
+/// The form of the tokens in a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// base64url text
+    Text,
+    /// raw bytes
+    Binary,
+}
+
+/// A SQL type, not nullable, that holds tokens: [`EncryptedText`], [`EncryptedBinary`], and Diesel's `Text` and
+/// `Binary`. Sealed: were there others, a re-encrypt task that is given a table could not find its encrypted columns.
+pub trait TokenType: TokenColumn + SqlType<IsNull = is_nullable::NotNull> {}
+
+/// A [`TokenType`] or `Nullable` of one. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "a column of the SQL type `{Self}` cannot hold an `Encrypted<_>` value",
+    label = "not a column for encrypted values",
+    note = "declare the column as `EncryptedText` or `EncryptedBinary` (of `diesel_encrypted::sql_types`) in the schema"
+)]
+pub trait TokenColumn: SqlType + SingleValue + TypedExpressionType + sealed::Sealed {
+    /// The form of the tokens in such a column.
+    const FORM: Form;
+}
+
+impl<ST: TokenType> sealed::Sealed for Nullable<ST> {}
+impl<ST: TokenType> TokenColumn for Nullable<ST> {
+    const FORM: Form = ST::FORM;
+}
+
+macro_rules! token_types {
+    ($($sql_type:ty: $form:ident),+ $(,)?) => {$(
+        impl sealed::Sealed for $sql_type {}
+        impl TokenType for $sql_type {}
+        impl TokenColumn for $sql_type {
+            const FORM: Form = Form::$form;
+        }
+    )+};
+}
+
+token_types! {
+    EncryptedText: Text,
+    EncryptedBinary: Binary,
+    Text: Text,
+    Binary: Binary,
+}
+
+mod sealed {
+    pub trait Sealed {}
+}

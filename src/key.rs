@@ -1,0 +1,197 @@
+//! One Fernet key.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// Characters of a key as text: 32 bytes in padded base64url.
+const TEXT_LEN: usize = 44;
+
+/// `16 bytes signing key ‖ 16 bytes encryption key`, written as 44 characters of padded base64url.
+///
+/// A value of this type is always a usable key: parsing refuses everything else. It has no `Display` and its
+/// `Debug` shows only the [fingerprint](Key::fingerprint); the bytes are zeroed when it is dropped. Keys are
+/// interchangeable with those of Python's `cryptography.fernet`.
+///
+/// Source: [Fernet specification, "Key Format"](https://github.com/fernet/spec/blob/master/Spec.md).
+///
+/// ```
+/// use diesel_encrypted::Key;
+///
+/// let key = Key::generate();
+/// assert_eq!(Key::parse(&key.to_text()).unwrap(), key);
+/// assert!(Key::parse("too short").is_err());
+/// ```
+#[derive(Clone)]
+pub struct Key(Zeroizing<[u8; 32]>);
+
+impl Key {
+    /// Reads 44 characters of padded base64url.
+    ///
+    /// Only the one canonical spelling of a key is accepted, so that the same key cannot hide twice in a keyring.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidKey`] says what is wrong with the text, and never repeats it.
+    pub fn parse(text: &str) -> Result<Self, InvalidKey> {
+        if text.len() != TEXT_LEN {
+            return Err(InvalidKey::Length(text.chars().count()));
+        }
+        let mut bytes = Zeroizing::new([0; 32]);
+        // `decode_slice` wants room for whole groups of three bytes.
+        let mut decoded = Zeroizing::new([0; 33]);
+        match URL_SAFE.decode_slice(text, decoded.as_mut_slice()) {
+            Ok(32) => bytes.copy_from_slice(&decoded[..32]),
+            _ if text.contains(['+', '/']) => return Err(InvalidKey::StandardAlphabet),
+            _ => return Err(InvalidKey::Alphabet),
+        }
+        if bytes.iter().all(|byte| *byte == 0) {
+            return Err(InvalidKey::AllZero);
+        }
+        Ok(Self(bytes))
+    }
+
+    /// Makes a key from the operating system's random number generator.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system has no random numbers to give.
+    #[must_use]
+    pub fn generate() -> Self {
+        loop {
+            let text = Zeroizing::new(crate::token::random_key());
+            if let Ok(key) = Self::parse(&text) {
+                return key;
+            }
+        }
+    }
+
+    /// The key as text: what [`Key::parse`] reads. **This is the secret itself**; the text is zeroed on drop.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        Zeroizing::new(URL_SAFE.encode(self.0.as_slice()))
+    }
+
+    /// The public name of the key: the first 8 bytes of
+    /// `HMAC-SHA256(key, "diesel-encrypted key fingerprint v1")`, as 16 hexadecimal digits.
+    ///
+    /// One way: it may be printed, logged and compared, and says nothing about the key.
+    ///
+    /// ```
+    /// let key = diesel_encrypted::Key::parse("cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=").unwrap();
+    /// assert_eq!(key.fingerprint().to_string(), "2ce5d0a3a9bd40a3");
+    /// ```
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut mac = hmac_sha256(self.0.as_slice());
+        mac.update(b"diesel-encrypted key fingerprint v1");
+        let mut name = [0; 8];
+        name.copy_from_slice(&mac.finalize().into_bytes()[..8]);
+        Fingerprint(name)
+    }
+}
+
+impl PartialEq for Key {
+    /// Compares fingerprints, so that the time it takes says nothing about the bytes of a key.
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint() == other.fingerprint()
+    }
+}
+
+impl Eq for Key {}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.fingerprint())
+    }
+}
+
+/// The public name of a [`Key`]: 16 hexadecimal digits, made by [`Key::fingerprint`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint([u8; 8]);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a text is not a [`Key`]. Says what is wrong and what to do, never the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidKey {
+    /// The text is not 44 characters long.
+    #[error("is {0} characters long, a key is 44 (32 bytes in padded base64url)")]
+    Length(usize),
+    /// The text uses `+` and `/` where base64url has `-` and `_`.
+    #[error("is written in the standard base64 alphabet: replace `+` by `-` and `/` by `_`")]
+    StandardAlphabet,
+    /// The text is not canonical base64url.
+    #[error("is not base64url (A-Z a-z 0-9 - _, ending in `=`)")]
+    Alphabet,
+    /// The key is 32 zero bytes, which is no secret.
+    #[error("is the all-zero key, which protects nothing")]
+    AllZero,
+}
+
+fn hmac_sha256(key: &[u8]) -> Hmac<Sha256> {
+    // Invariant: HMAC takes keys of any length.
+    #[expect(clippy::expect_used)]
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
+
+    #[test]
+    fn parses_and_prints_the_same_text() {
+        assert_eq!(*Key::parse(TEXT).unwrap().to_text(), TEXT);
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_key() {
+        let cases = [
+            ("", InvalidKey::Length(0)),
+            (&TEXT[..43], InvalidKey::Length(43)),
+            (&format!("{TEXT}="), InvalidKey::Length(45)),
+            (&TEXT.replace('-', "+"), InvalidKey::StandardAlphabet),
+            (&TEXT.replace('-', "!"), InvalidKey::Alphabet),
+            (&TEXT.replace("e4=", "e4A"), InvalidKey::Alphabet), // 33 bytes
+            // the same 32 bytes with spare bits set: a second spelling of one key
+            (&TEXT.replace("e4=", "e5="), InvalidKey::Alphabet),
+            ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", InvalidKey::AllZero),
+        ];
+        for (text, error) in cases {
+            assert_eq!(Key::parse(text).unwrap_err(), error);
+        }
+        assert_eq!(Key::parse(&"é".repeat(22)).unwrap_err(), InvalidKey::Alphabet);
+    }
+
+    #[test]
+    fn debug_shows_the_fingerprint_only() {
+        let key = Key::parse(TEXT).unwrap();
+        let debug = format!("{key:?}");
+        assert_eq!(debug, format!("Key({})", key.fingerprint()));
+        for window in TEXT.as_bytes().windows(4) {
+            assert!(!debug.contains(std::str::from_utf8(window).unwrap()));
+        }
+    }
+
+    #[test]
+    fn generated_keys_differ() {
+        assert_ne!(Key::generate(), Key::generate());
+    }
+}

@@ -1,0 +1,92 @@
+//! What an encrypted column can hold.
+
+mod scalars;
+
+#[cfg(feature = "chrono")]
+mod chrono;
+#[cfg(feature = "json")]
+mod json;
+#[cfg(feature = "secrecy")]
+mod secrecy;
+#[cfg(feature = "time")]
+mod time;
+#[cfg(feature = "uuid")]
+mod uuid;
+
+use std::borrow::Cow;
+
+use crate::error::Error;
+
+#[cfg(feature = "json")]
+pub use json::Json;
+
+/// A value that can be turned into bytes and back, and so be held by [`Encrypted`](crate::Encrypted).
+///
+/// | type | bytes before encryption | feature |
+/// |---|---|---|
+/// | `String`, `char` | UTF-8 | |
+/// | `Vec<u8>` | as they are | |
+/// | `i8` … `i128`, `u8` … `u128`, `isize`, `usize` | decimal digits: `-42` | |
+/// | `f32`, `f64` | the shortest decimal that reads back as the same number: `0.1`, `inf`, `NaN` | |
+/// | `bool` | `true`, `false` | |
+/// | `Json<T>` | JSON | `json` |
+/// | `uuid::Uuid` | `67e55044-10b1-426f-9247-bb680e5fe0c8` | `uuid` |
+/// | `chrono::NaiveDate`, `NaiveTime`, `NaiveDateTime` | ISO 8601: `2026-11-23T15:49:38.5` | `chrono` |
+/// | `chrono::DateTime<Utc>`, `DateTime<FixedOffset>` | RFC 3339: `2026-11-23T15:49:38.5+01:00` | `chrono` |
+/// | `time::Date`, `Time`, `PrimitiveDateTime` | ISO 8601: `2026-11-23T15:49:38.5` | `time` |
+/// | `time::OffsetDateTime` | RFC 3339 | `time` |
+/// | `secrecy::SecretString` | UTF-8 | `secrecy` |
+///
+/// The bytes are text that other languages read; they are part of what this crate promises to keep.
+///
+/// Implement it for a type of your own:
+///
+/// ```
+/// use std::borrow::Cow;
+/// use diesel_encrypted::{Error, Plaintext};
+///
+/// struct Iban(String);
+///
+/// impl Plaintext for Iban {
+///     fn encode(&self) -> Result<Cow<'_, [u8]>, Error> {
+///         self.0.encode()
+///     }
+///
+///     fn decode(bytes: Vec<u8>) -> Result<Self, Error> {
+///         String::decode(bytes).map(Self)
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be held by `Encrypted<_>`",
+    label = "does not implement `Plaintext`",
+    note = "store it as JSON with `Encrypted<Json<{Self}>>`, if it implements serde's `Serialize` and `DeserializeOwned` (feature `json`)",
+    note = "or implement `diesel_encrypted::Plaintext` for `{Self}`"
+)]
+pub trait Plaintext: Sized {
+    /// The bytes to encrypt. Owned bytes are zeroed after use.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::encode`] if the value has no such form; the statement then fails and nothing is stored.
+    fn encode(&self) -> Result<Cow<'_, [u8]>, Error>;
+
+    /// The value from decrypted bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::decode`] if the bytes are not such a value.
+    fn decode(bytes: Vec<u8>) -> Result<Self, Error>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Plaintext;
+
+    /// `decode(encode(x)) == x`
+    #[track_caller]
+    pub(super) fn round_trips<T: Plaintext + PartialEq>(value: &T) {
+        let bytes = value.encode().unwrap().into_owned();
+        assert!(T::decode(bytes).unwrap() == *value);
+    }
+}

@@ -1,0 +1,261 @@
+//! Where keys come from: a setting, a file, the caller.
+
+use std::env::{self, VarError};
+use std::error::Error as StdError;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::key::{InvalidKey, Key};
+use crate::keyring::Keyring;
+
+/// The setting that holds the keys.
+const KEYS: &str = "DB_ENCRYPTION_KEYS";
+/// The same, as a Pinakes deployment calls it.
+const PINAKES_KEYS: &str = "PINAKES_DB_ENCRYPTION_KEYS";
+/// The setting that names a file with the keys.
+const KEYS_FILE: &str = "DB_ENCRYPTION_KEYS_FILE";
+
+impl Keyring {
+    /// Reads the keyring from the environment.
+    ///
+    /// | setting | holds |
+    /// |---|---|
+    /// | `DB_ENCRYPTION_KEYS` | the keys, primary first, separated by `:` |
+    /// | `PINAKES_DB_ENCRYPTION_KEYS` | the same, for a Pinakes deployment |
+    /// | `DB_ENCRYPTION_KEYS_FILE` | the path of a file with the keys, separated by `:` or line breaks |
+    ///
+    /// One of them is enough. Several may be set if they agree.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`] names the setting and, where it applies, the position of the key; never the key.
+    pub fn from_env() -> Result<Self, KeyringError> {
+        let mut found: Option<(Source, Self)> = None;
+        for setting in [KEYS, PINAKES_KEYS, KEYS_FILE] {
+            let source = Source::Setting(setting);
+            let keyring = match env::var(setting).map(Zeroizing::new) {
+                Err(VarError::NotPresent) => continue,
+                Err(VarError::NotUnicode(_)) => return Err(KeyringError::new(source, Problem::NotUnicode)),
+                Ok(path) if setting == KEYS_FILE => source.read(Path::new(path.as_str()))?,
+                Ok(keys) => source.keyring(&keys)?,
+            };
+            match found {
+                Some((other, ref first)) if *first != keyring => {
+                    return Err(KeyringError::new(source, Problem::Disagrees { other }));
+                }
+                Some(_) => {}
+                None => found = Some((source, keyring)),
+            }
+        }
+        match found {
+            Some((_, keyring)) => Ok(keyring),
+            None => Err(KeyringError::new(Source::Environment, Problem::Missing)),
+        }
+    }
+
+    /// Reads the keyring from a file, such as a Docker or Kubernetes secret: keys separated by `:` or line breaks.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`] if the file cannot be read or does not hold keys.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, KeyringError> {
+        Source::Given.read(path.as_ref())
+    }
+}
+
+/// Why there is no keyring: which setting, which key in it, and what to do. Never carries the text of a key.
+#[derive(Debug)]
+pub struct KeyringError {
+    source: Source,
+    problem: Problem,
+}
+
+impl KeyringError {
+    pub(crate) fn new(source: Source, problem: Problem) -> Self {
+        Self { source, problem }
+    }
+
+    /// Whether no setting holds any key: encryption is not configured at all.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self.problem, Problem::Missing)
+    }
+
+    /// The position of the key at fault, counted from 1.
+    #[must_use]
+    pub fn position(&self) -> Option<usize> {
+        match self.problem {
+            Problem::Blank { position, .. }
+            | Problem::Invalid { position, .. }
+            | Problem::Duplicate { position, .. } => Some(position),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for KeyringError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = self.source;
+        match &self.problem {
+            Problem::Missing => write!(
+                f,
+                "no encryption key is configured: set {KEYS} or {KEYS_FILE} \
+                 (`diesel-encrypted keygen` makes a key)"
+            ),
+            Problem::Empty => {
+                write!(f, "{source} holds no key: put at least one key there (`diesel-encrypted keygen` makes one)")
+            }
+            Problem::Blank { position, count } => {
+                write!(f, "{source}: key {position} of {count} is empty: remove the separator too many")
+            }
+            Problem::Invalid { position, count, error } => {
+                write!(f, "{source}: key {position} of {count} {error}; `diesel-encrypted keygen` makes a valid one")
+            }
+            Problem::Duplicate { first, position } => {
+                write!(f, "{source}: key {position} is key {first} again: name each key once")
+            }
+            Problem::NotUnicode => write!(f, "{source} is not text: set it to keys in base64url"),
+            Problem::Unreadable { path, error } => {
+                write!(f, "{source}: cannot read the key file {path}: {error}")
+            }
+            Problem::Disagrees { other } => write!(
+                f,
+                "{other} and {source} are both set and hold different keys: unset one of them, \
+                 or make them hold the same keys in the same order"
+            ),
+        }
+    }
+}
+
+impl StdError for KeyringError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.problem {
+            Problem::Invalid { error, .. } => Some(error),
+            Problem::Unreadable { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Who gave the keys, for messages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Source {
+    Given,
+    Environment,
+    Setting(&'static str),
+}
+
+impl Source {
+    /// Keys separated by `:` or line breaks; line breaks at the end separate nothing.
+    pub(crate) fn keyring(self, text: &str) -> Result<Keyring, KeyringError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(KeyringError::new(self, Problem::Empty));
+        }
+        let separators = [':', '\n'];
+        let count = text.split(separators).count();
+        let mut keys = Vec::with_capacity(count);
+        for (entry, position) in text.split(separators).map(str::trim).zip(1..) {
+            if entry.is_empty() {
+                return Err(KeyringError::new(self, Problem::Blank { position, count }));
+            }
+            match Key::parse(entry) {
+                Ok(key) => keys.push(key),
+                Err(error) => return Err(KeyringError::new(self, Problem::Invalid { position, count, error })),
+            }
+        }
+        Keyring::from_source(keys, self)
+    }
+
+    fn read(self, path: &Path) -> Result<Keyring, KeyringError> {
+        match fs::read_to_string(path).map(Zeroizing::new) {
+            Ok(text) => self.keyring(&text),
+            Err(error) => {
+                let path = path.display().to_string();
+                Err(KeyringError::new(self, Problem::Unreadable { path, error }))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Given => "the keyring",
+            Self::Environment => "the environment",
+            Self::Setting(name) => name,
+        })
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum Problem {
+    Missing,
+    Empty,
+    Blank { position: usize, count: usize },
+    Invalid { position: usize, count: usize, error: InvalidKey },
+    Duplicate { first: usize, position: usize },
+    NotUnicode,
+    Unreadable { path: String, error: io::Error },
+    Disagrees { other: Source },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
+    const B: &str = "VjFfbm90X2FfcmVhbF9rZXlfMzJieXRlc19sb25nISE=";
+
+    fn message(text: &str) -> String {
+        Keyring::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn reads_every_separator() {
+        let both = Keyring::parse(&format!("{A}:{B}")).unwrap();
+        for text in [format!("{A}\n{B}\n"), format!(" {A} : {B} "), format!("{A}\r\n{B}\r\n\r\n")] {
+            assert_eq!(Keyring::parse(&text).unwrap(), both);
+        }
+        assert_ne!(Keyring::parse(&format!("{B}:{A}")).unwrap(), both);
+    }
+
+    #[test]
+    fn says_where_and_what() {
+        let empty = "the keyring holds no key: put at least one key there (`diesel-encrypted keygen` makes one)";
+        assert_eq!(message(""), empty);
+        assert_eq!(message(" \n"), empty);
+        assert_eq!(message(&format!("{A}::{B}")), "the keyring: key 2 of 3 is empty: remove the separator too many");
+        assert_eq!(
+            message(&format!("{A}:{}", &B[1..])),
+            "the keyring: key 2 of 2 is 43 characters long, a key is 44 (32 bytes in padded base64url); \
+             `diesel-encrypted keygen` makes a valid one"
+        );
+        assert_eq!(message(&format!("{A}:{B}:{A}")), "the keyring: key 3 is key 1 again: name each key once");
+        assert_eq!(Keyring::parse(&format!("{A}:{B}:{A}")).unwrap_err().position(), Some(3));
+    }
+
+    #[test]
+    fn never_repeats_a_key() {
+        for text in [format!("{A}:{}", &B[..43]), format!("{A}:{}!", &B[..43]), format!("{A}:{A}")] {
+            let error = Keyring::parse(&text).unwrap_err();
+            let shown = format!("{error} {error:?}");
+            for entry in text.split(':') {
+                assert!(!shown.contains(&entry[..8]), "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn reads_a_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, format!("{A}\n{B}\n")).unwrap();
+        assert_eq!(Keyring::from_file(&file).unwrap(), Keyring::parse(&format!("{A}:{B}")).unwrap());
+        let error = Keyring::from_file("/no/such/file").unwrap_err().to_string();
+        assert!(error.starts_with("the keyring: cannot read the key file /no/such/file: "), "{error}");
+    }
+}
