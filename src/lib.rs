@@ -1,6 +1,8 @@
 //! TODO guide
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(rustdoc::broken_intra_doc_links)]
+// One level for each column of the widest table that Diesel knows, see `target/table.rs`.
+#![recursion_limit = "256"]
 
 // keys
 mod global;
@@ -39,10 +41,10 @@ pub use keyring::Keyring;
 pub use plaintext::Json;
 pub use plaintext::Plaintext;
 pub use source::KeyringError;
-pub use token::{raw_token_len, token_len};
 #[cfg(feature = "schema-file")]
 pub use target::SchemaFileError;
 #[cfg(all(feature = "reencrypt", any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
 pub use target::{ColumnTuple, NoEncryptedColumns, TableNames};
 #[cfg(feature = "reencrypt")]
 pub use target::{InvalidTarget, TableName, Target};
+pub use token::{raw_token_len, token_len};

@@ -223,7 +223,8 @@ mod tests {
         let below = folder.path().join("a/b");
         std::fs::create_dir_all(&below).unwrap();
         let toml = folder.path().join("diesel.toml");
-        std::fs::write(&toml, "[print_schema]\nfile = \"src/schema.rs\"\n[print_schema.other]\nfile = \"x.rs\"\n").unwrap();
+        std::fs::write(&toml, "[print_schema]\nfile = \"src/schema.rs\"\n[print_schema.other]\nfile = \"x.rs\"\n")
+            .unwrap();
         let files = Target::schema_files(&below).unwrap();
         assert_eq!(files, [folder.path().join("src/schema.rs"), folder.path().join("x.rs")]);
         std::fs::write(&toml, "[print_schema]\n").unwrap();

@@ -1,0 +1,88 @@
+//! The re-encrypt task: rewrites every token under the primary key, while the application keeps running.
+//!
+//! # What it does
+//!
+//! The task walks the [targets](crate::Target) in pages, in the order of the row key. Of each page it opens every
+//! token, seals the plaintext of those under a secondary key again under the primary key, dated as before, and
+//! writes the page back with one statement that is a *compare and swap*: a value changes only if it still is, byte
+//! for byte, the token that was read. What the application writes meanwhile is never overwritten; the page is read
+//! again instead. Walks are repeated until one finds nothing to do: that walk is the proof.
+//!
+//! * Values under the primary key are not written, `NULL` stays `NULL`, other columns are not touched.
+//! * Plaintext and unreadable values are left alone, listed by table, column and row key, and counted.
+//! * The data is the state: a task that was stopped or killed is run again, and goes on with what is left.
+//!
+//! # Running it
+//!
+#![cfg_attr(all(feature = "cli-sqlite", feature = "reencrypt"), doc = "```")]
+#![cfg_attr(not(all(feature = "cli-sqlite", feature = "reencrypt")), doc = "```ignore")]
+//! use diesel::prelude::*;
+//! use diesel::r2d2::{ConnectionManager, Pool};
+//! use diesel_encrypted::reencrypt::Task;
+//! use diesel_encrypted::{Encrypted, Key, Keyring, Target};
+//!
+//! diesel::table! {
+//!     use diesel::sql_types::*;
+//!     use diesel_encrypted::sql_types::*;
+//!
+//!     users (id) {
+//!         id -> Integer,
+//!         email -> EncryptedText,
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let url = folder.path().join("db.sqlite").display().to_string();
+//! let pool = Pool::builder().max_size(2).build(ConnectionManager::<SqliteConnection>::new(url))?;
+//! let old = Key::generate();
+//! Keyring::new([old.clone()])?.install()?;
+//! # diesel::sql_query("create table users (id integer primary key, email text not null)").execute(&mut pool.get()?)?;
+//! diesel::insert_into(users::table)
+//!     .values(users::email.eq(Encrypted::from("ada@example.org".to_string())))
+//!     .execute(&mut pool.get()?)?;
+//!
+//! // The new key in front: from now on it encrypts, and the old one still decrypts.
+//! let new = Key::generate();
+//! Keyring::new([new.clone(), old])?.replace();
+//!
+//! let report = Task::new(Keyring::current()?).target(Target::of(users::table)?).run(&pool)?;
+//! assert!(report.is_proven() && report.problems().is_empty());
+//!
+//! // Proven, and no problems: the old key may go.
+//! Keyring::new([new])?.replace();
+//! let email: Encrypted<String> = users::table.select(users::email).first(&mut pool.get()?)?;
+//! assert_eq!(*email, "ada@example.org");
+//! # Ok(())
+//! # }
+//! ```
+
+mod batch;
+mod dialect;
+mod error;
+#[cfg(feature = "mysql")]
+mod mysql;
+mod page;
+mod plan;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod progress;
+mod report;
+mod row;
+mod session;
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+mod slots;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod status;
+mod tally;
+mod task;
+mod verdict;
+mod walk;
+
+pub use dialect::Dialect;
+pub use error::TaskError;
+pub use progress::{Progress, StopHandle};
+pub use report::{ColumnReport, Outcome, Problem, ProblemKind, Report};
+pub use status::{ColumnStatus, KeyStatus, Status};
+pub use task::Task;

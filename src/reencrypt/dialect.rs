@@ -1,0 +1,123 @@
+//! What differs between the databases.
+
+use diesel::backend::Backend;
+use diesel::connection::{Connection, LoadConnection};
+use diesel::deserialize;
+use diesel::expression::QueryMetadata;
+use diesel::query_builder::AstPass;
+use diesel::result::QueryResult;
+use diesel::sql_types::Untyped;
+
+use super::batch::Change;
+use super::plan::{Catalogue, KeyColumn, PlannedTable};
+use super::row::{Cell, KeyValue};
+use crate::target::TableName;
+
+/// A backend on which the task runs: Diesel's `Pg`, `Mysql` and `Sqlite`, each with its feature. Sealed.
+///
+/// The methods are not part of the public interface.
+pub trait Dialect: Backend + QueryMetadata<Untyped> + sealed::Sealed + 'static {
+    /// Rows of a page, and so of a write.
+    #[doc(hidden)]
+    const BATCH: usize;
+    /// The most values that a statement may bind.
+    #[doc(hidden)]
+    const MAX_BINDS: usize;
+    /// Whether an index serves `(a, b) > (x, y)`.
+    #[doc(hidden)]
+    const ROW_VALUES: bool;
+    /// Whether names that differ in case are the same name.
+    #[doc(hidden)]
+    const FOLDS_CASE: bool;
+    /// Settings of a session of the task, with their values. Names that the server does not know are left out.
+    #[doc(hidden)]
+    const SETTINGS: &'static [(&'static str, &'static str)];
+
+    /// The current values of those settings that the server knows.
+    #[doc(hidden)]
+    fn settings<C>(conn: &mut C) -> QueryResult<Vec<(String, String)>>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// Changes a setting of the session.
+    #[doc(hidden)]
+    fn set<C>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// What the catalogue knows of a table; `None` if there is no such table.
+    #[doc(hidden)]
+    fn catalogue<C>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// Whether the database gave up a statement because of somebody else's lock, judged by its message.
+    #[doc(hidden)]
+    fn is_lock_conflict(message: &str) -> bool;
+
+    /// A column of the row key in a select list.
+    #[doc(hidden)]
+    fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()>;
+
+    /// An encrypted column in a select list.
+    #[doc(hidden)]
+    fn push_cell_output(column: &str, is_text: bool, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()>;
+
+    /// A value of the row key as a parameter.
+    #[doc(hidden)]
+    fn push_key<'b>(value: &'b KeyValue, column: &'b KeyColumn, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()>;
+
+    #[doc(hidden)]
+    fn read_key(value: Self::RawValue<'_>) -> deserialize::Result<KeyValue>;
+
+    #[doc(hidden)]
+    fn read_cell(value: Self::RawValue<'_>) -> deserialize::Result<Cell>;
+
+    /// Writes each change whose row still holds the old tokens, byte for byte; returns how many those were.
+    #[doc(hidden)]
+    fn swap<C>(conn: &mut C, table: &PlannedTable, changes: &[Change]) -> QueryResult<usize>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+}
+
+/// Pushes what `each` writes for every item, with `separator` between.
+pub(super) fn push_all<'b, DB: Backend, T>(
+    items: impl IntoIterator<Item = T>,
+    separator: &str,
+    out: &mut AstPass<'_, 'b, DB>,
+    mut each: impl FnMut(T, &mut AstPass<'_, 'b, DB>) -> QueryResult<()>,
+) -> QueryResult<()> {
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push_sql(separator);
+        }
+        each(item, out)?;
+    }
+    Ok(())
+}
+
+/// Pushes `t."name"`: always qualified, so that an output alias is never taken for the column.
+pub(super) fn push_column<DB: Backend>(name: &str, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+    out.push_sql("t.");
+    out.push_identifier(name)
+}
+
+/// Pushes the table's name, with its schema if there is one.
+pub(super) fn push_table<DB: Backend>(table: &TableName, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+    if let Some(schema) = table.schema() {
+        out.push_identifier(schema)?;
+        out.push_sql(".");
+    }
+    out.push_identifier(table.name())
+}
+
+pub(super) mod sealed {
+    pub trait Sealed {}
+
+    #[cfg(feature = "mysql")]
+    impl Sealed for diesel::mysql::Mysql {}
+    #[cfg(feature = "postgres")]
+    impl Sealed for diesel::pg::Pg {}
+    #[cfg(feature = "sqlite")]
+    impl Sealed for diesel::sqlite::Sqlite {}
+}

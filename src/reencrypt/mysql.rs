@@ -1,0 +1,340 @@
+//! MySQL and MariaDB: values typed at run time; a join with a table of parameters.
+
+use diesel::connection::{Connection, LoadConnection};
+use diesel::deserialize::{self, FromSql, QueryableByName};
+use diesel::mysql::{Mysql, MysqlType};
+use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::result::{Error as DieselError, OptionalExtension, QueryResult};
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Unsigned};
+use diesel::{RunQueryDsl, sql_query};
+
+use super::batch::Change;
+use super::dialect::{Dialect, push_all, push_column, push_table};
+use super::plan::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
+use super::row::{Cell, KeyValue};
+use super::slots::{Slots, text};
+use crate::column::Form;
+use crate::target::TableName;
+
+impl Dialect for Mysql {
+    const BATCH: usize = 500;
+    const MAX_BINDS: usize = 65_535;
+    const ROW_VALUES: bool = false;
+    const FOLDS_CASE: bool = true;
+    const SETTINGS: &'static [(&'static str, &'static str)] = &[
+        // In REPEATABLE READ an update locks gaps between rows, and the application's inserts wait.
+        // The name differs between MySQL and MariaDB.
+        ("tx_isolation", "READ-COMMITTED"),
+        ("transaction_isolation", "READ-COMMITTED"),
+        // Not for long: the row comes back in the next pass.
+        ("innodb_lock_wait_timeout", "1"),
+        // Without a strict mode a value that is too long is cut off without a word.
+        ("sql_mode", "STRICT_ALL_TABLES"),
+        // A TIMESTAMP in a row key must come back as the same moment.
+        ("time_zone", "+00:00"),
+    ];
+
+    fn settings<C>(conn: &mut C) -> QueryResult<Vec<(String, String)>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let mut settings: Vec<(String, String)> = Vec::new();
+        for (name, _) in Self::SETTINGS {
+            let setting = sql_query(format!("SHOW SESSION VARIABLES WHERE Variable_name = '{name}'"));
+            let setting = setting.get_result::<Setting>(conn).optional()?;
+            settings.extend(setting.map(|setting| (setting.name, setting.value)));
+        }
+        Ok(settings)
+    }
+
+    fn set<C>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        // A number in quotes is refused for a numeric variable.
+        let value = match value.parse::<u64>() {
+            Ok(number) => number.to_string(),
+            Err(_) => format!("'{}'", value.replace('\'', "''")),
+        };
+        sql_query(format!("SET SESSION {name} = {value}")).execute(conn).map(drop)
+    }
+
+    fn catalogue<C>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let named = sql_query(TABLE).bind::<Nullable<Text>, _>(table.schema()).bind::<Text, _>(table.name());
+        let Some(relation) = named.get_result::<Relation>(conn).optional()? else { return Ok(None) };
+        let columns = sql_query(COLUMNS).bind::<Text, _>(&relation.schema).bind::<Text, _>(&relation.name);
+        let columns = columns.load::<ColumnRow>(conn)?;
+        let keys = sql_query(UNIQUE_INDEXES).bind::<Text, _>(&relation.schema).bind::<Text, _>(&relation.name);
+        let keys = keys.load::<IndexRow>(conn)?;
+        let obstacle = (relation.kind != "BASE TABLE")
+            .then(|| "it is not a base table: name the table that holds the data".to_owned());
+        Ok(Some(Catalogue {
+            row_key: row_key(&keys, &columns),
+            name: TableName::in_schema(relation.schema, relation.name),
+            obstacle,
+            columns: columns.into_iter().map(ColumnRow::into_catalogue).collect(),
+            rows: relation.rows.and_then(|rows| rows.try_into().ok()),
+        }))
+    }
+
+    fn is_lock_conflict(message: &str) -> bool {
+        message.contains("Lock wait timeout") || message.contains("Deadlock found")
+    }
+
+    fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        if column.cast.is_none() {
+            return push_column(&column.name, out);
+        }
+        out.push_sql("CAST(");
+        push_column(&column.name, out)?;
+        out.push_sql(" AS CHAR)");
+        Ok(())
+    }
+
+    fn push_cell_output(column: &str, _is_text: bool, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        push_column(column, out)
+    }
+
+    fn push_key<'b>(value: &'b KeyValue, column: &'b KeyColumn, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
+        push_slot_key(value, column, false, out)
+    }
+
+    fn read_key(value: Self::RawValue<'_>) -> deserialize::Result<KeyValue> {
+        use MysqlType as Type;
+        match value.value_type() {
+            Type::Tiny | Type::Short | Type::Long | Type::LongLong => {
+                <i64 as FromSql<BigInt, Self>>::from_sql(value).map(KeyValue::Int)
+            }
+            Type::UnsignedTiny | Type::UnsignedShort | Type::UnsignedLong | Type::UnsignedLongLong => {
+                <u64 as FromSql<Unsigned<BigInt>, Self>>::from_sql(value).map(KeyValue::UInt)
+            }
+            Type::Blob => Ok(KeyValue::Bytes(value.as_bytes().to_vec())),
+            Type::String => Ok(KeyValue::Text(String::from_utf8(value.as_bytes().to_vec())?)),
+            other => Err(format!("a row key of the type {other:?} cannot be read").into()),
+        }
+    }
+
+    fn read_cell(value: Self::RawValue<'_>) -> deserialize::Result<Cell> {
+        Ok(Cell { bytes: value.as_bytes().to_vec(), is_text: value.value_type() != MysqlType::Blob })
+    }
+
+    fn swap<C>(conn: &mut C, table: &PlannedTable, changes: &[Change]) -> QueryResult<usize>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        // Diesel connects with CLIENT_FOUND_ROWS: the count is of the rows that matched.
+        Slots::new(table, changes, Self::BATCH).execute(conn)
+    }
+}
+
+/// `UPDATE t JOIN (SELECT ?, … UNION ALL SELECT ?, …) v ON key = … AND column <=> old SET column = new`
+impl QueryFragment<Mysql> for Slots<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        let PlannedTable { name, row_key, columns, keep, .. } = self.table;
+        out.push_sql("UPDATE ");
+        push_table(name, &mut out)?;
+        out.push_sql(" AS t JOIN (SELECT ");
+        // An arm without rows gives the parameters the types and collations of the table's own columns.
+        push_all(row_key.iter().enumerate(), ", ", &mut out, |(index, column), out| {
+            out.push_identifier(&column.name)?;
+            out.push_sql(&format!(" AS k{index}"));
+            Ok(())
+        })?;
+        for (index, column) in columns.iter().enumerate() {
+            for prefix in ["o", "n"] {
+                out.push_sql(", ");
+                out.push_identifier(&column.name)?;
+                out.push_sql(&format!(" AS {prefix}{index}"));
+            }
+        }
+        out.push_sql(" FROM ");
+        push_table(name, &mut out)?;
+        out.push_sql(" WHERE 1 = 0");
+        for (change, is_spare) in self.iter() {
+            out.push_sql(" UNION ALL SELECT ");
+            push_all(change.key.iter().zip(row_key), ", ", &mut out, |(value, column), out| {
+                push_slot_key(value, column, is_spare, out)
+            })?;
+            for (swap, column) in change.swaps.iter().zip(columns) {
+                let swap = swap.as_ref().filter(|_| !is_spare);
+                for token in [swap.map(|swap| &swap.old.bytes), swap.map(|swap| &swap.new)] {
+                    out.push_sql(", ");
+                    match (token, column.is_text) {
+                        (Some(token), true) => out.push_bind_param::<Text, _>(text(token)?)?,
+                        (Some(token), false) => out.push_bind_param::<Binary, _>(token)?,
+                        (None, true) => out.push_bind_param::<Nullable<Text>, _>(&None::<&str>)?,
+                        (None, false) => out.push_bind_param::<Nullable<Binary>, _>(&None::<&[u8]>)?,
+                    }
+                }
+            }
+        }
+        out.push_sql(") AS v ON ");
+        push_all(row_key.iter().enumerate(), " AND ", &mut out, |(index, column), out| {
+            push_column(&column.name, out)?;
+            out.push_sql(&format!(" = v.k{index}"));
+            Ok(())
+        })?;
+        for (index, column) in columns.iter().enumerate() {
+            // Byte for byte: the default collations take `A` and `a`, or `a` and `a `, for equal.
+            out.push_sql(&format!(" AND (v.n{index} IS NULL OR CAST("));
+            push_column(&column.name, &mut out)?;
+            out.push_sql(&format!(" AS BINARY) = CAST(v.o{index} AS BINARY))"));
+        }
+        out.push_sql(" SET ");
+        push_all(columns.iter().enumerate(), ", ", &mut out, |(index, column), out| {
+            push_column(&column.name, out)?;
+            out.push_sql(&format!(" = COALESCE(v.n{index}, "));
+            push_column(&column.name, out)?;
+            out.push_sql(")");
+            Ok(())
+        })?;
+        // Assigned to itself, an `ON UPDATE CURRENT_TIMESTAMP` column stays as it is.
+        for column in keep {
+            out.push_sql(", ");
+            push_column(column, &mut out)?;
+            out.push_sql(" = ");
+            push_column(column, &mut out)?;
+        }
+        Ok(())
+    }
+}
+
+/// A value of the row key, or for a spare slot a `NULL` of its type.
+fn push_slot_key<'b>(
+    value: &'b KeyValue,
+    column: &'b KeyColumn,
+    is_spare: bool,
+    out: &mut AstPass<'_, 'b, Mysql>,
+) -> QueryResult<()> {
+    if column.cast.is_some() {
+        out.push_sql("CAST(");
+    }
+    match (value, is_spare) {
+        (KeyValue::Int(value), false) => out.push_bind_param::<BigInt, _>(value)?,
+        (KeyValue::Int(_), true) => out.push_bind_param::<Nullable<BigInt>, _>(&None::<i64>)?,
+        (KeyValue::UInt(value), false) => out.push_bind_param::<Unsigned<BigInt>, _>(value)?,
+        (KeyValue::UInt(_), true) => out.push_bind_param::<Nullable<Unsigned<BigInt>>, _>(&None::<u64>)?,
+        (KeyValue::Text(value), false) => out.push_bind_param::<Text, _>(value)?,
+        (KeyValue::Text(_), true) => out.push_bind_param::<Nullable<Text>, _>(&None::<&str>)?,
+        (KeyValue::Bytes(value), false) => out.push_bind_param::<Binary, _>(value)?,
+        (KeyValue::Bytes(_), true) => out.push_bind_param::<Nullable<Binary>, _>(&None::<&[u8]>)?,
+        (KeyValue::Real(_), _) => {
+            return Err(DieselError::QueryBuilderError("a row key is a floating point number".into()));
+        }
+    }
+    if let Some(cast) = &column.cast {
+        out.push_sql(&format!(" AS {cast})"));
+    }
+    Ok(())
+}
+
+/// The columns of the primary key, else of a unique index, whose types compare as they sort.
+fn row_key(indexes: &[IndexRow], columns: &[ColumnRow]) -> Vec<KeyColumn> {
+    let same_index = |a: &IndexRow, b: &IndexRow| a.index_name == b.index_name;
+    let usable = |index: &&[IndexRow]| !index.is_empty() && index.iter().all(|part| part.cast(columns).is_some());
+    let chosen = indexes.chunk_by(same_index).find(usable).unwrap_or_default();
+    let columns = chosen.iter().filter_map(|part| Some((part.column_name.clone()?, part.cast(columns)?)));
+    columns.map(|(name, cast)| KeyColumn { name, cast }).collect()
+}
+
+impl IndexRow {
+    /// `Some` if the column can be part of a row key; within, the type that a parameter has to be cast to, if any.
+    ///
+    /// An `ENUM` sorts by number and compares by name, and a `FLOAT` is not what it shows: both would skip rows.
+    fn cast(&self, columns: &[ColumnRow]) -> Option<Option<String>> {
+        let column = columns.iter().find(|column| Some(&column.name) == self.column_name.as_ref())?;
+        if column.is_nullable {
+            return None;
+        }
+        match column.data_type.as_str() {
+            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => Some(None),
+            "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => Some(None),
+            "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Some(None),
+            "date" => Some(Some("DATE".into())),
+            "time" => Some(Some("TIME(6)".into())),
+            "datetime" | "timestamp" => Some(Some("DATETIME(6)".into())),
+            "decimal" | "uuid" | "inet4" | "inet6" => {
+                Some(Some(column.column_type.replace(" unsigned", "").replace(" zerofill", "")))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl ColumnRow {
+    fn into_catalogue(self) -> CatalogueColumn {
+        let form = match self.data_type.as_str() {
+            "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => Some(Form::Text),
+            "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Some(Form::Binary),
+            _ => None,
+        };
+        CatalogueColumn {
+            name: self.name,
+            type_name: self.column_type,
+            form,
+            is_generated: self.extra.contains("GENERATED"),
+            changes_on_update: self.extra.contains("on update"),
+        }
+    }
+}
+
+const TABLE: &str = "\
+    SELECT CAST(table_schema AS CHAR) AS `schema`, CAST(table_name AS CHAR) AS name, \
+           CAST(table_type AS CHAR) AS kind, CAST(table_rows AS SIGNED) AS `rows` \
+    FROM information_schema.tables WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ?";
+
+const COLUMNS: &str = "\
+    SELECT CAST(column_name AS CHAR) AS name, LOWER(CAST(data_type AS CHAR)) AS data_type, \
+           CAST(column_type AS CHAR) AS column_type, CAST(extra AS CHAR) AS extra, is_nullable = 'YES' AS is_nullable \
+    FROM information_schema.columns WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position";
+
+const UNIQUE_INDEXES: &str = "\
+    SELECT CAST(index_name AS CHAR) AS index_name, CAST(column_name AS CHAR) AS column_name \
+    FROM information_schema.statistics WHERE table_schema = ? AND table_name = ? AND non_unique = 0 \
+    ORDER BY index_name <> 'PRIMARY', index_name, seq_in_index";
+
+#[derive(QueryableByName)]
+struct Setting {
+    #[diesel(sql_type = Text, column_name = "Variable_name")]
+    name: String,
+    #[diesel(sql_type = Text, column_name = "Value")]
+    value: String,
+}
+
+#[derive(QueryableByName)]
+struct Relation {
+    #[diesel(sql_type = Text)]
+    schema: String,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    rows: Option<i64>,
+}
+
+#[derive(QueryableByName)]
+struct ColumnRow {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    data_type: String,
+    #[diesel(sql_type = Text)]
+    column_type: String,
+    #[diesel(sql_type = Text)]
+    extra: String,
+    #[diesel(sql_type = Bool)]
+    is_nullable: bool,
+}
+
+#[derive(QueryableByName)]
+struct IndexRow {
+    #[diesel(sql_type = Text)]
+    index_name: String,
+    /// `NULL` for an index on an expression.
+    #[diesel(sql_type = Nullable<Text>)]
+    column_name: Option<String>,
+}

@@ -1,0 +1,107 @@
+//! Reading a page: the next rows in the order of the row key.
+
+use diesel::RunQueryDsl;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::sql_types::Untyped;
+
+use super::dialect::{Dialect, push_all, push_column, push_table};
+use super::plan::PlannedTable;
+use super::row::{CELL_ALIAS, KEY_ALIAS, KeyValue};
+
+/// The first `limit` rows behind `after`, up to and including `until`, in the database's own order of the row key.
+pub(super) struct Page<'a> {
+    pub(super) table: &'a PlannedTable,
+    pub(super) after: Option<&'a [KeyValue]>,
+    pub(super) until: Option<&'a [KeyValue]>,
+    /// From the end of the table, for samples.
+    pub(super) descending: bool,
+    pub(super) limit: usize,
+}
+
+impl<DB: Dialect> QueryFragment<DB> for Page<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let Self { table, after, until, descending, limit } = self;
+        out.push_sql("SELECT ");
+        push_all(table.row_key.iter().enumerate(), ", ", &mut out, |(index, column), out| {
+            DB::push_key_output(column, out)?;
+            out.push_sql(&format!(" AS {KEY_ALIAS}{index}"));
+            Ok(())
+        })?;
+        for (index, column) in table.columns.iter().enumerate() {
+            out.push_sql(", ");
+            DB::push_cell_output(&column.name, column.is_text, &mut out)?;
+            out.push_sql(&format!(" AS {CELL_ALIAS}{index}"));
+        }
+        out.push_sql(" FROM ");
+        push_table(&table.name, &mut out)?;
+        out.push_sql(" AS t");
+        let bounds = [(after, " > "), (until, " <= ")];
+        let bounds = bounds.into_iter().filter_map(|(bound, operator)| Some(((*bound)?, operator)));
+        for ((bound, operator), keyword) in bounds.zip([" WHERE ", " AND "]) {
+            out.push_sql(keyword);
+            push_bound(table, bound, operator, &mut out)?;
+        }
+        // Qualified columns: `ORDER BY k0` would sort by what is *shown*, which on PostgreSQL is text.
+        out.push_sql(" ORDER BY ");
+        push_all(&table.row_key, ", ", &mut out, |column, out| {
+            push_column(&column.name, out)?;
+            out.push_sql(if *descending { " DESC" } else { "" });
+            Ok(())
+        })?;
+        out.push_sql(&format!(" LIMIT {limit}"));
+        Ok(())
+    }
+}
+
+impl Query for Page<'_> {
+    type SqlType = Untyped;
+}
+
+impl QueryId for Page<'_> {
+    type QueryId = ();
+
+    // The text depends on names known at run time; Diesel then caches the statement by its text.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C> RunQueryDsl<C> for Page<'_> {}
+
+/// `row key > bound` or `row key <= bound`, in the form that an index serves.
+fn push_bound<'b, DB: Dialect>(
+    table: &'b PlannedTable,
+    bound: &'b [KeyValue],
+    operator: &str,
+    out: &mut AstPass<'_, 'b, DB>,
+) -> QueryResult<()> {
+    let columns = &table.row_key;
+    if DB::ROW_VALUES || columns.len() == 1 {
+        out.push_sql("(");
+        push_all(columns, ", ", out, |column, out| push_column(&column.name, out))?;
+        out.push_sql(")");
+        out.push_sql(operator);
+        out.push_sql("(");
+        push_all(bound.iter().zip(columns), ", ", out, |(value, column), out| DB::push_key(value, column, out))?;
+        out.push_sql(")");
+        return Ok(());
+    }
+    // a >= x AND (a > x OR (a = x AND (b > y OR (b = y AND …)))): the first term is what MySQL's index needs.
+    let (strict, inclusive) = if operator.contains('>') { (" > ", " >= ") } else { (" < ", " <= ") };
+    let compare = |index: usize, operator: &str, out: &mut AstPass<'_, 'b, DB>| {
+        push_column(&columns[index].name, out)?;
+        out.push_sql(operator);
+        DB::push_key(&bound[index], &columns[index], out)
+    };
+    compare(0, inclusive, out)?;
+    out.push_sql(" AND (");
+    let last = columns.len() - 1;
+    for index in 0..last {
+        compare(index, strict, out)?;
+        out.push_sql(" OR (");
+        compare(index, " = ", out)?;
+        out.push_sql(" AND (");
+    }
+    compare(last, operator, out)?;
+    out.push_sql(&")".repeat(2 * last + 1));
+    Ok(())
+}

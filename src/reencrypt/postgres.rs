@@ -1,0 +1,327 @@
+//! PostgreSQL: row keys as text, cast by the server; one statement of constant text with an array per column.
+
+use diesel::connection::{Connection, LoadConnection};
+use diesel::deserialize::{self, FromSql, QueryableByName};
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::{Error as DieselError, OptionalExtension, QueryResult};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Double, Nullable, Text};
+use diesel::{RunQueryDsl, sql_query};
+
+use super::batch::Change;
+use super::dialect::{Dialect, push_all, push_column, push_table};
+use super::plan::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
+use super::row::{Cell, KeyValue};
+use crate::column::Form;
+use crate::target::TableName;
+
+impl Dialect for Pg {
+    const BATCH: usize = 1000;
+    const MAX_BINDS: usize = usize::MAX;
+    const ROW_VALUES: bool = true;
+    const FOLDS_CASE: bool = false;
+    const SETTINGS: &'static [(&'static str, &'static str)] = &[
+        // A compare and swap wants to see what was committed last; a snapshot would fail instead.
+        ("default_transaction_isolation", "read committed"),
+        // Not for long: the row comes back in the next pass.
+        ("lock_timeout", "1s"),
+        // Row-level security would hide rows without a word; off, it is an error.
+        ("row_security", "off"),
+        // Row keys travel as text and must come back as the same value.
+        ("bytea_output", "hex"),
+        ("datestyle", "ISO, YMD"),
+        ("intervalstyle", "iso_8601"),
+        ("extra_float_digits", "3"),
+    ];
+
+    fn settings<C>(conn: &mut C) -> QueryResult<Vec<(String, String)>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let names: Vec<&str> = Self::SETTINGS.iter().map(|(name, _)| *name).collect();
+        let settings = sql_query("SELECT name, current_setting(name) AS value FROM unnest($1) AS name")
+            .bind::<Array<Text>, _>(names)
+            .load::<Setting>(conn)?;
+        Ok(settings.into_iter().map(|setting| (setting.name, setting.value)).collect())
+    }
+
+    fn set<C>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let set = sql_query("SELECT set_config($1, $2, false)").bind::<Text, _>(name).bind::<Text, _>(value);
+        set.execute(conn).map(drop)
+    }
+
+    fn catalogue<C>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+        let mut name = quote(table.name());
+        if let Some(schema) = table.schema() {
+            name = format!("{}.{name}", quote(schema));
+        }
+        let relation = sql_query(RELATION).bind::<Text, _>(name).get_result::<Relation>(conn).optional()?;
+        let Some(relation) = relation else { return Ok(None) };
+        let columns = sql_query(COLUMNS).bind::<BigInt, _>(relation.oid).load::<ColumnRow>(conn)?;
+        let keys = sql_query(ROW_KEY).bind::<BigInt, _>(relation.oid).load::<KeyRow>(conn)?;
+        let obstacle = match relation.kind.as_str() {
+            "r" | "p" if !relation.hides_rows => None,
+            "r" | "p" => Some(
+                "row-level security hides rows from this user: connect as a user with BYPASSRLS or as the table's owner"
+                    .into(),
+            ),
+            _ => Some("it is not an ordinary or partitioned table: name the table that holds the data".into()),
+        };
+        let columns = columns.into_iter().map(|column| CatalogueColumn {
+            name: column.name,
+            form: match column.base.as_str() {
+                "text" | "varchar" | "bpchar" | "citext" => Some(Form::Text),
+                "bytea" => Some(Form::Binary),
+                _ => None,
+            },
+            type_name: column.type_name,
+            is_generated: column.is_generated,
+            changes_on_update: false,
+        });
+        Ok(Some(Catalogue {
+            name: TableName::in_schema(relation.schema, relation.name),
+            obstacle,
+            columns: columns.collect(),
+            row_key: keys.into_iter().map(|key| KeyColumn { name: key.name, cast: Some(key.type_name) }).collect(),
+            // -1: never analysed
+            rows: (relation.rows >= 0.0).then_some(relation.rows as u64),
+        }))
+    }
+
+    fn is_lock_conflict(message: &str) -> bool {
+        message.contains("lock timeout") || message.contains("deadlock")
+    }
+
+    fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        push_column(&column.name, out)?;
+        out.push_sql("::text");
+        Ok(())
+    }
+
+    fn push_cell_output(column: &str, is_text: bool, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        push_column(column, out)?;
+        // A domain and citext become what they are made of.
+        out.push_sql(if is_text { "::text" } else { "::bytea" });
+        Ok(())
+    }
+
+    fn push_key<'b>(value: &'b KeyValue, column: &'b KeyColumn, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
+        out.push_bind_param::<Text, _>(text(value)?)?;
+        push_key_cast(column, out);
+        Ok(())
+    }
+
+    fn read_key(value: Self::RawValue<'_>) -> deserialize::Result<KeyValue> {
+        <String as FromSql<Text, Self>>::from_sql(value).map(KeyValue::Text)
+    }
+
+    fn read_cell(value: Self::RawValue<'_>) -> deserialize::Result<Cell> {
+        const BYTEA: u32 = 17;
+        Ok(Cell { bytes: value.as_bytes().to_vec(), is_text: value.get_oid().get() != BYTEA })
+    }
+
+    fn swap<C>(conn: &mut C, table: &PlannedTable, changes: &[Change]) -> QueryResult<usize>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Swap::new(table, changes)?.execute(conn)
+    }
+}
+
+/// `UPDATE … FROM unnest(keys, old tokens, new tokens) WHERE key = … AND column = old`
+struct Swap<'a> {
+    table: &'a PlannedTable,
+    /// One array per column of the row key.
+    keys: Vec<Vec<&'a str>>,
+    /// Old and new tokens per encrypted column; `NULL` for rows that keep what they have.
+    tokens: Vec<(Tokens<'a>, Tokens<'a>)>,
+}
+
+enum Tokens<'a> {
+    Text(Vec<Option<&'a str>>),
+    Binary(Vec<Option<&'a [u8]>>),
+}
+
+impl<'a> Swap<'a> {
+    fn new(table: &'a PlannedTable, changes: &'a [Change]) -> QueryResult<Self> {
+        let key = |index: usize| changes.iter().map(|change| text(&change.key[index]).map(String::as_str)).collect();
+        let keys = (0..table.row_key.len()).map(key).collect::<QueryResult<_>>()?;
+        let tokens = table.columns.iter().enumerate().map(|(index, column)| {
+            let swaps = || changes.iter().map(move |change| change.swaps[index].as_ref());
+            let old = swaps().map(|swap| swap.map(|swap| swap.old.bytes.as_slice()));
+            let new = swaps().map(|swap| swap.map(|swap| swap.new.as_slice()));
+            Ok((Tokens::new(column.is_text, old)?, Tokens::new(column.is_text, new)?))
+        });
+        Ok(Self { table, keys, tokens: tokens.collect::<QueryResult<_>>()? })
+    }
+}
+
+impl<'a> Tokens<'a> {
+    fn new(is_text: bool, tokens: impl Iterator<Item = Option<&'a [u8]>>) -> QueryResult<Self> {
+        if !is_text {
+            return Ok(Self::Binary(tokens.collect()));
+        }
+        let text =
+            |token: &'a [u8]| std::str::from_utf8(token).map_err(|error| DieselError::QueryBuilderError(error.into()));
+        tokens.map(|token| token.map(text).transpose()).collect::<QueryResult<_>>().map(Self::Text)
+    }
+
+    fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match self {
+            Self::Text(tokens) => out.push_bind_param::<Array<Nullable<Text>>, _>(tokens),
+            Self::Binary(tokens) => out.push_bind_param::<Array<Nullable<Binary>>, _>(tokens),
+        }
+    }
+}
+
+impl QueryFragment<Pg> for Swap<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let PlannedTable { name, row_key, columns, .. } = self.table;
+        out.push_sql("UPDATE ");
+        push_table(name, &mut out)?;
+        out.push_sql(" AS t SET ");
+        push_all(columns.iter().enumerate(), ", ", &mut out, |(index, column), out| {
+            out.push_identifier(&column.name)?;
+            out.push_sql(&format!(" = coalesce(v.n{index}, "));
+            push_column(&column.name, out)?;
+            out.push_sql(")");
+            Ok(())
+        })?;
+        out.push_sql(" FROM unnest(");
+        push_all(&self.keys, ", ", &mut out, |keys, out| out.push_bind_param::<Array<Text>, _>(keys))?;
+        for (old, new) in &self.tokens {
+            out.push_sql(", ");
+            old.push(&mut out)?;
+            out.push_sql(", ");
+            new.push(&mut out)?;
+        }
+        out.push_sql(") AS v(");
+        let names = (0..row_key.len()).map(|index| format!("k{index}"));
+        let names = names.chain((0..columns.len()).map(|index| format!("o{index}, n{index}")));
+        out.push_sql(&names.collect::<Vec<_>>().join(", "));
+        out.push_sql(") WHERE ");
+        push_all(row_key.iter().enumerate(), " AND ", &mut out, |(index, column), out| {
+            push_column(&column.name, out)?;
+            out.push_sql(&format!(" = v.k{index}"));
+            push_key_cast(column, out);
+            Ok(())
+        })?;
+        for (index, column) in columns.iter().enumerate() {
+            out.push_sql(&format!(" AND (v.n{index} IS NULL OR "));
+            push_column(&column.name, &mut out)?;
+            // Byte for byte, whatever the column's type and collation take for equal.
+            out.push_sql(if column.is_text { "::text COLLATE \"C\"" } else { "::bytea" });
+            out.push_sql(&format!(" = v.o{index})"));
+        }
+        Ok(())
+    }
+}
+
+impl QueryId for Swap<'_> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C> RunQueryDsl<C> for Swap<'_> {}
+
+fn push_key_cast(column: &KeyColumn, out: &mut AstPass<'_, '_, Pg>) {
+    out.push_sql("::text::");
+    out.push_sql(column.cast.as_deref().unwrap_or("text"));
+}
+
+/// On this backend every row key is text.
+fn text(value: &KeyValue) -> QueryResult<&String> {
+    match value {
+        KeyValue::Text(text) => Ok(text),
+        _ => Err(DieselError::QueryBuilderError("a row key is not text".into())),
+    }
+}
+
+const RELATION: &str = "\
+    SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind, \
+           c.reltuples::float8 AS rows, row_security_active(c.oid) AS hides_rows \
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE c.oid = to_regclass($1)";
+
+/// A domain is of the type that it is made of, however many domains are in between.
+const COLUMNS: &str = "\
+    WITH RECURSIVE base (num, type, basetype) AS ( \
+        SELECT a.attnum, t.oid, t.typbasetype \
+        FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+        WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped \
+        UNION ALL \
+        SELECT base.num, t.oid, t.typbasetype FROM base JOIN pg_catalog.pg_type t ON t.oid = base.basetype \
+    ) \
+    SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type_name, t.typname::text AS base, \
+           a.attgenerated <> '' AS is_generated \
+    FROM base JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::oid AND a.attnum = base.num \
+    JOIN pg_catalog.pg_type t ON t.oid = base.type \
+    WHERE base.basetype = 0 ORDER BY a.attnum";
+
+/// The columns of the primary key, else of a unique index that covers every row. The name of the type is that of
+/// `pg_type`, since `character` and `bit` as casts mean one character and one bit.
+const ROW_KEY: &str = "\
+    SELECT a.attname::text AS name, quote_ident(tn.nspname) || '.' || quote_ident(t.typname) AS type_name \
+    FROM ( \
+        SELECT i.* FROM pg_catalog.pg_index i \
+        WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL \
+          AND NOT EXISTS ( \
+              SELECT FROM pg_catalog.pg_attribute k \
+              WHERE k.attrelid = i.indrelid AND k.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) AND NOT k.attnotnull) \
+        ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1 \
+    ) i, unnest(i.indkey::int2[]) WITH ORDINALITY AS x (num, position) \
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::oid AND a.attnum = x.num \
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace \
+    WHERE x.position <= i.indnkeyatts ORDER BY x.position";
+
+#[derive(QueryableByName)]
+struct Setting {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+#[derive(QueryableByName)]
+struct Relation {
+    #[diesel(sql_type = BigInt)]
+    oid: i64,
+    #[diesel(sql_type = Text)]
+    schema: String,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Double)]
+    rows: f64,
+    #[diesel(sql_type = Bool)]
+    hides_rows: bool,
+}
+
+#[derive(QueryableByName)]
+struct ColumnRow {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    type_name: String,
+    #[diesel(sql_type = Text)]
+    base: String,
+    #[diesel(sql_type = Bool)]
+    is_generated: bool,
+}
+
+#[derive(QueryableByName)]
+struct KeyRow {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    type_name: String,
+}

@@ -1,0 +1,49 @@
+//! Watching a task, and stopping it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Where a running task is. Made ten times a second for the observer of a [`Task`](super::Task).
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// The current walk over the targets, counted from 1.
+    pub pass: u32,
+    /// The table that is being read.
+    pub table: String,
+    /// Rows read in this pass, of all tables.
+    pub rows: u64,
+    /// Rows of all tables, as far as the database can estimate them.
+    pub rows_estimated: Option<u64>,
+    /// Values rewritten, in all passes.
+    pub rewritten: u64,
+    /// Values found in this pass that are not readable tokens.
+    pub bad: u64,
+    /// Time since the task began.
+    pub elapsed: Duration,
+}
+
+/// Stops a running task from another thread, or from a signal handler: workers finish the page they are at.
+///
+/// ```
+/// use diesel_encrypted::reencrypt::{StopHandle, Task};
+/// # let keyring = diesel_encrypted::Keyring::new([diesel_encrypted::Key::generate()]).unwrap();
+///
+/// let stop = StopHandle::default();
+/// let task = Task::new(keyring).stop_handle(stop.clone());
+/// stop.stop();
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct StopHandle(Arc<AtomicBool>);
+
+impl StopHandle {
+    /// Asks the task to stop.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

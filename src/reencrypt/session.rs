@@ -1,0 +1,142 @@
+//! A connection of the task: its settings, and what is done when it fails.
+
+use std::ops::DerefMut;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use diesel::connection::LoadConnection;
+use diesel::r2d2::{ConnectionManager, Pool, PooledConnection, R2D2Connection};
+use diesel::result::{Error as DieselError, QueryResult};
+
+use super::dialect::Dialect;
+use super::error::TaskError;
+
+/// The pause before the first retry; each further one doubles it.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause between two retries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A pooled connection with the settings of the task. When the task lets go of it, it has its former settings again.
+pub(super) struct Session<'a, C>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    pool: &'a Pool<ConnectionManager<C>>,
+    give_up_after: Duration,
+    conn: Option<Configured<C>>,
+}
+
+impl<'a, C> Session<'a, C>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    pub(super) fn new(pool: &'a Pool<ConnectionManager<C>>, give_up_after: Duration) -> Self {
+        Self { pool, give_up_after, conn: None }
+    }
+
+    /// Runs `query`, again on a fresh connection if the database fails, until it is time to give up.
+    ///
+    /// `query` must be safe to repeat, also when it succeeded and only the answer was lost. Reads are, and so is a
+    /// compare and swap.
+    pub(super) fn run<T>(&mut self, mut query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, TaskError> {
+        let started = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        let mut is_second_look = false;
+        loop {
+            let error = match self.connection().map(|conn| query(conn)) {
+                Ok(Ok(value)) => return Ok(value),
+                Ok(Err(error @ (DieselError::DatabaseError(..) | DieselError::BrokenTransactionManager))) => {
+                    TaskError::database(error)
+                }
+                // A value that cannot be read: worth one fresh connection, for after a change of the schema a
+                // prepared statement describes its columns wrongly.
+                Ok(Err(error)) if is_second_look => return Err(TaskError::internal(chain(&error))),
+                Ok(Err(error)) => {
+                    is_second_look = true;
+                    TaskError::internal(chain(&error))
+                }
+                Err(error) => error,
+            };
+            self.conn = None;
+            if started.elapsed() + pause > self.give_up_after {
+                return Err(error);
+            }
+            tracing::warn!(%error, "trying again in {pause:?}");
+            thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Runs `query` once. The connection is replaced before the next use if it broke.
+    pub(super) fn once<T>(
+        &mut self,
+        query: impl FnOnce(&mut C) -> QueryResult<T>,
+    ) -> Result<QueryResult<T>, TaskError> {
+        let conn = self.connection()?;
+        let result = query(conn);
+        if result.is_err() && conn.ping().is_err() {
+            self.conn = None;
+        }
+        Ok(result)
+    }
+
+    fn connection(&mut self) -> Result<&mut C, TaskError> {
+        let conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => {
+                let conn = self.pool.get_timeout(self.give_up_after.min(self.pool.connection_timeout()));
+                Configured::new(conn.map_err(TaskError::database)?).map_err(TaskError::database)?
+            }
+        };
+        Ok(&mut *self.conn.insert(conn).conn)
+    }
+}
+
+struct Configured<C>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    conn: PooledConnection<ConnectionManager<C>>,
+    former: Vec<(String, String)>,
+}
+
+impl<C> Configured<C>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    fn new(conn: PooledConnection<ConnectionManager<C>>) -> QueryResult<Self> {
+        let mut this = Self { conn, former: Vec::new() };
+        let conn: &mut C = this.conn.deref_mut();
+        let former = C::Backend::settings(conn)?;
+        for (name, value) in C::Backend::SETTINGS {
+            if former.iter().any(|(known, _)| known == name) {
+                C::Backend::set(conn, name, value)?;
+            }
+        }
+        this.former = former;
+        Ok(this)
+    }
+}
+
+impl<C> Drop for Configured<C>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    fn drop(&mut self) {
+        for (name, value) in &self.former {
+            // A connection that cannot be set back is broken, and the pool will find that out.
+            let _ = C::Backend::set(&mut *self.conn, name, value);
+        }
+    }
+}
+
+/// An error with its sources; of this crate's and Diesel's errors none carries data.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let sources = std::iter::successors(error.source(), |error| error.source());
+    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
+}

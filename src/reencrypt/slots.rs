@@ -1,0 +1,56 @@
+//! Statements with one placeholder per value, for MySQL and SQLite: of a few fixed sizes, so that each is prepared
+//! once and used again.
+
+use diesel::RunQueryDsl;
+use diesel::query_builder::QueryId;
+use diesel::result::{Error, QueryResult};
+
+use super::batch::Change;
+use super::plan::PlannedTable;
+
+/// Sizes that are prepared besides that of a full page.
+const SIZES: [usize; 3] = [1, 10, 100];
+
+/// Changes in a statement with room for some more. The rows that are left over are bound as `NULL` keys, which match
+/// nothing.
+pub(super) struct Slots<'a> {
+    pub(super) table: &'a PlannedTable,
+    changes: &'a [Change],
+    slots: usize,
+}
+
+impl<'a> Slots<'a> {
+    /// `full` is the size of a full page.
+    pub(super) fn new(table: &'a PlannedTable, changes: &'a [Change], full: usize) -> Self {
+        let full = full.max(changes.len());
+        let slots = SIZES.into_iter().find(|size| *size >= changes.len()).unwrap_or(full).min(full);
+        Self { table, changes, slots }
+    }
+
+    /// The changes, and for each slot that is left over the first change with `true`: bind its types, not its values.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'a Change, bool)> {
+        let filled = self.changes.iter().map(|change| (change, false));
+        let spare = self.slots - self.changes.len();
+        filled.chain(std::iter::repeat_n(&self.changes[0], spare).map(|change| (change, true)))
+    }
+
+    /// `k0, k1, o0, n0, o1, n1`: row key, and old and new token of each column.
+    pub(super) fn names(&self) -> String {
+        let keys = (0..self.table.row_key.len()).map(|index| format!("k{index}"));
+        let tokens = (0..self.table.columns.len()).map(|index| format!("o{index}, n{index}"));
+        keys.chain(tokens).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl QueryId for Slots<'_> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C> RunQueryDsl<C> for Slots<'_> {}
+
+/// A token for a text column. It was read as text, so it is.
+pub(super) fn text(token: &[u8]) -> QueryResult<&str> {
+    std::str::from_utf8(token).map_err(|error| Error::QueryBuilderError(error.into()))
+}

@@ -1,0 +1,274 @@
+//! SQLite: values typed one by one; an update from a list of values.
+
+use diesel::connection::{Connection, LoadConnection};
+use diesel::deserialize::{self, QueryableByName};
+use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::result::{OptionalExtension, QueryResult};
+use diesel::sql_types::{BigInt, Binary, Bool, Double, Nullable, Text};
+use diesel::sqlite::{Sqlite, SqliteType};
+use diesel::{RunQueryDsl, sql_query};
+
+use super::batch::Change;
+use super::dialect::{Dialect, push_all, push_column, push_table};
+use super::plan::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
+use super::row::{Cell, KeyValue};
+use super::slots::{Slots, text};
+use crate::column::Form;
+use crate::target::TableName;
+
+impl Dialect for Sqlite {
+    const BATCH: usize = 1000;
+    const MAX_BINDS: usize = 32_766;
+    const ROW_VALUES: bool = true;
+    const FOLDS_CASE: bool = true;
+    const SETTINGS: &'static [(&'static str, &'static str)] = &[
+        // One writer at a time: wait for the application's, in milliseconds.
+        ("busy_timeout", "5000"),
+    ];
+
+    fn settings<C>(conn: &mut C) -> QueryResult<Vec<(String, String)>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let setting: Setting = sql_query("PRAGMA busy_timeout").get_result(conn)?;
+        Ok(vec![("busy_timeout".into(), setting.timeout.to_string())])
+    }
+
+    fn set<C>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        conn.batch_execute(&format!("PRAGMA {name} = {value}"))
+    }
+
+    fn catalogue<C>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let schema = table.schema().unwrap_or("main").to_owned();
+        let master = format!("\"{}\".sqlite_master", schema.replace('"', "\"\""));
+        // An unknown schema is an error to SQLite; for the task it is a table that does not exist.
+        let schemas: Vec<Schema> = sql_query("SELECT name FROM pragma_database_list").load(conn)?;
+        if !schemas.iter().any(|known| known.name.eq_ignore_ascii_case(&schema)) {
+            return Ok(None);
+        }
+        let relation = sql_query(format!(
+            "SELECT name, type AS kind, coalesce(sql, '') LIKE 'create virtual%' AS is_virtual FROM {master} \
+             WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"
+        ));
+        let relation = relation.bind::<Text, _>(table.name()).get_result::<Relation>(conn).optional()?;
+        let Some(relation) = relation else { return Ok(None) };
+        let columns = sql_query(COLUMNS).bind::<Text, _>(&relation.name).bind::<Text, _>(&schema);
+        let columns = columns.load::<ColumnRow>(conn)?;
+        let mut rows = None;
+        let mut obstacle = None;
+        if relation.kind != "table" || relation.is_virtual {
+            obstacle = Some("it is not an ordinary table: name the table that holds the data".into());
+        } else {
+            let count =
+                format!("SELECT count(*) AS count FROM {}", master.replace("sqlite_master", &quoted(&relation.name)));
+            rows = sql_query(count).get_result::<Count>(conn)?.count.try_into().ok();
+        }
+        Ok(Some(Catalogue {
+            name: match table.schema() {
+                Some(schema) => TableName::in_schema(schema, relation.name),
+                None => TableName::new(relation.name),
+            },
+            obstacle,
+            row_key: row_key(&columns),
+            columns: columns.into_iter().map(ColumnRow::into_catalogue).collect(),
+            rows,
+        }))
+    }
+
+    /// The whole file is locked, not a row: writing less at a time would not help.
+    fn is_lock_conflict(_message: &str) -> bool {
+        false
+    }
+
+    fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        push_column(&column.name, out)
+    }
+
+    fn push_cell_output(column: &str, _is_text: bool, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        push_column(column, out)
+    }
+
+    fn push_key<'b>(value: &'b KeyValue, _column: &'b KeyColumn, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
+        push_slot_key(value, false, out)
+    }
+
+    fn read_key(mut value: Self::RawValue<'_>) -> deserialize::Result<KeyValue> {
+        match value.value_type() {
+            Some(SqliteType::Text) => Ok(KeyValue::Text(value.read_text().to_owned())),
+            Some(SqliteType::Binary) => Ok(KeyValue::Bytes(value.read_blob().to_vec())),
+            Some(SqliteType::Float | SqliteType::Double) => Ok(KeyValue::Real(value.read_double())),
+            Some(SqliteType::SmallInt | SqliteType::Integer | SqliteType::Long) => Ok(KeyValue::Int(value.read_long())),
+            None => Err("a row key is NULL".into()),
+        }
+    }
+
+    fn read_cell(mut value: Self::RawValue<'_>) -> deserialize::Result<Cell> {
+        let is_text = value.value_type() != Some(SqliteType::Binary);
+        let bytes = if is_text { value.read_text().as_bytes().to_vec() } else { value.read_blob().to_vec() };
+        Ok(Cell { bytes, is_text })
+    }
+
+    fn swap<C>(conn: &mut C, table: &PlannedTable, changes: &[Change]) -> QueryResult<usize>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Slots::new(table, changes, Self::BATCH.min(table.max_rows(Self::MAX_BINDS))).execute(conn)
+    }
+}
+
+/// `WITH v AS (VALUES (?, …), …) UPDATE t SET column = new FROM v WHERE key = … AND column IS old`
+impl QueryFragment<Sqlite> for Slots<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        let PlannedTable { name, row_key, columns, .. } = self.table;
+        out.push_sql("WITH v (");
+        out.push_sql(&self.names());
+        out.push_sql(") AS (VALUES ");
+        push_all(self.iter(), ", ", &mut out, |(change, is_spare), out| {
+            out.push_sql("(");
+            push_all(&change.key, ", ", out, |value, out| push_slot_key(value, is_spare, out))?;
+            for swap in &change.swaps {
+                let swap = swap.as_ref().filter(|_| !is_spare);
+                // The type of a value is its own: text is never equal to a blob.
+                let is_text = swap.is_some_and(|swap| swap.old.is_text);
+                for token in [swap.map(|swap| &swap.old.bytes), swap.map(|swap| &swap.new)] {
+                    out.push_sql(", ");
+                    match token {
+                        Some(token) if is_text => out.push_bind_param::<Text, _>(text(token)?)?,
+                        Some(token) => out.push_bind_param::<Binary, _>(token)?,
+                        None => out.push_bind_param::<Nullable<Text>, _>(&None::<&str>)?,
+                    }
+                }
+            }
+            out.push_sql(")");
+            Ok(())
+        })?;
+        out.push_sql(") UPDATE ");
+        push_table(name, &mut out)?;
+        out.push_sql(" AS t SET ");
+        push_all(columns.iter().enumerate(), ", ", &mut out, |(index, column), out| {
+            out.push_identifier(&column.name)?;
+            out.push_sql(&format!(" = coalesce(v.n{index}, "));
+            push_column(&column.name, out)?;
+            out.push_sql(")");
+            Ok(())
+        })?;
+        out.push_sql(" FROM v WHERE ");
+        push_all(row_key.iter().enumerate(), " AND ", &mut out, |(index, column), out| {
+            push_column(&column.name, out)?;
+            out.push_sql(&format!(" = v.k{index}"));
+            Ok(())
+        })?;
+        for (index, column) in columns.iter().enumerate() {
+            out.push_sql(&format!(" AND (v.n{index} IS NULL OR "));
+            push_column(&column.name, &mut out)?;
+            // Byte for byte, whatever collation the column was declared with.
+            out.push_sql(&format!(" = v.o{index} COLLATE BINARY)"));
+        }
+        Ok(())
+    }
+}
+
+/// A value of the row key, or `NULL` for a spare slot.
+fn push_slot_key<'b>(value: &'b KeyValue, is_spare: bool, out: &mut AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+    match value {
+        _ if is_spare => out.push_bind_param::<Nullable<BigInt>, _>(&None::<i64>),
+        KeyValue::Int(value) => out.push_bind_param::<BigInt, _>(value),
+        KeyValue::Real(value) => out.push_bind_param::<Double, _>(value),
+        KeyValue::Text(value) => out.push_bind_param::<Text, _>(value),
+        KeyValue::Bytes(value) => out.push_bind_param::<Binary, _>(value),
+        // SQLite has no unsigned integers.
+        KeyValue::UInt(_) => Err(diesel::result::Error::QueryBuilderError("a row key is unsigned".into())),
+    }
+}
+
+/// The primary key if it cannot be `NULL`, which SQLite allows in most primary keys; else the row id.
+fn row_key(columns: &[ColumnRow]) -> Vec<KeyColumn> {
+    let key = |name: &str| KeyColumn { name: name.to_owned(), cast: None };
+    let mut primary: Vec<&ColumnRow> = columns.iter().filter(|column| column.position > 0).collect();
+    primary.sort_by_key(|column| column.position);
+    let is_row_id = matches!(primary.as_slice(), [column] if column.declared.eq_ignore_ascii_case("integer"));
+    if !primary.is_empty() && (is_row_id || primary.iter().all(|column| column.is_not_null)) {
+        return primary.into_iter().map(|column| key(&column.name)).collect();
+    }
+    let taken = |name: &str| columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+    ["rowid", "_rowid_", "oid"].into_iter().find(|name| !taken(name)).map(key).into_iter().collect()
+}
+
+impl ColumnRow {
+    fn into_catalogue(self) -> CatalogueColumn {
+        // https://www.sqlite.org/datatype3.html#determination_of_column_affinity
+        let declared = self.declared.to_ascii_uppercase();
+        let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
+        let form = if has(&["INT"]) {
+            None
+        } else if has(&["CHAR", "CLOB", "TEXT"]) {
+            Some(Form::Text)
+        } else if declared.is_empty() || has(&["BLOB", "BINARY"]) {
+            Some(Form::Binary)
+        } else {
+            None
+        };
+        CatalogueColumn {
+            name: self.name,
+            type_name: self.declared,
+            form,
+            is_generated: self.hidden > 1,
+            changes_on_update: false,
+        }
+    }
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+const COLUMNS: &str = "\
+    SELECT name, type AS declared, \"notnull\" AS is_not_null, pk AS position, hidden FROM pragma_table_xinfo(?, ?)";
+
+#[derive(QueryableByName)]
+struct Setting {
+    #[diesel(sql_type = BigInt)]
+    timeout: i64,
+}
+
+#[derive(QueryableByName)]
+struct Schema {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+#[derive(QueryableByName)]
+struct Relation {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Bool)]
+    is_virtual: bool,
+}
+
+#[derive(QueryableByName)]
+struct ColumnRow {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    declared: String,
+    #[diesel(sql_type = Bool)]
+    is_not_null: bool,
+    #[diesel(sql_type = BigInt)]
+    position: i64,
+    #[diesel(sql_type = BigInt)]
+    hidden: i64,
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}

@@ -1,0 +1,74 @@
+//! Counting what the columns hold.
+
+use super::verdict::Verdict;
+
+/// What was read of one column.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally {
+    pub(super) null: u64,
+    pub(super) plaintext: u64,
+    pub(super) unreadable: u64,
+    /// Values per key, in the order of the keyring.
+    pub(super) keys: Vec<u64>,
+    /// Date of the oldest and of the newest readable token, in seconds since 1970.
+    pub(super) dates: Option<(u64, u64)>,
+}
+
+impl Tally {
+    pub(super) fn new(keys: usize) -> Self {
+        Self { keys: vec![0; keys], ..Self::default() }
+    }
+
+    pub(super) fn add(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Plaintext => self.plaintext += 1,
+            Verdict::Unreadable => self.unreadable += 1,
+            Verdict::Token { position, timestamp, .. } => {
+                self.keys[*position] += 1;
+                self.date(*timestamp, *timestamp);
+            }
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.null += other.null;
+        self.plaintext += other.plaintext;
+        self.unreadable += other.unreadable;
+        for (mine, theirs) in self.keys.iter_mut().zip(&other.keys) {
+            *mine += theirs;
+        }
+        if let Some((oldest, newest)) = other.dates {
+            self.date(oldest, newest);
+        }
+    }
+
+    /// Rows read.
+    pub(super) fn rows(&self) -> u64 {
+        self.null + self.bad() + self.readable()
+    }
+
+    /// Values that are not readable tokens.
+    pub(super) fn bad(&self) -> u64 {
+        self.plaintext + self.unreadable
+    }
+
+    /// Values under any key of the keyring.
+    pub(super) fn readable(&self) -> u64 {
+        self.keys.iter().sum()
+    }
+
+    /// Values under the primary key.
+    pub(super) fn current(&self) -> u64 {
+        self.keys[0]
+    }
+
+    /// Values under secondary keys: what there is to rewrite.
+    pub(super) fn stale(&self) -> u64 {
+        self.keys[1..].iter().sum()
+    }
+
+    fn date(&mut self, oldest: u64, newest: u64) {
+        let (from, to) = self.dates.unwrap_or((oldest, newest));
+        self.dates = Some((from.min(oldest), to.max(newest)));
+    }
+}

@@ -1,0 +1,248 @@
+//! One pass: a whole walk over all tables, shared by the workers.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use diesel::RunQueryDsl;
+use diesel::connection::LoadConnection;
+use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
+
+use super::batch::{self, Change, Written};
+use super::dialect::Dialect;
+use super::error::TaskError;
+use super::page::Page;
+use super::plan::PlannedTable;
+use super::progress::StopHandle;
+use super::report::{Problem, ProblemKind, Problems};
+use super::row::{KeyValue, Row};
+use super::session::Session;
+use super::tally::Tally;
+use super::verdict::Verdict;
+use crate::keyring::Keyring;
+
+/// How often the caller hears of progress.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What every pass over the tables has in common.
+pub(super) struct Walker<'a> {
+    pub(super) tables: &'a [PlannedTable],
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) batch: Option<usize>,
+    pub(super) workers: usize,
+    pub(super) give_up_after: Duration,
+    pub(super) stop: StopHandle,
+}
+
+/// What a pass does with values under secondary keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Counts them.
+    Read,
+    /// Seals them under the primary key and throws the result away.
+    DryRun,
+    /// Writes them.
+    Write,
+}
+
+/// What a pass found and did. The vectors have one entry per column, over all tables.
+pub(super) struct Pass {
+    pub(super) tallies: Vec<Tally>,
+    pub(super) written: Vec<Written>,
+    pub(super) problems: Problems,
+    /// Whether the pass was cut short by the stop handle.
+    pub(super) stopped: bool,
+}
+
+/// Where a pass is, for the caller's eyes.
+#[derive(Default)]
+pub(super) struct Counters {
+    pub(super) table: AtomicUsize,
+    pub(super) rows: AtomicU64,
+    pub(super) rewritten: AtomicU64,
+    pub(super) bad: AtomicU64,
+}
+
+impl Walker<'_> {
+    /// Walks all tables once. `tick` is called on this thread while the workers are busy.
+    pub(super) fn pass<C>(
+        &self,
+        pool: &Pool<ConnectionManager<C>>,
+        mode: Mode,
+        mut tick: impl FnMut(&Counters),
+    ) -> (Pass, Result<(), TaskError>)
+    where
+        C: R2D2Connection + LoadConnection + 'static,
+        C::Backend: Dialect,
+    {
+        let columns: usize = self.tables.iter().map(|table| table.columns.len()).sum();
+        let tallies = || vec![Tally::new(self.keyring.fingerprints().len()); columns];
+        let shared = Shared {
+            walker: self,
+            mode,
+            cursor: Mutex::default(),
+            counters: Counters::default(),
+            problems: Mutex::default(),
+            failed: AtomicBool::new(false),
+        };
+        let workers = self.workers.clamp(1, pool.max_size().max(1) as usize);
+        let results: Vec<_> = thread::scope(|scope| {
+            let spawn = |_| {
+                scope.spawn(|| {
+                    let mut worker = Worker {
+                        shared: &shared,
+                        session: Session::new(pool, self.give_up_after),
+                        tallies: tallies(),
+                        written: vec![Written::default(); columns],
+                    };
+                    let result = worker.run();
+                    shared.failed.fetch_or(result.is_err(), Relaxed);
+                    (worker.tallies, worker.written, result)
+                })
+            };
+            let threads: Vec<_> = (0..workers).map(spawn).collect();
+            while threads.iter().any(|thread| !thread.is_finished()) {
+                tick(&shared.counters);
+                thread::park_timeout(TICK);
+            }
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
+        });
+        tick(&shared.counters);
+        let mut pass = Pass {
+            tallies: tallies(),
+            written: vec![Written::default(); columns],
+            problems: shared.problems.into_inner().unwrap_or_else(PoisonError::into_inner),
+            stopped: self.stop.is_stopped(),
+        };
+        let mut outcome = Ok(());
+        for (tallies, written, result) in results {
+            pass.tallies.iter_mut().zip(&tallies).for_each(|(sum, tally)| sum.merge(tally));
+            pass.written.iter_mut().zip(&written).for_each(|(sum, written)| sum.add(written));
+            outcome = outcome.and(result);
+        }
+        (pass, outcome)
+    }
+}
+
+impl Written {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.rewritten += other.rewritten;
+        self.raced += other.raced;
+        self.busy += other.busy;
+    }
+}
+
+struct Shared<'a> {
+    walker: &'a Walker<'a>,
+    mode: Mode,
+    cursor: Mutex<Cursor>,
+    counters: Counters,
+    problems: Mutex<Problems>,
+    failed: AtomicBool,
+}
+
+/// How far the pages have been handed out. It is no record of what was done: nothing relies on it but this pass.
+#[derive(Default)]
+struct Cursor {
+    table: usize,
+    after: Option<Vec<KeyValue>>,
+}
+
+struct Worker<'a, C>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    shared: &'a Shared<'a>,
+    session: Session<'a, C>,
+    tallies: Vec<Tally>,
+    written: Vec<Written>,
+}
+
+impl<C> Worker<'_, C>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    fn run(&mut self) -> Result<(), TaskError> {
+        while !self.shared.walker.stop.is_stopped() && !self.shared.failed.load(Relaxed) {
+            match self.next_page()? {
+                ControlFlow::Continue((table, after, rows)) => self.page(table, after.as_deref(), &rows)?,
+                ControlFlow::Break(()) => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the next page. The cursor moves only behind rows that were read: an error is never the end of a table.
+    #[expect(clippy::type_complexity)]
+    fn next_page(&mut self) -> Result<ControlFlow<(), (usize, Option<Vec<KeyValue>>, Vec<Row>)>, TaskError> {
+        let Walker { tables, batch, .. } = self.shared.walker;
+        let mut cursor = self.shared.cursor.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(table) = tables.get(cursor.table) {
+            let limit = batch.unwrap_or(C::Backend::BATCH).clamp(1, table.max_rows(C::Backend::MAX_BINDS));
+            let after = cursor.after.clone();
+            let rows: Vec<Row> = self.session.run(|conn| {
+                Page { table, after: after.as_deref(), until: None, descending: false, limit }.load(conn)
+            })?;
+            let index = cursor.table;
+            if rows.len() < limit {
+                *cursor = Cursor { table: index + 1, after: None };
+            } else {
+                cursor.after = rows.last().map(|row| row.key.clone());
+            }
+            self.shared.counters.table.store(index, Relaxed);
+            if !rows.is_empty() {
+                return Ok(ControlFlow::Continue((index, after, rows)));
+            }
+        }
+        Ok(ControlFlow::Break(()))
+    }
+
+    fn page(&mut self, index: usize, after: Option<&[KeyValue]>, rows: &[Row]) -> Result<(), TaskError> {
+        let Shared { walker, mode, counters, .. } = self.shared;
+        let table = &walker.tables[index];
+        let first: usize = walker.tables[..index].iter().map(|table| table.columns.len()).sum();
+        let mut changes = Vec::new();
+        for row in rows {
+            let (tallies, problems) = (&mut self.tallies[first..], &self.shared.problems);
+            let see = |column: usize, verdict: Option<&Verdict>| {
+                let Some(verdict) = verdict else {
+                    tallies[column].null += 1;
+                    return;
+                };
+                tallies[column].add(verdict);
+                let kind = match verdict {
+                    Verdict::Token { .. } => return,
+                    Verdict::Plaintext => ProblemKind::Plaintext,
+                    Verdict::Unreadable => ProblemKind::Unreadable,
+                };
+                counters.bad.fetch_add(1, Relaxed);
+                problems.lock().unwrap_or_else(PoisonError::into_inner).add(|| Problem {
+                    table: table.name.to_string(),
+                    column: table.columns[column].name.clone(),
+                    row: table.label(&row.key),
+                    kind,
+                });
+            };
+            match mode {
+                Mode::Read => Verdict::of_row(row, &walker.keyring, see),
+                Mode::DryRun | Mode::Write => changes.extend(Change::of(row, &walker.keyring, see)?),
+            }
+        }
+        if *mode == Mode::Write && !changes.is_empty() {
+            let written = batch::write(&mut self.session, table, &walker.keyring, after, changes)?;
+            for (sum, written) in self.written[first..].iter_mut().zip(&written) {
+                sum.add(written);
+                counters.rewritten.fetch_add(written.rewritten, Relaxed);
+            }
+        }
+        counters.rows.fetch_add(rows.len() as u64, Relaxed);
+        Ok(())
+    }
+}
