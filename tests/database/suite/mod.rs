@@ -1,0 +1,3 @@
+//! The tests that every database runs.
+
+mod reencrypt;
