@@ -45,7 +45,7 @@ where
         let mut pause = FIRST_PAUSE;
         let mut is_second_look = false;
         loop {
-            let error = match self.connection().map(|conn| query(conn)) {
+            let error = match self.connection().map(&mut query) {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err(error @ (DieselError::DatabaseError(..) | DieselError::BrokenTransactionManager))) => {
                     TaskError::database(error)

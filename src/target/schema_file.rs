@@ -121,7 +121,7 @@ struct Tables {
 
 impl Visit<'_> for Tables {
     fn visit_macro(&mut self, makro: &syn::Macro) {
-        if !makro.path.segments.last().is_some_and(|segment| segment.ident == "table") {
+        if makro.path.segments.last().is_none_or(|segment| segment.ident != "table") {
             return;
         }
         let Ok(found) = &mut self.found else { return };

@@ -155,10 +155,9 @@ fn tokens() -> [TypeId; 4] {
 #[cfg(feature = "postgres")]
 fn arrays_of_tokens() -> [TypeId; 8] {
     use diesel::sql_types::Array;
-    fn arrays<ST: 'static>() -> [TypeId; 4]
+    fn arrays<ST>() -> [TypeId; 4]
     where
-        Nullable<ST>: 'static,
-        ST: diesel::sql_types::SqlType<IsNull = diesel::sql_types::is_nullable::NotNull>,
+        ST: diesel::sql_types::SqlType<IsNull = diesel::sql_types::is_nullable::NotNull> + 'static,
     {
         [
             TypeId::of::<Array<ST>>(),

@@ -1,0 +1,97 @@
+//! From a URL to a pool of connections.
+
+use diesel::Connection;
+use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
+use diesel_encrypted::reencrypt::{Report, Status, Task, TaskError};
+
+use crate::cli::Walk;
+use crate::exit::{Exit, Failure};
+
+pub(crate) enum Database {
+    #[cfg(feature = "cli-postgres")]
+    Postgres(Pool<ConnectionManager<diesel::PgConnection>>),
+    #[cfg(feature = "cli-mysql")]
+    Mysql(Pool<ConnectionManager<diesel::MysqlConnection>>),
+    #[cfg(feature = "cli-sqlite")]
+    Sqlite(Pool<ConnectionManager<diesel::SqliteConnection>>),
+}
+
+impl Database {
+    pub(crate) fn connect(walk: &Walk) -> Result<Self, Failure> {
+        let Some(url) = walk.database_url.as_deref() else {
+            return Err(usage("no database: set DATABASE_URL, or give --database-url"));
+        };
+        let connections = u32::try_from(walk.workers.get()).map_err(|_| usage("too many workers"))?;
+        match url.split_once("://") {
+            #[cfg(feature = "cli-postgres")]
+            Some(("postgres" | "postgresql", _)) => pool(url, connections).map(Self::Postgres),
+            #[cfg(feature = "cli-mysql")]
+            Some(("mysql" | "mariadb", rest)) => pool(&format!("mysql://{rest}"), connections).map(Self::Mysql),
+            #[cfg(feature = "cli-sqlite")]
+            Some(("sqlite", path)) => pool(existing(path)?, connections).map(Self::Sqlite),
+            #[cfg(feature = "cli-sqlite")]
+            None => pool(existing(url)?, connections).map(Self::Sqlite),
+            other => {
+                let scheme = other.map_or("sqlite", |(scheme, _)| scheme);
+                let feature = match scheme {
+                    "postgres" | "postgresql" => "cli-postgres",
+                    "mysql" | "mariadb" => "cli-mysql",
+                    "sqlite" => "cli-sqlite",
+                    _ => {
+                        return Err(usage(&format!(
+                            "unknown database scheme {scheme}: use postgres://, mysql:// or the path of an SQLite file"
+                        )));
+                    }
+                };
+                Err(usage(&format!("this program was built without {scheme}: install it with `--features {feature}`")))
+            }
+        }
+    }
+
+    pub(crate) fn status(&self, task: Task<'_>) -> Result<Status, TaskError> {
+        match self {
+            #[cfg(feature = "cli-postgres")]
+            Self::Postgres(pool) => task.status(pool),
+            #[cfg(feature = "cli-mysql")]
+            Self::Mysql(pool) => task.status(pool),
+            #[cfg(feature = "cli-sqlite")]
+            Self::Sqlite(pool) => task.status(pool),
+        }
+    }
+
+    pub(crate) fn reencrypt(&self, task: Task<'_>) -> Result<Report, TaskError> {
+        match self {
+            #[cfg(feature = "cli-postgres")]
+            Self::Postgres(pool) => task.run(pool),
+            #[cfg(feature = "cli-mysql")]
+            Self::Mysql(pool) => task.run(pool),
+            #[cfg(feature = "cli-sqlite")]
+            Self::Sqlite(pool) => task.run(pool),
+        }
+    }
+}
+
+fn pool<C>(url: &str, connections: u32) -> Result<Pool<ConnectionManager<C>>, Failure>
+where
+    C: R2D2Connection + Connection + Send + 'static,
+{
+    let unreachable = |error: String| Failure::new(Exit::GaveUp, format!("cannot connect to the database: {error}"));
+    // Once, to tell a wrong address at once and in the server's own words.
+    C::establish(url).map_err(|error| unreachable(error.to_string()))?;
+    let pool = Pool::builder().max_size(connections).min_idle(Some(0)).build(ConnectionManager::new(url));
+    pool.map_err(|error| unreachable(error.to_string()))
+}
+
+/// SQLite would make a new, empty database of a mistyped path.
+#[cfg(feature = "cli-sqlite")]
+fn existing(path: &str) -> Result<&str, Failure> {
+    let is_uri = path.starts_with("file:");
+    if is_uri || std::path::Path::new(path).is_file() {
+        return Ok(path);
+    }
+    Err(usage(&format!("there is no SQLite file {path}")))
+}
+
+fn usage(message: &str) -> Failure {
+    Failure::new(Exit::Usage, message.to_owned())
+}

@@ -1,0 +1,61 @@
+//! Exit codes, and the failures that lead to them.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use diesel_encrypted::KeyringError;
+use diesel_encrypted::reencrypt::TaskError;
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Proven = 0,
+    Internal = 1,
+    Usage = 2,
+    NotProven = 3,
+    BadValues = 4,
+    Refused = 5,
+    Stopped = 6,
+    GaveUp = 7,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// An end before the task began or ran through.
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: String) -> Self {
+        Self { exit, message }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<KeyringError> for Failure {
+    fn from(error: KeyringError) -> Self {
+        Self::new(Exit::Usage, error.to_string())
+    }
+}
+
+impl From<TaskError> for Failure {
+    fn from(error: TaskError) -> Self {
+        let exit = match () {
+            () if error.is_refused() => Exit::Refused,
+            () if error.is_database() => Exit::GaveUp,
+            () => Exit::Internal,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
