@@ -236,6 +236,9 @@ impl<'a> Task<'a> {
                         }
                     });
                 }
+                if rows.len() < SAMPLE {
+                    break; // that was the whole table
+                }
             }
             for (tally, column) in tallies.iter().zip(&table.columns) {
                 if tally.readable() + tally.unreadable >= COLUMN_SAMPLE {

@@ -12,6 +12,62 @@ pub type Conn = MysqlConnection;
 pub const TEXT: &str = "text";
 pub const BYTES: &str = "blob";
 
+/// Bytes as a literal, `{}` being hexadecimal digits.
+pub const BYTES_LITERAL: &str = "x'{}'";
+/// What surrounds a quoted identifier.
+pub const QUOTE: char = '`';
+/// Types of row keys, with values as SQL literals; the order is the database's own.
+pub const ROW_KEYS: &[(&str, &[&str])] = &[
+    ("int", &["-5", "0", "7", "2147483647"]),
+    ("bigint", &["-9223372036854775808", "-1", "9007199254740992", "9007199254740993", "9223372036854775807"]),
+    ("bigint unsigned", &["0", "9007199254740993", "9223372036854775808", "18446744073709551615"]),
+    (
+        "varchar(20) character set utf8mb4 collate utf8mb4_general_ci",
+        &["''", "'a'", "'b''c'", "'é1'", "'日本'", "'10'", "'9'"],
+    ),
+    ("varchar(20) character set utf8mb4 collate utf8mb4_bin", &["'a'", "'A'", "'b'"]),
+    ("char(5)", &["'a'", "'b'", "'abcde'"]),
+    (
+        "char(36) character set ascii",
+        &["'67e55044-10b1-426f-9247-bb680e5fe0c8'", "'00000000-0000-0000-0000-000000000001'"],
+    ),
+    (
+        "uuid",
+        &[
+            "'67e55044-10b1-426f-9247-bb680e5fe0c8'",
+            "'00000000-0000-0000-0000-000000000001'",
+            "'ffffffff-0000-0000-0000-000000000000'",
+        ],
+    ),
+    ("binary(16)", &["x'67e5504410b1426f9247bb680e5fe0c8'", "x'00000000000000000000000000000001'"]),
+    ("varbinary(20)", &["x''", "x'00ff'", "x'ff'"]),
+    ("decimal(30,10)", &["1.5", "-2.25", "10000000000000000000.0000000001", "10000000000000000000.0000000002"]),
+    ("datetime(6)", &["'2026-11-23 00:00:00.000001'", "'2026-11-23 00:00:00.000002'"]),
+    ("timestamp(6)", &["'2026-11-23 00:00:00.000001'", "'2026-11-23 00:00:00.000002'"]),
+    ("date", &["'2026-11-23'", "'1970-01-01'"]),
+    ("inet6", &["'::1'", "'fe80::2'"]),
+];
+
+/// A server that refuses connections.
+pub fn unreachable_url() -> String {
+    "mysql://nobody@127.0.0.1:1/none".into()
+}
+
+/// The settings of a session that the task changes.
+pub fn settings(conn: &mut Conn) -> Vec<String> {
+    #[derive(QueryableByName)]
+    struct Setting {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        value: String,
+    }
+    ["tx_isolation", "innodb_lock_wait_timeout", "sql_mode", "time_zone"]
+        .map(|name| {
+            let query = diesel::sql_query(format!("select cast(@@session.{name} as char) as value"));
+            query.get_result::<Setting>(conn).unwrap().value
+        })
+        .to_vec()
+}
+
 pub struct TestDatabase {
     server: String,
     name: String,

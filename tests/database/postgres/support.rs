@@ -12,6 +12,55 @@ pub type Conn = PgConnection;
 pub const TEXT: &str = "text";
 pub const BYTES: &str = "bytea";
 
+/// Bytes as a literal, `{}` being hexadecimal digits.
+pub const BYTES_LITERAL: &str = "'\\x{}'::bytea";
+/// What surrounds a quoted identifier.
+pub const QUOTE: char = '"';
+/// Types of row keys, with values as SQL literals; the order is the database's own.
+pub const ROW_KEYS: &[(&str, &[&str])] = &[
+    ("integer", &["-5", "0", "7", "2147483647"]),
+    ("bigint", &["-9223372036854775808", "-1", "9007199254740992", "9007199254740993", "9223372036854775807"]),
+    ("text", &["''", "'a'", "'A'", "'a''b'", "'é'", "'日本'", "'10'", "'9'"]),
+    ("varchar(20)", &["'a'", "'B'", "'a b'"]),
+    ("char(5)", &["'a'", "'b'", "'abcde'"]),
+    (
+        "uuid",
+        &[
+            "'67e55044-10b1-426f-9247-bb680e5fe0c8'",
+            "'00000000-0000-0000-0000-000000000001'",
+            "'ffffffff-0000-0000-0000-000000000000'",
+        ],
+    ),
+    ("bytea", &["'\\x'", "'\\x00ff'", "'\\xff'"]),
+    ("numeric", &["1.5", "-2.25", "10000000000000000000000.0000000001"]),
+    ("timestamptz", &["'2026-11-23 00:00:00.000001+05:30'", "'2026-11-23 00:00:00.000002+00'", "'infinity'"]),
+    ("date", &["'2026-11-23'", "'0044-03-15 BC'"]),
+    ("double precision", &["0.1", "'-0.3'", "1e300", "0.30000000000000004"]),
+    ("inet", &["'10.0.0.1'", "'10.0.0.2/8'", "'::1'"]),
+    ("bit(3)", &["'101'", "'110'"]),
+    ("interval", &["'1 day'", "'-00:00:01.5'"]),
+];
+
+/// A server that refuses connections.
+pub fn unreachable_url() -> String {
+    "postgres://nobody@127.0.0.1:1/none".into()
+}
+
+/// The settings of a session that the task changes.
+pub fn settings(conn: &mut Conn) -> Vec<String> {
+    #[derive(QueryableByName)]
+    struct Setting {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        value: String,
+    }
+    let names = ["default_transaction_isolation", "lock_timeout", "row_security", "datestyle", "intervalstyle"];
+    let value = |name: &str| {
+        let query = diesel::sql_query(format!("select current_setting('{name}') as value"));
+        query.get_result::<Setting>(conn).unwrap().value
+    };
+    names.map(value).to_vec()
+}
+
 pub struct TestDatabase {
     server: String,
     name: String,

@@ -10,6 +10,40 @@ pub type Conn = SqliteConnection;
 pub const TEXT: &str = "text";
 pub const BYTES: &str = "blob";
 
+/// Bytes as a literal, `{}` being hexadecimal digits.
+pub const BYTES_LITERAL: &str = "x'{}'";
+/// What surrounds a quoted identifier.
+pub const QUOTE: char = '"';
+/// Types of row keys, with values as SQL literals; the order is the database's own.
+pub const ROW_KEYS: &[(&str, &[&str])] = &[
+    ("integer", &["-5", "0", "7", "9007199254740993", "9223372036854775807"]),
+    ("integer not null", &["1", "2", "3"]),
+    ("bigint not null", &["-9223372036854775808", "9007199254740993", "9223372036854775807"]),
+    ("text not null", &["''", "'a'", "'A'", "'a''b'", "'é'", "'日本'", "'10'", "'9'"]),
+    ("text not null collate nocase", &["'a'", "'B'", "'c'"]),
+    ("blob not null", &["x''", "x'00ff'", "x'ff'"]),
+    ("real not null", &["0.1", "-0.3", "1e300", "0.30000000000000004"]),
+    // SQLite allows NULL in these: the task walks by row id
+    ("text", &["'a'", "null", "'b'", "null"]),
+    ("bigint", &["null", "1", "null"]),
+];
+
+/// A file that cannot be opened.
+pub fn unreachable_url() -> String {
+    "/no/such/folder/file.db".into()
+}
+
+/// The settings of a session that the task changes.
+pub fn settings(conn: &mut Conn) -> Vec<String> {
+    #[derive(QueryableByName)]
+    struct Setting {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        timeout: i64,
+    }
+    let setting: Setting = diesel::sql_query("PRAGMA busy_timeout").get_result(conn).unwrap();
+    vec![setting.timeout.to_string()]
+}
+
 pub struct TestDatabase {
     folder: tempfile::TempDir,
 }

@@ -1,3 +1,8 @@
 //! The tests that every database runs.
 
-mod reencrypt;
+mod bad_values;
+mod people;
+mod races;
+mod refusals;
+mod rotation;
+mod row_keys;

@@ -1,0 +1,110 @@
+//! The task against applications that write at the same time.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel_encrypted::Encrypted;
+use diesel_encrypted::reencrypt::Outcome;
+
+use super::people::{People, people};
+use crate::common::keyring;
+
+/// The application turns the letters of tokens to capitals, which to many collations is the same text. Whatever it
+/// wrote must still be there at the end, also where the task had read the old token and not yet written the new one.
+#[test]
+fn a_write_of_the_application_is_never_overwritten() {
+    const ROWS: i64 = 500;
+    let mut raced = 0;
+    // Until a write fell between a read and a write of the task, which is what this test is about.
+    for round in 0.. {
+        assert!(round < 100, "no race in {round} rounds");
+        let people = People::new(1, 1..=ROWS);
+        let begun = AtomicBool::new(false);
+        let report = thread::scope(|threads| {
+            threads.spawn(|| {
+                let mut conn = people.conn();
+                while !begun.load(Relaxed) {
+                    thread::yield_now();
+                }
+                for id in 1..=ROWS {
+                    conn.batch_execute(&format!("update people set email = upper(email) where id = {id}")).unwrap();
+                }
+            });
+            let task = people.task([2, 1]).observer(|_| begun.store(true, Relaxed));
+            people.run(task, 1)
+        });
+        raced = people.column(&report, "email").raced;
+        for row in people.raw() {
+            assert_eq!(row.email, row.email.to_uppercase(), "the write to row {} was overwritten", row.id);
+        }
+        if raced > 0 {
+            break;
+        }
+    }
+    assert!(raced > 0);
+}
+
+/// Writers with the new and with the old keyring, deletes and inserts, while the task runs: every row ends with the
+/// last value that was written to it, and the next run brings all of it under the new key.
+#[test]
+fn writers_and_the_task_side_by_side() {
+    const ROWS: i64 = 300;
+    const WRITERS: i64 = 3;
+    let people = People::new(1, 1..=ROWS);
+    let ended = AtomicBool::new(false);
+    let written: Vec<Vec<(i64, Option<String>)>> = thread::scope(|threads| {
+        let write = |writer: i64| {
+            let (people, ended) = (&people, &ended);
+            move || {
+                let mut conn = people.conn();
+                let mut ledger: Vec<(i64, Option<String>)> = Vec::new();
+                // Each writer has rows of its own, so that its last write is the last.
+                let mut ids = (1..=ROWS).filter(move |id| id % WRITERS == writer).cycle();
+                let mut count = 0;
+                while !ended.load(Relaxed) || count < 50 {
+                    count += 1;
+                    let id = ids.next().unwrap();
+                    let key = if count % 2 == 0 { vec![2, 1] } else { vec![1, 2] };
+                    let value = format!("writer {writer}, write {count}");
+                    keyring(key).scope(|| match count % 10 {
+                        0 => {
+                            diesel::delete(people::table.find(id)).execute(&mut conn).unwrap();
+                            ledger.push((id, None));
+                        }
+                        _ => {
+                            let row = (people::email.eq(Encrypted::from(value.clone())), people::name.eq("written"));
+                            let updated = diesel::update(people::table.find(id)).set(row).execute(&mut conn).unwrap();
+                            if updated == 0 {
+                                let row = (
+                                    people::id.eq(id),
+                                    people::name.eq("new"),
+                                    people::email.eq(Encrypted::from(value.clone())),
+                                );
+                                diesel::insert_into(people::table).values(row).execute(&mut conn).unwrap();
+                            }
+                            ledger.push((id, Some(value)));
+                        }
+                    });
+                }
+                ledger
+            }
+        };
+        let writers: Vec<_> = (0..WRITERS).map(|writer| threads.spawn(write(writer))).collect();
+        for _ in 0..5 {
+            people.run(people.task([2, 1]).batch_size(20), 2);
+        }
+        ended.store(true, Relaxed);
+        writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+    });
+    let report = people.run(people.task([2, 1]), 2);
+    assert_eq!((report.outcome(), report.problems()), (Outcome::Proven, &[][..]));
+    let rows = people.all([2]);
+    let mut last = std::collections::BTreeMap::new();
+    last.extend(written.into_iter().flatten());
+    for (id, value) in last {
+        let row = rows.iter().find(|row| row.id == id);
+        assert_eq!(row.map(|row| row.email.clone().into_inner()), value, "row {id}");
+    }
+}

@@ -1,0 +1,197 @@
+//! What a rotation does, and what it leaves alone.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel_encrypted::Target;
+use diesel_encrypted::reencrypt::{Outcome, Progress, StopHandle, Task};
+
+use super::people::{People, people};
+use crate::common::keyring;
+
+#[test]
+fn brings_every_value_under_the_primary_key() {
+    let people = People::new(1, 1..=2500);
+    let before = people.all([1]);
+
+    let report = people.run(people.task([2, 1]), 2);
+    assert_eq!((report.outcome(), report.passes()), (Outcome::Proven, 2));
+    assert_eq!(report.problems(), []);
+    let count = |name: &str| {
+        let column = people.column(&report, name);
+        (column.scanned, column.rewritten, column.current, column.null, column.raced, column.busy, column.bad)
+    };
+    assert_eq!(count("email"), (2500, 2500, 2500, 0, 0, 0, 0));
+    assert_eq!(count("phone"), (2500, 1667, 1667, 833, 0, 0, 0));
+    assert_eq!(count("photo"), (2500, 1250, 1250, 1250, 0, 0, 0));
+    assert_eq!(people.all([2]), before);
+
+    let written = people.raw();
+    let again = people.run(people.task([2, 1]), 1);
+    assert_eq!((again.outcome(), again.passes()), (Outcome::Proven, 1));
+    assert_eq!(people.raw(), written, "a second run writes nothing");
+}
+
+#[test]
+fn any_batch_size_and_any_number_of_workers() {
+    for (batch, workers) in [(1, 1), (3, 2), (7, 3), (99, 1), (100, 1), (101, 2), (100_000, 2)] {
+        let people = People::new(1, 1..=100);
+        let before = people.all([1]);
+        let report = people.run(people.task([2, 1]).batch_size(batch), workers);
+        assert_eq!(report.outcome(), Outcome::Proven, "batch {batch}, workers {workers}");
+        assert_eq!(people.column(&report, "email").rewritten, 100);
+        assert_eq!(people.all([2]), before);
+    }
+}
+
+#[test]
+fn values_under_several_old_keys_and_some_under_the_new() {
+    let people = People::new(1, 1..=40);
+    people.fill(2, 41..=80);
+    people.fill(3, 81..=120);
+    let (before, raw) = (people.all([1, 2, 3]), people.raw());
+    let report = people.run(people.task([3, 2, 1]), 1);
+    assert_eq!(people.column(&report, "email").rewritten, 80);
+    assert_eq!(people.all([3]), before);
+    assert_eq!(people.raw()[80..], raw[80..], "values under the primary key are not written");
+}
+
+#[test]
+fn tokens_keep_their_date_their_length_and_their_form() {
+    let people = People::new(1, 1..=30);
+    // The binary column also reads the text form, as other Fernet programs write it.
+    let text = keyring([1]).encrypt(b"text form");
+    let update = diesel::sql_query(format!("update people set photo = {} where id = 1", bytes(text.as_bytes())));
+    assert_eq!(update.execute(&mut people.conn()).unwrap(), 1);
+    let before = people.raw();
+    people.run(people.task([2, 1]), 1);
+    let after = people.raw();
+    let head = |token: &[u8]| match token[0] {
+        0x80 => token[..9].to_vec(),
+        _ => URL_SAFE.decode(&token[..12]).unwrap(),
+    };
+    assert_eq!(after[0].photo.as_ref().map(|photo| photo[0]), Some(b'g'));
+    assert_eq!(after[2].photo.as_ref().map(|photo| photo[0]), Some(0x80));
+    for (before, after) in before.iter().zip(&after) {
+        let tokens = |row: &super::people::Raw| {
+            let text = [Some(row.email.clone()), row.phone.clone()].map(|token| token.map(String::into_bytes));
+            text.into_iter().chain([row.photo.clone()]).collect::<Vec<_>>()
+        };
+        for (before, after) in tokens(before).into_iter().zip(tokens(after)) {
+            let (Some(before), Some(after)) = (&before, &after) else {
+                assert_eq!(before, after);
+                continue;
+            };
+            assert_ne!(before, after);
+            assert_eq!((before.len(), head(before)), (after.len(), head(after)));
+        }
+    }
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let people = People::new(1, 1..=50);
+    let before = people.raw();
+    let report = people.run(people.task([2, 1]).dry_run(true), 1);
+    assert_eq!((report.outcome(), report.passes()), (Outcome::Incomplete, 1));
+    let email = people.column(&report, "email");
+    assert_eq!((email.scanned, email.rewritten, email.current), (50, 0, 0));
+    assert_eq!(people.raw(), before);
+    people.run(people.task([2, 1]), 1);
+    assert_eq!(people.run(people.task([2, 1]).dry_run(true), 1).outcome(), Outcome::Proven);
+}
+
+#[test]
+fn an_empty_table_is_proven() {
+    let people = People::new(1, 1..=0);
+    assert_eq!(people.run(people.task([2, 1]), 2).outcome(), Outcome::Proven);
+}
+
+#[test]
+fn stops_on_request_and_goes_on_later() {
+    let people = People::new(1, 1..=500);
+    let before = people.all([1]);
+    let stop = StopHandle::default();
+    let handle = stop.clone();
+    // Stops as soon as something was written: rows remain, and rows are done.
+    let observer = move |progress: &Progress| {
+        if progress.rewritten > 0 {
+            handle.stop();
+        }
+    };
+    let task = people.task([2, 1]).batch_size(1).stop_handle(stop).observer(observer);
+    let report = people.run(task, 1);
+    assert_eq!(report.outcome(), Outcome::Stopped);
+    let done = people.column(&report, "email").rewritten;
+    assert!(0 < done && done < 500, "{done}");
+    assert_eq!(people.all([1, 2]), before);
+
+    let rest = people.run(people.task([2, 1]), 1);
+    assert_eq!(people.column(&rest, "email").rewritten, 500 - done);
+    assert_eq!(people.all([2]), before);
+}
+
+#[test]
+fn tells_how_far_it_is() {
+    let people = People::new(1, 1..=300);
+    let mut seen = Vec::new();
+    let task = people.task([2, 1]).batch_size(10).observer(|progress| seen.push(progress.clone()));
+    people.run(task, 1);
+    let last = seen.last().unwrap();
+    assert_eq!((last.pass, last.rows, last.bad), (2, 300, 0));
+    assert_eq!(last.rewritten, 300 + 200 + 150);
+    assert_eq!(last.rows_estimated, Some(300), "the first pass counted them");
+    assert_eq!(last.table, format!("{}people", people.db.schema()));
+}
+
+#[test]
+fn columns_named_one_by_one_are_the_only_ones_written() {
+    let people = People::new(1, 1..=20);
+    let before = people.raw();
+    let task =
+        || Task::new(keyring([2, 1])).target(Target::column(people::phone)).target("people.phone".parse().unwrap());
+    let report = people.run(task(), 1);
+    assert_eq!(report.columns().len(), 1, "a column named twice is one column");
+    assert_eq!(report.outcome(), Outcome::Proven);
+    for (before, after) in before.iter().zip(&people.raw()) {
+        assert_eq!((&before.email, &before.photo), (&after.email, &after.photo));
+        assert!(before.phone.is_none() || before.phone != after.phone);
+    }
+}
+
+#[test]
+fn status_counts_values_per_key() {
+    let people = People::new(1, 1..=30);
+    people.fill(2, 31..=40);
+    people.conn().batch_execute("update people set email = 'plain' where id = 1").unwrap();
+    people.fill(9, 41..=42);
+    let before = people.raw();
+    let status = people.task([2, 1]).status(&people.db.pool(2)).unwrap();
+    let email = &status.columns[0];
+    assert_eq!((email.rows, email.null, email.plaintext, email.unreadable), (42, 0, 1, 2));
+    assert_eq!(
+        email.keys.iter().map(|key| (key.is_primary, key.values)).collect::<Vec<_>>(),
+        [(true, 10), (false, 29)]
+    );
+    let phone = &status.columns[1];
+    assert_eq!((phone.rows, phone.null), (42, 14));
+    assert!(status.has_bad_values() && status.has_stale_values());
+    assert_eq!(people.raw(), before);
+}
+
+#[test]
+fn connections_go_back_with_their_settings() {
+    let people = People::new(1, 1..=10);
+    let pool = people.db.pool(1);
+    let settings = super::super::support::settings;
+    let before = settings(&mut pool.get().unwrap());
+    people.task([2, 1]).run(&pool).unwrap();
+    assert_eq!(settings(&mut pool.get().unwrap()), before);
+}
+
+/// Bytes as a literal of any of the databases.
+fn bytes(bytes: &[u8]) -> String {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    super::super::support::BYTES_LITERAL.replace("{}", &hex)
+}
