@@ -3,13 +3,16 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use diesel::result::Error as DieselError;
+
 use crate::source::KeyringError;
 
 /// Why a value could not be encrypted or decrypted.
 ///
-/// It carries no data: no plaintext, no token, no key. Diesel wraps it, naming the column: as the source of
-/// [`DeserializationError`](diesel::result::Error::DeserializationError) when loading and of
-/// [`SerializationError`](diesel::result::Error::SerializationError) when writing. [`Error::find`] gets it back.
+/// It carries no data: no plaintext, no token, no key. Diesel wraps it in a
+/// [`DeserializationError`](diesel::result::Error::DeserializationError) when loading, naming the column (but not for
+/// `QueryableByName`), and in a [`SerializationError`](diesel::result::Error::SerializationError) when writing.
+/// [`Error::find`] gets it back.
 #[derive(Debug)]
 pub struct Error(Kind);
 
@@ -86,7 +89,13 @@ impl Error {
             if let Some(found) = error.downcast_ref() {
                 return Some(found);
             }
-            next = error.source();
+            next = match error.downcast_ref() {
+                // Diesel's `source` of these is that of the error inside: it passes over the error itself.
+                Some(DieselError::SerializationError(inner) | DieselError::DeserializationError(inner)) => {
+                    Some(inner.as_ref())
+                }
+                _ => error.source(),
+            };
         }
         None
     }
