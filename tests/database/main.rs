@@ -4,10 +4,14 @@
 //! which the databases differ. The servers are those of `PG_DATABASE_URL` and `MYSQL_DATABASE_URL`; `bin/test` starts
 //! them. Every test has a database of its own.
 
+#![cfg(any(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite"))]
 #![allow(missing_docs, unreachable_pub, clippy::duplicate_mod, clippy::expect_used, clippy::unwrap_used)]
 
-#[cfg(any(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite"))]
+#[path = "../child.rs"]
+mod child;
 mod common;
+#[path = "../secrets.rs"]
+mod secrets;
 
 #[cfg(feature = "cli-mysql")]
 mod mysql {
@@ -18,6 +22,8 @@ mod mysql {
 
 #[cfg(feature = "cli-postgres")]
 mod postgres {
+    #[path = "../returning.rs"]
+    mod returning;
     #[path = "../suite/mod.rs"]
     mod suite;
     mod support;
@@ -25,6 +31,8 @@ mod postgres {
 
 #[cfg(feature = "cli-sqlite")]
 mod sqlite {
+    #[path = "../returning.rs"]
+    mod returning;
     #[path = "../suite/mod.rs"]
     mod suite;
     mod support;

@@ -68,6 +68,14 @@ pub fn settings(conn: &mut Conn) -> Vec<String> {
         .to_vec()
 }
 
+/// What an upsert names as its conflict: this database does not ask which key it is.
+macro_rules! conflict_on {
+    ($column:expr) => {
+        diesel::dsl::DuplicatedKeys
+    };
+}
+pub(crate) use conflict_on;
+
 pub struct TestDatabase {
     server: String,
     name: String,

@@ -61,6 +61,14 @@ pub fn settings(conn: &mut Conn) -> Vec<String> {
     names.map(value).to_vec()
 }
 
+/// What an upsert names as its conflict.
+macro_rules! conflict_on {
+    ($column:expr) => {
+        $column
+    };
+}
+pub(crate) use conflict_on;
+
 pub struct TestDatabase {
     server: String,
     name: String,

@@ -44,6 +44,14 @@ pub fn settings(conn: &mut Conn) -> Vec<String> {
     vec![setting.timeout.to_string()]
 }
 
+/// What an upsert names as its conflict.
+macro_rules! conflict_on {
+    ($column:expr) => {
+        $column
+    };
+}
+pub(crate) use conflict_on;
+
 pub struct TestDatabase {
     folder: tempfile::TempDir,
 }

@@ -6,3 +6,4 @@ mod races;
 mod refusals;
 mod rotation;
 mod row_keys;
+pub mod values;

@@ -1,0 +1,51 @@
+//! Runs a test in a process of its own: there is one keyring, and one environment, per process.
+
+use std::env;
+use std::ffi::OsStr;
+use std::process::{self, Command};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Set in the child.
+const CHILD: &str = "DIESEL_ENCRYPTED_TEST_CHILD";
+/// What the child prints before its result.
+const RESULT: &str = "\nresult of the child: ";
+/// The settings of the keyring: a child has only those that it is given.
+const SETTINGS: [&str; 3] = ["DB_ENCRYPTION_KEYS", "PINAKES_DB_ENCRYPTION_KEYS", "DB_ENCRYPTION_KEYS_FILE"];
+
+/// What `body` returns in a new process with these settings of the keyring. If it panics there, the caller panics.
+///
+/// The process is this test binary, told to run the calling test, which comes back here: the test must call this
+/// once, with a closure, before it does anything else. (In a loop is once: the child leaves in the first round.)
+#[track_caller]
+pub fn in_own_process<R, F>(settings: &[(&str, &OsStr)], body: F) -> R
+where
+    R: Serialize + DeserializeOwned,
+    F: FnOnce() -> R,
+{
+    if env::var_os(CHILD).is_some() {
+        let result = serde_json::to_string(&body()).unwrap();
+        println!("{RESULT}{result}");
+        process::exit(0);
+    }
+    // `crate::module::test::{{closure}}`
+    let closure = std::any::type_name::<F>();
+    let test = closure.split_once("::").and_then(|(_, path)| path.rsplit_once("::")).unwrap().0;
+    let mut child = Command::new(env::current_exe().unwrap());
+    for setting in SETTINGS {
+        child.env_remove(setting);
+    }
+    let output = child
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .envs(settings.iter().copied())
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let result = stdout.split_once(RESULT).and_then(|(_, result)| result.lines().next());
+    match result {
+        Some(result) if output.status.success() => serde_json::from_str(result).unwrap(),
+        _ => panic!("in the child: {stdout}\n{}", String::from_utf8_lossy(&output.stderr)),
+    }
+}
