@@ -1,6 +1,7 @@
 //! TODO guide
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![deny(rustdoc::broken_intra_doc_links)]
+#![deny(missing_docs, rustdoc::broken_intra_doc_links)]
+#![warn(unreachable_pub)]
 // One level for each column of the widest table that Diesel knows, see `target/table.rs`.
 #![recursion_limit = "256"]
 

@@ -1,5 +1,22 @@
 //! What an encrypted column can hold.
 
+/// Types whose `Display` is what their `FromStr` reads back.
+macro_rules! plaintext_as_text {
+    ($($type:ty => $expected:literal),+ $(,)?) => {$(
+        impl $crate::plaintext::Plaintext for $type {
+            fn encode(&self) -> Result<std::borrow::Cow<'_, [u8]>, $crate::error::Error> {
+                Ok(std::borrow::Cow::Owned(self.to_string().into_bytes()))
+            }
+
+            fn decode(bytes: Vec<u8>) -> Result<Self, $crate::error::Error> {
+                $crate::plaintext::scalars::text(bytes)
+                    .and_then(|text| text.parse().ok())
+                    .ok_or_else(|| $crate::error::Error::decode($expected))
+            }
+        }
+    )+};
+}
+
 mod scalars;
 
 #[cfg(feature = "chrono")]
@@ -31,8 +48,8 @@ pub use json::Json;
 /// | `bool` | `true`, `false` | |
 /// | `Json<T>` | JSON | `json` |
 /// | `uuid::Uuid` | `67e55044-10b1-426f-9247-bb680e5fe0c8` | `uuid` |
-/// | `chrono::NaiveDate`, `NaiveTime`, `NaiveDateTime` | ISO 8601: `2026-11-23T15:49:38.5` | `chrono` |
-/// | `chrono::DateTime<Utc>`, `DateTime<FixedOffset>` | RFC 3339: `2026-11-23T15:49:38.5+01:00` | `chrono` |
+/// | `chrono::NaiveDate`, `NaiveTime`, `NaiveDateTime` | ISO 8601: `2026-11-23T15:49:38.500` | `chrono` |
+/// | `chrono::DateTime<Utc>`, `DateTime<FixedOffset>` | RFC 3339: `2026-11-23T15:49:38.500+01:00` | `chrono` |
 /// | `time::Date`, `Time`, `PrimitiveDateTime` | ISO 8601: `2026-11-23T15:49:38.5` | `time` |
 /// | `time::OffsetDateTime` | RFC 3339 | `time` |
 /// | `secrecy::SecretString` | UTF-8 | `secrecy` |

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
-use super::Plaintext;
-use super::scalars::{self, plaintext_as_text};
+use super::{Plaintext, scalars};
 use crate::error::Error;
 
 plaintext_as_text! {

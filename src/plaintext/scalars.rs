@@ -30,24 +30,6 @@ impl Plaintext for Vec<u8> {
     }
 }
 
-/// Types whose `Display` is what their `FromStr` reads back.
-macro_rules! plaintext_as_text {
-    ($($type:ty => $expected:literal),+ $(,)?) => {$(
-        impl $crate::plaintext::Plaintext for $type {
-            fn encode(&self) -> Result<std::borrow::Cow<'_, [u8]>, $crate::error::Error> {
-                Ok(std::borrow::Cow::Owned(self.to_string().into_bytes()))
-            }
-
-            fn decode(bytes: Vec<u8>) -> Result<Self, $crate::error::Error> {
-                $crate::plaintext::scalars::text(bytes)
-                    .and_then(|text| text.parse().ok())
-                    .ok_or_else(|| $crate::error::Error::decode($expected))
-            }
-        }
-    )+};
-}
-pub(super) use plaintext_as_text;
-
 plaintext_as_text! {
     i8 => "a decimal integer (i8)",
     i16 => "a decimal integer (i16)",

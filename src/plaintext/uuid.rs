@@ -2,8 +2,6 @@
 
 use uuid::Uuid;
 
-use super::scalars::plaintext_as_text;
-
 plaintext_as_text!(Uuid => "a UUID");
 
 #[cfg(test)]

@@ -111,6 +111,14 @@ pub(super) fn push_table<DB: Backend>(table: &TableName, out: &mut AstPass<'_, '
     out.push_identifier(table.name())
 }
 
+/// The names of the values of a swap: `k0, k1, o0, n0, o1, n1`, the row key and each column's old and new token.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(super) fn value_names(table: &PlannedTable) -> String {
+    let keys = (0..table.row_key.len()).map(|index| format!("k{index}"));
+    let tokens = (0..table.columns.len()).map(|index| format!("o{index}, n{index}"));
+    keys.chain(tokens).collect::<Vec<_>>().join(", ")
+}
+
 pub(super) mod sealed {
     pub trait Sealed {}
 

@@ -17,6 +17,7 @@ pub struct PlannedTable {
     pub(super) row_key: Vec<KeyColumn>,
     pub(super) columns: Vec<PlannedColumn>,
     /// Columns that the database would change by itself on any update of the row, and that must be told not to.
+    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
     pub(super) keep: Vec<String>,
     /// An estimate, where the database has one.
     pub(super) rows: Option<u64>,
@@ -34,6 +35,7 @@ pub(super) struct PlannedColumn {
 pub struct KeyColumn {
     pub(super) name: String,
     /// The type that a parameter is cast to, and the reason to read the column in its text form.
+    #[cfg_attr(not(any(feature = "mysql", feature = "postgres")), expect(dead_code))]
     pub(super) cast: Option<String>,
 }
 

@@ -9,7 +9,7 @@ use diesel::sql_types::{Array, BigInt, Binary, Bool, Double, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
 use super::batch::Change;
-use super::dialect::{Dialect, push_all, push_column, push_table};
+use super::dialect::{Dialect, push_all, push_column, push_table, value_names};
 use super::plan::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
 use super::row::{Cell, KeyValue};
 use crate::column::Form;
@@ -203,9 +203,7 @@ impl QueryFragment<Pg> for Swap<'_> {
             new.push(&mut out)?;
         }
         out.push_sql(") AS v(");
-        let names = (0..row_key.len()).map(|index| format!("k{index}"));
-        let names = names.chain((0..columns.len()).map(|index| format!("o{index}, n{index}")));
-        out.push_sql(&names.collect::<Vec<_>>().join(", "));
+        out.push_sql(&value_names(self.table));
         out.push_sql(") WHERE ");
         push_all(row_key.iter().enumerate(), " AND ", &mut out, |(index, column), out| {
             push_column(&column.name, out)?;

@@ -16,6 +16,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause between two retries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// How long a further worker waits for a connection before the work is left to the others.
+const SPARE: Duration = Duration::from_secs(1);
+
 /// A pooled connection with the settings of the task. When the task lets go of it, it has its former settings again.
 pub(super) struct Session<'a, C>
 where
@@ -80,6 +83,13 @@ where
             self.conn = None;
         }
         Ok(result)
+    }
+
+    /// Takes a connection if the pool has one to spare, soon.
+    pub(super) fn is_available(&mut self) -> bool {
+        let conn = self.pool.get_timeout(SPARE.min(self.pool.connection_timeout()));
+        self.conn = conn.ok().and_then(|conn| Configured::new(conn).ok());
+        self.conn.is_some()
     }
 
     fn connection(&mut self) -> Result<&mut C, TaskError> {

@@ -33,13 +33,6 @@ impl<'a> Slots<'a> {
         let spare = self.slots - self.changes.len();
         filled.chain(std::iter::repeat_n(&self.changes[0], spare).map(|change| (change, true)))
     }
-
-    /// `k0, k1, o0, n0, o1, n1`: row key, and old and new token of each column.
-    pub(super) fn names(&self) -> String {
-        let keys = (0..self.table.row_key.len()).map(|index| format!("k{index}"));
-        let tokens = (0..self.table.columns.len()).map(|index| format!("o{index}, n{index}"));
-        keys.chain(tokens).collect::<Vec<_>>().join(", ")
-    }
 }
 
 impl QueryId for Slots<'_> {

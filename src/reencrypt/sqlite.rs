@@ -9,7 +9,7 @@ use diesel::sqlite::{Sqlite, SqliteType};
 use diesel::{RunQueryDsl, sql_query};
 
 use super::batch::Change;
-use super::dialect::{Dialect, push_all, push_column, push_table};
+use super::dialect::{Dialect, push_all, push_column, push_table, value_names};
 use super::plan::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
 use super::row::{Cell, KeyValue};
 use super::slots::{Slots, text};
@@ -127,7 +127,7 @@ impl QueryFragment<Sqlite> for Slots<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         let PlannedTable { name, row_key, columns, .. } = self.table;
         out.push_sql("WITH v (");
-        out.push_sql(&self.names());
+        out.push_sql(&value_names(self.table));
         out.push_sql(") AS (VALUES ");
         push_all(self.iter(), ", ", &mut out, |(change, is_spare), out| {
             out.push_sql("(");

@@ -89,15 +89,20 @@ impl Walker<'_> {
         };
         let workers = self.workers.clamp(1, pool.max_size().max(1) as usize);
         let results: Vec<_> = thread::scope(|scope| {
-            let spawn = |_| {
-                scope.spawn(|| {
+            let spawn = |number: usize| {
+                let shared = &shared;
+                scope.spawn(move || {
                     let mut worker = Worker {
-                        shared: &shared,
+                        shared,
                         session: Session::new(pool, self.give_up_after),
                         tallies: tallies(),
                         written: vec![Written::default(); columns],
                     };
-                    let result = worker.run();
+                    // The application may hold the other connections of the pool: one worker is enough.
+                    let result = match number == 0 || worker.session.is_available() {
+                        true => worker.run(),
+                        false => Ok(()),
+                    };
                     shared.failed.fetch_or(result.is_err(), Relaxed);
                     (worker.tallies, worker.written, result)
                 })

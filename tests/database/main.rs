@@ -5,7 +5,7 @@
 //! them. Every test has a database of its own.
 
 #![cfg(any(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite"))]
-#![allow(missing_docs, unreachable_pub, clippy::duplicate_mod, clippy::expect_used, clippy::unwrap_used)]
+#![allow(clippy::duplicate_mod, clippy::expect_used, clippy::unwrap_used)]
 
 #[path = "../child.rs"]
 mod child;

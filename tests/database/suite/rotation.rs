@@ -190,6 +190,15 @@ fn connections_go_back_with_their_settings() {
     assert_eq!(settings(&mut pool.get().unwrap()), before);
 }
 
+#[test]
+fn goes_on_with_fewer_workers_when_the_application_holds_the_connections() {
+    let people = People::new(1, 1..=10);
+    let pool = people.db.pool(3);
+    let _held = (pool.get().unwrap(), pool.get().unwrap());
+    let report = people.task([2, 1]).workers(3).run(&pool).unwrap();
+    assert_eq!(report.outcome(), Outcome::Proven);
+}
+
 /// Bytes as a literal of any of the databases.
 fn bytes(bytes: &[u8]) -> String {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -1,0 +1,2 @@
+DROP DOMAIN encrypted_binary;
+DROP DOMAIN encrypted_text;
