@@ -83,7 +83,7 @@ impl Key {
     ///
     /// ```
     /// let key = diesel_encrypted::Key::parse("cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=").unwrap();
-    /// assert_eq!(key.fingerprint().to_string(), "2ce5d0a3a9bd40a3");
+    /// assert_eq!(key.fingerprint().to_string(), "40c8a48e1be4d27e");
     /// ```
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {

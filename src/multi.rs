@@ -16,6 +16,7 @@
 /// }
 ///
 /// diesel_encrypted::multi_backend!(MultiBackend);
+/// # fn main() {}
 /// ```
 #[macro_export]
 macro_rules! multi_backend {
