@@ -53,6 +53,23 @@ fn filters_of_update_and_delete_match_no_row() {
 }
 
 #[test]
+fn having_and_on_match_no_row() {
+    // Diesel does not check these two for aggregates.
+    let db = TestDatabase::new();
+    let conn = &mut create(&db);
+    keyring([1]).scope(|| {
+        fill(conn, 1..=3);
+        let email = person(1).email;
+        let groups = people::table.group_by(people::email).select(count_star());
+        assert_eq!(groups.load::<i64>(conn), Ok(vec![1, 1, 1]));
+        assert_eq!(groups.having(people::email.eq(&email)).load::<i64>(conn), Ok(vec![]));
+        let others = diesel::alias!(people as others);
+        let pairs = people::table.inner_join(others.on(people::email.eq(&email))).select(people::id);
+        assert_eq!(pairs.load::<i32>(conn), Ok(vec![]));
+    });
+}
+
+#[test]
 fn equal_values_are_distinct_to_the_database() {
     // Only columns take part in these.
     let db = TestDatabase::new();
