@@ -1,6 +1,6 @@
 //! Where keys come from: a setting, a file, the caller.
 
-use std::env::{self, VarError};
+use std::env;
 use std::error::Error as StdError;
 use std::fmt;
 use std::fs;
@@ -37,11 +37,14 @@ impl Keyring {
         let mut found: Option<(Source, Self)> = None;
         for setting in [KEYS, PINAKES_KEYS, KEYS_FILE] {
             let source = Source::Setting(setting);
-            let keyring = match env::var(setting).map(Zeroizing::new) {
-                Err(VarError::NotPresent) => continue,
-                Err(VarError::NotUnicode(_)) => return Err(KeyringError::new(source, Problem::NotUnicode)),
-                Ok(path) if setting == KEYS_FILE => source.read(Path::new(path.as_str()))?,
-                Ok(keys) => source.keyring(&keys)?,
+            let Some(value) = env::var_os(setting) else { continue };
+            let keyring = if setting == KEYS_FILE {
+                source.read(Path::new(&value))?
+            } else {
+                match value.into_string().map(Zeroizing::new) {
+                    Ok(keys) => source.keyring(&keys)?,
+                    Err(_) => return Err(KeyringError::new(source, Problem::NotUnicode)),
+                }
             };
             match found {
                 Some((other, ref first)) if *first != keyring => {

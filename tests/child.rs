@@ -16,8 +16,8 @@ const SETTINGS: [&str; 3] = ["DB_ENCRYPTION_KEYS", "PINAKES_DB_ENCRYPTION_KEYS",
 
 /// What `body` returns in a new process with these settings of the keyring. If it panics there, the caller panics.
 ///
-/// The process is this test binary, told to run the calling test, which comes back here: the test must call this
-/// once, with a closure, before it does anything else. (In a loop is once: the child leaves in the first round.)
+/// The process is this test binary, told to run the calling test, which comes back here and leaves: a test has one
+/// call of this, with a closure written in the test itself. A loop around it is fine, and so are parameters.
 #[track_caller]
 pub fn in_own_process<R, F>(settings: &[(&str, &OsStr)], body: F) -> R
 where

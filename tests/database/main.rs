@@ -10,30 +10,37 @@
 #[path = "../child.rs"]
 mod child;
 mod common;
+#[cfg(all(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite"))]
+mod multi_connection;
 #[path = "../secrets.rs"]
 mod secrets;
 
 #[cfg(feature = "cli-mysql")]
 mod mysql {
     #[path = "../suite/mod.rs"]
-    mod suite;
-    mod support;
+    pub mod suite;
+    pub mod support;
 }
 
 #[cfg(feature = "cli-postgres")]
 mod postgres {
+    mod arrays;
+    #[path = "../asynchronous.rs"]
+    mod asynchronous;
     #[path = "../returning.rs"]
     mod returning;
     #[path = "../suite/mod.rs"]
-    mod suite;
-    mod support;
+    pub mod suite;
+    pub mod support;
 }
 
 #[cfg(feature = "cli-sqlite")]
 mod sqlite {
+    #[path = "../asynchronous.rs"]
+    mod asynchronous;
     #[path = "../returning.rs"]
     mod returning;
     #[path = "../suite/mod.rs"]
-    mod suite;
-    mod support;
+    pub mod suite;
+    pub mod support;
 }

@@ -7,6 +7,7 @@ use diesel::r2d2::{ConnectionManager, Pool};
 use crate::common::unique_name;
 
 pub type Conn = PgConnection;
+pub type AsyncConn = diesel_async::AsyncPgConnection;
 
 /// Column types in this database's words.
 pub const TEXT: &str = "text";

@@ -3,8 +3,10 @@
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, Pool};
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 
 pub type Conn = SqliteConnection;
+pub type AsyncConn = SyncConnectionWrapper<SqliteConnection>;
 
 /// Column types in this database's words.
 pub const TEXT: &str = "text";

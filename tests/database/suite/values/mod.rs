@@ -1,9 +1,11 @@
 //! Single values: what goes in, what the database holds, what comes out.
 
+mod comparisons;
 mod errors;
 mod forms;
 mod models;
 pub mod people;
-mod plaintexts;
+pub mod plaintexts;
+mod redaction;
 
 use super::super::support;

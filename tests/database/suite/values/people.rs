@@ -55,14 +55,11 @@ pub fn person(id: i32) -> Person {
 /// Connects to a database in which the table is made.
 pub fn create(db: &TestDatabase) -> Conn {
     let mut conn = db.conn();
-    conn.batch_execute(&create_sql()).unwrap();
-    conn
-}
-
-pub fn create_sql() -> String {
-    format!(
+    let sql = format!(
         "create table people (id integer primary key, name {TEXT} not null, email {TEXT} not null, phone {TEXT}, photo {BYTES})"
-    )
+    );
+    conn.batch_execute(&sql).unwrap();
+    conn
 }
 
 /// The rows with these numbers, written under the keyring in force.

@@ -1,6 +1,7 @@
 //! Every type that `Encrypted<_>` holds, through both forms of column.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt::Debug;
 
 use diesel::connection::SimpleConnection;
@@ -21,8 +22,8 @@ diesel::table! {
     }
 }
 
-/// A table with one row.
-fn create(db: &TestDatabase) -> Conn {
+/// Connects to a database with a table of one row.
+pub fn create(db: &TestDatabase) -> Conn {
     let mut conn = db.conn();
     let sql = format!("create table plaintexts (id integer primary key, text {TEXT}, bytes {BYTES})");
     conn.batch_execute(&sql).unwrap();
@@ -171,4 +172,48 @@ fn types_of_the_application() {
     let db = TestDatabase::new();
     let conn = &mut create(&db);
     keyring([1]).scope(|| survives(conn, Iban("PT50 0002 0123".into())));
+}
+
+thread_local! {
+    static ENCODED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Counts how often it is encoded on this thread.
+#[derive(Debug)]
+pub struct Counted;
+
+impl Counted {
+    /// How often since the last call.
+    pub fn encoded() -> usize {
+        ENCODED.take()
+    }
+}
+
+impl Plaintext for Counted {
+    fn encode(&self) -> Result<Cow<'_, [u8]>, Error> {
+        ENCODED.set(ENCODED.get() + 1);
+        Ok(Cow::Borrowed(b"counted"))
+    }
+
+    fn decode(_: Vec<u8>) -> Result<Self, Error> {
+        Ok(Self)
+    }
+}
+
+#[test]
+fn a_statement_encrypts_each_value_once() {
+    let db = TestDatabase::new();
+    let conn = &mut create(&db);
+    keyring([1]).scope(|| {
+        let value = Encrypted::from(Counted);
+        // not prepared yet, then from the cache
+        for id in [2, 3] {
+            let columns = (plaintexts::id.eq(id), plaintexts::text.eq(&value), plaintexts::bytes.eq(&value));
+            diesel::insert_into(plaintexts::table).values(columns).execute(conn).unwrap();
+            assert_eq!(Counted::encoded(), 2);
+            let update = diesel::update(plaintexts::table.find(id)).set(plaintexts::text.eq(Some(&value)));
+            update.execute(conn).unwrap();
+            assert_eq!(Counted::encoded(), 1);
+        }
+    });
 }

@@ -1,0 +1,21 @@
+//! SQL types of others, in which a re-encrypt task would not find its tokens.
+
+use diesel_encrypted::Form;
+
+#[derive(diesel::sql_types::SqlType)]
+#[diesel(postgres_type(oid = 25, array_oid = 1009))]
+struct Mine;
+
+/// The same trait, not sealed.
+trait TokenColumn {
+    const FORM: Form;
+}
+
+// refused: Sealed
+impl diesel_encrypted::TokenColumn for Mine {
+// compiles
+impl TokenColumn for Mine {
+    const FORM: Form = Form::Text;
+}
+
+fn main() {}

@@ -1,0 +1,313 @@
+//! The keyring of the process: installed, replaced, read from the environment on first use.
+
+#![allow(missing_docs, unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
+
+mod child;
+mod secrets;
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use child::in_own_process;
+use diesel_encrypted::{Keyring, KeyringError};
+use secrets::{assert_hides, everything_said};
+
+const A: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
+const B: &str = "VjFfbm90X2FfcmVhbF9rZXlfMzJieXRlc19sb25nISE=";
+
+const KEYS: &str = "DB_ENCRYPTION_KEYS";
+const PINAKES_KEYS: &str = "PINAKES_DB_ENCRYPTION_KEYS";
+const KEYS_FILE: &str = "DB_ENCRYPTION_KEYS_FILE";
+
+fn keyring(keys: &[&str]) -> Keyring {
+    Keyring::parse(&keys.join(":")).unwrap()
+}
+
+/// A file with this content; it is removed when it is dropped.
+fn file(content: impl AsRef<[u8]>) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(content.as_ref()).unwrap();
+    file
+}
+
+/// The fingerprints of the keyring in force, or what the error says: its message, and all that could be logged of it.
+fn current() -> Result<Vec<String>, (String, String)> {
+    match Keyring::current() {
+        Ok(keyring) => Ok(fingerprints(&keyring)),
+        Err(error) => Err((error.to_string(), everything_said(&error))),
+    }
+}
+
+fn fingerprints(keyring: &Keyring) -> Vec<String> {
+    keyring.fingerprints().map(|fingerprint| fingerprint.to_string()).collect()
+}
+
+#[test]
+fn a_keyring_is_installed_once() {
+    in_own_process(&[], || {
+        keyring(&[A]).install().unwrap();
+        assert_eq!(*Keyring::current().unwrap(), keyring(&[A]));
+        let error = keyring(&[B]).install().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a keyring is in force already (installed before, or read from the environment on first use): \
+             install it earlier, or use `Keyring::replace` to change it"
+        );
+        assert_eq!(*Keyring::current().unwrap(), keyring(&[A]));
+        thread::scope(|threads| {
+            threads.spawn(|| assert_eq!(*Keyring::current().unwrap(), keyring(&[A])));
+        });
+    });
+}
+
+#[test]
+fn an_installed_keyring_needs_no_environment() {
+    in_own_process(&[(KEYS, OsStr::new("no key"))], || {
+        keyring(&[A]).install().unwrap();
+        assert_eq!(*Keyring::current().unwrap(), keyring(&[A]));
+    });
+}
+
+#[test]
+fn installing_after_the_first_use_is_too_late() {
+    in_own_process(&[(KEYS, OsStr::new(A))], || {
+        assert_eq!(*Keyring::current().unwrap(), keyring(&[A]));
+        assert!(keyring(&[B]).install().is_err());
+        assert_eq!(*Keyring::current().unwrap(), keyring(&[A]));
+    });
+}
+
+#[test]
+fn replacing_returns_what_was_in_force() {
+    in_own_process(&[(KEYS, OsStr::new(A))], || {
+        // there was none yet: this installs, and the environment is not asked any more
+        assert!(keyring(&[B]).replace().is_none());
+        assert!(keyring(&[A]).install().is_err());
+        let held = Keyring::current().unwrap();
+        assert_eq!(*held, keyring(&[B]));
+
+        assert_eq!(keyring(&[A, B]).replace().unwrap(), held);
+        assert_eq!(*Keyring::current().unwrap(), keyring(&[A, B]));
+        // who holds the old one goes on with it
+        let token = held.encrypt(b"value");
+        assert_eq!(Keyring::current().unwrap().decrypt(token.as_bytes()).unwrap(), b"value");
+        thread::scope(|threads| {
+            threads.spawn(|| assert_eq!(*Keyring::current().unwrap(), keyring(&[A, B])));
+        });
+    });
+}
+
+#[test]
+fn replacing_what_was_read_from_the_environment() {
+    in_own_process(&[(KEYS, OsStr::new(A))], || {
+        let held = Keyring::current().unwrap();
+        assert_eq!(*keyring(&[B, A]).replace().unwrap(), *held);
+        assert_eq!(*Keyring::current().unwrap(), keyring(&[B, A]));
+    });
+}
+
+#[test]
+fn of_many_installations_one_wins() {
+    in_own_process(&[(KEYS, OsStr::new(A))], || {
+        let start = &Barrier::new(8);
+        let seen: Vec<(bool, Arc<Keyring>)> = thread::scope(|threads| {
+            let install = |number: usize| {
+                start.wait();
+                // every other thread only uses the keyring, which reads it from the environment
+                let installed = number % 2 == 0 && keyring(&[B]).install().is_ok();
+                (installed, Keyring::current().unwrap())
+            };
+            let threads = Vec::from_iter((0..8).map(|number| threads.spawn(move || install(number))));
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let winners = seen.iter().filter(|(installed, _)| *installed).count();
+        let first = &seen[0].1;
+        assert!(seen.iter().all(|(_, keyring)| Arc::ptr_eq(keyring, first)));
+        assert_eq!(winners, usize::from(**first == keyring(&[B])));
+    });
+}
+
+/// Threads replace the keyring while others use it.
+#[test]
+fn replacing_is_atomic() {
+    const WRITERS: usize = 4;
+    const READERS: usize = 4;
+    const ROUNDS: usize = 500;
+    in_own_process(&[], || {
+        // All keyrings of the test hold both keys, as the two of a rotation do.
+        keyring(&[A, B]).install().unwrap();
+        let first = Keyring::current().unwrap();
+        let start = &Barrier::new(WRITERS + READERS);
+        let replaced: Vec<Arc<Keyring>> = thread::scope(|threads| {
+            let write = || {
+                start.wait();
+                let rounds = 0..ROUNDS;
+                Vec::from_iter(rounds.map(|round| {
+                    let order = if round % 2 == 0 { [B, A] } else { [A, B] };
+                    keyring(&order).replace().unwrap()
+                }))
+            };
+            let read = || {
+                start.wait();
+                for round in 0..ROUNDS {
+                    let value = round.to_string();
+                    let token = Keyring::current().unwrap().encrypt(value.as_bytes());
+                    assert_eq!(Keyring::current().unwrap().decrypt(token.as_bytes()).unwrap(), value.as_bytes());
+                    let with = [A, B].map(|key| keyring(&[key]).decrypt(token.as_bytes()).is_ok());
+                    assert!(with[0] != with[1], "sealed with one of the two keys");
+                }
+            };
+            let readers = Vec::from_iter((0..READERS).map(|_| threads.spawn(read)));
+            let writers = Vec::from_iter((0..WRITERS).map(|_| threads.spawn(write)));
+            readers.into_iter().for_each(|reader| reader.join().unwrap());
+            writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
+        });
+        // Each keyring was in force once: every replacement returned another one, and the last is in force.
+        let last = Keyring::current().unwrap();
+        let distinct: HashSet<*const Keyring> = replaced.iter().chain([&last]).map(Arc::as_ptr).collect();
+        assert_eq!(distinct.len(), WRITERS * ROUNDS + 1);
+        assert!(distinct.contains(&Arc::as_ptr(&first)));
+    });
+}
+
+#[test]
+fn the_first_use_reads_the_environment() {
+    let both = format!("{A}:{B}");
+    let lines = file(format!("{A}\n{B}\n"));
+    let (both, path) = (OsStr::new(&both), lines.path().as_os_str());
+    let cases: [&[(&str, &OsStr)]; 6] = [
+        &[(KEYS, both)],
+        &[(PINAKES_KEYS, both)],
+        &[(KEYS_FILE, path)],
+        &[(KEYS, both), (PINAKES_KEYS, both)],
+        &[(PINAKES_KEYS, both), (KEYS_FILE, path)],
+        &[(KEYS, both), (PINAKES_KEYS, both), (KEYS_FILE, path)],
+    ];
+    for settings in cases {
+        let found = in_own_process(settings, || {
+            assert!(Arc::ptr_eq(&Keyring::current().unwrap(), &Keyring::current().unwrap()), "read twice");
+            current()
+        });
+        assert_eq!(found, Ok(fingerprints(&keyring(&[A, B]))), "{settings:?}");
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_used_say_why() {
+    let [a, b, empty, blank] = [A, B, "", " \n"].map(OsStr::new);
+    let (ab, ba, short) = (format!("{A}:{B}"), format!("{B}:{A}"), format!("{A}:{}", &B[1..]));
+    let standard = A.replace(['-', '_'], "+");
+    let [ab, ba, short, standard] = [&ab, &ba, &short, &standard].map(OsStr::new);
+    let (of_b, of_nothing, of_bytes) = (file(B), file("\n"), file([0xff, 0xfe]));
+    let [of_b, of_nothing, of_bytes] = [&of_b, &of_nothing, &of_bytes].map(|file| file.path().as_os_str());
+
+    let disagree = |one: &str, other: &str| {
+        format!(
+            "{one} and {other} are both set and hold different keys: unset one of them, \
+             or make them hold the same keys in the same order"
+        )
+    };
+    let unreadable = |path: &OsStr, why: &str| {
+        format!("DB_ENCRYPTION_KEYS_FILE: cannot read the key file {}: {why}", path.display())
+    };
+    let missing = "no encryption key is configured: set DB_ENCRYPTION_KEYS or DB_ENCRYPTION_KEYS_FILE \
+                   (`diesel-encrypted keygen` makes a key)";
+    let no_key = "holds no key: put at least one key there (`diesel-encrypted keygen` makes one)";
+    let none = OsStr::new("/no/such/file");
+    let no_such_file = fs::read(none).unwrap_err().to_string();
+
+    let cases: Vec<(Vec<(&str, &OsStr)>, String)> = vec![
+        (vec![], missing.into()),
+        (vec![(KEYS, empty)], format!("DB_ENCRYPTION_KEYS {no_key}")),
+        (vec![(PINAKES_KEYS, blank)], format!("PINAKES_DB_ENCRYPTION_KEYS {no_key}")),
+        (vec![(KEYS_FILE, of_nothing)], format!("DB_ENCRYPTION_KEYS_FILE {no_key}")),
+        (
+            vec![(KEYS, short)],
+            "DB_ENCRYPTION_KEYS: key 2 of 2 is 43 characters long, a key is 44 (32 bytes in padded base64url); \
+             `diesel-encrypted keygen` makes a valid one"
+                .into(),
+        ),
+        (
+            vec![(PINAKES_KEYS, standard)],
+            "PINAKES_DB_ENCRYPTION_KEYS: key 1 of 1 is written in the standard base64 alphabet: \
+             replace `+` by `-` and `/` by `_`; `diesel-encrypted keygen` makes a valid one"
+                .into(),
+        ),
+        (vec![(KEYS, a), (PINAKES_KEYS, b)], disagree(KEYS, PINAKES_KEYS)),
+        (vec![(KEYS, ab), (PINAKES_KEYS, ba)], disagree(KEYS, PINAKES_KEYS)),
+        (vec![(KEYS, a), (KEYS_FILE, of_b)], disagree(KEYS, KEYS_FILE)),
+        (vec![(PINAKES_KEYS, a), (KEYS_FILE, of_b)], disagree(PINAKES_KEYS, KEYS_FILE)),
+        (vec![(KEYS, a), (PINAKES_KEYS, a), (KEYS_FILE, of_b)], disagree(KEYS, KEYS_FILE)),
+        // one good setting does not excuse a bad one
+        (vec![(KEYS, a), (PINAKES_KEYS, empty)], format!("PINAKES_DB_ENCRYPTION_KEYS {no_key}")),
+        (vec![(KEYS, a), (KEYS_FILE, none)], unreadable(none, &no_such_file)),
+        (vec![(KEYS_FILE, of_bytes)], unreadable(of_bytes, "stream did not contain valid UTF-8")),
+    ];
+    for (settings, expected) in cases {
+        let (message, said) = in_own_process(&settings, || current()).unwrap_err();
+        assert_eq!(message, expected);
+        assert_hides(&said, [A, B]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn settings_that_are_not_unicode_say_so() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let keys = [A.as_bytes(), b"\xff"].concat();
+    for setting in [KEYS, PINAKES_KEYS] {
+        let settings = [(setting, OsStr::from_bytes(&keys))];
+        let (message, said) = in_own_process(&settings, || current()).unwrap_err();
+        assert_eq!(message, format!("{setting} is not text: set it to keys in base64url"));
+        assert_hides(&said, [A]);
+    }
+}
+
+/// The name of a file may be anything that the system takes.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_path_of_the_file_need_not_be_unicode() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(OsStr::from_bytes(b"\xff"));
+    fs::write(&path, A).unwrap();
+    let found = in_own_process(&[(KEYS_FILE, path.as_os_str())], || current());
+    assert_eq!(found, Ok(fingerprints(&keyring(&[A]))));
+}
+
+#[test]
+fn a_use_that_failed_is_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys");
+    in_own_process(&[(KEYS_FILE, path.as_os_str())], || {
+        let path = std::path::PathBuf::from(std::env::var_os(KEYS_FILE).unwrap());
+        let failed = |error: KeyringError| assert!(!error.is_missing() && error.position().is_none());
+        failed(Keyring::current().unwrap_err());
+        failed(Keyring::current().unwrap_err());
+        fs::write(&path, "no key").unwrap();
+        assert_eq!(Keyring::current().unwrap_err().position(), Some(1));
+        fs::write(&path, A).unwrap();
+        assert_eq!(*Keyring::current().unwrap(), keyring(&[A]));
+        // it is read once
+        fs::write(&path, B).unwrap();
+        assert_eq!(*Keyring::current().unwrap(), keyring(&[A]));
+    });
+}
+
+#[test]
+fn a_use_that_failed_leaves_room_for_an_installation() {
+    in_own_process(&[], || {
+        assert!(Keyring::current().unwrap_err().is_missing());
+        let scoped = Arc::new(keyring(&[B]));
+        scoped.scope(|| assert_eq!(Keyring::current().unwrap(), scoped));
+        assert!(Keyring::current().unwrap_err().is_missing());
+        keyring(&[A]).install().unwrap();
+        assert_eq!(*Keyring::current().unwrap(), keyring(&[A]));
+    });
+}
