@@ -17,6 +17,9 @@ mod secrets;
 
 #[cfg(feature = "cli-mysql")]
 mod mysql {
+    #[path = "../locks.rs"]
+    mod locks;
+    mod specifics;
     #[path = "../suite/mod.rs"]
     pub mod suite;
     pub mod support;
@@ -27,8 +30,11 @@ mod postgres {
     mod arrays;
     #[path = "../asynchronous.rs"]
     mod asynchronous;
+    #[path = "../locks.rs"]
+    mod locks;
     #[path = "../returning.rs"]
     mod returning;
+    mod specifics;
     #[path = "../suite/mod.rs"]
     pub mod suite;
     pub mod support;

@@ -12,6 +12,27 @@ pub type Conn = MysqlConnection;
 pub const TEXT: &str = "text";
 pub const BYTES: &str = "blob";
 
+/// Types of encrypted columns.
+pub const TEXT_TYPES: &[&str] = &[
+    "text",
+    "varchar(100)",
+    "char(100)",
+    "tinytext",
+    "mediumtext",
+    "longtext",
+    "varchar(101) character set ascii collate ascii_bin",
+    "varchar(101) character set latin1",
+    "varchar(101) character set utf16",
+    "text character set utf8mb4 collate utf8mb4_unicode_ci",
+];
+pub const BINARY_TYPES: &[&str] = &["varbinary(200)", "blob", "mediumblob", "longblob", "tinyblob"];
+/// Types that do not hold tokens.
+pub const OTHER_TYPES: &[&str] = &["int", "uuid", "date", "enum('a')", "bit(8)"];
+/// A column of text, and one of bytes, as bytes.
+pub const SELECT_TEXT: &str = "cast(convert(secret using utf8mb4) as binary)";
+pub const SELECT_BYTES: &str = "secret";
+/// What makes the types that this database does not have by itself.
+pub const MAKE_TYPES: &[&str] = &[];
 /// Bytes as a literal, `{}` being hexadecimal digits.
 pub const BYTES_LITERAL: &str = "x'{}'";
 /// What surrounds a quoted identifier.

@@ -13,6 +13,21 @@ pub type AsyncConn = diesel_async::AsyncPgConnection;
 pub const TEXT: &str = "text";
 pub const BYTES: &str = "bytea";
 
+/// Types of encrypted columns.
+pub const TEXT_TYPES: &[&str] = &["text", "varchar", "varchar(100)", "char(100)", "citext", "nested_token"];
+pub const BINARY_TYPES: &[&str] = &["bytea", "token_bytes"];
+/// Types that do not hold tokens.
+pub const OTHER_TYPES: &[&str] = &["integer", "jsonb", "text[]", "uuid", "boolean", "xml"];
+/// A column of text, and one of bytes, as bytes.
+pub const SELECT_TEXT: &str = "secret::text::bytea";
+pub const SELECT_BYTES: &str = "secret::bytea";
+/// What makes the types that this database does not have by itself.
+pub const MAKE_TYPES: &[&str] = &[
+    "create extension citext",
+    "create domain token as text check (value like 'gAAAA%')",
+    "create domain nested_token as token check (length(value) > 99)",
+    "create domain token_bytes as bytea check (length(value) > 72)",
+];
 /// Bytes as a literal, `{}` being hexadecimal digits.
 pub const BYTES_LITERAL: &str = "'\\x{}'::bytea";
 /// What surrounds a quoted identifier.

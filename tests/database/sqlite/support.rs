@@ -12,6 +12,16 @@ pub type AsyncConn = SyncConnectionWrapper<SqliteConnection>;
 pub const TEXT: &str = "text";
 pub const BYTES: &str = "blob";
 
+/// Types of encrypted columns.
+pub const TEXT_TYPES: &[&str] = &["text", "varchar(100)", "clob", "text collate nocase", "encrypted_text"];
+pub const BINARY_TYPES: &[&str] = &["blob", "", "varbinary(200)"];
+/// Types that do not hold tokens.
+pub const OTHER_TYPES: &[&str] = &["integer", "real", "numeric", "boolean", "date"];
+/// A column of text, and one of bytes, as bytes.
+pub const SELECT_TEXT: &str = "cast(secret as blob)";
+pub const SELECT_BYTES: &str = "secret";
+/// What makes the types that this database does not have by itself.
+pub const MAKE_TYPES: &[&str] = &[];
 /// Bytes as a literal, `{}` being hexadecimal digits.
 pub const BYTES_LITERAL: &str = "x'{}'";
 /// What surrounds a quoted identifier.

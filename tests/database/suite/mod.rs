@@ -1,6 +1,7 @@
 //! The tests that every database runs.
 
 mod bad_values;
+mod column_types;
 mod people;
 mod races;
 mod refusals;

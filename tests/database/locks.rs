@@ -1,0 +1,33 @@
+//! Rows that an application holds locked, on the databases that lock rows.
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel_encrypted::reencrypt::{Outcome, Progress, Task};
+
+use super::support::TestDatabase;
+use crate::common::keyring;
+
+#[test]
+fn a_locked_row_is_left_for_the_next_pass_and_the_others_are_written() {
+    let db = TestDatabase::new();
+    let mut conn = db.conn();
+    conn.batch_execute("create table t (id int not null primary key, secret text)").unwrap();
+    for id in 1..=8 {
+        let token = keyring([1]).encrypt(b"x");
+        conn.batch_execute(&format!("insert into t values ({id}, '{token}')")).unwrap();
+    }
+    // An application that keeps its transaction open until the task has written all but the locked row.
+    let mut application = db.conn();
+    application.batch_execute("begin").unwrap();
+    diesel::sql_query("update t set secret = secret where id = 3").execute(&mut application).unwrap();
+    let observer = |progress: &Progress| {
+        if progress.pass == 2 {
+            application.batch_execute("commit").unwrap();
+        }
+    };
+    let report =
+        Task::new(keyring([2, 1])).target("t.secret".parse().unwrap()).observer(observer).run(&db.pool(1)).unwrap();
+    let column = &report.columns()[0];
+    assert_eq!((report.outcome(), column.rewritten, column.busy), (Outcome::Proven, 8, 0));
+    assert!(report.passes() >= 3, "one left the locked row, one wrote it, one found nothing");
+}
