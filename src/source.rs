@@ -18,6 +18,8 @@ const KEYS: &str = "DB_ENCRYPTION_KEYS";
 const PINAKES_KEYS: &str = "PINAKES_DB_ENCRYPTION_KEYS";
 /// The setting that names a file with the keys.
 const KEYS_FILE: &str = "DB_ENCRYPTION_KEYS_FILE";
+/// Between two keys.
+const SEPARATORS: [char; 2] = [':', '\n'];
 
 impl Keyring {
     /// Reads the keyring from the environment.
@@ -125,6 +127,10 @@ impl fmt::Display for KeyringError {
             Problem::Unreadable { path, error } => {
                 write!(f, "{source}: cannot read the key file {path}: {error}")
             }
+            Problem::KeyForPath => write!(
+                f,
+                "{source} holds a key, not the path of a file: name a file that holds the keys, or set {KEYS}"
+            ),
             Problem::Disagrees { other } => write!(
                 f,
                 "{other} and {source} are both set and hold different keys: unset one of them, \
@@ -159,10 +165,9 @@ impl Source {
         if text.is_empty() {
             return Err(KeyringError::new(self, Problem::Empty));
         }
-        let separators = [':', '\n'];
-        let count = text.split(separators).count();
+        let count = text.split(SEPARATORS).count();
         let mut keys = Vec::with_capacity(count);
-        for (entry, position) in text.split(separators).map(str::trim).zip(1..) {
+        for (entry, position) in text.split(SEPARATORS).map(str::trim).zip(1..) {
             if entry.is_empty() {
                 return Err(KeyringError::new(self, Problem::Blank { position, count }));
             }
@@ -179,7 +184,12 @@ impl Source {
             Ok(text) => self.keyring(&text),
             Err(error) => {
                 let path = path.display().to_string();
-                Err(KeyringError::new(self, Problem::Unreadable { path, error }))
+                // Whoever mixed up the two settings must not find the key in the log.
+                let is_key = path.split(SEPARATORS).any(|part| Key::parse(part.trim()).is_ok());
+                Err(KeyringError::new(
+                    self,
+                    if is_key { Problem::KeyForPath } else { Problem::Unreadable { path, error } },
+                ))
             }
         }
     }
@@ -204,6 +214,7 @@ pub(crate) enum Problem {
     Duplicate { first: usize, position: usize },
     NotUnicode,
     Unreadable { path: String, error: io::Error },
+    KeyForPath,
     Disagrees { other: Source },
 }
 

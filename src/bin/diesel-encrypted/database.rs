@@ -1,7 +1,7 @@
 //! From a URL to a pool of connections.
 
-use diesel::Connection;
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
+use diesel::{Connection, ConnectionError};
 use diesel_encrypted::reencrypt::{Report, Status, Task, TaskError};
 
 use crate::cli::Walk;
@@ -24,13 +24,15 @@ impl Database {
         let connections = u32::try_from(walk.workers.get()).map_err(|_| usage("too many workers"))?;
         match url.split_once("://") {
             #[cfg(feature = "cli-postgres")]
-            Some(("postgres" | "postgresql", _)) => pool(url, connections).map(Self::Postgres),
+            Some(("postgres" | "postgresql", _)) => pool(url, connections, Exit::GaveUp).map(Self::Postgres),
             #[cfg(feature = "cli-mysql")]
-            Some(("mysql" | "mariadb", rest)) => pool(&format!("mysql://{rest}"), connections).map(Self::Mysql),
+            Some(("mysql" | "mariadb", rest)) => {
+                pool(&format!("mysql://{rest}"), connections, Exit::GaveUp).map(Self::Mysql)
+            }
             #[cfg(feature = "cli-sqlite")]
-            Some(("sqlite", path)) => pool(existing(path)?, connections).map(Self::Sqlite),
+            Some(("sqlite", path)) => pool(&existing(path)?, connections, Exit::Usage).map(Self::Sqlite),
             #[cfg(feature = "cli-sqlite")]
-            None => pool(existing(url)?, connections).map(Self::Sqlite),
+            None | Some(("file", _)) => pool(&existing(url)?, connections, Exit::Usage).map(Self::Sqlite),
             other => {
                 let scheme = other.map_or("sqlite", |(scheme, _)| scheme);
                 let feature = match scheme {
@@ -71,25 +73,40 @@ impl Database {
     }
 }
 
-fn pool<C>(url: &str, connections: u32) -> Result<Pool<ConnectionManager<C>>, Failure>
+fn pool<C>(url: &str, connections: u32, if_unreachable: Exit) -> Result<Pool<ConnectionManager<C>>, Failure>
 where
     C: R2D2Connection + Connection + Send + 'static,
 {
-    let unreachable = |error: String| Failure::new(Exit::GaveUp, format!("cannot connect to the database: {error}"));
+    let failure =
+        |exit, error: String| Failure::new(exit, format!("cannot connect to the database: {}", error.trim_end()));
     // Once, to tell a wrong address at once and in the server's own words.
-    C::establish(url).map_err(|error| unreachable(error.to_string()))?;
+    C::establish(url).map_err(|error| match error {
+        ConnectionError::InvalidConnectionUrl(_) => failure(Exit::Usage, error.to_string()),
+        _ => failure(if_unreachable, error.to_string()),
+    })?;
     let pool = Pool::builder().max_size(connections).min_idle(Some(0)).build(ConnectionManager::new(url));
-    pool.map_err(|error| unreachable(error.to_string()))
+    pool.map_err(|error| failure(if_unreachable, error.to_string()))
 }
 
 /// SQLite would make a new, empty database of a mistyped path.
 #[cfg(feature = "cli-sqlite")]
-fn existing(path: &str) -> Result<&str, Failure> {
-    let is_uri = path.starts_with("file:");
-    if is_uri || std::path::Path::new(path).is_file() {
-        return Ok(path);
+fn existing(path: &str) -> Result<String, Failure> {
+    if path.starts_with("file:") {
+        let mut parameters = path.split(['?', '&']).skip(1);
+        let separator = if path.contains('?') { '&' } else { '?' };
+        return Ok(match parameters.any(|parameter| parameter.starts_with("mode=")) {
+            true => path.to_owned(),
+            false => format!("{path}{separator}mode=rw"),
+        });
     }
-    Err(usage(&format!("there is no SQLite file {path}")))
+    if std::path::Path::new(path).is_file() {
+        return Ok(path.to_owned());
+    }
+    // Not repeated if it may be a server's URL, password and all, that lost its scheme.
+    Err(usage(&match path.contains('@') {
+        true => "the database URL has no scheme, such as postgres://, and there is no SQLite file of that name".into(),
+        false => format!("there is no SQLite file {path}"),
+    }))
 }
 
 fn usage(message: &str) -> Failure {

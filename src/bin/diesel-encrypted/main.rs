@@ -11,7 +11,9 @@ mod output;
 mod progress;
 mod targets;
 
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -40,7 +42,8 @@ fn run() -> Result<Exit, Failure> {
     let filter = tracing_subscriber::EnvFilter::builder()
         .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into())
         .from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter);
+    log.with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).init();
     match cli.command {
         Command::Keygen => output::line(&*Key::generate().to_text()),
         Command::Keys { json } => output::keys(&Keyring::from_env()?, json),
@@ -51,18 +54,22 @@ fn run() -> Result<Exit, Failure> {
 
 fn status(walk: &Walk) -> Result<Exit, Failure> {
     let stop = stop_on_signal()?;
-    let (keyring, database, task) = prepare(walk, &stop)?;
+    let (database, task) = prepare(walk, &Arc::new(Keyring::from_env()?), &stop)?;
     let mut display = ProgressDisplay::new("reading");
     let result = database.status(task.observer(|progress| display.show(progress)));
     display.finish();
-    drop(keyring);
     output::status(&result?, walk.json)
 }
 
 fn reencrypt(options: &Reencrypt) -> Result<Exit, Failure> {
     let walk = &options.walk;
     let stop = stop_on_signal()?;
-    let (keyring, database, mut task) = prepare(walk, &stop)?;
+    let keyring = Arc::new(Keyring::from_env()?);
+    let prepared = prepare(walk, &keyring, &stop);
+    if let Err(failure) = &prepared {
+        output::failure(&keyring, failure, walk.json)?;
+    }
+    let (database, mut task) = prepared?;
     if let Some(rows) = options.batch_size {
         task = task.batch_size(rows.get());
     }
@@ -72,17 +79,16 @@ fn reencrypt(options: &Reencrypt) -> Result<Exit, Failure> {
     output::report(&keyring, result, walk.json, options.dry_run)
 }
 
-/// What `status` and `reencrypt` have in common: keyring, database and targets.
-fn prepare<'a>(walk: &Walk, stop: &StopHandle) -> Result<(std::sync::Arc<Keyring>, Database, Task<'a>), Failure> {
-    let keyring = std::sync::Arc::new(Keyring::from_env()?);
+/// What `status` and `reencrypt` have in common: database and targets.
+fn prepare<'a>(walk: &Walk, keyring: &Arc<Keyring>, stop: &StopHandle) -> Result<(Database, Task<'a>), Failure> {
     let targets = targets::find(walk)?;
     let database = Database::connect(walk)?;
-    let task = Task::new(std::sync::Arc::clone(&keyring))
+    let task = Task::new(Arc::clone(keyring))
         .targets(targets)
         .workers(walk.workers.get())
         .give_up_after(Duration::from_secs(walk.give_up_after))
         .stop_handle(stop.clone());
-    Ok((keyring, database, task))
+    Ok((database, task))
 }
 
 /// The first signal lets the workers finish their batch, the second ends the program at once, which is safe too.

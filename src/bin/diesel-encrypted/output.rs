@@ -93,6 +93,14 @@ pub(crate) fn report(
     Ok(exit)
 }
 
+/// The JSON document of a task that did not begin. For a wrong call (exit code 2) there is none.
+pub(crate) fn failure(keyring: &Keyring, failure: &Failure, json: bool) -> Result<Exit, Failure> {
+    if json && failure.exit != Exit::Usage {
+        document(&ReportDocument::new(keyring, None, failure.exit))?;
+    }
+    Ok(failure.exit)
+}
+
 /// What happened, and what to do next.
 fn advice(keyring: &Keyring, report: &Report, exit: Exit, dry_run: bool) -> String {
     let primary = report.primary();

@@ -1,0 +1,106 @@
+//! Databases and columns that cannot be meant: exit code 2, and nothing comes into being.
+
+use serde_json::json;
+
+use super::runner::{Program, Run, write};
+use super::{A, fingerprint};
+
+#[track_caller]
+fn refused(program: Program, reason: &str) {
+    let Run { code, stdout, stderr } = program.run();
+    assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+    assert!(stderr.contains(reason), "no {reason:?} in {stderr:?}");
+}
+
+fn status() -> Program {
+    Program::new(["status", "--column", "users.email"]).keys(&[A])
+}
+
+#[test]
+fn no_database() {
+    refused(status(), "no database: set DATABASE_URL, or give --database-url");
+}
+
+#[test]
+fn an_unknown_scheme() {
+    refused(
+        status().database("oracle://scott:tiger-and-lion@db.example.org/app"),
+        "unknown database scheme oracle: use postgres://, mysql:// or the path of an SQLite file",
+    );
+}
+
+#[test]
+fn a_scheme_that_was_left_out() {
+    let forgotten = "scott:tiger-and-lion@db.example.org/app";
+    refused(status().database(forgotten).secrets(["tiger-and-lion"]), "the database URL has no scheme");
+}
+
+#[cfg(not(feature = "cli-postgres"))]
+#[test]
+fn a_database_that_was_not_built_in() {
+    refused(status().database("postgres://localhost/app"), "install it with `--features cli-postgres`");
+}
+
+#[cfg(feature = "cli-sqlite")]
+#[test]
+fn an_sqlite_file_that_does_not_exist() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mistyped.db");
+    let path = path.display();
+    for url in [path.to_string(), format!("sqlite://{path}")] {
+        refused(status().database(&url), &format!("there is no SQLite file {path}"));
+    }
+    for uri in [format!("file:{path}"), format!("file://{path}?cache=private")] {
+        refused(status().database(&uri), "cannot connect to the database: unable to open database file");
+    }
+    refused(status().database(&folder.path().display().to_string()), "there is no SQLite file");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+}
+
+#[test]
+fn a_column_that_is_none() {
+    for name in ["email", "", ".", "users.", ".email", "a.b.c.d", "\"users.email", "users..email"] {
+        let program = Program::new(["status", "--column", name]).keys(&[A]).database("unused");
+        refused(program, "TABLE.COLUMN");
+    }
+}
+
+#[test]
+fn arguments_that_contradict_each_other() {
+    refused(status().args(["--schema", "schema.rs"]), "cannot be used with");
+    refused(status().args(["--workers", "0"]), "--workers");
+    refused(Program::new(["reencrypt", "--batch-size", "0"]), "--batch-size");
+    refused(Program::new(["rotate"]), "unrecognized subcommand");
+}
+
+#[test]
+fn a_schema_file_that_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let schema = folder.path().join("schema.rs");
+    let with_schema =
+        || Program::new(["reencrypt", "--schema"]).args([&schema]).keys(&[A]).database("unused").folder(folder.path());
+    refused(with_schema(), &format!("cannot read {}", schema.display()));
+    write(&schema, "this is not Rust");
+    refused(with_schema(), "schema.rs is not a Diesel schema file");
+    write(&schema, "diesel::table! { users { id -> } }");
+    refused(with_schema(), "schema.rs is not a Diesel schema file");
+    write(folder.path().join("diesel.toml"), "[print_schema");
+    let by_toml = Program::new(["status"]).keys(&[A]).database("unused").folder(folder.path());
+    refused(by_toml, "diesel.toml is not a Diesel configuration");
+    write(folder.path().join("diesel.toml"), "[print_schema]\nfile = \"src/missing.rs\"\n");
+    let by_toml = Program::new(["status"]).keys(&[A]).database("unused").folder(folder.path());
+    refused(by_toml, "cannot read");
+}
+
+/// A task that does not begin still ends in one JSON document.
+#[test]
+fn nothing_to_work_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let reencrypt = || Program::new(["reencrypt", "--json"]).keys(&[A]).database("unused").folder(folder.path());
+    let refused = json!({ "outcome": "refused", "primary": fingerprint(A), "columns": [], "problems": [] });
+    let run = reencrypt().exits_with(5).says("there is nothing to work on: no diesel.toml in this folder or above");
+    assert_eq!(run.json(), refused);
+    write(folder.path().join("diesel.toml"), "[print_schema]\n");
+    let run = reencrypt().exits_with(5).says("there is nothing to work on: ").says("diesel.toml names no schema file");
+    assert_eq!(run.json(), refused);
+}

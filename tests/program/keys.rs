@@ -1,0 +1,86 @@
+//! `keygen` and `keys`.
+
+use std::process::Command;
+
+use diesel_encrypted::Keyring;
+use serde_json::json;
+
+use super::runner::{Program, write};
+use super::{A, B, fingerprint, python};
+
+/// Without the runner, which takes a key for a secret: here it is the result.
+fn keygen(command: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_diesel-encrypted")).arg(command).output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(output.stderr, b"");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let key = stdout.strip_suffix('\n').unwrap();
+    assert_eq!(key.len(), 44);
+    assert!(key.ends_with('=') && key[..43].bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+    key.to_owned()
+}
+
+#[test]
+fn keygen_prints_a_new_key_and_nothing_else() {
+    let keys = ["keygen", "keygen", "generate_encryption_key"].map(keygen);
+    for (index, key) in keys.iter().enumerate() {
+        assert!(!keys[..index].contains(key));
+        let token = python::seal(&[(key, 0, b"sealed by Python")]).remove(0);
+        assert_eq!(Keyring::parse(key).unwrap().decrypt(token.as_bytes()).unwrap(), b"sealed by Python");
+    }
+}
+
+#[test]
+fn keys_shows_fingerprints_in_order() {
+    let run = Program::new(["keys"]).keys(&[A, B]).exits_with(0);
+    let expected = format!(
+        "position  role       fingerprint\n\
+         1         primary    {}\n\
+         2         secondary  {}\n",
+        fingerprint(A),
+        fingerprint(B)
+    );
+    assert_eq!((run.stdout, run.stderr), (expected, String::new()));
+
+    let run = Program::new(["keys", "--json"]).keys(&[B, A]).exits_with(0);
+    let keys = json!([
+        { "position": 1, "role": "primary", "fingerprint": fingerprint(B) },
+        { "position": 2, "role": "secondary", "fingerprint": fingerprint(A) },
+    ]);
+    assert_eq!(run.json(), json!({ "keys": keys }));
+}
+
+/// The keyring as `keys` shows it.
+fn shown(program: Program) -> Vec<String> {
+    let json = program.args(["keys", "--json"]).exits_with(0).json();
+    let keys = json["keys"].as_array().unwrap().iter();
+    keys.map(|key| key["fingerprint"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn keys_come_from_any_source() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    write(&file, format!("{A}\n{B}\n"));
+    let none = || Program::new([""; 0]);
+    let expected = [A, B].map(fingerprint);
+
+    assert_eq!(shown(none().set("PINAKES_DB_ENCRYPTION_KEYS", format!("{A}:{B}"))), expected);
+    assert_eq!(shown(none().set("DB_ENCRYPTION_KEYS_FILE", &file)), expected);
+    let all = none().keys(&[A, B]).set("PINAKES_DB_ENCRYPTION_KEYS", format!("{A}:{B}"));
+    assert_eq!(shown(all.set("DB_ENCRYPTION_KEYS_FILE", &file)), expected);
+}
+
+#[test]
+fn keys_come_from_a_file_dot_env_here_or_above() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path().join(".env"), format!("# keys\nDB_ENCRYPTION_KEYS={A}:{B}\n"));
+    let below = folder.path().join("a/b");
+    std::fs::create_dir_all(&below).unwrap();
+    for folder in [folder.path(), &below] {
+        let here = || Program::new([""; 0]).folder(folder).secrets([A, B]);
+        assert_eq!(shown(here()), [A, B].map(fingerprint));
+        // What is set already stands.
+        assert_eq!(shown(here().keys(&[B])), [fingerprint(B)]);
+    }
+}

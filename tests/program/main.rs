@@ -1,0 +1,20 @@
+//! The program without a database: keys, and settings that it must refuse.
+
+#![allow(missing_docs, unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
+
+mod database_urls;
+mod keys;
+#[path = "../python/mod.rs"]
+mod python;
+mod runner;
+mod settings;
+
+use diesel_encrypted::Key;
+
+/// Keys for tests, as text.
+const A: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
+const B: &str = "VjFfbm90X2FfcmVhbF9rZXlfMzJieXRlc19sb25nISE=";
+
+fn fingerprint(key: &str) -> String {
+    Key::parse(key).unwrap().fingerprint().to_string()
+}

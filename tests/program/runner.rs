@@ -1,0 +1,220 @@
+//! The program as a process: it gets the settings that a test gives it and no others, and whatever it says is searched
+//! for secrets.
+
+#![allow(dead_code)] // each test program uses a part of it
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// Longer than any run takes; a program that hangs then fails its test.
+const DEADLINE: Duration = Duration::from_secs(180);
+/// Settings of the machine that the program must not see.
+const SETTINGS: [&str; 6] = [
+    "DATABASE_URL",
+    "DB_ENCRYPTION_KEYS",
+    "DB_ENCRYPTION_KEYS_FILE",
+    "PINAKES_DB_ENCRYPTION_KEYS",
+    "RUST_LOG",
+    "NO_COLOR",
+];
+
+/// How to run the program.
+pub struct Program {
+    args: Vec<OsString>,
+    settings: Vec<(String, OsString)>,
+    folder: Option<PathBuf>,
+    secrets: Vec<String>,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Run {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Program {
+    pub fn new<A: Into<OsString>>(args: impl IntoIterator<Item = A>) -> Self {
+        let args = args.into_iter().map(Into::into).collect();
+        Self { args, settings: Vec::new(), folder: None, secrets: Vec::new() }
+    }
+
+    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// A setting in the environment. Keys and passwords in it are secrets by themselves.
+    pub fn set(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        let value = value.as_ref();
+        let text = value.to_string_lossy();
+        if name.ends_with("_KEYS") {
+            self = self.secrets(text.split(':'));
+        }
+        let credentials = text.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
+        self = self.secrets(credentials.map(|(credentials, _)| credentials));
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The keys, the primary first.
+    pub fn keys(self, keys: &[&str]) -> Self {
+        self.set("DB_ENCRYPTION_KEYS", keys.join(":"))
+    }
+
+    pub fn database(self, url: &str) -> Self {
+        self.set("DATABASE_URL", url)
+    }
+
+    /// Where it runs. Otherwise in an empty folder, so that no `.env` or `diesel.toml` of this machine has a say.
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// What it must never say: plaintexts, and keys that are in no setting.
+    pub fn secrets<S: Into<String>>(mut self, secrets: impl IntoIterator<Item = S>) -> Self {
+        self.secrets.extend(secrets.into_iter().map(Into::into));
+        self
+    }
+
+    #[track_caller]
+    pub fn run(self) -> Run {
+        self.start().wait()
+    }
+
+    /// Runs it, and checks the exit code.
+    #[track_caller]
+    pub fn exits_with(self, code: i32) -> Run {
+        let run = self.run();
+        assert_eq!(run.code, code, "{run:#?}");
+        run
+    }
+
+    #[track_caller]
+    pub fn start(self) -> Running {
+        for arg in &self.args {
+            self.find_no_secret(&arg.to_string_lossy());
+        }
+        let output = tempfile::tempdir().unwrap();
+        let create = |name: &str| Stdio::from(File::create(output.path().join(name)).unwrap());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_diesel-encrypted"));
+        for name in SETTINGS {
+            command.env_remove(name);
+        }
+        let empty = output.path().join("empty");
+        std::fs::create_dir(&empty).unwrap();
+        let child = command
+            .args(&self.args)
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.folder.as_ref().unwrap_or(&empty))
+            .stdin(Stdio::null())
+            .stdout(create("stdout"))
+            .stderr(create("stderr"))
+            .spawn()
+            .unwrap();
+        Running { child, output, program: self, started: Instant::now() }
+    }
+
+    #[track_caller]
+    fn find_no_secret(&self, text: &str) {
+        for secret in self.secrets.iter().filter(|secret| secret.len() > 3) {
+            // of a key, any part of some length
+            let part = if secret.len() == 44 { 12 } else { secret.len() };
+            for part in secret.as_bytes().windows(part) {
+                assert!(!text.contains(&*String::from_utf8_lossy(part)), "a secret is in the output:\n{text}");
+            }
+        }
+        // a token in text form, and a raw one in hexadecimal
+        for token in ["gAAAA", "8000000000"] {
+            assert!(!text.contains(token), "a token is in the output:\n{text}");
+        }
+    }
+}
+
+/// The program, running.
+pub struct Running {
+    child: Child,
+    output: TempDir,
+    program: Program,
+    started: Instant,
+}
+
+impl Running {
+    /// `INT`, `TERM` or `KILL`
+    #[track_caller]
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits until `condition` holds. The program must not end before.
+    #[track_caller]
+    pub fn until(&mut self, mut condition: impl FnMut() -> bool) {
+        while !condition() {
+            assert!(self.child.try_wait().unwrap().is_none(), "ended too early: {}", self.said("stderr"));
+            assert!(self.started.elapsed() < DEADLINE, "the condition did not come true");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// What it said so far.
+    pub fn stderr(&self) -> String {
+        self.said("stderr")
+    }
+
+    /// The exit code is -1 if a signal ended it.
+    #[track_caller]
+    pub fn wait(mut self) -> Run {
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            if self.started.elapsed() > DEADLINE {
+                self.child.kill().unwrap();
+                self.child.wait().unwrap();
+                panic!("it hangs: {}", self.said("stderr"));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        let run = Run { code: status.code().unwrap_or(-1), stdout: self.said("stdout"), stderr: self.said("stderr") };
+        for text in [&run.stdout, &run.stderr] {
+            self.program.find_no_secret(text);
+            // There is no terminal: no colours, no moving cursor.
+            assert!(!text.contains(['\x1b', '\r']), "{text:?}");
+        }
+        run
+    }
+
+    fn said(&self, name: &str) -> String {
+        std::fs::read_to_string(self.output.path().join(name)).unwrap()
+    }
+}
+
+impl Run {
+    /// Standard output as the one JSON document that it is.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+
+    /// Checks that people are told this.
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "no {text:?} in {:?}", self.stderr);
+        self
+    }
+}
+
+/// Writes a file, and the folders above it.
+pub fn write(path: impl AsRef<Path>, text: impl AsRef<[u8]>) {
+    let path = path.as_ref();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}

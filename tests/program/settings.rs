@@ -1,0 +1,126 @@
+//! Settings that do not say which keys: exit code 2, the setting and the position named, the text never repeated.
+
+use super::runner::{Program, Run, write};
+use super::{A, B};
+
+/// Every command that needs keys refuses in the same words, before it looks for a database.
+#[track_caller]
+fn refused(program: impl Fn() -> Program, reason: &str) {
+    let commands = [&["keys"][..], &["status"], &["reencrypt"], &["reencrypt_database", "--json"]];
+    for command in commands {
+        let Run { code, stdout, stderr } = program().args(command.iter().copied()).run();
+        assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+        let expected = format!("diesel-encrypted: {reason}");
+        assert!(stderr.starts_with(&expected), "{stderr:?} does not start with {expected:?}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr:?}");
+    }
+}
+
+fn none() -> Program {
+    Program::new([""; 0])
+}
+
+#[test]
+fn no_keys() {
+    refused(none, "no encryption key is configured: set DB_ENCRYPTION_KEYS or DB_ENCRYPTION_KEYS_FILE");
+}
+
+#[test]
+fn keys_that_are_none() {
+    let zero = format!("{}=", "A".repeat(43));
+    let cases = [
+        (String::new(), " holds no key"),
+        (" \n ".into(), " holds no key"),
+        (":".into(), ": key 1 of 2 is empty"),
+        (format!("{A}:"), ": key 2 of 2 is empty"),
+        (format!("{A}::{B}"), ": key 2 of 3 is empty"),
+        (format!("{A}: :{B}"), ": key 2 of 3 is empty"),
+        (format!("{A}:{B}:{A}"), ": key 3 is key 1 again"),
+        (format!("{A}:{}", &B[..43]), ": key 2 of 2 is 43 characters long, a key is 44"),
+        (format!("{A}{B}"), ": key 1 of 1 is 88 characters long, a key is 44"),
+        (format!("{A},{B}"), ": key 1 of 1 is 89 characters long, a key is 44"),
+        (
+            format!("{B}:{}", A.replace('_', "/").replace('-', "+")),
+            ": key 2 of 2 is written in the standard base64 alphabet",
+        ),
+        (format!("{A}:{}", B.replace('V', "!")), ": key 2 of 2 is not base64url"),
+        (format!("{B}:{zero}"), ": key 2 of 2 is the all-zero key"),
+    ];
+    for (value, reason) in &cases {
+        for setting in ["DB_ENCRYPTION_KEYS", "PINAKES_DB_ENCRYPTION_KEYS"] {
+            refused(|| none().set(setting, value), &format!("{setting}{reason}"));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys");
+        write(&file, value);
+        let with_file = || none().set("DB_ENCRYPTION_KEYS_FILE", &file).secrets([A, B]);
+        refused(with_file, &format!("DB_ENCRYPTION_KEYS_FILE{reason}"));
+    }
+}
+
+#[test]
+fn sources_that_disagree() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    write(&file, B);
+    let pinakes = |keys: &str| none().keys(&[A, B]).set("PINAKES_DB_ENCRYPTION_KEYS", keys);
+    let differ = "DB_ENCRYPTION_KEYS and PINAKES_DB_ENCRYPTION_KEYS are both set and hold different keys";
+    refused(|| pinakes(A), differ);
+    // Their order is a difference: the first one encrypts.
+    refused(|| pinakes(&format!("{B}:{A}")), differ);
+    let differ = "DB_ENCRYPTION_KEYS and DB_ENCRYPTION_KEYS_FILE are both set and hold different keys";
+    refused(|| none().keys(&[A]).set("DB_ENCRYPTION_KEYS_FILE", &file), differ);
+    // A second source is no excuse for a broken first one.
+    refused(
+        || none().set("DB_ENCRYPTION_KEYS", "").set("DB_ENCRYPTION_KEYS_FILE", &file),
+        "DB_ENCRYPTION_KEYS holds no key",
+    );
+}
+
+#[test]
+fn a_key_file_that_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing");
+    for path in [missing.as_path(), folder.path()] {
+        let reason = format!("DB_ENCRYPTION_KEYS_FILE: cannot read the key file {}: ", path.display());
+        refused(|| none().set("DB_ENCRYPTION_KEYS_FILE", path), &reason);
+    }
+    let binary = folder.path().join("binary");
+    write(&binary, [0xff; 32]);
+    let reason = format!("DB_ENCRYPTION_KEYS_FILE: cannot read the key file {}: ", binary.display());
+    refused(|| none().set("DB_ENCRYPTION_KEYS_FILE", &binary), &reason);
+}
+
+#[test]
+fn a_key_where_the_name_of_a_file_belongs() {
+    for keys in [A.to_owned(), format!("{A}:{B}"), format!(" {B}\n")] {
+        let reason = "DB_ENCRYPTION_KEYS_FILE holds a key, not the path of a file";
+        refused(|| none().set("DB_ENCRYPTION_KEYS_FILE", &keys).secrets([A, B]), reason);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn keys_that_are_not_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let value = std::ffi::OsStr::from_bytes(&[0xff; 44]);
+    refused(|| none().set("DB_ENCRYPTION_KEYS", value), "DB_ENCRYPTION_KEYS is not text");
+}
+
+#[test]
+fn a_broken_line_in_dot_env() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = [format!("{B} is no setting"), format!("KEYS={B} {B}"), format!("KEY S={B}"), format!("KEYS='{B}")];
+    for line in lines {
+        write(folder.path().join(".env"), format!("DB_ENCRYPTION_KEYS={A}\n{line}\n"));
+        let here = || none().folder(folder.path()).secrets([A, B]);
+        refused(here, "the file .env has a line that is not NAME=value");
+    }
+}
+
+#[test]
+fn a_dot_env_that_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path().join(".env"), [&A.as_bytes()[..20], &[0xff], &A.as_bytes()[20..]].concat());
+    refused(|| none().folder(folder.path()).secrets([&A[..20], &A[20..]]), "the file .env cannot be read");
+}
