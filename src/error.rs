@@ -5,7 +5,7 @@ use std::fmt;
 
 use diesel::result::Error as DieselError;
 
-use crate::source::KeyringError;
+use crate::keyring_error::KeyringError;
 
 /// Why a value could not be encrypted or decrypted.
 ///

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use once_cell::sync::OnceCell;
 
 use crate::keyring::Keyring;
-use crate::source::KeyringError;
+use crate::keyring_error::KeyringError;
 
 static INSTALLED: OnceCell<RwLock<Arc<Keyring>>> = OnceCell::new();
 

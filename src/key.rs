@@ -62,12 +62,11 @@ impl Key {
     /// If the operating system has no random numbers to give.
     #[must_use]
     pub fn generate() -> Self {
-        loop {
-            let text = Zeroizing::new(crate::token::random_key());
-            if let Ok(key) = Self::parse(&text) {
-                return key;
-            }
-        }
+        let mut bytes = Zeroizing::new([0; 32]);
+        // There is nothing to fall back on: a key that is not random is no secret.
+        #[expect(clippy::expect_used)]
+        getrandom::getrandom(bytes.as_mut_slice()).expect("the operating system gives random numbers");
+        Self(bytes)
     }
 
     /// The key as text: what [`Key::parse`] reads. **This is the secret itself**; the text is zeroed on drop.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::error::Error;
 use crate::key::{Fingerprint, Key};
-use crate::source::{KeyringError, Problem, Source};
+use crate::keyring_error::{KeyringError, Problem, Source};
 use crate::token::{Cipher, Token};
 
 /// One or more distinct keys. The first, the *primary* key, encrypts and decrypts; the others, the *secondary* keys,
@@ -42,22 +42,6 @@ impl Keyring {
     /// [`KeyringError`] if there is no key, or if a key is given twice.
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Result<Self, KeyringError> {
         Self::from_source(keys, Source::Given)
-    }
-
-    /// Reads keys separated by `:` or by line breaks, the primary first. White space around a key is ignored.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyringError`] names the position of an entry that is empty, not a key, or a repetition.
-    ///
-    /// ```
-    /// use diesel_encrypted::Keyring;
-    ///
-    /// let error = Keyring::parse("cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=:").unwrap_err();
-    /// assert_eq!(error.position(), Some(2));
-    /// ```
-    pub fn parse(text: &str) -> Result<Self, KeyringError> {
-        Source::Given.keyring(text)
     }
 
     /// The plaintext as a token in text form, under the primary key, dated now.

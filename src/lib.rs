@@ -125,6 +125,7 @@
 mod global;
 mod key;
 mod keyring;
+mod keyring_error;
 mod source;
 mod token;
 
@@ -154,10 +155,10 @@ pub use error::Error;
 pub use global::AlreadyInstalled;
 pub use key::{Fingerprint, InvalidKey, Key};
 pub use keyring::Keyring;
+pub use keyring_error::KeyringError;
 #[cfg(feature = "json")]
 pub use plaintext::Json;
 pub use plaintext::Plaintext;
-pub use source::KeyringError;
 #[cfg(feature = "schema-file")]
 pub use target::SchemaFileError;
 #[cfg(all(feature = "reencrypt", any(feature = "postgres", feature = "mysql", feature = "sqlite")))]

@@ -78,6 +78,7 @@ mod slots;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod status;
+mod table;
 mod tally;
 mod task;
 mod verdict;

@@ -1,27 +1,35 @@
 //! Where keys come from: a setting, a file, the caller.
 
 use std::env;
-use std::error::Error as StdError;
-use std::fmt;
 use std::fs;
-use std::io;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::key::{InvalidKey, Key};
+use crate::key::Key;
 use crate::keyring::Keyring;
+use crate::keyring_error::{KEYS, KEYS_FILE, KeyringError, PINAKES_KEYS, Problem, Source};
 
-/// The setting that holds the keys.
-const KEYS: &str = "DB_ENCRYPTION_KEYS";
-/// The same, as a Pinakes deployment calls it.
-const PINAKES_KEYS: &str = "PINAKES_DB_ENCRYPTION_KEYS";
-/// The setting that names a file with the keys.
-const KEYS_FILE: &str = "DB_ENCRYPTION_KEYS_FILE";
 /// Between two keys.
 const SEPARATORS: [char; 2] = [':', '\n'];
 
 impl Keyring {
+    /// Reads keys separated by `:` or by line breaks, the primary first. White space around a key is ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`] names the position of an entry that is empty, not a key, or a repetition.
+    ///
+    /// ```
+    /// use diesel_encrypted::Keyring;
+    ///
+    /// let error = Keyring::parse("cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=:").unwrap_err();
+    /// assert_eq!(error.position(), Some(2));
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, KeyringError> {
+        keyring(Source::Given, text)
+    }
+
     /// Reads the keyring from the environment.
     ///
     /// | setting | holds |
@@ -41,10 +49,10 @@ impl Keyring {
             let source = Source::Setting(setting);
             let Some(value) = env::var_os(setting) else { continue };
             let keyring = if setting == KEYS_FILE {
-                source.read(Path::new(&value))?
+                read(source, Path::new(&value))?
             } else {
                 match value.into_string().map(Zeroizing::new) {
-                    Ok(keys) => source.keyring(&keys)?,
+                    Ok(keys) => keyring(source, &keys)?,
                     Err(_) => return Err(KeyringError::new(source, Problem::NotUnicode)),
                 }
             };
@@ -68,154 +76,43 @@ impl Keyring {
     ///
     /// [`KeyringError`] if the file cannot be read or does not hold keys.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, KeyringError> {
-        Source::Given.read(path.as_ref())
+        read(Source::Given, path.as_ref())
     }
 }
 
-/// Why there is no keyring: which setting, which key in it, and what to do. Never carries the text of a key.
-#[derive(Debug)]
-pub struct KeyringError {
-    source: Source,
-    problem: Problem,
-}
-
-impl KeyringError {
-    pub(crate) fn new(source: Source, problem: Problem) -> Self {
-        Self { source, problem }
+/// Keys separated by `:` or line breaks; line breaks at the end separate nothing.
+fn keyring(source: Source, text: &str) -> Result<Keyring, KeyringError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(KeyringError::new(source, Problem::Empty));
     }
-
-    /// Whether no setting holds any key: encryption is not configured at all.
-    #[must_use]
-    pub fn is_missing(&self) -> bool {
-        matches!(self.problem, Problem::Missing)
-    }
-
-    /// The position of the key at fault, counted from 1.
-    #[must_use]
-    pub fn position(&self) -> Option<usize> {
-        match self.problem {
-            Problem::Blank { position, .. }
-            | Problem::Invalid { position, .. }
-            | Problem::Duplicate { position, .. } => Some(position),
-            _ => None,
+    let count = text.split(SEPARATORS).count();
+    let mut keys = Vec::with_capacity(count);
+    for (entry, position) in text.split(SEPARATORS).map(str::trim).zip(1..) {
+        if entry.is_empty() {
+            return Err(KeyringError::new(source, Problem::Blank { position, count }));
+        }
+        match Key::parse(entry) {
+            Ok(key) => keys.push(key),
+            Err(error) => return Err(KeyringError::new(source, Problem::Invalid { position, count, error })),
         }
     }
+    Keyring::from_source(keys, source)
 }
 
-impl fmt::Display for KeyringError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let source = self.source;
-        match &self.problem {
-            Problem::Missing => write!(
-                f,
-                "no encryption key is configured: set {KEYS} or {KEYS_FILE} \
-                 (`diesel-encrypted keygen` makes a key)"
-            ),
-            Problem::Empty => {
-                write!(f, "{source} holds no key: put at least one key there (`diesel-encrypted keygen` makes one)")
-            }
-            Problem::Blank { position, count } => {
-                write!(f, "{source}: key {position} of {count} is empty: remove the separator too many")
-            }
-            Problem::Invalid { position, count, error } => {
-                write!(f, "{source}: key {position} of {count} {error}; `diesel-encrypted keygen` makes a valid one")
-            }
-            Problem::Duplicate { first, position } => {
-                write!(f, "{source}: key {position} is key {first} again: name each key once")
-            }
-            Problem::NotUnicode => write!(f, "{source} is not text: set it to keys in base64url"),
-            Problem::Unreadable { path, error } => {
-                write!(f, "{source}: cannot read the key file {path}: {error}")
-            }
-            Problem::KeyForPath => write!(
-                f,
-                "{source} holds a key, not the path of a file: name a file that holds the keys, or set {KEYS}"
-            ),
-            Problem::Disagrees { other } => write!(
-                f,
-                "{other} and {source} are both set and hold different keys: unset one of them, \
-                 or make them hold the same keys in the same order"
-            ),
+fn read(source: Source, path: &Path) -> Result<Keyring, KeyringError> {
+    match fs::read_to_string(path).map(Zeroizing::new) {
+        Ok(text) => keyring(source, &text),
+        Err(error) => {
+            let path = path.display().to_string();
+            // Whoever mixed up the two settings must not find the key in the log.
+            let is_key = path.split(SEPARATORS).any(|part| Key::parse(part.trim()).is_ok());
+            Err(KeyringError::new(
+                source,
+                if is_key { Problem::KeyForPath } else { Problem::Unreadable { path, error } },
+            ))
         }
     }
-}
-
-impl StdError for KeyringError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &self.problem {
-            Problem::Invalid { error, .. } => Some(error),
-            Problem::Unreadable { error, .. } => Some(error),
-            _ => None,
-        }
-    }
-}
-
-/// Who gave the keys, for messages.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Source {
-    Given,
-    Environment,
-    Setting(&'static str),
-}
-
-impl Source {
-    /// Keys separated by `:` or line breaks; line breaks at the end separate nothing.
-    pub(crate) fn keyring(self, text: &str) -> Result<Keyring, KeyringError> {
-        let text = text.trim();
-        if text.is_empty() {
-            return Err(KeyringError::new(self, Problem::Empty));
-        }
-        let count = text.split(SEPARATORS).count();
-        let mut keys = Vec::with_capacity(count);
-        for (entry, position) in text.split(SEPARATORS).map(str::trim).zip(1..) {
-            if entry.is_empty() {
-                return Err(KeyringError::new(self, Problem::Blank { position, count }));
-            }
-            match Key::parse(entry) {
-                Ok(key) => keys.push(key),
-                Err(error) => return Err(KeyringError::new(self, Problem::Invalid { position, count, error })),
-            }
-        }
-        Keyring::from_source(keys, self)
-    }
-
-    fn read(self, path: &Path) -> Result<Keyring, KeyringError> {
-        match fs::read_to_string(path).map(Zeroizing::new) {
-            Ok(text) => self.keyring(&text),
-            Err(error) => {
-                let path = path.display().to_string();
-                // Whoever mixed up the two settings must not find the key in the log.
-                let is_key = path.split(SEPARATORS).any(|part| Key::parse(part.trim()).is_ok());
-                Err(KeyringError::new(
-                    self,
-                    if is_key { Problem::KeyForPath } else { Problem::Unreadable { path, error } },
-                ))
-            }
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Given => "the keyring",
-            Self::Environment => "the environment",
-            Self::Setting(name) => name,
-        })
-    }
-}
-
-#[derive(Debug)]
-pub(crate) enum Problem {
-    Missing,
-    Empty,
-    Blank { position: usize, count: usize },
-    Invalid { position: usize, count: usize, error: InvalidKey },
-    Duplicate { first: usize, position: usize },
-    NotUnicode,
-    Unreadable { path: String, error: io::Error },
-    KeyForPath,
-    Disagrees { other: Source },
 }
 
 #[cfg(test)]

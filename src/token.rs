@@ -152,8 +152,3 @@ impl Cipher {
         self.0.decrypt_at_time(&token.0, None, END_OF_TIME).ok()
     }
 }
-
-/// 32 random bytes as padded base64url.
-pub(crate) fn random_key() -> String {
-    Fernet::generate_key()
-}

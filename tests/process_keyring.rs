@@ -248,7 +248,7 @@ fn settings_that_cannot_be_used_say_why() {
         (vec![(KEYS_FILE, of_bytes)], unreadable(of_bytes, "stream did not contain valid UTF-8")),
     ];
     for (settings, expected) in cases {
-        let (message, said) = in_own_process(&settings, || current()).unwrap_err();
+        let (message, said) = in_own_process(&settings, current).unwrap_err();
         assert_eq!(message, expected);
         assert_hides(&said, [A, B]);
     }
@@ -262,7 +262,7 @@ fn settings_that_are_not_unicode_say_so() {
     let keys = [A.as_bytes(), b"\xff"].concat();
     for setting in [KEYS, PINAKES_KEYS] {
         let settings = [(setting, OsStr::from_bytes(&keys))];
-        let (message, said) = in_own_process(&settings, || current()).unwrap_err();
+        let (message, said) = in_own_process(&settings, current).unwrap_err();
         assert_eq!(message, format!("{setting} is not text: set it to keys in base64url"));
         assert_hides(&said, [A]);
     }
@@ -277,7 +277,7 @@ fn the_path_of_the_file_need_not_be_unicode() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(OsStr::from_bytes(b"\xff"));
     fs::write(&path, A).unwrap();
-    let found = in_own_process(&[(KEYS_FILE, path.as_os_str())], || current());
+    let found = in_own_process(&[(KEYS_FILE, path.as_os_str())], current);
     assert_eq!(found, Ok(fingerprints(&keyring(&[A]))));
 }
 

@@ -8,38 +8,16 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use super::dialect::Dialect;
 use super::error::TaskError;
 use super::page::Page;
-use super::plan::PlannedTable;
-use super::row::{Cell, KeyValue, Row};
+use super::row::{Change, KeyValue, Row, Swap};
 use super::session::Session;
+use super::table::PlannedTable;
+use super::tally::Written;
 use super::verdict::Verdict;
 use crate::keyring::Keyring;
 
 /// How often a page is read and written again when values changed in between. What is left then waits for the next
 /// pass.
 const ROUNDS: usize = 8;
-
-/// One row to write: for each encrypted column the swap, or `None` to leave the column as it is.
-pub struct Change {
-    pub(super) key: Vec<KeyValue>,
-    pub(super) swaps: Vec<Option<Swap>>,
-}
-
-/// The token that must still be there, and the one to put in its place. Both have the same form and length.
-pub(super) struct Swap {
-    pub(super) old: Cell,
-    pub(super) new: Vec<u8>,
-}
-
-/// What writing a page came to, for each encrypted column.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Written {
-    /// Values swapped.
-    pub(super) rewritten: u64,
-    /// Swaps lost to a write of the application.
-    pub(super) raced: u64,
-    /// Values left for the next pass because their row stayed locked, or the database refused to change it.
-    pub(super) busy: u64,
-}
 
 impl Change {
     /// The change that brings a row under the primary key, if it needs one. `see` is told what every cell holds.

@@ -8,9 +8,8 @@ use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 use diesel::sql_types::Untyped;
 
-use super::batch::Change;
-use super::plan::{Catalogue, KeyColumn, PlannedTable};
-use super::row::{Cell, KeyValue};
+use super::row::{Cell, Change, KeyValue};
+use super::table::{Catalogue, KeyColumn, PlannedTable};
 use crate::target::TableName;
 
 /// A backend on which the task runs: Diesel's `Pg`, `Mysql` and `Sqlite`, each with its feature. Sealed.

@@ -1,13 +1,20 @@
 //! Reading a page: the next rows in the order of the row key.
 
 use diesel::RunQueryDsl;
+use diesel::deserialize::{self, QueryableByName};
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
+use diesel::row::{Field, NamedRow};
 use diesel::sql_types::Untyped;
 
 use super::dialect::{Dialect, push_all, push_column, push_table};
-use super::plan::PlannedTable;
-use super::row::{CELL_ALIAS, KEY_ALIAS, KeyValue};
+use super::row::{KeyValue, Row};
+use super::table::PlannedTable;
+
+/// The name that a page gives to the columns of the row key; the others are cells.
+const KEY_ALIAS: &str = "k";
+/// The name that a page gives to encrypted columns.
+const CELL_ALIAS: &str = "c";
 
 /// The first `limit` rows behind `after`, up to and including `until`, in the database's own order of the row key.
 pub(super) struct Page<'a> {
@@ -66,6 +73,22 @@ impl QueryId for Page<'_> {
 }
 
 impl<C> RunQueryDsl<C> for Page<'_> {}
+
+impl<DB: Dialect> QueryableByName<DB> for Row {
+    fn build<'a>(row: &impl NamedRow<'a, DB>) -> deserialize::Result<Self> {
+        let (mut key, mut cells) = (Vec::new(), Vec::new());
+        for index in 0..row.field_count() {
+            let Some(field) = diesel::row::Row::get(row, index) else { continue };
+            if field.field_name().is_some_and(|name| name.starts_with(KEY_ALIAS)) {
+                let value = field.value().ok_or("a row key is NULL")?;
+                key.push(DB::read_key(value)?);
+            } else {
+                cells.push(field.value().map(DB::read_cell).transpose()?);
+            }
+        }
+        Ok(Self { key, cells })
+    }
+}
 
 /// `row key > bound` or `row key <= bound`, in the form that an index serves.
 fn push_bound<'b, DB: Dialect>(

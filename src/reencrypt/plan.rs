@@ -5,62 +5,10 @@ use diesel::r2d2::R2D2Connection;
 
 use super::dialect::Dialect;
 use super::error::{Refusal, TaskError};
-use super::row::KeyValue;
 use super::session::Session;
+use super::table::{Catalogue, PlannedColumn, PlannedTable};
 use crate::column::Form;
-use crate::target::{TableName, Target};
-
-/// A table that the task can walk and write.
-#[derive(Debug, Clone)]
-pub struct PlannedTable {
-    pub(super) name: TableName,
-    pub(super) row_key: Vec<KeyColumn>,
-    pub(super) columns: Vec<PlannedColumn>,
-    /// Columns that the database would change by itself on any update of the row, and that must be told not to.
-    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
-    pub(super) keep: Vec<String>,
-    /// An estimate, where the database has one.
-    pub(super) rows: Option<u64>,
-}
-
-/// An encrypted column.
-#[derive(Debug, Clone)]
-pub(super) struct PlannedColumn {
-    pub(super) name: String,
-    pub(super) is_text: bool,
-}
-
-/// A column of the row key.
-#[derive(Debug, Clone)]
-pub struct KeyColumn {
-    pub(super) name: String,
-    /// The type that a parameter is cast to, and the reason to read the column in its text form.
-    #[cfg_attr(not(any(feature = "mysql", feature = "postgres")), expect(dead_code))]
-    pub(super) cast: Option<String>,
-}
-
-/// What the catalogue knows of a table.
-pub struct Catalogue {
-    /// The name with the schema in which the table was found.
-    pub(super) name: TableName,
-    /// Why the task cannot work on this table at all: a view, row-level security.
-    pub(super) obstacle: Option<String>,
-    pub(super) columns: Vec<CatalogueColumn>,
-    /// Empty if no key identifies a row.
-    pub(super) row_key: Vec<KeyColumn>,
-    pub(super) rows: Option<u64>,
-}
-
-/// What the catalogue knows of a column.
-pub(super) struct CatalogueColumn {
-    pub(super) name: String,
-    /// The type in the database's words, for messages.
-    pub(super) type_name: String,
-    /// `None` for types that do not hold tokens.
-    pub(super) form: Option<Form>,
-    pub(super) is_generated: bool,
-    pub(super) changes_on_update: bool,
-}
+use crate::target::Target;
 
 /// Looks every target up and refuses what the task could not do faithfully. Targets of one table become one.
 pub(super) fn plan<C>(session: &mut Session<'_, C>, targets: &[Target]) -> Result<Vec<PlannedTable>, TaskError>
@@ -127,17 +75,4 @@ fn planned(catalogue: Catalogue, target: &Target, folds_case: bool) -> Result<Pl
     }
     let keep = known.into_iter().filter(|column| column.changes_on_update).map(|column| column.name).collect();
     Ok(PlannedTable { name: table, row_key, columns, keep, rows })
-}
-
-impl PlannedTable {
-    /// The most rows of a statement that binds every key and, for each column, the old and the new token.
-    pub(super) fn max_rows(&self, max_binds: usize) -> usize {
-        (max_binds / (self.row_key.len() + 2 * self.columns.len())).max(1)
-    }
-
-    /// A row key for the operator's eyes: `id=7`, `tenant=1, slug=a`.
-    pub(super) fn label(&self, key: &[KeyValue]) -> String {
-        let pairs = self.row_key.iter().zip(key).map(|(column, value)| format!("{}={value}", column.name));
-        pairs.collect::<Vec<_>>().join(", ")
-    }
 }

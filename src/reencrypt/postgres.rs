@@ -8,10 +8,9 @@ use diesel::result::{Error as DieselError, OptionalExtension, QueryResult};
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Double, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use super::batch::Change;
 use super::dialect::{Dialect, push_all, push_column, push_table, value_names};
-use super::plan::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
-use super::row::{Cell, KeyValue};
+use super::row::{Cell, Change, KeyValue};
+use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
 use crate::column::Form;
 use crate::target::TableName;
 

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use super::batch::Written;
-use super::plan::PlannedTable;
-use super::tally::Tally;
+use super::table::PlannedTable;
+use super::tally::{Tally, Written};
 use crate::key::Fingerprint;
 
 /// The most problems that a report lists one by one, so that its size does not grow with the table.

@@ -1,12 +1,6 @@
-//! Rows as the task reads them: a row key and the cells of the encrypted columns.
+//! Rows as the task reads and writes them: a row key and the cells of the encrypted columns.
 
 use std::fmt;
-
-use diesel::backend::Backend;
-use diesel::deserialize::{self, QueryableByName};
-use diesel::row::{Field, NamedRow};
-
-use super::dialect::Dialect;
 
 /// The value of one column of a row key, as the database hands it out and takes it back.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,23 +55,14 @@ pub(super) struct Row {
     pub(super) cells: Vec<Option<Cell>>,
 }
 
-/// The name that a page gives to the columns of the row key; the others are cells.
-pub(super) const KEY_ALIAS: &str = "k";
-/// The name that a page gives to encrypted columns.
-pub(super) const CELL_ALIAS: &str = "c";
+/// One row to write: for each encrypted column the swap, or `None` to leave the column as it is.
+pub struct Change {
+    pub(super) key: Vec<KeyValue>,
+    pub(super) swaps: Vec<Option<Swap>>,
+}
 
-impl<DB: Backend + Dialect> QueryableByName<DB> for Row {
-    fn build<'a>(row: &impl NamedRow<'a, DB>) -> deserialize::Result<Self> {
-        let (mut key, mut cells) = (Vec::new(), Vec::new());
-        for index in 0..row.field_count() {
-            let Some(field) = diesel::row::Row::get(row, index) else { continue };
-            if field.field_name().is_some_and(|name| name.starts_with(KEY_ALIAS)) {
-                let value = field.value().ok_or("a row key is NULL")?;
-                key.push(DB::read_key(value)?);
-            } else {
-                cells.push(field.value().map(DB::read_cell).transpose()?);
-            }
-        }
-        Ok(Self { key, cells })
-    }
+/// The token that must still be there, and the one to put in its place. Both have the same form and length.
+pub(super) struct Swap {
+    pub(super) old: Cell,
+    pub(super) new: Vec<u8>,
 }

@@ -5,8 +5,8 @@ use diesel::RunQueryDsl;
 use diesel::query_builder::QueryId;
 use diesel::result::{Error, QueryResult};
 
-use super::batch::Change;
-use super::plan::PlannedTable;
+use super::row::Change;
+use super::table::PlannedTable;
 
 /// Sizes that are prepared besides that of a full page.
 const SIZES: [usize; 3] = [1, 10, 100];

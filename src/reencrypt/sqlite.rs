@@ -8,11 +8,10 @@ use diesel::sql_types::{BigInt, Binary, Bool, Double, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteType};
 use diesel::{RunQueryDsl, sql_query};
 
-use super::batch::Change;
 use super::dialect::{Dialect, push_all, push_column, push_table, value_names};
-use super::plan::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
-use super::row::{Cell, KeyValue};
+use super::row::{Cell, Change, KeyValue};
 use super::slots::{Slots, text};
+use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
 use crate::column::Form;
 use crate::target::TableName;
 

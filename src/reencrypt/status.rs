@@ -1,6 +1,6 @@
 //! Under which keys the values are.
 
-use super::plan::PlannedTable;
+use super::table::PlannedTable;
 use super::tally::Tally;
 use crate::key::Fingerprint;
 use crate::keyring::Keyring;

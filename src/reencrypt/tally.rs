@@ -1,4 +1,4 @@
-//! Counting what the columns hold.
+//! Counting what the columns hold, and what was written.
 
 use super::verdict::Verdict;
 
@@ -70,5 +70,24 @@ impl Tally {
     fn date(&mut self, oldest: u64, newest: u64) {
         let (from, to) = self.dates.unwrap_or((oldest, newest));
         self.dates = Some((from.min(oldest), to.max(newest)));
+    }
+}
+
+/// What writing a page came to, for each encrypted column.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Written {
+    /// Values swapped.
+    pub(super) rewritten: u64,
+    /// Swaps lost to a write of the application.
+    pub(super) raced: u64,
+    /// Values left for the next pass because their row stayed locked, or the database refused to change it.
+    pub(super) busy: u64,
+}
+
+impl Written {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.rewritten += other.rewritten;
+        self.raced += other.raced;
+        self.busy += other.busy;
     }
 }

@@ -1,6 +1,5 @@
 //! One pass: a whole walk over all tables, shared by the workers.
 
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -10,16 +9,16 @@ use diesel::RunQueryDsl;
 use diesel::connection::LoadConnection;
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 
-use super::batch::{self, Change, Written};
+use super::batch;
 use super::dialect::Dialect;
 use super::error::TaskError;
 use super::page::Page;
-use super::plan::PlannedTable;
 use super::progress::StopHandle;
 use super::report::{Problem, ProblemKind, Problems};
-use super::row::{KeyValue, Row};
+use super::row::{Change, KeyValue, Row};
 use super::session::Session;
-use super::tally::Tally;
+use super::table::PlannedTable;
+use super::tally::{Tally, Written};
 use super::verdict::Verdict;
 use crate::keyring::Keyring;
 
@@ -87,27 +86,21 @@ impl Walker<'_> {
             problems: Mutex::default(),
             failed: AtomicBool::new(false),
         };
-        let workers = self.workers.clamp(1, pool.max_size().max(1) as usize);
+        let (sessions, mut outcome) = self.sessions(pool);
         let results: Vec<_> = thread::scope(|scope| {
-            let spawn = |number: usize| {
-                let shared = &shared;
+            let observer = thread::current();
+            let spawn = |session| {
+                let (shared, observer) = (&shared, observer.clone());
+                let (tallies, written) = (tallies(), vec![Written::default(); columns]);
                 scope.spawn(move || {
-                    let mut worker = Worker {
-                        shared,
-                        session: Session::new(pool, self.give_up_after),
-                        tallies: tallies(),
-                        written: vec![Written::default(); columns],
-                    };
-                    // The application may hold the other connections of the pool: one worker is enough.
-                    let result = match number == 0 || worker.session.is_available() {
-                        true => worker.run(),
-                        false => Ok(()),
-                    };
+                    let mut worker = Worker { shared, session, tallies, written };
+                    let result = worker.run();
                     shared.failed.fetch_or(result.is_err(), Relaxed);
+                    observer.unpark();
                     (worker.tallies, worker.written, result)
                 })
             };
-            let threads: Vec<_> = (0..workers).map(spawn).collect();
+            let threads: Vec<_> = sessions.into_iter().map(spawn).collect();
             while threads.iter().any(|thread| !thread.is_finished()) {
                 tick(&shared.counters);
                 thread::park_timeout(TICK);
@@ -124,7 +117,6 @@ impl Walker<'_> {
             problems: shared.problems.into_inner().unwrap_or_else(PoisonError::into_inner),
             stopped: self.stop.is_stopped(),
         };
-        let mut outcome = Ok(());
         for (tallies, written, result) in results {
             pass.tallies.iter_mut().zip(&tallies).for_each(|(sum, tally)| sum.merge(tally));
             pass.written.iter_mut().zip(&written).for_each(|(sum, written)| sum.add(written));
@@ -132,13 +124,29 @@ impl Walker<'_> {
         }
         (pass, outcome)
     }
-}
 
-impl Written {
-    pub(super) fn add(&mut self, other: &Self) {
-        self.rewritten += other.rewritten;
-        self.raced += other.raced;
-        self.busy += other.busy;
+    /// A session for each worker. The application may hold the other connections of the pool: one is enough.
+    ///
+    /// They are taken before the work begins: a worker that waited for a connection while it has the cursor would wait
+    /// for those that wait for the cursor.
+    fn sessions<'p, C>(&self, pool: &'p Pool<ConnectionManager<C>>) -> (Vec<Session<'p, C>>, Result<(), TaskError>)
+    where
+        C: R2D2Connection + LoadConnection + 'static,
+        C::Backend: Dialect,
+    {
+        let mut sessions = Vec::new();
+        for _ in 0..self.workers.clamp(1, pool.max_size().max(1) as usize) {
+            let mut session = Session::new(pool, self.give_up_after);
+            if sessions.is_empty() {
+                if let Err(error) = session.run(|_| Ok(())) {
+                    return (sessions, Err(error));
+                }
+            } else if !session.is_available() {
+                break;
+            }
+            sessions.push(session);
+        }
+        (sessions, Ok(()))
     }
 }
 
@@ -156,6 +164,13 @@ struct Shared<'a> {
 struct Cursor {
     table: usize,
     after: Option<Vec<KeyValue>>,
+}
+
+/// A page that was read: the position of its table, the key behind which it begins, and its rows, at least one.
+struct Read {
+    table: usize,
+    after: Option<Vec<KeyValue>>,
+    rows: Vec<Row>,
 }
 
 struct Worker<'a, C>
@@ -176,17 +191,14 @@ where
 {
     fn run(&mut self) -> Result<(), TaskError> {
         while !self.shared.walker.stop.is_stopped() && !self.shared.failed.load(Relaxed) {
-            match self.next_page()? {
-                ControlFlow::Continue((table, after, rows)) => self.page(table, after.as_deref(), &rows)?,
-                ControlFlow::Break(()) => break,
-            }
+            let Some(Read { table, after, rows }) = self.next_page()? else { break };
+            self.page(table, after.as_deref(), &rows)?;
         }
         Ok(())
     }
 
     /// Takes the next page. The cursor moves only behind rows that were read: an error is never the end of a table.
-    #[expect(clippy::type_complexity)]
-    fn next_page(&mut self) -> Result<ControlFlow<(), (usize, Option<Vec<KeyValue>>, Vec<Row>)>, TaskError> {
+    fn next_page(&mut self) -> Result<Option<Read>, TaskError> {
         let Walker { tables, batch, .. } = self.shared.walker;
         let mut cursor = self.shared.cursor.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(table) = tables.get(cursor.table) {
@@ -203,10 +215,10 @@ where
             }
             self.shared.counters.table.store(index, Relaxed);
             if !rows.is_empty() {
-                return Ok(ControlFlow::Continue((index, after, rows)));
+                return Ok(Some(Read { table: index, after, rows }));
             }
         }
-        Ok(ControlFlow::Break(()))
+        Ok(None)
     }
 
     fn page(&mut self, index: usize, after: Option<&[KeyValue]>, rows: &[Row]) -> Result<(), TaskError> {

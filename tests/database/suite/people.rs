@@ -53,15 +53,19 @@ pub struct People {
 impl People {
     /// A table with these rows, written under the key with this number.
     pub fn new(key: u8, ids: RangeInclusive<i64>) -> Self {
+        let this = Self::empty();
+        this.fill(key, ids);
+        this
+    }
+
+    pub fn empty() -> Self {
         let db = TestDatabase::new();
         let sql = format!(
             "create table people (id bigint not null primary key, name {TEXT} not null, email {TEXT} not null, \
              phone {TEXT}, photo {BYTES})"
         );
         db.conn().batch_execute(&sql).unwrap();
-        let this = Self { db };
-        this.fill(key, ids);
-        this
+        Self { db }
     }
 
     /// Adds rows, written under the key with this number.

@@ -104,7 +104,7 @@ fn a_dry_run_writes_nothing() {
 
 #[test]
 fn an_empty_table_is_proven() {
-    let people = People::new(1, 1..=0);
+    let people = People::empty();
     assert_eq!(people.run(people.task([2, 1]), 2).outcome(), Outcome::Proven);
 }
 

@@ -22,12 +22,12 @@ fn an_option_in_a_filter_matches_no_row() {
         assert!(phone.is_some());
         let rows = |conn: &mut _| people::table.filter(people::phone.eq(&phone)).count().get_result::<i64>(conn);
         assert_eq!(rows(conn), Ok(0));
-        let owned = people::table.filter(people::phone.eq(phone.clone())).count();
+        let owned = people::table.filter(people::phone.eq(phone)).count();
         assert_eq!(owned.get_result::<i64>(conn), Ok(0));
-        let any = people::table.filter(people::phone.eq_any([phone.clone()])).count();
+        let any = people::table.filter(people::phone.eq_any([phone])).count();
         assert_eq!(any.get_result::<i64>(conn), Ok(0));
         // both rows that have a phone, the one with this phone included
-        let others = people::table.filter(people::phone.ne(phone.clone())).select(people::id).order(people::id);
+        let others = people::table.filter(people::phone.ne(phone)).select(people::id).order(people::id);
         assert_eq!(others.load::<i32>(conn), Ok(vec![1, 3]));
     });
 }
