@@ -49,7 +49,7 @@ fn debug_query_shows_no_value() {
         assert_prints_redacted(&insert.values((people::email.eq(&email), people::photo.eq(&photo))), 2);
         assert_prints_redacted(&diesel::update(find).set(&person(1)), 3);
         assert_prints_redacted(&diesel::update(find).set(people::email.eq(&email)), 1);
-        assert_prints_redacted(&diesel::update(find).set(people::phone.eq(phone.clone())), 1);
+        assert_prints_redacted(&diesel::update(find).set(people::phone.eq(phone)), 1);
         assert_prints_redacted(&diesel::update(people::table).filter(people::email.eq(&email)).set(&person(1)), 4);
         assert_prints_redacted(&diesel::delete(people::table).filter(people::email.eq(email)), 1);
         assert_prints_redacted(&people::table.filter(people::phone.eq(phone)), 1);
