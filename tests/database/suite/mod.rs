@@ -1,3 +1,4 @@
 //! The tests that every database runs.
 
+pub mod program;
 mod reencrypt;
