@@ -1,8 +1,8 @@
 //! What needs a database: the same tests on each of them.
 //!
 //! `suite` is compiled once per backend, each time beside the `support` of that backend: connections, and the words in
-//! which the databases differ. The servers are those of `PG_DATABASE_URL` and `MYSQL_DATABASE_URL`; `bin/test` starts
-//! them. Every test has a database of its own.
+//! which the databases differ; `server` twice, for those that are one. The servers are those of `PG_DATABASE_URL` and
+//! `MYSQL_DATABASE_URL`; `bin/test` starts them. Every test has a database of its own.
 
 #![cfg(any(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite"))]
 #![allow(clippy::duplicate_mod, clippy::expect_used, clippy::unwrap_used)]
@@ -12,6 +12,10 @@ mod child;
 mod common;
 #[cfg(all(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite"))]
 mod multi_connection;
+#[path = "../python/mod.rs"]
+mod python;
+#[path = "../program/runner.rs"]
+mod runner;
 #[path = "../secrets.rs"]
 mod secrets;
 
@@ -19,6 +23,8 @@ mod secrets;
 mod mysql {
     #[path = "../locks.rs"]
     mod locks;
+    #[path = "../server/mod.rs"]
+    mod server;
     mod specifics;
     #[path = "../suite/mod.rs"]
     pub mod suite;
@@ -34,6 +40,9 @@ mod postgres {
     mod locks;
     #[path = "../returning.rs"]
     mod returning;
+    mod schemas;
+    #[path = "../server/mod.rs"]
+    mod server;
     mod specifics;
     #[path = "../suite/mod.rs"]
     pub mod suite;
@@ -44,6 +53,7 @@ mod postgres {
 mod sqlite {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
+    mod locked;
     #[path = "../returning.rs"]
     mod returning;
     #[path = "../suite/mod.rs"]

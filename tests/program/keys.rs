@@ -1,20 +1,15 @@
 //! `keygen` and `keys`.
 
-use std::process::Command;
-
 use diesel_encrypted::Keyring;
 use serde_json::json;
 
 use super::runner::{Program, write};
 use super::{A, B, fingerprint, python};
 
-/// Without the runner, which takes a key for a secret: here it is the result.
 fn keygen(command: &str) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_diesel-encrypted")).arg(command).output().unwrap();
-    assert!(output.status.success());
-    assert_eq!(output.stderr, b"");
-    let stdout = String::from_utf8(output.stdout).unwrap();
-    let key = stdout.strip_suffix('\n').unwrap();
+    let run = Program::new([command]).exits_with(0);
+    assert_eq!(run.stderr, "");
+    let key = run.stdout.strip_suffix('\n').unwrap();
     assert_eq!(key.len(), 44);
     assert!(key.ends_with('=') && key[..43].bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
     key.to_owned()

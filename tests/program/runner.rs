@@ -50,6 +50,10 @@ impl Program {
         self
     }
 
+    pub fn arg(self, arg: impl Into<OsString>) -> Self {
+        self.args([arg])
+    }
+
     /// A setting in the environment. Keys and passwords in it are secrets by themselves.
     pub fn set(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         let value = value.as_ref();

@@ -85,6 +85,43 @@ macro_rules! conflict_on {
 }
 pub(crate) use conflict_on;
 
+/// Columns of all sorts: name, definition, and the value that a row gets from its `id`. Generated ones get none.
+pub const OTHER_COLUMNS: &[(&str, &str, &str)] = &[
+    ("note", "text not null default ''", "'né ' || id || E'\\n'"),
+    ("blank", "text", "null"),
+    ("code", "char(10)", "id::text"),
+    ("amount", "numeric(20,6)", "id * -1.234567"),
+    ("ratio", "float8", "1.0 / id"),
+    ("small", "real", "id / 3.0"),
+    ("flag", "boolean", "id % 2 = 0"),
+    ("born", "date", "date '1900-01-01' + id::int"),
+    ("seen", "timestamptz", "'infinity'"),
+    (
+        "updated_at",
+        "timestamptz not null default now()",
+        "timestamptz '2001-02-03 04:05:06.789+00' + id * interval '1s'",
+    ),
+    ("span", "interval", "id * interval '1 month 2 days 3.456 seconds'"),
+    ("settings", "jsonb", "jsonb_build_object('id', id, 'tags', array['a', 'ä'])"),
+    ("written", "json", "('{ \"b\" : ' || id || ',\"a\":1.0}')::json"),
+    ("tags", "text[]", "array['x', id::text, null, '']"),
+    ("number", "uuid", "md5(id::text)::uuid"),
+    ("bits", "bytea", "decode(md5(id::text), 'hex')"),
+    ("address", "inet", "inet '10.0.0.0' + id"),
+    ("doubled", "bigint generated always as (id * 2) stored", ""),
+];
+
+/// The columns of a row in one text, each value exactly as it is.
+pub fn shown(columns: &[&str]) -> String {
+    let column = |name: &&str| format!("coalesce(quote_literal({name}::text), 'NULL')");
+    columns.iter().map(column).collect::<Vec<_>>().join(" || ',' || ")
+}
+
+/// A name of any characters.
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 pub struct TestDatabase {
     server: String,
     name: String,

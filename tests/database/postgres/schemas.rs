@@ -1,0 +1,44 @@
+//! Tables of one name in several schemas.
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+use super::suite::program::vault::Vault;
+use crate::common::keyring;
+
+#[derive(QueryableByName)]
+struct Cell {
+    #[diesel(sql_type = Text)]
+    cell: String,
+}
+
+/// Whether the token in `SCHEMA.vault` is under this key.
+fn is_under(vault: &Vault, schema: &str, key: u8) -> bool {
+    let sql = format!("select secret as cell from {schema}.vault");
+    let cell: Cell = diesel::sql_query(sql).get_result(&mut vault.db.conn()).unwrap();
+    keyring([key]).decrypt(cell.cell.as_bytes()).is_ok()
+}
+
+#[test]
+fn a_column_is_that_of_the_schema_that_is_named() {
+    let vault = Vault::sealed(1, 1..=1);
+    let sql = "create schema app; create table app.vault as select * from public.vault;
+               alter table app.vault add primary key (id);
+               create schema \"Odd.One\"; create table \"Odd.One\".vault as select * from public.vault;
+               alter table \"Odd.One\".vault add primary key (id)";
+    vault.db.conn().batch_execute(sql).unwrap();
+    let schemas = ["app", "public", "\"Odd.One\""];
+    let reencrypt =
+        |column: &str| vault.bare_program(&["reencrypt", "--json", "--column", column], &[2, 1]).exits_with(0).json();
+
+    let json = reencrypt("app.vault.secret");
+    assert_eq!(json["columns"][0]["table"], "app.vault");
+    assert_eq!(schemas.map(|schema| is_under(&vault, schema, 2)), [true, false, false]);
+    let json = reencrypt("vault.secret");
+    assert_eq!(json["columns"][0]["table"], "public.vault");
+    assert_eq!(schemas.map(|schema| is_under(&vault, schema, 2)), [true, true, false]);
+    let json = reencrypt("\"Odd.One\".vault.secret");
+    assert_eq!(json["columns"][0]["table"], "\"Odd.One\".vault");
+    assert_eq!(schemas.map(|schema| is_under(&vault, schema, 2)), [true, true, true]);
+}

@@ -1,0 +1,124 @@
+//! What can go wrong with a database that is a server: it is not there, or not any more.
+
+mod proxy;
+
+use std::net::TcpListener;
+use std::time::Instant;
+
+use diesel::connection::SimpleConnection;
+
+use super::suite::program::vault::{Vault, is_under};
+use super::support::TEXT;
+use crate::runner::{Program, Running};
+use proxy::{Proxy, at_port};
+
+const OLD: u8 = 1;
+const NEW: u8 = 2;
+const ROWS: i64 = 4000;
+
+#[test]
+fn a_server_that_is_not_there() {
+    let vault = Vault::new();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let started = Instant::now();
+    for command in ["status", "reencrypt"] {
+        let url = at_port(&vault.db.url(), port);
+        let run = vault.program(&[command], &[NEW, OLD]).database(&url).exits_with(7);
+        assert_eq!(run.stdout, "");
+        run.says("diesel-encrypted: cannot connect to the database: ").says("127.0.0.1");
+        let run = vault.program(&[command, "--json"], &[NEW, OLD]).database(&url).exits_with(7);
+        assert!(command == "status" || run.json()["outcome"] == "failed");
+    }
+    // A wrong address is told at once, and not after a minute of trying.
+    assert!(started.elapsed().as_secs() < 30);
+}
+
+fn start(vault: &Vault, proxy: &Proxy, give_up_after: u32) -> Running {
+    let program = vault.program(&["reencrypt", "--json", "--batch-size", "10"], &[NEW, OLD]);
+    program.args(["--give-up-after", &give_up_after.to_string()]).database(&proxy.url()).start()
+}
+
+#[test]
+fn a_server_that_goes_away() {
+    let vault = Vault::sealed(OLD, 1..=ROWS);
+    let proxy = Proxy::to(&vault.db.url());
+    let mut running = start(&vault, &proxy, 2);
+    let conn = &mut vault.db.conn();
+    running.until(|| is_under(conn, 100, NEW));
+    proxy.close();
+    let run = running.wait();
+    assert_eq!(run.code, 7, "{run:#?}");
+    assert!(run.stderr.contains("Nothing is lost: run the task again to go on"), "{}", run.stderr);
+    let json = run.json();
+    assert_eq!(json["outcome"], "failed");
+    vault.assert_readable(&[NEW, OLD], ROWS as usize);
+    // A batch may be written without the program having heard of it; it says no more than it knows.
+    let done = vault.rows().iter().filter(|row| row.is_readable(&[NEW])).count() as u64;
+    let told = json["columns"][0]["rewritten"].as_u64().unwrap();
+    assert!(done < ROWS as u64 && (told..=told + 10).contains(&done), "{done} rows, {told} by its own account");
+
+    let run = vault.program(&["reencrypt", "--json"], &[NEW, OLD]).exits_with(0);
+    assert_eq!(run.json()["columns"][0]["rewritten"], ROWS as u64 - done);
+    vault.assert_readable(&[NEW], ROWS as usize);
+}
+
+/// Connections break, as when the server is restarted; the program tries again and gets through.
+#[test]
+fn a_server_that_comes_back() {
+    let vault = Vault::sealed(OLD, 1..=ROWS);
+    let proxy = Proxy::to(&vault.db.url());
+    let mut running = start(&vault, &proxy, 60);
+    let conn = &mut vault.db.conn();
+    for row in [100, 1000, 2000] {
+        running.until(|| is_under(conn, row, NEW));
+        proxy.hang_up();
+    }
+    let run = running.wait();
+    assert_eq!(run.code, 0, "{run:#?}");
+    // Two of its own, to see that the server is there and to work with, and one after each break.
+    assert!(proxy.connections() >= 5, "{} connections", proxy.connections());
+    assert_eq!(run.json()["outcome"], "proven");
+    vault.assert_readable(&[NEW], ROWS as usize);
+}
+
+/// While the server keeps silent there is no end of the batch to wait for; the second Ctrl-C does not wait for it.
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let vault = Vault::sealed(OLD, 1..=ROWS);
+    let proxy = Proxy::to(&vault.db.url());
+    let mut running = start(&vault, &proxy, 60);
+    let conn = &mut vault.db.conn();
+    running.until(|| is_under(conn, 100, NEW));
+    proxy.stall();
+    running.signal("INT");
+    while !running.stderr().contains("once more to stop at once") {
+        running.until(|| true);
+    }
+    running.signal("INT");
+    let run = running.wait();
+    assert_eq!((run.code, run.stdout.as_str()), (6, ""));
+    proxy.close();
+    vault.assert_readable(&[NEW, OLD], ROWS as usize);
+    vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(0);
+}
+
+/// Without a row key there is no telling which row a token belongs to. (SQLite has its row id.)
+#[test]
+fn a_table_without_a_row_key() {
+    let vault = Vault::new();
+    let sql = format!("create table heap (id bigint, secret {TEXT})");
+    vault.db.conn().batch_execute(&sql).unwrap();
+    let program = |command: &str| -> Program { vault.bare_program(&[command, "--column", "heap.secret"], &[NEW, OLD]) };
+    for command in ["status", "reencrypt"] {
+        let reason = format!("the table {}heap has no usable row key", vault.db.schema());
+        program(command).exits_with(5).says(&reason);
+    }
+    // A unique index that may hold NULL identifies no row.
+    vault.db.conn().batch_execute("create unique index heap_id on heap (id)").unwrap();
+    program("reencrypt").exits_with(5).says("has no usable row key");
+    vault.db.conn().batch_execute("drop table heap").unwrap();
+    let sql =
+        format!("create table heap (id bigint not null, secret {TEXT}); create unique index heap_id on heap (id)");
+    vault.db.conn().batch_execute(&sql).unwrap();
+    program("reencrypt").exits_with(0);
+}

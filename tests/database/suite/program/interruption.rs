@@ -1,0 +1,93 @@
+//! Asked to stop, or killed: nothing is lost, and a second run goes on.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::ops::Range;
+
+use super::fingerprint;
+use super::vault::{Vault, is_under};
+use crate::runner::Running;
+
+const OLD: u8 = 1;
+const NEW: u8 = 2;
+/// Enough that the program is still at it when it is noticed that it has begun.
+const ROWS: i64 = 3000;
+const BATCH: usize = 10;
+
+fn start(vault: &Vault) -> Running {
+    vault.program(&["reencrypt", "--json", &format!("--batch-size={BATCH}")], &[NEW, OLD]).start()
+}
+
+#[track_caller]
+fn a_signal_stops_it_after_the_batch(signal: &str) {
+    let vault = Vault::sealed(OLD, 1..=ROWS);
+    let mut running = start(&vault);
+    let conn = &mut vault.db.conn();
+    running.until(|| is_under(conn, 1, NEW));
+    running.signal(signal);
+    let run = running.wait();
+    assert_eq!(run.code, 6, "{run:#?}");
+    assert_eq!(
+        run.stderr,
+        "diesel-encrypted: stopping after this batch; once more to stop at once\n\
+         stopped on request: run it again to go on; keep the old keys until it is proven\n"
+    );
+    // Whole batches were done, and what it says was done.
+    let rows = vault.rows();
+    let done = rows.iter().filter(|row| row.is_readable(&[NEW])).count();
+    assert!(done > 0 && done < ROWS as usize && done % BATCH == 0, "{done} rows");
+    assert!(rows[..done].iter().all(|row| row.is_readable(&[NEW])));
+    assert!(rows[done..].iter().all(|row| row.is_readable(&[OLD])));
+    let json = run.json();
+    assert_eq!((&json["outcome"], &json["primary"]), (&"stopped".into(), &fingerprint(NEW).into()));
+    assert_eq!(json["columns"][0]["rewritten"], done);
+
+    let run = vault.program(&["reencrypt", "--json"], &[NEW, OLD]).exits_with(0);
+    assert_eq!(run.json()["columns"][0]["rewritten"], ROWS as usize - done);
+    vault.assert_readable(&[NEW], ROWS as usize);
+}
+
+#[test]
+fn ctrl_c() {
+    a_signal_stops_it_after_the_batch("INT");
+}
+
+#[test]
+fn sigterm() {
+    a_signal_stops_it_after_the_batch("TERM");
+}
+
+#[test]
+fn status_can_be_stopped() {
+    let vault = Vault::sealed(OLD, 1..=ROWS);
+    let run = vault.program(&["status", "--json"], &[NEW, OLD]).start();
+    run.signal("INT");
+    let run = run.wait();
+    // At once, later, or too late: before it listens to signals, one ends it; after the last row, there is nothing to stop.
+    assert!([-1, 3, 6].contains(&run.code), "{run:#?}");
+}
+
+fn random(range: Range<i64>) -> i64 {
+    let random = RandomState::new().build_hasher().finish();
+    range.start + (random % (range.end - range.start) as u64) as i64
+}
+
+/// Killed again and again, each time somewhere further on.
+#[test]
+fn kill_9_loses_nothing() {
+    let vault = Vault::sealed(OLD, 1..=ROWS);
+    let conn = &mut vault.db.conn();
+    for round in 0..4 {
+        let row = random(round * 500 + 1..(round + 1) * 500);
+        let mut running = start(&vault);
+        running.until(|| is_under(conn, row, NEW));
+        running.signal("KILL");
+        let run = running.wait();
+        assert_eq!((run.code, run.stdout.as_str()), (-1, ""), "killed after row {row}");
+        // With the new and with the old order of the keys, as some instances of an application will have it.
+        let keys = if round % 2 == 0 { [NEW, OLD] } else { [OLD, NEW] };
+        vault.assert_readable(&keys, ROWS as usize);
+    }
+    vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(0);
+    vault.assert_readable(&[NEW], ROWS as usize);
+    vault.program(&["status"], &[NEW]).exits_with(0);
+}

@@ -1,0 +1,176 @@
+//! `reencrypt`: what it prints in every outcome, for people and as JSON.
+
+use serde_json::{Value, json};
+
+use super::vault::{Row, Vault};
+use super::{cells, fingerprint};
+
+const OLD: u8 = 1;
+const NEW: u8 = 2;
+const UNKNOWN: u8 = 3;
+
+/// The entry of a column, with its counts in the order of the design.
+fn column(vault: &Vault, name: &str, counts: [u64; 7]) -> Value {
+    let [scanned, rewritten, current, null, raced, busy, bad] = counts;
+    json!({
+        "table": vault.name(), "column": name, "scanned": scanned, "rewritten": rewritten, "current": current,
+        "null": (null), "raced": raced, "busy": busy, "bad": bad,
+    })
+}
+
+#[test]
+fn proven() {
+    let vault = Vault::sealed(OLD, 1..=30);
+    vault.insert(&[Row::new(31, None, None), Row::sealed(32, NEW)]);
+    let run = vault.program(&["reencrypt", "--json"], &[NEW, OLD]).exits_with(0);
+    let expected = json!({
+        "outcome": "proven",
+        "primary": fingerprint(NEW),
+        "columns": [
+            column(&vault, "secret", [32, 30, 31, 1, 0, 0, 0]),
+            column(&vault, "photo", [32, 20, 21, 11, 0, 0, 0]),
+        ],
+        "problems": [],
+    });
+    assert_eq!(run.json(), expected);
+    vault.program(&["status"], &[NEW]).exits_with(0);
+}
+
+#[test]
+fn proven_as_people_see_it() {
+    let vault = Vault::sealed(OLD, 1..=30);
+    let run = vault.program(&["reencrypt"], &[NEW, OLD, UNKNOWN]).exits_with(0);
+    let expected = [
+        ["column", "scanned", "rewritten", "current", "null", "raced", "busy", "bad"],
+        [&format!("{}.secret", vault.name()), "30", "30", "30", "0", "0", "0", "0"],
+        [&format!("{}.photo", vault.name()), "30", "20", "20", "10", "0", "0", "0"],
+    ];
+    assert_eq!(cells(&run.stdout), expected);
+    let advice = format!(
+        "proven: every value is under the primary key {}. When no application writes with another primary key any \
+         more, these may be removed from the keyring: {}, {}\n",
+        fingerprint(NEW),
+        fingerprint(OLD),
+        fingerprint(UNKNOWN)
+    );
+    assert_eq!(run.stderr, advice);
+
+    let run = vault.program(&["reencrypt"], &[NEW]).exits_with(0);
+    assert_eq!(run.stderr, format!("proven: every value is under the primary key {}\n", fingerprint(NEW)));
+}
+
+/// Columns stand under their heads.
+#[test]
+fn the_table_is_aligned() {
+    let vault = Vault::sealed(OLD, 1..=3);
+    let run = vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(0);
+    let name = format!("{}.secret", vault.name());
+    let width = name.len();
+    let expected = format!(
+        "{:width$}  scanned  rewritten  current  null  raced  busy  bad\n\
+         {:width$}  3        3          3        0     0      0     0\n\
+         {:width$}  3        2          2        1     0      0     0\n",
+        "column",
+        name,
+        format!("{}.photo", vault.name())
+    );
+    assert_eq!(run.stdout, expected);
+}
+
+#[test]
+fn proven_except_for_bad_values() {
+    let vault = Vault::sealed(OLD, 1..=30);
+    let mut damaged = Row::sealed(40, OLD);
+    let photo = damaged.photo.as_mut().unwrap();
+    *photo.last_mut().unwrap() ^= 1;
+    let bad = [damaged, Row::sealed(7_000, UNKNOWN), Row::new(41, Some("plaintext of 41"), Some(b"plaintext of 41"))];
+    vault.insert(&bad);
+
+    let run = vault.program(&["reencrypt", "--json"], &[NEW, OLD]).exits_with(4);
+    let problem = |column: &str, row: i64, kind: &str| json!({ "table": vault.name(), "column": column, "row": format!("id={row}"), "kind": kind });
+    let expected = json!({
+        "outcome": "proven",
+        "primary": fingerprint(NEW),
+        "columns": [
+            column(&vault, "secret", [33, 31, 31, 0, 0, 0, 2]),
+            column(&vault, "photo", [33, 20, 20, 10, 0, 0, 3]),
+        ],
+        "problems": [
+            problem("photo", 40, "unreadable"),
+            problem("photo", 41, "plaintext"),
+            problem("photo", 7_000, "unreadable"),
+            problem("secret", 41, "plaintext"),
+            problem("secret", 7_000, "unreadable"),
+        ],
+    });
+    assert_eq!(run.json(), expected);
+
+    let run = vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(4);
+    let lines = cells(&run.stdout);
+    let (secret, photo) = (format!("{}.secret", vault.name()), format!("{}.photo", vault.name()));
+    let expected = [
+        vec![],
+        vec!["not readable", "row", "kind"],
+        vec![&photo, "id=40", "unreadable"],
+        vec![&photo, "id=41", "plaintext"],
+        vec![&photo, "id=7000", "unreadable"],
+        vec![&secret, "id=41", "plaintext"],
+        vec![&secret, "id=7000", "unreadable"],
+    ];
+    assert_eq!(lines[3..], expected);
+    let advice = format!("proven: every value is under the primary key {}, except those listed", fingerprint(NEW));
+    assert!(run.stderr.starts_with(&advice), "{}", run.stderr);
+    // What could not be read is what it was.
+    let rows = vault.rows();
+    assert_eq!(rows.iter().find(|row| row.id == 41), Some(&bad[2]));
+    assert_eq!(rows.iter().find(|row| row.id == 7_000), Some(&bad[1]));
+    assert_eq!(rows.iter().find(|row| row.id == 40).unwrap().photo, bad[0].photo);
+}
+
+#[test]
+fn a_dry_run_writes_nothing_and_proves_nothing() {
+    let vault = Vault::sealed(OLD, 1..=30);
+    let before = vault.rows();
+    let run = vault.program(&["reencrypt", "--dry-run", "--json"], &[NEW, OLD]).exits_with(3);
+    let expected = json!({
+        "outcome": "incomplete",
+        "primary": fingerprint(NEW),
+        "columns": [
+            column(&vault, "secret", [30, 0, 0, 0, 0, 0, 0]),
+            column(&vault, "photo", [30, 0, 0, 10, 0, 0, 0]),
+        ],
+        "problems": [],
+    });
+    assert_eq!(run.json(), expected);
+    let run = vault.program(&["reencrypt", "--dry-run"], &[NEW, OLD]).exits_with(3);
+    let advice = format!("dry run: nothing was written; values are left to be rewritten under {}\n", fingerprint(NEW));
+    assert_eq!(run.stderr, advice);
+    assert_eq!(vault.rows(), before);
+
+    vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(0);
+    vault.program(&["reencrypt", "--dry-run"], &[NEW, OLD]).exits_with(0);
+}
+
+#[test]
+fn a_wrong_keyring_is_refused_and_nothing_written() {
+    let vault = Vault::sealed(OLD, 1..=30);
+    let before = vault.rows();
+    let run = vault.program(&["reencrypt", "--json"], &[NEW, UNKNOWN]).exits_with(5);
+    let refused = json!({ "outcome": "refused", "primary": fingerprint(NEW), "columns": [], "problems": [] });
+    assert_eq!(run.json(), refused);
+    let run = vault.program(&["reencrypt_database"], &[NEW, UNKNOWN]).exits_with(5);
+    assert_eq!(run.stdout, "");
+    run.says("this keyring does not belong to this data").says("Nothing was written");
+    assert_eq!(vault.rows(), before);
+}
+
+#[test]
+fn workers_and_batch_sizes_change_nothing_but_the_time() {
+    let vault = Vault::sealed(OLD, 1..=500);
+    for (number, args) in [["--workers", "3"], ["--batch-size", "1"], ["--batch-size", "1000000"]].iter().enumerate() {
+        let (new, old) = (NEW + number as u8, OLD + number as u8);
+        let run = vault.program(&["reencrypt", "--json"], &[new, old]).args(args).exits_with(0);
+        assert_eq!(run.json()["columns"][0], column(&vault, "secret", [500, 500, 500, 0, 0, 0, 0]));
+        vault.assert_readable(&[new], 500);
+    }
+}
