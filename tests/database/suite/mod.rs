@@ -3,7 +3,7 @@
 mod bad_values;
 mod column_types;
 mod people;
-mod program;
+pub mod program;
 mod races;
 mod refusals;
 mod rotation;
