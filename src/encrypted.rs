@@ -24,7 +24,8 @@ use crate::token::Token;
 /// * `Debug` prints `Encrypted(..)`, also in Diesel's `debug_query` and query log. There is no `Display`.
 /// * `Serialize` is there only by [`#[serde(with = "diesel_encrypted::expose")]`](crate::expose), so that an API
 ///   response does not leak a column by accident. `Deserialize` reads a plain `T`.
-/// * It cannot be compared in SQL, which could never match. In Rust it compares as `T` does.
+/// * It cannot be compared in SQL, which could never match; the compiler refuses
+///   [nearly all](crate#what-is-refused-and-why) of it. In Rust it compares as `T` does.
 ///
 /// # Errors
 ///

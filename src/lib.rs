@@ -89,9 +89,10 @@
 //! | an unreadable value taken for plaintext, or encrypted a second time | nothing is guessed: an error, and the row is listed |
 //! | a re-encrypt task without targets, or with the wrong keyring | the task, before it writes |
 //!
-//! Not refused, since Diesel's own types stand between: `filter(nullable_column.eq(Some(encrypted)))`, and the filter of
-//! an `update(table).filter(…)` or `delete(table).filter(…)`. They match nothing. Comparing, ordering or grouping
-//! columns with each other compiles, and orders tokens, not values.
+//! Not refused, for there Diesel leaves no room to: `filter(nullable_column.eq(Some(encrypted)))`, a comparison in
+//! `having(…)` or in the `on(…)` of a join, and the filter of an `update(table).filter(…)` or
+//! `delete(table).filter(…)`. They match nothing, and their negation (`ne`) matches everything. Comparing, ordering or
+//! grouping columns with each other compiles, and works on tokens, not on values.
 //!
 //! # What Fernet does not give
 //!

@@ -1,6 +1,8 @@
 //! The keyring of the process: installed, replaced, read from the environment on first use.
 
 #![allow(missing_docs, unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
+// `in_own_process` finds the test by the name of its closure.
+#![allow(clippy::redundant_closure)]
 
 mod child;
 mod secrets;
@@ -9,6 +11,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
@@ -212,7 +215,7 @@ fn settings_that_cannot_be_used_say_why() {
         )
     };
     let unreadable = |path: &OsStr, why: &str| {
-        format!("DB_ENCRYPTION_KEYS_FILE: cannot read the key file {}: {why}", path.display())
+        format!("DB_ENCRYPTION_KEYS_FILE: cannot read the key file {}: {why}", Path::new(path).display())
     };
     let missing = "no encryption key is configured: set DB_ENCRYPTION_KEYS or DB_ENCRYPTION_KEYS_FILE \
                    (`diesel-encrypted keygen` makes a key)";
@@ -242,6 +245,12 @@ fn settings_that_cannot_be_used_say_why() {
         (vec![(KEYS, a), (KEYS_FILE, of_b)], disagree(KEYS, KEYS_FILE)),
         (vec![(PINAKES_KEYS, a), (KEYS_FILE, of_b)], disagree(PINAKES_KEYS, KEYS_FILE)),
         (vec![(KEYS, a), (PINAKES_KEYS, a), (KEYS_FILE, of_b)], disagree(KEYS, KEYS_FILE)),
+        (
+            vec![(KEYS_FILE, ab)],
+            "DB_ENCRYPTION_KEYS_FILE holds a key, not the path of a file: name a file that holds the keys, \
+             or set DB_ENCRYPTION_KEYS"
+                .into(),
+        ),
         // one good setting does not excuse a bad one
         (vec![(KEYS, a), (PINAKES_KEYS, empty)], format!("PINAKES_DB_ENCRYPTION_KEYS {no_key}")),
         (vec![(KEYS, a), (KEYS_FILE, none)], unreadable(none, &no_such_file)),

@@ -1,7 +1,6 @@
 //! What the tests of all backends share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use diesel_encrypted::{Key, Keyring};
 
@@ -18,7 +17,10 @@ pub fn keyring(numbers: impl IntoIterator<Item = u8>) -> Arc<Keyring> {
 }
 
 /// A name that no other test uses, in this or another process.
+#[cfg(any(feature = "cli-mysql", feature = "cli-postgres"))]
 pub fn unique_name() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let next = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("de_test_{}_{next}", std::process::id())

@@ -56,7 +56,8 @@ pub fn person(id: i32) -> Person {
 pub fn create(db: &TestDatabase) -> Conn {
     let mut conn = db.conn();
     let sql = format!(
-        "create table people (id integer primary key, name {TEXT} not null, email {TEXT} not null, phone {TEXT}, photo {BYTES})"
+        "create table people (id integer primary key, name {TEXT} not null, email {TEXT} not null, phone {TEXT}, \
+         photo {BYTES})"
     );
     conn.batch_execute(&sql).unwrap();
     conn
