@@ -21,10 +21,13 @@ mod secrets;
 
 #[cfg(feature = "cli-mysql")]
 mod mysql {
+    mod guards;
     #[path = "../locks.rs"]
     mod locks;
+    mod schema;
     #[path = "../server/mod.rs"]
     mod server;
+    mod shipped;
     mod specifics;
     #[path = "../suite/mod.rs"]
     pub mod suite;
@@ -36,13 +39,16 @@ mod postgres {
     mod arrays;
     #[path = "../asynchronous.rs"]
     mod asynchronous;
+    mod guards;
     #[path = "../locks.rs"]
     mod locks;
     #[path = "../returning.rs"]
     mod returning;
+    mod schema;
     mod schemas;
     #[path = "../server/mod.rs"]
     mod server;
+    mod shipped;
     mod specifics;
     #[path = "../suite/mod.rs"]
     pub mod suite;
@@ -53,9 +59,12 @@ mod postgres {
 mod sqlite {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
+    mod guards;
     mod locked;
     #[path = "../returning.rs"]
     mod returning;
+    mod schema;
+    mod shipped;
     #[path = "../suite/mod.rs"]
     pub mod suite;
     pub mod support;

@@ -2,6 +2,8 @@
 
 mod bad_values;
 mod column_types;
+pub mod guards;
+pub mod migrations;
 mod people;
 pub mod program;
 mod races;

@@ -1,0 +1,157 @@
+//! What only MySQL and MariaDB do: without a strict `sql_mode` they cut a value that is too long for its column.
+
+use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::result::Error::DatabaseError;
+use diesel::sql_types::{BigInt, Text};
+use diesel_encrypted::{Encrypted, Error, raw_token_len, token_len};
+
+use super::schema::people;
+use super::suite::guards::{assert_refused, raw, store_bytes, store_text, token, with_a_row};
+use super::suite::migrations::{Person, ada, everyone, migrated};
+use super::support::{Conn, TestDatabase};
+use crate::common::keyring;
+
+fn with_mode(db: &TestDatabase, mode: &str) -> Conn {
+    let mut conn = db.conn();
+    conn.batch_execute(&format!("SET sql_mode = '{mode}'")).unwrap();
+    conn
+}
+
+/// Someone whose token is longer than the column.
+fn wordy() -> Person {
+    Person { email: Encrypted::from("x".repeat(256)), ..ada() }
+}
+
+#[test]
+fn a_value_that_is_too_long_is_an_error_in_every_mode() {
+    let db = migrated();
+    keyring([1]).scope(|| {
+        diesel::insert_into(people::table).values(&ada()).execute(&mut db.conn()).unwrap();
+        let attempts = |mode: &str| {
+            let conn = &mut with_mode(&db, mode);
+            [
+                diesel::insert_into(people::table).values(&wordy()).execute(conn),
+                diesel::insert_into(people::table).values([ada(), wordy()].as_slice()).execute(conn),
+                diesel::update(people::table).set(&wordy()).execute(conn),
+            ]
+        };
+        for result in attempts("") {
+            assert_refused(b"", vec![("email", result)]);
+        }
+        for mode in ["STRICT_TRANS_TABLES", "STRICT_ALL_TABLES", "TRADITIONAL"] {
+            for result in attempts(mode) {
+                let Err(DatabaseError(_, error)) = result else { panic!("{mode}: {result:?}") };
+                assert!(error.message().contains("Data too long for column 'email'"), "{}", error.message());
+            }
+        }
+        // An `INSERT IGNORE` cuts in every mode, and may leave the row out without an error.
+        for mode in ["", "STRICT_ALL_TABLES"] {
+            let wordy = wordy();
+            let insert = diesel::insert_or_ignore_into(people::table).values(&wordy);
+            assert_ne!(insert.execute(&mut with_mode(&db, mode)), Ok(1));
+        }
+        assert_eq!(everyone(&db), [ada()]);
+    });
+}
+
+/// Why there are guards. This is the server's behaviour, not ours.
+#[test]
+fn without_a_guard_the_server_cuts_tokens_and_destroys_values() {
+    let db = migrated();
+    let conn = &mut with_mode(&db, "");
+    conn.batch_execute("ALTER TABLE people DROP CONSTRAINT people_email_is_encrypted").unwrap();
+    keyring([1]).scope(|| {
+        assert_eq!(diesel::insert_into(people::table).values(&wordy()).execute(conn), Ok(1));
+        let lost = people::table.select(people::email).first::<Encrypted<String>>(conn).unwrap_err();
+        assert!(Error::find(&lost).is_some_and(Error::is_decrypt), "{lost:?}");
+    });
+}
+
+/// A type, and the shortest plaintext whose token it is too short for.
+fn types(sized: &str, token_len: fn(usize) -> usize, others: [(&str, usize); 3]) -> Vec<(String, usize)> {
+    let sizes = [16, 32, 48, 64, 80, 1024].map(|plaintext| token_len(plaintext) + 1);
+    let sized = sizes.map(|size| (format!("{sized}({size})"), size));
+    let types = sized.into_iter().chain(others.map(|(name, size)| (name.to_owned(), size)));
+    types.map(|(name, size)| (name, (0..).find(|plaintext| token_len(*plaintext) > size).unwrap())).collect()
+}
+
+#[test]
+fn a_token_cut_at_the_end_of_its_column_is_refused() {
+    let db = with_a_row();
+    let conn = &mut with_mode(&db, "");
+    let text_types = types("VARCHAR", token_len, [("VARCHAR(255)", 255), ("TINYTEXT", 255), ("TEXT", 65_535)]);
+    for (text_type, too_long) in text_types {
+        let modify = format!("ALTER TABLE people MODIFY email {text_type} CHARACTER SET ascii NOT NULL");
+        conn.batch_execute(&format!("UPDATE people SET email = '{}'; {modify}", token(0))).unwrap();
+        let fits = store_text(conn, &token(too_long - 1));
+        assert!(fits.iter().all(|(_, result)| *result == Ok(1)), "{text_type}: {fits:?}");
+        for plaintext in [0, 16, 32, 48].map(|more| too_long + more) {
+            assert_refused(b"", store_text(conn, &token(plaintext)));
+        }
+    }
+    let binary_types =
+        types("VARBINARY", raw_token_len, [("VARBINARY(255)", 255), ("TINYBLOB", 255), ("BLOB", 65_535)]);
+    for (binary_type, too_long) in binary_types {
+        let modify = format!("ALTER TABLE people MODIFY photo {binary_type}");
+        conn.batch_execute(&format!("UPDATE people SET photo = NULL; {modify}")).unwrap();
+        let fits = store_bytes(conn, &raw(&token(too_long - 1)));
+        assert!(fits.iter().all(|(_, result)| *result == Ok(1)), "{binary_type}: {fits:?}");
+        for plaintext in [0, 16, 32, 48].map(|more| too_long + more) {
+            let token = token(plaintext);
+            assert_refused(b"", store_bytes(conn, &raw(&token)));
+            assert_refused(b"", store_bytes(conn, token.as_bytes()));
+        }
+    }
+}
+
+#[test]
+fn a_column_cannot_be_made_shorter_than_its_tokens() {
+    let db = migrated();
+    let conn = &mut with_mode(&db, "");
+    let person = Person { email: Encrypted::from("x".repeat(16)), ..ada() };
+    keyring([1]).scope(|| {
+        diesel::insert_into(people::table).values(&person).execute(conn).unwrap();
+        let shorten = "ALTER TABLE people MODIFY email VARCHAR(101) CHARACTER SET ascii NOT NULL";
+        conn.batch_execute(shorten).unwrap_err();
+        assert_eq!(everyone(&db), [person]);
+    });
+}
+
+#[test]
+fn the_columns_are_one_longer_than_their_longest_tokens() {
+    let db = migrated();
+    let size = |column: &str| {
+        let size = sql::<BigInt>("SELECT CAST(character_maximum_length AS SIGNED) FROM information_schema.columns")
+            .sql(" WHERE table_schema = DATABASE() AND table_name = 'people' AND column_name = ")
+            .bind::<Text, _>(column);
+        size.get_result::<i64>(&mut db.conn())
+    };
+    assert_eq!(size("email"), Ok(token_len(255) as i64 + 1));
+    assert_eq!(size("phone"), Ok(token_len(31) as i64 + 1));
+}
+
+/// Why a column is one longer than its longest token.
+#[test]
+fn a_cut_at_the_length_of_a_token_can_pass_the_guard() {
+    let db = migrated();
+    let conn = &mut with_mode(&db, "");
+    conn.batch_execute(&format!("ALTER TABLE people MODIFY email VARCHAR({}) CHARACTER SET ascii", token_len(32)))
+        .unwrap();
+    keyring([1]).scope(|| {
+        assert_eq!(diesel::insert_into(people::table).values(&wordy()).execute(conn), Ok(1));
+    });
+}
+
+/// The type of the column refuses it before the guard is asked, and shows where it begins.
+#[test]
+fn a_character_beyond_ascii_is_shown_in_a_strict_mode() {
+    let db = with_a_row();
+    let plaintext = "Ada née Byron, 1815";
+    for (column, result) in store_text(&mut with_mode(&db, "STRICT_ALL_TABLES"), plaintext) {
+        let Err(DatabaseError(_, error)) = result else { panic!("{column}: {result:?}") };
+        assert!(error.message().contains(r"Incorrect string value: '\xC3\xA9e By...'"), "{}", error.message());
+    }
+    assert_refused(plaintext.as_bytes(), store_text(&mut with_mode(&db, ""), plaintext));
+}

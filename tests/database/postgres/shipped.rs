@@ -1,0 +1,17 @@
+//! What a user of PostgreSQL copies, and how its guards speak.
+
+use diesel::result::DatabaseErrorKind;
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgresql");
+/// What `diesel` prints of them, with the configuration that is shipped: see `bin/print-schema`.
+pub const SCHEMA_FILE: &str = "tests/database/postgres/schema.rs";
+
+/// The constraint that a refused value of this column of `people` violates.
+pub fn guard(_column: &str) -> String {
+    "value_is_encrypted".into()
+}
+
+pub fn is_check_violation(kind: DatabaseErrorKind) -> bool {
+    matches!(kind, DatabaseErrorKind::CheckViolation)
+}

@@ -1,0 +1,17 @@
+//! What a user of SQLite copies, and how its guards speak.
+
+use diesel::result::DatabaseErrorKind;
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+/// What `diesel` prints of them, with the configuration that is shipped: see `bin/print-schema`.
+pub const SCHEMA_FILE: &str = "tests/database/sqlite/schema.rs";
+
+/// The constraint that a refused value of this column of `people` violates.
+pub fn guard(column: &str) -> String {
+    format!("people_{column}_is_encrypted")
+}
+
+pub fn is_check_violation(kind: DatabaseErrorKind) -> bool {
+    matches!(kind, DatabaseErrorKind::CheckViolation)
+}

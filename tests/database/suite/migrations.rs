@@ -1,0 +1,99 @@
+//! The migrations that are shipped, and the schema that `diesel print-schema` makes of them.
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel_encrypted::reencrypt::{Outcome, Task};
+use diesel_encrypted::{Encrypted, Target};
+use diesel_migrations::MigrationHarness;
+
+use super::super::schema::people;
+use super::super::shipped::{MIGRATIONS, SCHEMA_FILE};
+use super::super::support::TestDatabase;
+use crate::common::keyring;
+
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = people)]
+pub struct Person {
+    pub name: String,
+    pub email: Encrypted<String>,
+    pub phone: Option<Encrypted<String>>,
+    pub photo: Option<Encrypted<Vec<u8>>>,
+}
+
+pub fn ada() -> Person {
+    Person {
+        name: "Ada".into(),
+        email: Encrypted::from("ada@example.org".to_owned()),
+        phone: Some(Encrypted::from("+44 20 7946 0000".to_owned())),
+        photo: Some(Encrypted::from(vec![0, 255, 0])),
+    }
+}
+
+pub fn nobody() -> Person {
+    Person { name: String::new(), email: Encrypted::default(), phone: None, photo: None }
+}
+
+fn crowd() -> Vec<Person> {
+    (0..50).flat_map(|_| [ada(), nobody()]).collect()
+}
+
+/// A database after the migrations.
+pub fn migrated() -> TestDatabase {
+    let db = TestDatabase::new();
+    db.conn().run_pending_migrations(MIGRATIONS).unwrap();
+    db
+}
+
+/// Everyone, in the order of their numbers.
+pub fn everyone(db: &TestDatabase) -> Vec<Person> {
+    people::table.order(people::id).select(Person::as_select()).load(&mut db.conn()).unwrap()
+}
+
+#[test]
+fn the_model_round_trips_through_the_printed_schema() {
+    let db = migrated();
+    keyring([1]).scope(|| {
+        diesel::insert_into(people::table).values([ada(), nobody()].as_slice()).execute(&mut db.conn()).unwrap();
+        assert_eq!(everyone(&db), [ada(), nobody()]);
+        let changed = Person { email: Encrypted::from("x".repeat(255)), phone: None, ..ada() };
+        diesel::update(people::table.find(1_i64)).set(&changed).execute(&mut db.conn()).unwrap();
+        let phone = people::phone.eq(Encrypted::from("9".repeat(31)));
+        diesel::update(people::table.find(2_i64)).set(phone).execute(&mut db.conn()).unwrap();
+        let other = Person { phone: Some(Encrypted::from("9".repeat(31))), ..nobody() };
+        assert_eq!(everyone(&db), [Person { phone: ada().phone, ..changed }, other]);
+    });
+}
+
+#[test]
+fn the_migrations_can_be_reverted() {
+    let db = migrated();
+    let conn = &mut db.conn();
+    let run = conn.revert_all_migrations(MIGRATIONS).unwrap().len();
+    people::table.count().get_result::<i64>(conn).unwrap_err();
+    // A type that was left behind would be in the way.
+    assert_eq!(conn.run_pending_migrations(MIGRATIONS).unwrap().len(), run);
+    assert_eq!(people::table.count().get_result::<i64>(conn), Ok(0));
+}
+
+#[test]
+fn the_printed_schema_is_the_register_of_encrypted_columns() {
+    let from_file = Target::from_schema_file(SCHEMA_FILE).unwrap();
+    assert_eq!(from_file, [Target::of(people::table).unwrap()]);
+    assert_eq!(from_file[0].columns(), ["email", "phone", "photo"]);
+}
+
+#[test]
+fn the_task_works_behind_the_guards() {
+    const LONG_AGO: &str = "updated_at = '2001-02-03 04:05:06'";
+    let db = migrated();
+    keyring([1]).scope(|| {
+        diesel::insert_into(people::table).values(&crowd()).execute(&mut db.conn()).unwrap();
+    });
+    db.conn().batch_execute(&format!("UPDATE people SET {LONG_AGO}")).unwrap();
+    let task = Task::new(keyring([2, 1])).targets(Target::from_schema_file(SCHEMA_FILE).unwrap());
+    let report = task.run(&db.pool(1)).unwrap();
+    assert_eq!((report.outcome(), report.problems()), (Outcome::Proven, [].as_slice()));
+    keyring([2]).scope(|| assert_eq!(everyone(&db), crowd()));
+    let untouched = people::table.filter(diesel::dsl::sql::<diesel::sql_types::Bool>(LONG_AGO)).count();
+    assert_eq!(untouched.get_result(&mut db.conn()), Ok(100));
+}
