@@ -136,7 +136,7 @@ fn is_about_rows<DB: Dialect>(kind: &DatabaseErrorKind, message: &str) -> bool {
     match kind {
         CheckViolation | ExclusionViolation | ForeignKeyViolation | NotNullViolation | RestrictViolation
         | UniqueViolation => true,
-        _ => DB::is_lock_conflict(message),
+        _ => DB::is_about_rows(message),
     }
 }
 

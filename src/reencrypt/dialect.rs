@@ -50,9 +50,10 @@ pub trait Dialect: Backend + QueryMetadata<Untyped> + sealed::Sealed + 'static {
     where
         C: Connection<Backend = Self> + LoadConnection;
 
-    /// Whether the database gave up a statement because of somebody else's lock, judged by its message.
+    /// Whether the database gave up a statement because of some of its rows, judged by its message where Diesel has no
+    /// kind for the error: somebody else's lock, for one.
     #[doc(hidden)]
-    fn is_lock_conflict(message: &str) -> bool;
+    fn is_about_rows(message: &str) -> bool;
 
     /// A column of the row key in a select list.
     #[doc(hidden)]

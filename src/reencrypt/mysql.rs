@@ -79,8 +79,10 @@ impl Dialect for Mysql {
         }))
     }
 
-    fn is_lock_conflict(message: &str) -> bool {
-        message.contains("Lock wait timeout") || message.contains("Deadlock found")
+    fn is_about_rows(message: &str) -> bool {
+        // The last is MariaDB's violation of a CHECK, error 4025.
+        let starts = ["Lock wait timeout exceeded", "Deadlock found", "CONSTRAINT `"];
+        starts.iter().any(|start| message.starts_with(start))
     }
 
     fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {

@@ -94,7 +94,7 @@ impl Dialect for Pg {
         }))
     }
 
-    fn is_lock_conflict(message: &str) -> bool {
+    fn is_about_rows(message: &str) -> bool {
         message.contains("lock timeout") || message.contains("deadlock")
     }
 

@@ -81,7 +81,7 @@ impl Dialect for Sqlite {
     }
 
     /// The whole file is locked, not a row: writing less at a time would not help.
-    fn is_lock_conflict(_message: &str) -> bool {
+    fn is_about_rows(_message: &str) -> bool {
         false
     }
 

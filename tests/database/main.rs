@@ -22,8 +22,6 @@ mod secrets;
 #[cfg(feature = "cli-mysql")]
 mod mysql {
     mod guards;
-    #[path = "../locks.rs"]
-    mod locks;
     mod schema;
     #[path = "../server/mod.rs"]
     mod server;
@@ -32,6 +30,8 @@ mod mysql {
     #[path = "../suite/mod.rs"]
     pub mod suite;
     pub mod support;
+    #[path = "../unwritable.rs"]
+    mod unwritable;
 }
 
 #[cfg(feature = "cli-postgres")]
@@ -40,8 +40,6 @@ mod postgres {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
     mod guards;
-    #[path = "../locks.rs"]
-    mod locks;
     #[path = "../returning.rs"]
     mod returning;
     mod schema;
@@ -53,6 +51,8 @@ mod postgres {
     #[path = "../suite/mod.rs"]
     pub mod suite;
     pub mod support;
+    #[path = "../unwritable.rs"]
+    mod unwritable;
 }
 
 #[cfg(feature = "cli-sqlite")]

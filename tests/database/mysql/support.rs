@@ -74,6 +74,13 @@ pub fn unreachable_url() -> String {
     "mysql://nobody@127.0.0.1:1/none".into()
 }
 
+/// A table `t` of three rows, of which the one with `n = -1` breaks a CHECK that came later: no update of it succeeds.
+pub fn create_with_a_row_against_a_check(conn: &mut Conn, rows: &str) {
+    conn.batch_execute("create table t (id int primary key, n int check (n > 0), secret text)").unwrap();
+    conn.batch_execute(&format!("set check_constraint_checks = 0; insert into t values {rows}")).unwrap();
+    conn.batch_execute("set check_constraint_checks = 1").unwrap();
+}
+
 /// The settings of a session that the task changes.
 pub fn settings(conn: &mut Conn) -> Vec<String> {
     #[derive(QueryableByName)]

@@ -62,6 +62,12 @@ pub fn unreachable_url() -> String {
     "postgres://nobody@127.0.0.1:1/none".into()
 }
 
+/// A table `t` of three rows, of which the one with `n = -1` breaks a CHECK that came later: no update of it succeeds.
+pub fn create_with_a_row_against_a_check(conn: &mut Conn, rows: &str) {
+    conn.batch_execute("create table t (id int primary key, n int, secret text)").unwrap();
+    conn.batch_execute(&format!("insert into t values {rows}; alter table t add check (n > 0) not valid")).unwrap();
+}
+
 /// The settings of a session that the task changes.
 pub fn settings(conn: &mut Conn) -> Vec<String> {
     #[derive(QueryableByName)]

@@ -1,10 +1,10 @@
-//! Rows that an application holds locked, on the databases that lock rows.
+//! Rows that cannot be written, on the databases that lock rows and check whole rows.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_encrypted::reencrypt::{Outcome, Progress, Task};
 
-use super::support::TestDatabase;
+use super::support::{TestDatabase, create_with_a_row_against_a_check};
 use crate::common::keyring;
 
 #[test]
@@ -30,4 +30,16 @@ fn a_locked_row_is_left_for_the_next_pass_and_the_others_are_written() {
     let column = &report.columns()[0];
     assert_eq!((report.outcome(), column.rewritten, column.busy), (Outcome::Proven, 8, 0));
     assert!(report.passes() >= 3, "one left the locked row, one wrote it, one found nothing");
+}
+
+#[test]
+fn a_row_that_the_database_refuses_to_change_does_not_stop_the_others() {
+    let db = TestDatabase::new();
+    let row = |id: i32, n: i32| format!("({id}, {n}, '{}')", keyring([1]).encrypt(b"x"));
+    let rows = [row(1, 1), row(2, -1), row(3, 1)].join(", ");
+    create_with_a_row_against_a_check(&mut db.conn(), &rows);
+    let task = Task::new(keyring([2, 1])).target("t.secret".parse().unwrap());
+    let report = task.run(&db.pool(1)).unwrap();
+    let column = &report.columns()[0];
+    assert_eq!((report.outcome(), column.rewritten, column.busy), (Outcome::Incomplete, 2, 1));
 }
