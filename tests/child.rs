@@ -31,7 +31,8 @@ where
     }
     // `crate::module::test::{{closure}}`
     let closure = std::any::type_name::<F>();
-    let test = closure.split_once("::").and_then(|(_, path)| path.rsplit_once("::")).unwrap().0;
+    let test = closure.split_once("::").and_then(|(_, path)| path.strip_suffix("::{{closure}}"));
+    let test = test.expect("in_own_process takes a closure, which tells the name of the test");
     let mut child = Command::new(env::current_exe().unwrap());
     for setting in SETTINGS {
         child.env_remove(setting);

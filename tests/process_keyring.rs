@@ -1,8 +1,6 @@
 //! The keyring of the process: installed, replaced, read from the environment on first use.
 
 #![allow(missing_docs, unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
-// `in_own_process` finds the test by the name of its closure.
-#![allow(clippy::redundant_closure)]
 
 mod child;
 mod secrets;
@@ -37,9 +35,9 @@ fn file(content: impl AsRef<[u8]>) -> tempfile::NamedTempFile {
     file
 }
 
-/// The fingerprints of the keyring in force, or what the error says: its message, and all that could be logged of it.
-fn current() -> Result<Vec<String>, (String, String)> {
-    match Keyring::current() {
+/// The fingerprints of a keyring, or what the error says: its message, and all that could be logged of it.
+fn outcome(keyring: Result<Arc<Keyring>, KeyringError>) -> Result<Vec<String>, (String, String)> {
+    match keyring {
         Ok(keyring) => Ok(fingerprints(&keyring)),
         Err(error) => Err((error.to_string(), everything_said(&error))),
     }
@@ -193,7 +191,7 @@ fn the_first_use_reads_the_environment() {
     for settings in cases {
         let found = in_own_process(settings, || {
             assert!(Arc::ptr_eq(&Keyring::current().unwrap(), &Keyring::current().unwrap()), "read twice");
-            current()
+            outcome(Keyring::current())
         });
         assert_eq!(found, Ok(fingerprints(&keyring(&[A, B]))), "{settings:?}");
     }
@@ -257,7 +255,7 @@ fn settings_that_cannot_be_used_say_why() {
         (vec![(KEYS_FILE, of_bytes)], unreadable(of_bytes, "stream did not contain valid UTF-8")),
     ];
     for (settings, expected) in cases {
-        let (message, said) = in_own_process(&settings, current).unwrap_err();
+        let (message, said) = in_own_process(&settings, || outcome(Keyring::current())).unwrap_err();
         assert_eq!(message, expected);
         assert_hides(&said, [A, B]);
     }
@@ -271,7 +269,7 @@ fn settings_that_are_not_unicode_say_so() {
     let keys = [A.as_bytes(), b"\xff"].concat();
     for setting in [KEYS, PINAKES_KEYS] {
         let settings = [(setting, OsStr::from_bytes(&keys))];
-        let (message, said) = in_own_process(&settings, current).unwrap_err();
+        let (message, said) = in_own_process(&settings, || outcome(Keyring::current())).unwrap_err();
         assert_eq!(message, format!("{setting} is not text: set it to keys in base64url"));
         assert_hides(&said, [A]);
     }
@@ -286,7 +284,7 @@ fn the_path_of_the_file_need_not_be_unicode() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(OsStr::from_bytes(b"\xff"));
     fs::write(&path, A).unwrap();
-    let found = in_own_process(&[(KEYS_FILE, path.as_os_str())], current);
+    let found = in_own_process(&[(KEYS_FILE, path.as_os_str())], || outcome(Keyring::current()));
     assert_eq!(found, Ok(fingerprints(&keyring(&[A]))));
 }
 
