@@ -13,7 +13,7 @@ use crate::column::{TokenColumn, TokenType};
 use crate::error::Error;
 use crate::keyring::Keyring;
 use crate::plaintext::Plaintext;
-use crate::token::Token;
+use crate::token::Sealed;
 
 /// A value that the database holds as `Fernet(primary key, value)`.
 ///
@@ -70,7 +70,7 @@ impl<T> Encrypted<T> {
 }
 
 impl<T: Plaintext> Encrypted<T> {
-    fn seal(&self) -> Result<Token<'static>, Error> {
+    fn seal(&self) -> Result<Sealed, Error> {
         let keyring = Keyring::current()?;
         let mut bytes = self.0.encode()?;
         let token = keyring.seal(&bytes);

@@ -92,6 +92,16 @@ impl Key {
         name.copy_from_slice(&mac.finalize().into_bytes()[..8]);
         Fingerprint(name)
     }
+
+    /// The 16 bytes that sign.
+    pub(crate) fn signing_half(&self) -> &[u8] {
+        &self.0[..16]
+    }
+
+    /// The 16 bytes that encrypt.
+    pub(crate) fn encryption_half(&self) -> &[u8] {
+        &self.0[16..]
+    }
 }
 
 impl PartialEq for Key {

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+#[cfg(feature = "reencrypt")]
+use zeroize::Zeroizing;
+
 use crate::error::Error;
 use crate::key::{Fingerprint, Key};
 use crate::keyring_error::{KeyringError, Problem, Source};
-use crate::token::{Cipher, Token};
+use crate::token::{Cipher, Sealed, Token};
 
 /// One or more distinct keys. The first, the *primary* key, encrypts and decrypts; the others, the *secondary* keys,
 /// only decrypt.
@@ -91,7 +94,7 @@ impl Keyring {
         Ok(Self { entries })
     }
 
-    pub(crate) fn seal(&self, plaintext: &[u8]) -> Token<'static> {
+    pub(crate) fn seal(&self, plaintext: &[u8]) -> Sealed {
         self.entries[0].cipher.seal(plaintext)
     }
 
@@ -102,11 +105,12 @@ impl Keyring {
 
     /// The plaintext under the primary key, dated `timestamp`, and read back: what is returned can be decrypted.
     #[cfg(feature = "reencrypt")]
-    pub(crate) fn reseal(&self, plaintext: &[u8], timestamp: u64) -> Option<Token<'static>> {
+    pub(crate) fn reseal(&self, plaintext: &[u8], timestamp: u64) -> Option<Sealed> {
         let cipher = &self.entries[0].cipher;
-        let token = cipher.seal_at(plaintext, timestamp);
+        let sealed = cipher.seal_at(plaintext, timestamp);
         // The old token is about to be overwritten; after this line the new one is known to hold the same value.
-        (cipher.open(&token)? == plaintext).then_some(token)
+        let read_back = Zeroizing::new(cipher.open(&sealed.token()?)?);
+        (*read_back == plaintext).then_some(sealed)
     }
 }
 

@@ -32,9 +32,9 @@ impl Change {
             see(index, verdict.as_ref());
             swaps.push(match (cell, verdict) {
                 (Some(old), Some(Verdict::Token { position: 1.., timestamp, plaintext })) => {
-                    let token = keyring.reseal(&plaintext, timestamp).ok_or_else(unreadable_seal)?;
+                    let sealed = keyring.reseal(&plaintext, timestamp).ok_or_else(unreadable_seal)?;
                     // The form stays: other programs may read this column.
-                    let new = if old.holds_text() { token.into_text().into_bytes() } else { token.to_raw() };
+                    let new = if old.holds_text() { sealed.into_text().into_bytes() } else { sealed.to_raw() };
                     Some(Swap { old: old.clone(), new })
                 }
                 _ => None,
