@@ -11,13 +11,13 @@ use diesel::backend::Backend;
 use diesel::{deserialize, serialize};
 
 /// A backend that stores [`Encrypted`](crate::Encrypted) values: Diesel's `Pg`, `Mysql` and `Sqlite`, each with its
-/// feature. For the backend of a `#[derive(MultiConnection)]` use [`multi_backend!`](crate::multi_backend).
+/// feature. Sealed. For the backend of a `#[derive(MultiConnection)]` use [`multi_backend!`](crate::multi_backend).
 #[diagnostic::on_unimplemented(
     message = "`Encrypted<_>` values cannot be stored with the backend `{Self}`",
     note = "turn on the feature of `diesel-encrypted` for this database: `postgres`, `mysql` or `sqlite`",
     note = "for the backend of a `#[derive(MultiConnection)]`, call `diesel_encrypted::multi_backend!`"
 )]
-pub trait TokenBackend: Backend {
+pub trait TokenBackend: Backend + sealed::Sealed {
     /// Binds a token in text form.
     ///
     /// # Errors
@@ -41,4 +41,15 @@ pub trait TokenBackend: Backend {
         value: Self::RawValue<'_>,
         read: impl FnOnce(&[u8]) -> deserialize::Result<R>,
     ) -> deserialize::Result<R>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+
+    #[cfg(feature = "mysql")]
+    impl Sealed for diesel::mysql::Mysql {}
+    #[cfg(feature = "postgres")]
+    impl Sealed for diesel::pg::Pg {}
+    #[cfg(feature = "sqlite")]
+    impl Sealed for diesel::sqlite::Sqlite {}
 }

@@ -47,8 +47,8 @@ pub fn deserialize<'de, E: Deserialize<'de>, D: Deserializer<'de>>(deserializer:
     E::deserialize(deserializer)
 }
 
-/// What [`serialize`] can write: `Encrypted<T>` and `Option<Encrypted<T>>`.
-pub trait Expose {
+/// What [`serialize`] can write: `Encrypted<T>` and `Option<Encrypted<T>>`. Sealed.
+pub trait Expose: sealed::Sealed {
     /// Writes the plaintext.
     ///
     /// # Errors
@@ -67,6 +67,14 @@ impl<T: Serialize> Expose for Option<Encrypted<T>> {
     fn expose<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.as_deref().serialize(serializer)
     }
+}
+
+mod sealed {
+    use crate::encrypted::Encrypted;
+
+    pub trait Sealed {}
+    impl<T> Sealed for Encrypted<T> {}
+    impl<T> Sealed for Option<Encrypted<T>> {}
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Encrypted<T> {

@@ -68,9 +68,10 @@ impl fmt::Display for KeyringError {
             Problem::Unreadable { path, error } => {
                 write!(f, "{source}: cannot read the key file {path}: {error}")
             }
-            Problem::KeyForPath => write!(
+            Problem::KeyForPath { error } => write!(
                 f,
-                "{source} holds a key, not the path of a file: name a file that holds the keys, or set {KEYS}"
+                "{source}: cannot read the key file, whose path is not shown for it looks like a key: {error}. Name a \
+                 file that holds the keys, or put the keys into {KEYS}"
             ),
             Problem::Disagrees { other } => write!(
                 f,
@@ -85,7 +86,7 @@ impl StdError for KeyringError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.problem {
             Problem::Invalid { error, .. } => Some(error),
-            Problem::Unreadable { error, .. } => Some(error),
+            Problem::Unreadable { error, .. } | Problem::KeyForPath { error } => Some(error),
             _ => None,
         }
     }
@@ -118,6 +119,6 @@ pub(crate) enum Problem {
     Duplicate { first: usize, position: usize },
     NotUnicode,
     Unreadable { path: String, error: io::Error },
-    KeyForPath,
+    KeyForPath { error: io::Error },
     Disagrees { other: Source },
 }

@@ -163,7 +163,7 @@ pub use plaintext::Plaintext;
 #[cfg(feature = "schema-file")]
 pub use target::SchemaFileError;
 #[cfg(all(feature = "reencrypt", any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-pub use target::{ColumnTuple, NoEncryptedColumns, TableNames};
+pub use target::{ColumnTuple, TableNames, UnsuitableTable};
 #[cfg(feature = "reencrypt")]
 pub use target::{InvalidTarget, TableName, Target};
 pub use token::{raw_token_len, token_len};

@@ -105,11 +105,17 @@ fn read(source: Source, path: &Path) -> Result<Keyring, KeyringError> {
         Ok(text) => keyring(source, &text),
         Err(error) => {
             let path = path.display().to_string();
-            // Whoever mixed up the two settings must not find the key in the log.
-            let is_key = path.split(SEPARATORS).any(|part| Key::parse(part.trim()).is_ok());
+            // Whoever mixed up the two settings must not find the key in the log, not even one that is misspelt.
+            let is_key_like = |part: &str| {
+                let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
+                part.len() >= 40 && part.bytes().all(is_base64)
+            };
             Err(KeyringError::new(
                 source,
-                if is_key { Problem::KeyForPath } else { Problem::Unreadable { path, error } },
+                match path.split(SEPARATORS).map(str::trim).any(is_key_like) {
+                    true => Problem::KeyForPath { error },
+                    false => Problem::Unreadable { path, error },
+                },
             ))
         }
     }

@@ -11,7 +11,7 @@ use std::str::FromStr;
 #[cfg(feature = "schema-file")]
 pub use schema_file::SchemaFileError;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
-pub use table::{ColumnTuple, NoEncryptedColumns, TableNames};
+pub use table::{ColumnTuple, TableNames, UnsuitableTable};
 
 /// Encrypted columns of one table. The row key is not part of it: the task finds that in the database's catalogue.
 ///

@@ -32,7 +32,21 @@ macro_rules! plaintext_as_iso_8601 {
 plaintext_as_iso_8601! {
     NaiveDateTime => "a date and time",
     DateTime<Utc> => "a date and time in UTC",
-    DateTime<FixedOffset> => "a date and time with an offset",
+}
+
+impl Plaintext for DateTime<FixedOffset> {
+    fn encode(&self) -> Result<Cow<'_, [u8]>, Error> {
+        // chrono writes an offset with seconds, and does not read it.
+        if self.offset().local_minus_utc() % 60 != 0 {
+            return Err(Error::encode("its offset is not of whole minutes"));
+        }
+        Ok(Cow::Owned(format!("{self:?}").into_bytes()))
+    }
+
+    fn decode(bytes: Vec<u8>) -> Result<Self, Error> {
+        let text = scalars::text(bytes);
+        text.and_then(|text| text.parse().ok()).ok_or_else(|| Error::decode("a date and time with an offset"))
+    }
 }
 
 #[cfg(test)]
@@ -68,6 +82,12 @@ mod tests {
                 round_trips(&moment);
             }
         }
+    }
+
+    #[test]
+    fn what_could_not_be_read_back_is_an_error() {
+        let seconds = FixedOffset::east_opt(19 * 60 + 32).unwrap();
+        assert!(DateTime::UNIX_EPOCH.with_timezone(&seconds).encode().is_err());
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::error::Error;
 
 /// `JSON(T)`: lets [`Encrypted`](crate::Encrypted) hold anything that serde can write and read.
 ///
+/// What JSON cannot say is lost or refused: a `NaN` is written as `null`, and a map wants text for keys.
+///
 /// `Debug` is redacted, as that of `Encrypted`, and shows nothing of the value.
 ///
 /// ```
@@ -74,6 +76,11 @@ mod tests {
     proptest! {
         #[test]
         fn json(map: BTreeMap<String, Option<Vec<i64>>>) { round_trips(&Json(map)); }
+        #[test]
+        fn floats(bits: u64) {
+            let value = f64::from_bits(bits);
+            if value.is_finite() { round_trips(&Json(value)); }
+        }
     }
 
     #[test]

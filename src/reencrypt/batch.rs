@@ -19,7 +19,17 @@ use crate::keyring::Keyring;
 /// pass.
 const ROUNDS: usize = 8;
 
+/// Bytes of tokens in one statement; a quarter of what MariaDB takes by default.
+const STATEMENT: usize = 4 << 20;
+/// Locked rows of a page after which its other rows are left for the next pass.
+const LOCKED: usize = 4;
+
 impl Change {
+    /// The columns to write, by their position.
+    fn needed(&self) -> impl Iterator<Item = (usize, &Swap)> {
+        self.swaps.iter().enumerate().filter_map(|(column, swap)| Some((column, swap.as_ref()?)))
+    }
+
     /// The change that brings a row under the primary key, if it needs one. `see` is told what every cell holds.
     pub(super) fn of(
         row: &Row,
@@ -59,85 +69,118 @@ where
 {
     let mut written = vec![Written::default(); table.columns.len()];
     let Some(until) = changes.last().map(|change| change.key.clone()) else { return Ok(written) };
-    let mut blocked = Vec::new();
+    let mut blocked = Blocked::default();
     for _ in 0..ROUNDS {
         let swapped = swap(session, table, &changes, &mut blocked)?;
         if swapped == changes.len() {
-            for_each_swap(&changes, |column, _, _| written[column].rewritten += 1);
+            for (column, _) in changes.iter().flat_map(Change::needed) {
+                written[column].rewritten += 1;
+            }
             return Ok(written);
         }
-        // Some rows changed or were locked. Which, only the data can tell.
+        // Some rows changed or could not be written. Which, only the data can tell.
         let rows = read_range(session, table, after, &until)?;
-        for_each_swap(&changes, |column, key, swap| {
-            let now = rows.iter().find(|row| row.key == *key).and_then(|row| row.cells[column].as_ref());
-            let count = &mut written[column];
-            if now.is_some_and(|cell| cell.bytes == swap.new) {
-                count.rewritten += 1;
-            } else if blocked.contains(key) {
-                count.busy += 1;
-            } else {
-                count.raced += 1;
+        let mut unseen = rows.iter();
+        for change in &changes {
+            // Both are in the order of the row key.
+            let mut rest = unseen.clone();
+            let now = rest.find(|row| row.key == change.key);
+            if now.is_some() {
+                unseen = rest;
             }
-        });
+            let is_blocked = blocked.rows.contains(&change.key);
+            for (column, swap) in change.needed() {
+                let now = now.and_then(|row| row.cells[column].as_ref());
+                let count = &mut written[column];
+                match () {
+                    () if now.is_some_and(|cell| cell.bytes == swap.new) => count.rewritten += 1,
+                    () if is_blocked => count.busy += 1,
+                    () => count.raced += 1,
+                }
+            }
+        }
         changes.clear();
-        for row in rows.iter().filter(|row| !blocked.contains(&row.key)) {
+        for row in rows.iter().filter(|row| !blocked.rows.contains(&row.key)) {
             changes.extend(Change::of(row, keyring, |_, _| {})?);
         }
-        if changes.is_empty() {
+        if changes.is_empty() || session.is_stopped() {
             break;
         }
     }
     Ok(written)
 }
 
-fn for_each_swap(changes: &[Change], mut each: impl FnMut(usize, &Vec<KeyValue>, &Swap)) {
-    for change in changes {
-        for (column, swap) in change.swaps.iter().enumerate() {
-            if let Some(swap) = swap {
-                each(column, &change.key, swap);
-            }
-        }
-    }
+/// Rows of a page that could not be written.
+#[derive(Default)]
+struct Blocked {
+    rows: Vec<Vec<KeyValue>>,
+    /// Those of them that somebody else has locked: finding each out took the time that the task waits for a lock.
+    locked: usize,
 }
 
-/// Swaps in one statement. If that meets a lock or a constraint, in halves, down to the rows that cannot be written.
+/// Swaps in one statement. If the database fails because of some of the rows, in halves, down to those rows.
 fn swap<C>(
     session: &mut Session<'_, C>,
     table: &PlannedTable,
     changes: &[Change],
-    blocked: &mut Vec<Vec<KeyValue>>,
+    blocked: &mut Blocked,
 ) -> Result<usize, TaskError>
 where
     C: R2D2Connection + LoadConnection + 'static,
     C::Backend: Dialect,
 {
-    let swap_all = |conn: &mut C| C::Backend::swap(conn, table, changes);
-    let reason = match session.once(swap_all)? {
-        Ok(swapped) => return Ok(swapped),
-        Err(DieselError::DatabaseError(kind, info)) if is_about_rows::<C::Backend>(&kind, info.message()) => {
-            info.message().to_owned()
-        }
-        Err(_) => return session.run(swap_all),
-    };
-    if let [change] = changes {
-        tracing::warn!(table = %table.name, row = %table.label(&change.key), reason, "row left for the next pass");
-        blocked.push(change.key.clone());
+    if blocked.locked >= LOCKED || session.is_stopped() {
+        blocked.rows.extend(changes.iter().map(|change| change.key.clone()));
         return Ok(0);
     }
-    let (first, second) = changes.split_at(changes.len() / 2);
-    Ok(self::swap(session, table, first, blocked)? + self::swap(session, table, second, blocked)?)
+    let size: usize = changes.iter().flat_map(Change::needed).map(|(_, swap)| 2 * swap.new.len()).sum();
+    if size <= STATEMENT || changes.len() == 1 {
+        let swap_all = |conn: &mut C| C::Backend::swap(conn, table, changes);
+        let reason = match session.once(swap_all)? {
+            Ok(swapped) => return Ok(swapped),
+            Err(DieselError::DatabaseError(kind, info)) if session.is_connected() && is_about_rows(&kind) => {
+                info.message().to_owned()
+            }
+            Err(_) => return session.run(swap_all),
+        };
+        let is_locked = C::Backend::is_lock_conflict(&reason);
+        if is_locked && !C::Backend::LOCKS_ROWS {
+            return session.run(swap_all);
+        }
+        if let [change] = changes {
+            tracing::warn!(table = %table.name, row = %table.label(&change.key), reason, "row left for the next pass");
+            blocked.rows.push(change.key.clone());
+            blocked.locked += usize::from(is_locked);
+            return Ok(0);
+        }
+        let (swapped, refused) = (swap_halves(session, table, changes, blocked)?, blocked.rows.len());
+        if swapped == 0 && refused >= changes.len() && !is_locked && !session.is_stopped() {
+            // Not one row could be written: that is not about rows.
+            return Err(TaskError::database(reason));
+        }
+        return Ok(swapped);
+    }
+    swap_halves(session, table, changes, blocked)
 }
 
-/// Whether the database failed because of some of the rows, so that the others can still be written.
-fn is_about_rows<DB: Dialect>(kind: &DatabaseErrorKind, message: &str) -> bool {
-    use DatabaseErrorKind::{
-        CheckViolation, ExclusionViolation, ForeignKeyViolation, NotNullViolation, RestrictViolation, UniqueViolation,
-    };
-    match kind {
-        CheckViolation | ExclusionViolation | ForeignKeyViolation | NotNullViolation | RestrictViolation
-        | UniqueViolation => true,
-        _ => DB::is_about_rows(message),
-    }
+fn swap_halves<C>(
+    session: &mut Session<'_, C>,
+    table: &PlannedTable,
+    changes: &[Change],
+    blocked: &mut Blocked,
+) -> Result<usize, TaskError>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    let (first, second) = changes.split_at(changes.len() / 2);
+    Ok(swap(session, table, first, blocked)? + swap(session, table, second, blocked)?)
+}
+
+/// Whether writing other rows could succeed.
+fn is_about_rows(kind: &DatabaseErrorKind) -> bool {
+    use DatabaseErrorKind::{ClosedConnection, ReadOnlyTransaction, UnableToSendCommand};
+    !matches!(kind, ClosedConnection | ReadOnlyTransaction | UnableToSendCommand)
 }
 
 fn read_range<C>(

@@ -50,10 +50,14 @@ pub trait Dialect: Backend + QueryMetadata<Untyped> + sealed::Sealed + 'static {
     where
         C: Connection<Backend = Self> + LoadConnection;
 
-    /// Whether the database gave up a statement because of some of its rows, judged by its message where Diesel has no
-    /// kind for the error: somebody else's lock, for one.
+    /// Whether a lock is one of rows, and not of the whole database.
     #[doc(hidden)]
-    fn is_about_rows(message: &str) -> bool;
+    const LOCKS_ROWS: bool;
+
+    /// Whether the database gave up a statement because of somebody else's lock. Diesel has no kind for that error: its
+    /// message tells.
+    #[doc(hidden)]
+    fn is_lock_conflict(message: &str) -> bool;
 
     /// A column of the row key in a select list.
     #[doc(hidden)]

@@ -19,6 +19,7 @@ impl Dialect for Mysql {
     const BATCH: usize = 500;
     const MAX_BINDS: usize = 65_535;
     const ROW_VALUES: bool = false;
+    const LOCKS_ROWS: bool = true;
     const FOLDS_CASE: bool = true;
     const SETTINGS: &'static [(&'static str, &'static str)] = &[
         // In REPEATABLE READ an update locks gaps between rows, and the application's inserts wait.
@@ -29,6 +30,12 @@ impl Dialect for Mysql {
         ("innodb_lock_wait_timeout", "1"),
         // Without a strict mode a value that is too long is cut off without a word.
         ("sql_mode", "STRICT_ALL_TABLES"),
+        // Without it everything would be rolled back at the end.
+        ("autocommit", "1"),
+        // By default a sort looks at the first 1024 bytes of a text only.
+        ("max_sort_length", "8388608"),
+        // The messages by which a lock is known.
+        ("lc_messages", "en_US"),
         // A TIMESTAMP in a row key must come back as the same moment.
         ("time_zone", "+00:00"),
     ];
@@ -79,19 +86,20 @@ impl Dialect for Mysql {
         }))
     }
 
-    fn is_about_rows(message: &str) -> bool {
-        // The last is MariaDB's violation of a CHECK, error 4025.
-        let starts = ["Lock wait timeout exceeded", "Deadlock found", "CONSTRAINT `"];
-        starts.iter().any(|start| message.starts_with(start))
+    fn is_lock_conflict(message: &str) -> bool {
+        message.starts_with("Lock wait timeout exceeded") || message.starts_with("Deadlock found")
     }
 
     fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
-        if column.cast.is_none() {
-            return push_column(&column.name, out);
-        }
-        out.push_sql("CAST(");
+        let (before, after) = match column {
+            KeyColumn { cast: Some(_), .. } => ("CAST(", " AS CHAR)"),
+            // With a binary collation the driver takes text for bytes, which sort otherwise.
+            KeyColumn { is_text: true, .. } => ("CONVERT(", " USING utf8mb4)"),
+            _ => ("", ""),
+        };
+        out.push_sql(before);
         push_column(&column.name, out)?;
-        out.push_sql(" AS CHAR)");
+        out.push_sql(after);
         Ok(())
     }
 
@@ -127,7 +135,7 @@ impl Dialect for Mysql {
         C: Connection<Backend = Self> + LoadConnection,
     {
         // Diesel connects with CLIENT_FOUND_ROWS: the count is of the rows that matched.
-        Slots::new(table, changes, Self::BATCH).execute(conn)
+        Slots::new(table, changes, Self::BATCH, table.max_rows(Self::MAX_BINDS)).execute(conn)
     }
 }
 
@@ -235,48 +243,51 @@ fn push_slot_key<'b>(
 /// The columns of the primary key, else of a unique index, whose types compare as they sort.
 fn row_key(indexes: &[IndexRow], columns: &[ColumnRow]) -> Vec<KeyColumn> {
     let same_index = |a: &IndexRow, b: &IndexRow| a.index_name == b.index_name;
-    let usable = |index: &&[IndexRow]| !index.is_empty() && index.iter().all(|part| part.cast(columns).is_some());
-    let chosen = indexes.chunk_by(same_index).find(usable).unwrap_or_default();
-    let columns = chosen.iter().filter_map(|part| Some((part.column_name.clone()?, part.cast(columns)?)));
-    columns.map(|(name, cast)| KeyColumn { name, cast }).collect()
+    let keys = |index: &[IndexRow]| index.iter().map(|part| part.key_column(columns)).collect::<Option<Vec<_>>>();
+    indexes.chunk_by(same_index).find_map(keys).unwrap_or_default()
 }
 
 impl IndexRow {
-    /// `Some` if the column can be part of a row key; within, the type that a parameter has to be cast to, if any.
+    /// `Some` if the column can be part of a row key.
     ///
     /// An `ENUM` sorts by number and compares by name, and a `FLOAT` is not what it shows: both would skip rows.
-    fn cast(&self, columns: &[ColumnRow]) -> Option<Option<String>> {
+    fn key_column(&self, columns: &[ColumnRow]) -> Option<KeyColumn> {
         let column = columns.iter().find(|column| Some(&column.name) == self.column_name.as_ref())?;
         if column.is_nullable {
             return None;
         }
-        match column.data_type.as_str() {
-            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => Some(None),
-            "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => Some(None),
-            "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Some(None),
-            "date" => Some(Some("DATE".into())),
-            "time" => Some(Some("TIME(6)".into())),
-            "datetime" | "timestamp" => Some(Some("DATETIME(6)".into())),
+        let is_text = column.form() == Some(Form::Text);
+        let cast = match column.data_type.as_str() {
+            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => None,
+            _ if column.form().is_some() => None,
+            "date" => Some("DATE".into()),
+            "time" => Some("TIME(6)".into()),
+            "datetime" | "timestamp" => Some("DATETIME(6)".into()),
             "decimal" | "uuid" | "inet4" | "inet6" => {
-                Some(Some(column.column_type.replace(" unsigned", "").replace(" zerofill", "")))
+                Some(column.column_type.replace(" unsigned", "").replace(" zerofill", ""))
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(KeyColumn { name: column.name.clone(), cast, is_text })
     }
 }
 
 impl ColumnRow {
-    fn into_catalogue(self) -> CatalogueColumn {
-        let form = match self.data_type.as_str() {
+    fn form(&self) -> Option<Form> {
+        match self.data_type.as_str() {
             "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => Some(Form::Text),
             "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Some(Form::Binary),
             _ => None,
-        };
+        }
+    }
+
+    fn into_catalogue(self) -> CatalogueColumn {
         CatalogueColumn {
+            form: self.form(),
             name: self.name,
             type_name: self.column_type,
-            form,
-            is_generated: self.extra.contains("GENERATED"),
+            // `DEFAULT_GENERATED` is a default that is an expression.
+            is_generated: self.extra.split_whitespace().any(|word| word == "GENERATED"),
             changes_on_update: self.extra.contains("on update"),
         }
     }

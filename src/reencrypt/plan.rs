@@ -68,6 +68,9 @@ fn planned(catalogue: Catalogue, target: &Target, folds_case: bool) -> Result<Pl
         if row_key.iter().any(|key| key.name == column.name) {
             return refuse("it is part of the row key, which the task never changes".into());
         }
+        if columns.iter().any(|known: &PlannedColumn| known.name == column.name) {
+            continue;
+        }
         columns.push(PlannedColumn { name: column.name.clone(), is_text: form == Form::Text });
     }
     if row_key.is_empty() {

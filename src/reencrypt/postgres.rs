@@ -18,6 +18,7 @@ impl Dialect for Pg {
     const BATCH: usize = 1000;
     const MAX_BINDS: usize = usize::MAX;
     const ROW_VALUES: bool = true;
+    const LOCKS_ROWS: bool = true;
     const FOLDS_CASE: bool = false;
     const SETTINGS: &'static [(&'static str, &'static str)] = &[
         // A compare and swap wants to see what was committed last; a snapshot would fail instead.
@@ -66,6 +67,11 @@ impl Dialect for Pg {
         let columns = sql_query(COLUMNS).bind::<BigInt, _>(relation.oid).load::<ColumnRow>(conn)?;
         let keys = sql_query(ROW_KEY).bind::<BigInt, _>(relation.oid).load::<KeyRow>(conn)?;
         let obstacle = match relation.kind.as_str() {
+            "r" if relation.has_children => Some(
+                "other tables inherit from it, and a row key is unique in one table only: \
+                 re-encrypt the children, without this table as their parent"
+                    .into(),
+            ),
             "r" | "p" if !relation.hides_rows => None,
             "r" | "p" => Some(
                 "row-level security hides rows from this user: connect as a user with BYPASSRLS or as the table's owner"
@@ -88,13 +94,16 @@ impl Dialect for Pg {
             name: TableName::in_schema(relation.schema, relation.name),
             obstacle,
             columns: columns.collect(),
-            row_key: keys.into_iter().map(|key| KeyColumn { name: key.name, cast: Some(key.type_name) }).collect(),
+            row_key: keys
+                .into_iter()
+                .map(|key| KeyColumn { name: key.name, cast: Some(key.type_name), is_text: true })
+                .collect(),
             // -1: never analysed
             rows: (relation.rows >= 0.0).then_some(relation.rows as u64),
         }))
     }
 
-    fn is_about_rows(message: &str) -> bool {
+    fn is_lock_conflict(message: &str) -> bool {
         message.contains("lock timeout") || message.contains("deadlock")
     }
 
@@ -244,7 +253,8 @@ fn text(value: &KeyValue) -> QueryResult<&String> {
 
 const RELATION: &str = "\
     SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind, \
-           c.reltuples::float8 AS rows, row_security_active(c.oid) AS hides_rows \
+           c.reltuples::float8 AS rows, row_security_active(c.oid) AS hides_rows, \
+           EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) AS has_children \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.oid = to_regclass($1)";
 
@@ -273,6 +283,10 @@ const ROW_KEY: &str = "\
           AND NOT EXISTS ( \
               SELECT FROM pg_catalog.pg_attribute k \
               WHERE k.attrelid = i.indrelid AND k.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) AND NOT k.attnotnull) \
+          AND NOT EXISTS ( \
+              SELECT FROM unnest(i.indkey::int2[], i.indcollation::oid[]) AS x (num, collation_oid) \
+              JOIN pg_catalog.pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = x.num \
+              WHERE k.attcollation <> x.collation_oid) \
         ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1 \
     ) i, unnest(i.indkey::int2[]) WITH ORDINALITY AS x (num, position) \
     JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::oid AND a.attnum = x.num \
@@ -301,6 +315,8 @@ struct Relation {
     rows: f64,
     #[diesel(sql_type = Bool)]
     hides_rows: bool,
+    #[diesel(sql_type = Bool)]
+    has_children: bool,
 }
 
 #[derive(QueryableByName)]

@@ -11,6 +11,7 @@ const LISTED: usize = 10_000;
 
 /// What a [`Task`](super::Task) did and found.
 #[derive(Debug, Clone, PartialEq)]
+#[must_use = "a report may say that nothing was proven"]
 pub struct Report {
     pub(super) outcome: Outcome,
     pub(super) primary: Fingerprint,

@@ -10,6 +10,7 @@ use diesel::result::{Error as DieselError, QueryResult};
 
 use super::dialect::Dialect;
 use super::error::TaskError;
+use super::progress::StopHandle;
 
 /// The pause before the first retry; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -27,6 +28,7 @@ where
 {
     pool: &'a Pool<ConnectionManager<C>>,
     give_up_after: Duration,
+    stop: StopHandle,
     conn: Option<Configured<C>>,
 }
 
@@ -35,8 +37,8 @@ where
     C: R2D2Connection + LoadConnection + 'static,
     C::Backend: Dialect,
 {
-    pub(super) fn new(pool: &'a Pool<ConnectionManager<C>>, give_up_after: Duration) -> Self {
-        Self { pool, give_up_after, conn: None }
+    pub(super) fn new(pool: &'a Pool<ConnectionManager<C>>, give_up_after: Duration, stop: StopHandle) -> Self {
+        Self { pool, give_up_after, stop, conn: None }
     }
 
     /// Runs `query`, again on a fresh connection if the database fails, until it is time to give up.
@@ -63,7 +65,7 @@ where
                 Err(error) => error,
             };
             self.conn = None;
-            if started.elapsed() + pause > self.give_up_after {
+            if started.elapsed() + pause > self.give_up_after || self.is_stopped() {
                 return Err(error);
             }
             tracing::warn!(%error, "trying again in {pause:?}");
@@ -85,6 +87,14 @@ where
         Ok(result)
     }
 
+    pub(super) fn is_connected(&self) -> bool {
+        self.conn.is_some()
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.is_stopped()
+    }
+
     /// Takes a connection if the pool has one to spare, soon.
     pub(super) fn is_available(&mut self) -> bool {
         let conn = self.pool.get_timeout(SPARE.min(self.pool.connection_timeout()));
@@ -96,7 +106,8 @@ where
         let conn = match self.conn.take() {
             Some(conn) => conn,
             None => {
-                let conn = self.pool.get_timeout(self.give_up_after.min(self.pool.connection_timeout()));
+                let patience = self.give_up_after.max(SPARE).min(self.pool.connection_timeout());
+                let conn = self.pool.get_timeout(patience);
                 Configured::new(conn.map_err(TaskError::database)?).map_err(TaskError::database)?
             }
         };
@@ -121,13 +132,12 @@ where
     fn new(conn: PooledConnection<ConnectionManager<C>>) -> QueryResult<Self> {
         let mut this = Self { conn, former: Vec::new() };
         let conn: &mut C = this.conn.deref_mut();
-        let former = C::Backend::settings(conn)?;
+        this.former = C::Backend::settings(conn)?;
         for (name, value) in C::Backend::SETTINGS {
-            if former.iter().any(|(known, _)| known == name) {
+            if this.former.iter().any(|(known, _)| known == name) {
                 C::Backend::set(conn, name, value)?;
             }
         }
-        this.former = former;
         Ok(this)
     }
 }
@@ -139,7 +149,7 @@ where
 {
     fn drop(&mut self) {
         for (name, value) in &self.former {
-            // A connection that cannot be set back is broken, and the pool will find that out.
+            // If this fails the connection is gone, or the server has forbidden meanwhile what it allowed before.
             let _ = C::Backend::set(&mut *self.conn, name, value);
         }
     }

@@ -20,10 +20,11 @@ pub(super) struct Slots<'a> {
 }
 
 impl<'a> Slots<'a> {
-    /// `full` is the size of a full page.
-    pub(super) fn new(table: &'a PlannedTable, changes: &'a [Change], full: usize) -> Self {
-        let full = full.max(changes.len());
-        let slots = SIZES.into_iter().find(|size| *size >= changes.len()).unwrap_or(full).min(full);
+    /// `full` is the size of a full page, `max` the most that a statement can bind.
+    pub(super) fn new(table: &'a PlannedTable, changes: &'a [Change], full: usize, max: usize) -> Self {
+        let sizes = SIZES.into_iter().chain([full, changes.len().next_power_of_two()]);
+        let slots = sizes.min_by_key(|size| if *size < changes.len() { usize::MAX } else { *size });
+        let slots = slots.unwrap_or(full).min(max).max(changes.len());
         Self { table, changes, slots }
     }
 

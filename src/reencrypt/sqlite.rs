@@ -19,6 +19,7 @@ impl Dialect for Sqlite {
     const BATCH: usize = 1000;
     const MAX_BINDS: usize = 32_766;
     const ROW_VALUES: bool = true;
+    const LOCKS_ROWS: bool = false;
     const FOLDS_CASE: bool = true;
     const SETTINGS: &'static [(&'static str, &'static str)] = &[
         // One writer at a time: wait for the application's, in milliseconds.
@@ -80,9 +81,8 @@ impl Dialect for Sqlite {
         }))
     }
 
-    /// The whole file is locked, not a row: writing less at a time would not help.
-    fn is_about_rows(_message: &str) -> bool {
-        false
+    fn is_lock_conflict(message: &str) -> bool {
+        message.contains("locked")
     }
 
     fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
@@ -99,7 +99,11 @@ impl Dialect for Sqlite {
 
     fn read_key(mut value: Self::RawValue<'_>) -> deserialize::Result<KeyValue> {
         match value.value_type() {
-            Some(SqliteType::Text) => Ok(KeyValue::Text(value.read_text().to_owned())),
+            Some(SqliteType::Text) => match value.read_text() {
+                // Diesel puts this character for bytes that are not UTF-8: it would be another key.
+                text if text.contains('\u{FFFD}') => Err("a row key is not UTF-8 text".into()),
+                text => Ok(KeyValue::Text(text.to_owned())),
+            },
             Some(SqliteType::Binary) => Ok(KeyValue::Bytes(value.read_blob().to_vec())),
             Some(SqliteType::Float | SqliteType::Double) => Ok(KeyValue::Real(value.read_double())),
             Some(SqliteType::SmallInt | SqliteType::Integer | SqliteType::Long) => Ok(KeyValue::Int(value.read_long())),
@@ -117,7 +121,7 @@ impl Dialect for Sqlite {
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        Slots::new(table, changes, Self::BATCH.min(table.max_rows(Self::MAX_BINDS))).execute(conn)
+        Slots::new(table, changes, Self::BATCH, table.max_rows(Self::MAX_BINDS)).execute(conn)
     }
 }
 
@@ -188,7 +192,7 @@ fn push_slot_key<'b>(value: &'b KeyValue, is_spare: bool, out: &mut AstPass<'_, 
 
 /// The primary key if it cannot be `NULL`, which SQLite allows in most primary keys; else the row id.
 fn row_key(columns: &[ColumnRow]) -> Vec<KeyColumn> {
-    let key = |name: &str| KeyColumn { name: name.to_owned(), cast: None };
+    let key = |name: &str| KeyColumn { name: name.to_owned(), cast: None, is_text: false };
     let mut primary: Vec<&ColumnRow> = columns.iter().filter(|column| column.position > 0).collect();
     primary.sort_by_key(|column| column.position);
     let is_row_id = matches!(primary.as_slice(), [column] if column.declared.eq_ignore_ascii_case("integer"));

@@ -31,6 +31,9 @@ pub struct KeyColumn {
     /// The type that a parameter is cast to, and the reason to read the column in its text form.
     #[cfg_attr(not(any(feature = "mysql", feature = "postgres")), expect(dead_code))]
     pub(super) cast: Option<String>,
+    /// Whether the column holds text, whatever the driver takes it for.
+    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
+    pub(super) is_text: bool,
 }
 
 /// What the catalogue knows of a table.

@@ -26,13 +26,14 @@ use crate::target::Target;
 /// Passes after which the task ends without a proof: somebody keeps writing under an old key.
 const PASSES: u32 = 10;
 /// Rows sampled at either end of a table, to see whether the keyring belongs to the data.
-const SAMPLE: usize = 500;
+const SAMPLE: usize = 100;
 /// A column with at least this many sampled tokens is judged by itself, a smaller one with the others.
 const COLUMN_SAMPLE: u64 = 100;
 
 /// Re-encrypts the values of its targets under the primary key of a keyring, or tells their status.
 ///
 /// See the [module](super) for what it does and an example.
+#[must_use = "a task does nothing until `run` or `status` is called"]
 pub struct Task<'a> {
     keyring: Arc<Keyring>,
     targets: Vec<Target>,
@@ -41,7 +42,7 @@ pub struct Task<'a> {
     dry_run: bool,
     give_up_after: Duration,
     stop: StopHandle,
-    observer: Box<dyn FnMut(&Progress) + 'a>,
+    observer: Box<dyn FnMut(&Progress) + Send + 'a>,
 }
 
 impl<'a> Task<'a> {
@@ -60,14 +61,12 @@ impl<'a> Task<'a> {
     }
 
     /// Adds a target.
-    #[must_use]
     pub fn target(mut self, target: Target) -> Self {
         self.targets.push(target);
         self
     }
 
     /// Adds targets.
-    #[must_use]
     pub fn targets(mut self, targets: impl IntoIterator<Item = Target>) -> Self {
         self.targets.extend(targets);
         self
@@ -75,7 +74,6 @@ impl<'a> Task<'a> {
 
     /// Rows read, and at most written, in one statement. The default is what was fastest: 1000 on PostgreSQL and
     /// SQLite, 500 on MySQL and MariaDB. It is lowered where a statement cannot bind that many values.
-    #[must_use]
     pub fn batch_size(mut self, rows: usize) -> Self {
         self.batch = Some(rows);
         self
@@ -83,36 +81,31 @@ impl<'a> Task<'a> {
 
     /// Threads that work side by side, each with a connection of its own; at most the size of the pool. The default
     /// is 1.
-    #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
     }
 
     /// Does everything but write, in one pass.
-    #[must_use]
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
         self
     }
 
     /// How long a failing database is tried again before the task gives up. The default is one minute.
-    #[must_use]
     pub fn give_up_after(mut self, time: Duration) -> Self {
         self.give_up_after = time;
         self
     }
 
     /// Lets `stop` end the task early.
-    #[must_use]
     pub fn stop_handle(mut self, stop: StopHandle) -> Self {
         self.stop = stop;
         self
     }
 
     /// Calls `observer` ten times a second, on the thread that runs the task.
-    #[must_use]
-    pub fn observer(mut self, observer: impl FnMut(&Progress) + 'a) -> Self {
+    pub fn observer(mut self, observer: impl FnMut(&Progress) + Send + 'a) -> Self {
         self.observer = Box::new(observer);
         self
     }
@@ -150,8 +143,8 @@ impl<'a> Task<'a> {
             pass.problems.sort();
             let stale: u64 = pass.tallies.iter().map(Tally::stale).sum();
             let outcome = match &result {
+                _ if pass.stopped => Some(Outcome::Stopped),
                 Err(_) => Some(Outcome::Failed),
-                Ok(()) if pass.stopped => Some(Outcome::Stopped),
                 Ok(()) if stale == 0 => Some(Outcome::Proven),
                 Ok(()) if number == PASSES || self.dry_run => Some(Outcome::Incomplete),
                 Ok(()) => None,
@@ -167,8 +160,8 @@ impl<'a> Task<'a> {
                     problems: pass.problems,
                 };
                 return match result {
-                    Ok(()) => Ok(report),
-                    Err(error) => Err(error.with_report(report)),
+                    Err(error) if outcome == Outcome::Failed => Err(error.with_report(report)),
+                    _ => Ok(report),
                 };
             }
             estimate = Some(tables_rows(&tables, &pass.tallies));
@@ -213,7 +206,7 @@ impl<'a> Task<'a> {
         C: R2D2Connection + LoadConnection + 'static,
         C::Backend: Dialect,
     {
-        plan::plan(&mut Session::new(pool, self.give_up_after), &self.targets)
+        plan::plan(&mut Session::new(pool, self.give_up_after, self.stop.clone()), &self.targets)
     }
 
     /// Refuses a keyring that reads hardly anything of a sample: that is a wrong keyring, not bad rows.
@@ -222,7 +215,7 @@ impl<'a> Task<'a> {
         C: R2D2Connection + LoadConnection + 'static,
         C::Backend: Dialect,
     {
-        let mut session = Session::new(pool, self.give_up_after);
+        let mut session = Session::new(pool, self.give_up_after, self.stop.clone());
         let mut all = Tally::new(self.keyring.fingerprints().len());
         for table in tables {
             let mut tallies = vec![Tally::new(self.keyring.fingerprints().len()); table.columns.len()];

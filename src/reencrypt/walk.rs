@@ -25,6 +25,11 @@ use crate::keyring::Keyring;
 /// How often the caller hears of progress.
 const TICK: Duration = Duration::from_millis(100);
 
+/// Rows of the first page of a table.
+const FIRST_PAGE: usize = 16;
+/// Bytes of a page up to which the next one may be larger.
+const PAGE: usize = 1 << 20;
+
 /// What every pass over the tables has in common.
 pub(super) struct Walker<'a> {
     pub(super) tables: &'a [PlannedTable],
@@ -136,7 +141,7 @@ impl Walker<'_> {
     {
         let mut sessions = Vec::new();
         for _ in 0..self.workers.clamp(1, pool.max_size().max(1) as usize) {
-            let mut session = Session::new(pool, self.give_up_after);
+            let mut session = Session::new(pool, self.give_up_after, self.stop.clone());
             if sessions.is_empty() {
                 if let Err(error) = session.run(|_| Ok(())) {
                     return (sessions, Err(error));
@@ -160,10 +165,17 @@ struct Shared<'a> {
 }
 
 /// How far the pages have been handed out. It is no record of what was done: nothing relies on it but this pass.
-#[derive(Default)]
 struct Cursor {
     table: usize,
     after: Option<Vec<KeyValue>>,
+    /// Rows of the next page. It grows from a small one, so that a table of large values does not fill the memory.
+    limit: usize,
+}
+
+impl Default for Cursor {
+    fn default() -> Self {
+        Self { table: 0, after: None, limit: FIRST_PAGE }
+    }
 }
 
 /// A page that was read: the position of its table, the key behind which it begins, and its rows, at least one.
@@ -202,16 +214,26 @@ where
         let Walker { tables, batch, .. } = self.shared.walker;
         let mut cursor = self.shared.cursor.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(table) = tables.get(cursor.table) {
-            let limit = batch.unwrap_or(C::Backend::BATCH).clamp(1, table.max_rows(C::Backend::MAX_BINDS));
+            if self.session.is_stopped() || self.shared.failed.load(Relaxed) {
+                break;
+            }
+            let most = batch.unwrap_or(C::Backend::BATCH).clamp(1, table.max_rows(C::Backend::MAX_BINDS));
+            let limit = cursor.limit.min(most);
             let after = cursor.after.clone();
-            let rows: Vec<Row> = self.session.run(|conn| {
-                Page { table, after: after.as_deref(), until: None, descending: false, limit }.load(conn)
-            })?;
+            let read = self.session.run(|conn| {
+                Page { table, after: after.as_deref(), until: None, descending: false, limit }.load::<Row>(conn)
+            });
+            // While the cursor is held, so that the workers behind do not try for as long again.
+            let rows = read.inspect_err(|_| self.shared.failed.store(true, Relaxed))?;
             let index = cursor.table;
             if rows.len() < limit {
-                *cursor = Cursor { table: index + 1, after: None };
+                *cursor = Cursor { table: index + 1, ..Cursor::default() };
             } else {
                 cursor.after = rows.last().map(|row| row.key.clone());
+                match rows.iter().flat_map(|row| &row.cells).flatten().map(|cell| cell.bytes.len()).sum::<usize>() {
+                    0..=PAGE => cursor.limit = most.min(2 * limit),
+                    _ => cursor.limit = (limit / 2).max(1),
+                }
             }
             self.shared.counters.table.store(index, Relaxed);
             if !rows.is_empty() {

@@ -21,7 +21,8 @@ impl Target {
         let read = std::fs::read_to_string(path);
         let text = read.map_err(|error| SchemaFileError::Unreadable { path: path.into(), error })?;
         Self::from_schema(&text).map_err(|error| match error {
-            SchemaError::Syntax(error) => SchemaFileError::Syntax { path: path.into(), error },
+            SchemaError::Syntax(error) => SchemaFileError::Syntax { path: path.into(), error: error.to_string() },
+            SchemaError::ModuleElsewhere(module) => SchemaFileError::ModuleElsewhere { path: path.into(), module },
             SchemaError::Array(column) => SchemaFileError::Array { path: path.into(), column },
         })
     }
@@ -38,8 +39,9 @@ impl Target {
         let path = found.ok_or(SchemaFileError::NoDieselToml)?;
         let read = std::fs::read_to_string(&path);
         let text = read.map_err(|error| SchemaFileError::Unreadable { path: path.clone(), error })?;
-        let toml: toml::Table =
-            text.parse().map_err(|error| SchemaFileError::Toml { path: path.clone(), error: Box::new(error) })?;
+        let toml: toml::Table = text
+            .parse()
+            .map_err(|error| SchemaFileError::Toml { path: path.clone(), error: toml::de::Error::to_string(&error) })?;
         let print_schema = toml.get("print_schema").and_then(toml::Value::as_table);
         let named = print_schema.iter().flat_map(|table| table.values()).filter_map(toml::Value::as_table);
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -77,7 +79,7 @@ pub enum SchemaFileError {
         /// The file.
         path: PathBuf,
         /// Where and why.
-        error: syn::Error,
+        error: String,
     },
     /// `diesel.toml` is not TOML.
     #[error("{} is not a Diesel configuration: {error}", path.display())]
@@ -85,7 +87,7 @@ pub enum SchemaFileError {
         /// The file.
         path: PathBuf,
         /// Where and why.
-        error: Box<toml::de::Error>,
+        error: String,
     },
     /// There is no `diesel.toml`.
     #[error("no diesel.toml in this folder or above: name the schema file, or the columns")]
@@ -95,6 +97,14 @@ pub enum SchemaFileError {
     NoSchemaFile {
         /// The file.
         path: PathBuf,
+    },
+    /// A module of the schema is in another file, where its tables would be overlooked.
+    #[error("{}: the module {module} is in a file of its own, which is not read: name that file too", path.display())]
+    ModuleElsewhere {
+        /// The file.
+        path: PathBuf,
+        /// The module.
+        module: String,
     },
     /// A column is an array of tokens.
     #[error(
@@ -112,6 +122,7 @@ pub enum SchemaFileError {
 enum SchemaError {
     Syntax(syn::Error),
     Array(String),
+    ModuleElsewhere(String),
 }
 
 /// Collects targets from every `table!` of a file, in modules too.
@@ -119,8 +130,15 @@ struct Tables {
     found: Result<Vec<Target>, SchemaError>,
 }
 
-impl Visit<'_> for Tables {
-    fn visit_macro(&mut self, makro: &syn::Macro) {
+impl<'ast> Visit<'ast> for Tables {
+    fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
+        if module.content.is_none() && self.found.is_ok() {
+            self.found = Err(SchemaError::ModuleElsewhere(module.ident.to_string()));
+        }
+        syn::visit::visit_item_mod(self, module);
+    }
+
+    fn visit_macro(&mut self, makro: &'ast syn::Macro) {
         if makro.path.segments.last().is_none_or(|segment| segment.ident != "table") {
             return;
         }
@@ -215,6 +233,8 @@ mod tests {
         assert!(message().contains("schema.rs is not a Diesel schema file: "), "{}", message());
         std::fs::write(&path, "diesel::table! { users (id) { id -> Int8, tags -> Array<EncryptedText>, } }").unwrap();
         assert!(message().contains("the column users.tags is an array of tokens"), "{}", message());
+        std::fs::write(&path, "mod users;").unwrap();
+        assert!(message().contains("the module users is in a file of its own"), "{}", message());
     }
 
     #[test]

@@ -26,7 +26,7 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// [`NoEncryptedColumns`] if there are none, or if a column is an array of tokens, which the task cannot rewrite.
+    /// [`UnsuitableTable`] if there are none, or if a column is an array of tokens, which the task cannot rewrite.
     ///
     /// ```
     /// diesel::table! {
@@ -43,9 +43,9 @@ impl Target {
     ///
     /// let target = diesel_encrypted::Target::of(users::table)?;
     /// assert_eq!(target.columns(), ["email", "photo"]);
-    /// # Ok::<(), diesel_encrypted::NoEncryptedColumns>(())
+    /// # Ok::<(), diesel_encrypted::UnsuitableTable>(())
     /// ```
-    pub fn of<T: TableNames>(table: T) -> Result<Self, NoEncryptedColumns>
+    pub fn of<T: TableNames>(table: T) -> Result<Self, UnsuitableTable>
     where
         T::AllColumns: ColumnTuple,
     {
@@ -60,7 +60,7 @@ impl Target {
         let table = table.name();
         match (columns.is_empty(), arrays.is_empty()) {
             (false, true) => Ok(Self { table, columns }),
-            _ => Err(NoEncryptedColumns { table, arrays }),
+            _ => Err(UnsuitableTable { table, arrays }),
         }
     }
 
@@ -110,20 +110,20 @@ impl<T: Table + QueryFragment<AnyBackend>> TableNames for T {
     }
 }
 
-/// A tuple of columns, as `table!` makes it of all columns.
-pub trait ColumnTuple {
+/// A tuple of columns, as `table!` makes it of all columns. Sealed.
+pub trait ColumnTuple: sealed::Sealed {
     /// The name and the SQL type of each column.
     fn columns() -> Vec<(&'static str, TypeId)>;
 }
 
-/// The table has no encrypted column that the task can rewrite.
+/// The table has no encrypted column, or one that the task cannot rewrite.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoEncryptedColumns {
+pub struct UnsuitableTable {
     table: TableName,
     arrays: Vec<String>,
 }
 
-impl std::fmt::Display for NoEncryptedColumns {
+impl std::fmt::Display for UnsuitableTable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let table = &self.table;
         match self.arrays.as_slice() {
@@ -141,7 +141,11 @@ impl std::fmt::Display for NoEncryptedColumns {
     }
 }
 
-impl std::error::Error for NoEncryptedColumns {}
+impl std::error::Error for UnsuitableTable {}
+
+mod sealed {
+    pub trait Sealed {}
+}
 
 fn tokens() -> [TypeId; 4] {
     [
@@ -182,6 +186,7 @@ fn is_one_of(sql_type: TypeId, types: &[TypeId]) -> bool {
 /// `ColumnTuple` for tuples of 1 to 128 columns, the most that Diesel makes.
 macro_rules! column_tuples {
     ($first:ident $($rest:ident)*) => {
+        impl<$first: Column, $($rest: Column),*> sealed::Sealed for ($first, $($rest,)*) {}
         impl<$first: Column, $($rest: Column),*> ColumnTuple for ($first, $($rest,)*)
         where
             $first::SqlType: 'static,

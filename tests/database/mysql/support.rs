@@ -10,7 +10,7 @@ pub type Conn = MysqlConnection;
 
 /// Column types in this database's words.
 pub const TEXT: &str = "text";
-pub const BYTES: &str = "blob";
+pub const BYTES: &str = "mediumblob";
 
 /// Types of encrypted columns.
 pub const TEXT_TYPES: &[&str] = &[
@@ -47,6 +47,9 @@ pub const ROW_KEYS: &[(&str, &[&str])] = &[
         &["''", "'a'", "'b''c'", "'é1'", "'日本'", "'10'", "'9'"],
     ),
     ("varchar(20) character set utf8mb4 collate utf8mb4_bin", &["'a'", "'A'", "'b'"]),
+    // A binary collation, under which the driver takes text for bytes; their order differs from that of UTF-8.
+    ("varchar(5) character set latin1 collate latin1_bin", &["'Â'", "'Ã'", "'ÿ'", "'Ä'", "'é'"]),
+    ("varchar(5) character set ascii collate ascii_bin", &["'a'", "'A'"]),
     ("char(5)", &["'a'", "'b'", "'abcde'"]),
     (
         "char(36) character set ascii",

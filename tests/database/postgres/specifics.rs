@@ -51,6 +51,41 @@ fn a_partitioned_table_is_walked_from_its_parent() {
 }
 
 #[test]
+fn a_table_with_children_is_refused() {
+    let db = TestDatabase::new();
+    // The same row key in both: a page that ends at it would skip one.
+    db.conn()
+        .batch_execute("create table t (id int primary key, secret text); create table child () inherits (t)")
+        .unwrap();
+    let error = task("public", "t").run(&db.pool(1)).unwrap_err();
+    assert!(error.is_refused() && error.to_string().contains("other tables inherit from it"), "{error}");
+}
+
+#[test]
+fn a_user_who_may_not_write_is_told_so_at_once() {
+    let db = TestDatabase::new();
+    let mut conn = db.conn();
+    let user = format!("{}_reader", crate::common::unique_name());
+    let token = || keyring([1]).encrypt(b"x");
+    conn.batch_execute(&format!(
+        "create table t (id int primary key, secret text);
+         insert into t values (1, '{}'), (2, '{}');
+         create role {user} login password 'secret';
+         grant select on t to {user}",
+        token(),
+        token()
+    ))
+    .unwrap();
+    let (_, rest) = db.url().split_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let manager = diesel::r2d2::ConnectionManager::<PgConnection>::new(format!("postgres://{user}:secret@{rest}"));
+    let pool = diesel::r2d2::Pool::builder().max_size(1).build(manager).unwrap();
+    let error = task("public", "t").run(&pool).unwrap_err();
+    assert!(error.is_database() && error.to_string().contains("permission denied"), "{error}");
+    drop(pool);
+    conn.batch_execute(&format!("drop owned by {user}; drop role {user}")).unwrap();
+}
+
+#[test]
 fn row_level_security_is_refused_where_it_hides_rows() {
     let db = TestDatabase::new();
     let mut conn = db.conn();

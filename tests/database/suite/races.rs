@@ -93,7 +93,7 @@ fn writers_and_the_task_side_by_side() {
         };
         let writers: Vec<_> = (0..WRITERS).map(|writer| threads.spawn(write(writer))).collect();
         for _ in 0..5 {
-            people.run(people.task([2, 1]).batch_size(20), 2);
+            assert_eq!(people.run(people.task([2, 1]).batch_size(20), 2).problems(), []);
         }
         ended.store(true, Relaxed);
         writers.into_iter().map(|writer| writer.join().unwrap()).collect()
