@@ -245,9 +245,10 @@ fn settings_that_cannot_be_used_say_why() {
         (vec![(KEYS, a), (PINAKES_KEYS, a), (KEYS_FILE, of_b)], disagree(KEYS, KEYS_FILE)),
         (
             vec![(KEYS_FILE, ab)],
-            "DB_ENCRYPTION_KEYS_FILE holds a key, not the path of a file: name a file that holds the keys, \
-             or set DB_ENCRYPTION_KEYS"
-                .into(),
+            format!(
+                "DB_ENCRYPTION_KEYS_FILE: cannot read the key file, whose path is not shown for it looks like a key: \
+                 {no_such_file}. Name a file that holds the keys, or put the keys into DB_ENCRYPTION_KEYS"
+            ),
         ),
         // one good setting does not excuse a bad one
         (vec![(KEYS, a), (PINAKES_KEYS, empty)], format!("PINAKES_DB_ENCRYPTION_KEYS {no_key}")),
