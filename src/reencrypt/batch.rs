@@ -14,6 +14,7 @@ use super::table::PlannedTable;
 use super::tally::Written;
 use super::verdict::Verdict;
 use crate::keyring::Keyring;
+use crate::token::Token;
 
 /// How often a page is read and written again when values changed in between. What is left then waits for the next
 /// pass.
@@ -139,7 +140,7 @@ where
         let reason = match session.once(swap_all)? {
             Ok(swapped) => return Ok(swapped),
             Err(DieselError::DatabaseError(kind, info)) if session.is_connected() && is_about_rows(&kind) => {
-                info.message().to_owned()
+                Token::hide_in(info.message())
             }
             Err(_) => return session.run(swap_all),
         };

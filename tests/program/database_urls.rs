@@ -35,6 +35,12 @@ fn a_scheme_that_was_left_out() {
     refused(status().database(forgotten).secrets(["tiger-and-lion"]), "the database URL has no scheme");
 }
 
+#[cfg(feature = "cli-mysql")]
+#[test]
+fn a_malformed_url() {
+    refused(status().database("mysql://scott:tiger-and-lion@db.example.org:port/app"), "MySQL connection URLs must be");
+}
+
 #[cfg(not(feature = "cli-postgres"))]
 #[test]
 fn a_database_that_was_not_built_in() {
@@ -55,6 +61,15 @@ fn an_sqlite_file_that_does_not_exist() {
     }
     refused(status().database(&folder.path().display().to_string()), "there is no SQLite file");
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+}
+
+#[cfg(feature = "cli-sqlite")]
+#[test]
+fn a_file_that_is_no_sqlite_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("notes.txt");
+    write(&file, "no database, but longer than the head that every SQLite file begins with".repeat(20));
+    refused(status().database(&file.display().to_string()), "file is not a database");
 }
 
 #[test]

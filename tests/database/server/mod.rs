@@ -6,8 +6,10 @@ use std::net::TcpListener;
 use std::time::Instant;
 
 use diesel::connection::SimpleConnection;
+use serde_json::json;
 
 use super::suite::program::vault::{Vault, is_under};
+use super::suite::program::{assert_is_report, fingerprint};
 use super::support::TEXT;
 use crate::runner::{Program, Running};
 use proxy::{Proxy, at_port};
@@ -27,7 +29,8 @@ fn a_server_that_is_not_there() {
         assert_eq!(run.stdout, "");
         run.says("diesel-encrypted: cannot connect to the database: ").says("127.0.0.1");
         let run = vault.program(&[command, "--json"], &[NEW, OLD]).database(&url).exits_with(7);
-        assert!(command == "status" || run.json()["outcome"] == "failed");
+        let failed = json!({ "outcome": "failed", "primary": fingerprint(NEW), "columns": [], "problems": [] });
+        assert!(command == "status" || run.json() == failed);
     }
     // A wrong address is told at once, and not after a minute of trying.
     assert!(started.elapsed().as_secs() < 30);
@@ -50,7 +53,7 @@ fn a_server_that_goes_away() {
     assert_eq!(run.code, 7, "{run:#?}");
     assert!(run.stderr.contains("Nothing is lost: run the task again to go on"), "{}", run.stderr);
     let json = run.json();
-    assert_eq!(json["outcome"], "failed");
+    assert_is_report(&json, "failed");
     vault.assert_readable(&[NEW, OLD], ROWS as usize);
     // A batch may be written without the program having heard of it; it says no more than it knows.
     let done = vault.rows().iter().filter(|row| row.is_readable(&[NEW])).count() as u64;
@@ -81,6 +84,31 @@ fn a_server_that_comes_back() {
     vault.assert_readable(&[NEW], ROWS as usize);
 }
 
+/// Sends Ctrl-C, and waits until the program has taken notice.
+fn interrupt(running: &mut Running) {
+    running.signal("INT");
+    running.until_it_says("stopping after this batch");
+}
+
+/// Whoever changes his mind before the first row is obeyed too.
+#[test]
+fn a_signal_while_it_connects() {
+    let vault = Vault::sealed(OLD, 1..=20);
+    for command in ["status", "reencrypt"] {
+        let proxy = Proxy::to(&vault.db.url());
+        proxy.stall();
+        let mut running = vault.program(&[command, "--json"], &[NEW, OLD]).database(&proxy.url()).start();
+        // By then it listens to signals.
+        running.until(|| proxy.connections() > 0);
+        interrupt(&mut running);
+        proxy.go_on();
+        let run = running.wait();
+        assert_eq!(run.code, 6, "{run:#?}");
+        assert_eq!(run.json()["columns"][0][if command == "status" { "rows" } else { "scanned" }], 0);
+    }
+    vault.assert_readable(&[OLD], 20);
+}
+
 /// While the server keeps silent there is no end of the batch to wait for; the second Ctrl-C does not wait for it.
 #[test]
 fn a_second_signal_ends_it_at_once() {
@@ -90,10 +118,7 @@ fn a_second_signal_ends_it_at_once() {
     let conn = &mut vault.db.conn();
     running.until(|| is_under(conn, 100, NEW));
     proxy.stall();
-    running.signal("INT");
-    while !running.stderr().contains("once more to stop at once") {
-        running.until(|| true);
-    }
+    interrupt(&mut running);
     running.signal("INT");
     let run = running.wait();
     assert_eq!((run.code, run.stdout.as_str()), (6, ""));
