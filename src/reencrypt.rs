@@ -8,7 +8,8 @@
 //! for byte, the token that was read. What the application writes meanwhile is never overwritten; the page is read
 //! again instead. Walks are repeated until one finds nothing to do: that walk is the proof.
 //!
-//! * Values under the primary key are not written, `NULL` stays `NULL`, other columns are not touched.
+//! * Values under the primary key are not written, `NULL` stays `NULL`, other columns are not touched: `ON UPDATE`
+//!   columns of MySQL keep their value. Triggers do fire, and one that keeps an `updated_at` changes it.
 //! * Plaintext and unreadable values are left alone, listed by table, column and row key, and counted.
 //! * The data is the state: a task that was stopped or killed is run again, and goes on with what is left.
 //!
