@@ -41,6 +41,16 @@ fn a_malformed_url() {
     refused(status().database("mysql://scott:tiger-and-lion@db.example.org:port/app"), "MySQL connection URLs must be");
 }
 
+#[cfg(feature = "cli-postgres")]
+#[test]
+fn a_password_that_is_not_escaped() {
+    for password in ["tiger@lion", "tiger/lion", "tiger%lion", "tiger:lion#x"] {
+        let url = format!("postgres://scott:{password}@127.0.0.1:1/app");
+        let program = status().database(&url).secrets(["tiger", "lion"]);
+        refused(program, "write special characters of the password as %XX");
+    }
+}
+
 #[cfg(not(feature = "cli-postgres"))]
 #[test]
 fn a_database_that_was_not_built_in() {

@@ -82,7 +82,12 @@ where
     // Once, to tell a wrong address at once and in the server's own words.
     let mut conn = C::establish(url).map_err(|error| match error {
         ConnectionError::InvalidConnectionUrl(_) => failure(Exit::Usage, error.to_string()),
-        _ => failure(if_unreachable, without_password(url, error.to_string())),
+        // The driver would quote the part that puzzles it, which is a piece of the password.
+        _ if !is_password_escaped(url) => failure(
+            Exit::Usage,
+            "the URL is not valid: write special characters of the password as %XX (`@` is %40, `/` is %2F)".into(),
+        ),
+        _ => failure(if_unreachable, error.to_string()),
     })?;
     // SQLite opens any file, and looks into it only now. Anything else, such as a lock, may be over in a moment.
     match conn.ping() {
@@ -120,13 +125,10 @@ fn usage(message: &str) -> Failure {
     Failure::new(Exit::Usage, message.to_owned())
 }
 
-/// A driver that cannot make sense of a URL quotes the part that puzzles it, which may be a piece of the password.
-fn without_password(url: &str, message: String) -> String {
+fn is_password_escaped(url: &str) -> bool {
     let user_info = url.split_once("://").and_then(|(_, rest)| Some(rest.rsplit_once('@')?.0)).unwrap_or_default();
     let password = user_info.split_once(':').map_or("", |(_, password)| password);
-    let mut pieces = password.split(|character: char| !character.is_alphanumeric()).filter(|piece| !piece.is_empty());
-    match pieces.any(|piece| message.contains(piece)) {
-        true => "the URL is not valid: write special characters of the password as %XX (`@` is %40, `/` is %2F)".into(),
-        false => message,
-    }
+    let is_plain = |character: char| character.is_alphanumeric() || "-._~!$&'()*+,;=%".contains(character);
+    let mut escapes = password.split('%').skip(1).map(|escape| escape.get(..2).unwrap_or_default());
+    password.chars().all(is_plain) && escapes.all(|hex| hex.len() == 2 && u8::from_str_radix(hex, 16).is_ok())
 }
