@@ -130,7 +130,7 @@ where
     C: R2D2Connection + LoadConnection + 'static,
     C::Backend: Dialect,
 {
-    if blocked.locked >= LOCKED || session.is_stopped() {
+    if blocked.locked >= LOCKED {
         blocked.rows.extend(changes.iter().map(|change| change.key.clone()));
         return Ok(0);
     }
@@ -174,6 +174,10 @@ where
     C: R2D2Connection + LoadConnection + 'static,
     C::Backend: Dialect,
 {
+    if session.is_stopped() {
+        blocked.rows.extend(changes.iter().map(|change| change.key.clone()));
+        return Ok(0);
+    }
     let (first, second) = changes.split_at(changes.len() / 2);
     Ok(swap(session, table, first, blocked)? + swap(session, table, second, blocked)?)
 }
