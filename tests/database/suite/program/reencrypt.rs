@@ -174,3 +174,15 @@ fn workers_and_batch_sizes_change_nothing_but_the_time() {
         vault.assert_readable(&[new], 500);
     }
 }
+
+/// The most talkative log has no colours for a file and no secrets either.
+#[test]
+fn the_log() {
+    let vault = Vault::sealed(OLD, 1..=30);
+    vault.insert(&[Row::sealed(31, UNKNOWN), Row::new(32, Some("plaintext of 32"), None)]);
+    let run = vault.program(&["reencrypt"], &[NEW, OLD]).set("RUST_LOG", "trace").exits_with(4);
+    run.says(" INFO diesel_encrypted::reencrypt::task: pass ended pass=1 stale=50 outcome=None").says("pass=2 stale=0");
+    // Without being asked it keeps to what matters.
+    let run = vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(4);
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+}
