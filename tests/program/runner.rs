@@ -168,9 +168,11 @@ impl Running {
         }
     }
 
-    /// What it said so far.
-    pub fn stderr(&self) -> String {
-        self.said("stderr")
+    /// Waits until it has told people this.
+    #[track_caller]
+    pub fn until_it_says(&mut self, text: &str) {
+        let path = self.output.path().join("stderr");
+        self.until(|| std::fs::read_to_string(&path).unwrap().contains(text));
     }
 
     /// The exit code is -1 if a signal ended it.

@@ -81,6 +81,31 @@ fn a_server_that_comes_back() {
     vault.assert_readable(&[NEW], ROWS as usize);
 }
 
+/// Sends Ctrl-C, and waits until the program has taken notice.
+fn interrupt(running: &mut Running) {
+    running.signal("INT");
+    running.until_it_says("stopping after this batch");
+}
+
+/// Whoever changes his mind before the first row is obeyed too.
+#[test]
+fn a_signal_while_it_connects() {
+    let vault = Vault::sealed(OLD, 1..=20);
+    for command in ["status", "reencrypt"] {
+        let proxy = Proxy::to(&vault.db.url());
+        proxy.stall();
+        let mut running = vault.program(&[command, "--json"], &[NEW, OLD]).database(&proxy.url()).start();
+        // By then it listens to signals.
+        running.until(|| proxy.connections() > 0);
+        interrupt(&mut running);
+        proxy.go_on();
+        let run = running.wait();
+        assert_eq!(run.code, 6, "{run:#?}");
+        assert_eq!(run.json()["columns"][0][if command == "status" { "rows" } else { "scanned" }], 0);
+    }
+    vault.assert_readable(&[OLD], 20);
+}
+
 /// While the server keeps silent there is no end of the batch to wait for; the second Ctrl-C does not wait for it.
 #[test]
 fn a_second_signal_ends_it_at_once() {
@@ -90,10 +115,7 @@ fn a_second_signal_ends_it_at_once() {
     let conn = &mut vault.db.conn();
     running.until(|| is_under(conn, 100, NEW));
     proxy.stall();
-    running.signal("INT");
-    while !running.stderr().contains("once more to stop at once") {
-        running.until(|| true);
-    }
+    interrupt(&mut running);
     running.signal("INT");
     let run = running.wait();
     assert_eq!((run.code, run.stdout.as_str()), (6, ""));

@@ -69,6 +69,11 @@ impl Proxy {
         self.shared.is_stalled.store(true, Relaxed);
     }
 
+    /// Passes on what has come in since.
+    pub fn go_on(&self) {
+        self.shared.is_stalled.store(false, Relaxed);
+    }
+
     /// Breaks all connections and refuses new ones.
     pub fn close(&self) {
         self.shared.is_closed.store(true, Relaxed);
