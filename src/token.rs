@@ -24,7 +24,7 @@ const VERSION: u8 = 0x80;
 const TEXT_VERSION: u8 = b'g';
 /// How tokens begin as text in practice: the version byte and the zero bits of any time stamp before the year 141,000.
 #[cfg(feature = "reencrypt")]
-const TEXT_PREFIX: &[u8] = b"gAAAA";
+const TEXT_PREFIX: &str = "gAAAA";
 /// The same in a raw token, to the byte.
 #[cfg(feature = "reencrypt")]
 const RAW_PREFIX: &[u8] = &[VERSION, 0, 0];
@@ -96,7 +96,25 @@ impl<'a> Token<'a> {
     /// Whether `bytes` set out to be a token: damaged tokens look like one, plaintext does not.
     #[cfg(feature = "reencrypt")]
     pub(crate) fn looks_like_one(bytes: &[u8]) -> bool {
-        bytes.starts_with(TEXT_PREFIX) || bytes.starts_with(RAW_PREFIX)
+        bytes.starts_with(TEXT_PREFIX.as_bytes()) || bytes.starts_with(RAW_PREFIX)
+    }
+
+    /// A message without the tokens in it, whole or cut off. What is longer than a name can be is taken for one too, for
+    /// raw tokens are written in several ways.
+    #[cfg(feature = "reencrypt")]
+    pub(crate) fn hide_in(message: &str) -> String {
+        let in_word = |character: char| character.is_ascii_alphanumeric() || "-_=".contains(character);
+        let hide = |word: &str| word.contains(TEXT_PREFIX) || word.len() >= raw_token_len(0);
+        let mut shown = String::with_capacity(message.len());
+        let mut rest = message;
+        while !rest.is_empty() {
+            let (word, tail) = rest.split_at(rest.find(|character| !in_word(character)).unwrap_or(rest.len()));
+            let (between, next) = tail.split_at(tail.find(in_word).unwrap_or(tail.len()));
+            shown.push_str(if hide(word) { "(a token)" } else { word });
+            shown.push_str(between);
+            rest = next;
+        }
+        shown
     }
 
     /// Seconds since 1970 at which the token says it was made. Visible and, before the token is opened, unverified.
@@ -201,6 +219,29 @@ mod tests {
             let crate_says = cipher.sealing.decrypt_at_time(&URL_SAFE.encode(&raw), None, u64::MAX - 60).ok();
             prop_assert_eq!(&crate_says, &flip.is_none().then_some(plaintext));
             prop_assert_eq!(Token::parse(&raw).and_then(|token| cipher.open(&token)), crate_says);
+        }
+    }
+
+    #[cfg(feature = "reencrypt")]
+    #[test]
+    fn hides_tokens_in_messages() {
+        let token = Cipher::new(&Key::generate()).seal(b"secret");
+        let hex: String = token.to_raw().iter().map(|byte| format!("{byte:02X}")).collect();
+        let text = token.into_text();
+        let cases = [
+            (
+                format!("Duplicate entry '{}' for key 'email'", &text[..64]),
+                "Duplicate entry '(a token)' for key 'email'",
+            ),
+            (format!("{text} by {text}"), "(a token) by (a token)"),
+            (format!("photo=\\x{hex}."), "photo=\\(a token)."),
+            (format!("secret={text}"), "(a token)"),
+            ("größer als \"erlaubt\"\n".into(), "größer als \"erlaubt\"\n"),
+            ("n".repeat(64), &"n".repeat(64)),
+            (String::new(), ""),
+        ];
+        for (message, shown) in cases {
+            assert_eq!(Token::hide_in(&message), shown);
         }
     }
 }

@@ -14,6 +14,7 @@ use super::table::PlannedTable;
 use super::tally::Written;
 use super::verdict::Verdict;
 use crate::keyring::Keyring;
+use crate::token::Token;
 
 /// How often a page is read and written again when values changed in between. What is left then waits for the next
 /// pass.
@@ -148,7 +149,8 @@ where
             return session.run(swap_all);
         }
         if let [change] = changes {
-            tracing::warn!(table = %table.name, row = %table.label(&change.key), reason, "row left for the next pass");
+            let (row, reason) = (table.label(&change.key), Token::hide_in(&reason));
+            tracing::warn!(table = %table.name, row, reason, "row left for the next pass");
             blocked.rows.push(change.key.clone());
             blocked.locked += usize::from(is_locked);
             return Ok(0);

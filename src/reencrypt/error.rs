@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::report::Report;
 use crate::target::TableName;
+use crate::token::Token;
 
 /// Why a task did not run to its end. It carries no value of any column.
 #[derive(Debug)]
@@ -39,8 +40,9 @@ impl TaskError {
         self.report.as_deref()
     }
 
+    /// Servers and triggers quote in their messages what they like.
     pub(super) fn database(error: impl fmt::Display) -> Self {
-        Self { kind: Kind::Database(error.to_string()), report: None }
+        Self { kind: Kind::Database(Token::hide_in(&error.to_string())), report: None }
     }
 
     pub(super) fn internal(reason: impl Into<String>) -> Self {
