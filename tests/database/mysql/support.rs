@@ -138,10 +138,13 @@ pub fn shown(columns: &[&str]) -> String {
     format!("concat_ws(',', {})", columns.iter().map(column).collect::<Vec<_>>().join(", "))
 }
 
-/// A name of any characters.
-pub fn quoted(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
-}
+/// Refuses every update of the table `vault`, and quotes the tokens.
+pub const QUOTING_TRIGGER: &str = "
+    create trigger refuse before update on vault for each row begin
+        declare message varchar(120);
+        set message = left(concat('refused ', new.secret, ' and ', old.secret), 120);
+        signal sqlstate '45000' set message_text = message;
+    end";
 
 pub struct TestDatabase {
     server: String,
@@ -160,6 +163,11 @@ impl TestDatabase {
     pub fn url(&self) -> String {
         let (base, _) = self.server.rsplit_once('/').unwrap();
         format!("{base}/{}", self.name)
+    }
+
+    /// Other ways to write the URL.
+    pub fn other_urls(&self) -> Vec<String> {
+        vec![self.url().replacen("mysql://", "mariadb://", 1)]
     }
 
     /// The schema in which an unqualified table is found, as reports name it; with the dot.

@@ -123,10 +123,11 @@ pub fn shown(columns: &[&str]) -> String {
     columns.iter().map(column).collect::<Vec<_>>().join(" || ',' || ")
 }
 
-/// A name of any characters.
-pub fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
+/// Refuses every update of the table `vault`, and quotes the tokens.
+pub const QUOTING_TRIGGER: &str = "
+    create function refuse() returns trigger language plpgsql as
+    $$ begin raise exception 'refused % and %', old.secret, new.secret; end $$;
+    create trigger refuse before update on vault for each row execute function refuse()";
 
 pub struct TestDatabase {
     server: String,
@@ -146,6 +147,11 @@ impl TestDatabase {
     pub fn url(&self) -> String {
         let (base, _) = self.server.rsplit_once('/').unwrap();
         format!("{base}/{}", self.name)
+    }
+
+    /// Other ways to write the URL.
+    pub fn other_urls(&self) -> Vec<String> {
+        vec![self.url().replacen("postgres://", "postgresql://", 1)]
     }
 
     /// The schema in which an unqualified table is found, as reports name it; with the dot.

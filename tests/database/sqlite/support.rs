@@ -85,10 +85,11 @@ pub fn shown(columns: &[&str]) -> String {
     columns.iter().map(column).collect::<Vec<_>>().join(" || ',' || ")
 }
 
-/// A name of any characters.
-pub fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
+/// Refuses every update of the table `vault`, and quotes the tokens.
+pub const QUOTING_TRIGGER: &str = "
+    create trigger refuse before update on vault begin
+        select raise(abort, 'refused ' || old.secret || ' and ' || new.secret);
+    end";
 
 pub struct TestDatabase {
     folder: tempfile::TempDir,
@@ -103,6 +104,11 @@ impl TestDatabase {
 
     pub fn url(&self) -> String {
         self.folder.path().join("test.db").display().to_string()
+    }
+
+    /// Other ways to write the URL.
+    pub fn other_urls(&self) -> Vec<String> {
+        ["sqlite://", "file:", "file://"].map(|scheme| format!("{scheme}{}", self.url())).into()
     }
 
     /// The schema in which an unqualified table is found, as reports name it: none.

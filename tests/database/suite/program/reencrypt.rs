@@ -1,7 +1,9 @@
 //! `reencrypt`: what it prints in every outcome, for people and as JSON.
 
+use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 
+use super::super::super::support::QUOTING_TRIGGER;
 use super::vault::{Row, Vault};
 use super::{cells, fingerprint};
 
@@ -185,4 +187,14 @@ fn the_log() {
     // Without being asked it keeps to what matters.
     let run = vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(4);
     assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+}
+
+/// The database's own words are passed on, but for tokens in them.
+#[test]
+fn a_message_of_the_database_that_quotes_tokens() {
+    let vault = Vault::sealed(OLD, 1..=30);
+    vault.db.conn().batch_execute(QUOTING_TRIGGER).unwrap();
+    let program = vault.program(&["reencrypt", "--give-up-after", "1"], &[NEW, OLD]).set("RUST_LOG", "trace");
+    program.exits_with(7).says("refused (a token) and (a token)");
+    vault.assert_readable(&[OLD], 30);
 }

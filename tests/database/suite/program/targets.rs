@@ -4,7 +4,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::super::super::support::{TEXT, quoted};
+use super::super::super::support::{QUOTE, TEXT};
 use super::vault::{Vault, is_under};
 use crate::common::keyring;
 use crate::runner::{Run, write};
@@ -89,6 +89,14 @@ fn the_schema_file_of_diesel_toml_here_or_above() {
     }
 }
 
+#[test]
+fn a_database_by_any_of_its_urls() {
+    let vault = Vault::sealed(OLD, 1..=10);
+    for url in vault.db.other_urls() {
+        vault.program(&["status"], &[NEW, OLD]).database(&url).exits_with(3);
+    }
+}
+
 /// Settings for the database come from `.env` like the keys.
 #[test]
 fn everything_from_files() {
@@ -104,6 +112,11 @@ fn everything_from_files() {
     let run = crate::runner::Program::new(["reencrypt"]).folder(folder.path()).secrets(keys).exits_with(0);
     assert!(run.stderr.starts_with("proven: "));
     assert!(is_under(&mut vault.db.conn(), 1, NEW));
+}
+
+/// A name as SQL quotes it.
+fn quoted(name: &str) -> String {
+    format!("{QUOTE}{}{QUOTE}", name.replace(QUOTE, &format!("{QUOTE}{QUOTE}")))
 }
 
 /// Names with a dot, quotes and blanks in them, as SQL would quote them.
