@@ -1,0 +1,29 @@
+//! A list of keys is read as it is written, or refused.
+
+#![no_main]
+
+use diesel_encrypted::Keyring;
+use libfuzzer_sys::fuzz_target;
+
+/// Stand for `a` and `b` in the input, since chance does not find a key.
+const KEYS: [&str; 2] =
+    ["cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=", "VjFfbm90X2FfcmVhbF9rZXlfMzJieXRlc19sb25nISE="];
+
+fuzz_target!(|input: &str| {
+    let mut text = String::new();
+    for character in input.chars() {
+        match character {
+            'a' => text.push_str(KEYS[0]),
+            'b' => text.push_str(KEYS[1]),
+            _ => text.push(character),
+        }
+    }
+    match Keyring::parse(&text) {
+        Ok(keyring) => {
+            let entries: Vec<&str> = text.trim().split([':', '\n']).map(str::trim).collect();
+            assert_eq!(keyring.fingerprints().len(), entries.len());
+            assert_eq!(Keyring::parse(&entries.join(":")).unwrap(), keyring);
+        }
+        Err(error) => assert!(KEYS.iter().all(|key| !error.to_string().contains(key))),
+    }
+});
