@@ -80,10 +80,17 @@ where
     let failure =
         |exit, error: String| Failure::new(exit, format!("cannot connect to the database: {}", error.trim_end()));
     // Once, to tell a wrong address at once and in the server's own words.
-    C::establish(url).map_err(|error| match error {
+    let mut conn = C::establish(url).map_err(|error| match error {
         ConnectionError::InvalidConnectionUrl(_) => failure(Exit::Usage, error.to_string()),
         _ => failure(if_unreachable, error.to_string()),
     })?;
+    // SQLite opens any file, and looks into it only now. Anything else, such as a lock, may be over in a moment.
+    match conn.ping() {
+        Err(error) if error.to_string().contains("not a database") => {
+            return Err(failure(Exit::Usage, error.to_string()));
+        }
+        _ => drop(conn),
+    }
     let pool = Pool::builder().max_size(connections).min_idle(Some(0)).build(ConnectionManager::new(url));
     pool.map_err(|error| failure(if_unreachable, error.to_string()))
 }
