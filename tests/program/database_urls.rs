@@ -57,6 +57,15 @@ fn an_sqlite_file_that_does_not_exist() {
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
 }
 
+#[cfg(feature = "cli-sqlite")]
+#[test]
+fn a_file_that_is_no_sqlite_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("notes.txt");
+    write(&file, "no database, but longer than the head that every SQLite file begins with".repeat(20));
+    refused(status().database(&file.display().to_string()), "file is not a database");
+}
+
 #[test]
 fn a_column_that_is_none() {
     for name in ["email", "", ".", "users.", ".email", "a.b.c.d", "\"users.email", "users..email"] {
