@@ -35,6 +35,12 @@ fn a_scheme_that_was_left_out() {
     refused(status().database(forgotten).secrets(["tiger-and-lion"]), "the database URL has no scheme");
 }
 
+#[cfg(feature = "cli-mysql")]
+#[test]
+fn a_malformed_url() {
+    refused(status().database("mysql://scott:tiger-and-lion@db.example.org:port/app"), "MySQL connection URLs must be");
+}
+
 #[cfg(not(feature = "cli-postgres"))]
 #[test]
 fn a_database_that_was_not_built_in() {
