@@ -95,7 +95,8 @@ fn a_key_file_that_cannot_be_read() {
 fn a_key_where_the_name_of_a_file_belongs() {
     // Also one without its padding, which is no valid key.
     for keys in [A.to_owned(), format!("{A}:{B}"), format!(" {B}\n"), A[..43].to_owned()] {
-        let reason = "DB_ENCRYPTION_KEYS_FILE: cannot read the key file, whose path is not shown for it looks like a key";
+        let reason =
+            "DB_ENCRYPTION_KEYS_FILE: cannot read the key file, whose path is not shown for it looks like a key";
         refused(|| none().set("DB_ENCRYPTION_KEYS_FILE", &keys).secrets([A, &A[..43], B]), reason);
     }
 }
