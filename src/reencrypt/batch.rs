@@ -149,7 +149,8 @@ where
             return session.run(swap_all);
         }
         if let [change] = changes {
-            tracing::warn!(table = %table.name, row = %table.label(&change.key), reason, "row left for the next pass");
+            let (row, reason) = (table.label(&change.key), Token::hide_in(&reason));
+            tracing::warn!(table = %table.name, row, reason, "row left for the next pass");
             blocked.rows.push(change.key.clone());
             blocked.locked += usize::from(is_locked);
             return Ok(0);

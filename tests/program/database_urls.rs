@@ -29,6 +29,7 @@ fn an_unknown_scheme() {
     );
 }
 
+#[cfg(feature = "cli-sqlite")]
 #[test]
 fn a_scheme_that_was_left_out() {
     let forgotten = "scott:tiger-and-lion@db.example.org/app";
