@@ -151,8 +151,8 @@ impl Sealed {
 ///
 /// The `fernet` crate seals. It could open as well, but decodes and copies the token anew for each key that is tried,
 /// and refuses what a fast clock has dated. Opening is what every load does for every value, so it is done here, with
-/// the same implementations of AES and HMAC, prepared once per key: half the time with one key, a fifth with ten
-/// (`benches/values.rs`). The tests hold the two against each other.
+/// the same implementations of AES and HMAC, prepared once per key: little more than half the time with one key, a third
+/// with ten (`benches/values.rs`). The tests hold the two against each other.
 pub(crate) struct Cipher {
     sealing: Fernet,
     mac: Hmac<Sha256>,
