@@ -115,6 +115,35 @@ pub(super) fn push_table<DB: Backend>(table: &TableName, out: &mut AstPass<'_, '
     out.push_identifier(table.name())
 }
 
+/// Pushes `column = coalesce(v.n0, t.column), …`: the new token, or what the column has.
+pub(super) fn push_assignments<DB: Backend>(
+    table: &PlannedTable,
+    push_target: impl Fn(&str, &mut AstPass<'_, '_, DB>) -> QueryResult<()>,
+    out: &mut AstPass<'_, '_, DB>,
+) -> QueryResult<()> {
+    push_all(table.columns.iter().enumerate(), ", ", out, |(index, column), out| {
+        push_target(&column.name, out)?;
+        out.push_sql(&format!(" = coalesce(v.n{index}, "));
+        push_column(&column.name, out)?;
+        out.push_sql(")");
+        Ok(())
+    })
+}
+
+/// Pushes `t.key = v.k0 AND …`, each value of the swap with the cast that it needs.
+pub(super) fn push_key_match<DB: Backend>(
+    table: &PlannedTable,
+    push_cast: impl Fn(&KeyColumn, &mut AstPass<'_, '_, DB>),
+    out: &mut AstPass<'_, '_, DB>,
+) -> QueryResult<()> {
+    push_all(table.row_key.iter().enumerate(), " AND ", out, |(index, column), out| {
+        push_column(&column.name, out)?;
+        out.push_sql(&format!(" = v.k{index}"));
+        push_cast(column, out);
+        Ok(())
+    })
+}
+
 /// The names of the values of a swap: `k0, k1, o0, n0, o1, n1`, the row key and each column's old and new token.
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(super) fn value_names(table: &PlannedTable) -> String {

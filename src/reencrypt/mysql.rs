@@ -8,7 +8,7 @@ use diesel::result::{Error as DieselError, OptionalExtension, QueryResult};
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Unsigned};
 use diesel::{RunQueryDsl, sql_query};
 
-use super::dialect::{Dialect, push_all, push_column, push_table};
+use super::dialect::{Dialect, push_all, push_assignments, push_column, push_key_match, push_table};
 use super::row::{Cell, Change, KeyValue};
 use super::slots::{Slots, text};
 use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
@@ -181,11 +181,7 @@ impl QueryFragment<Mysql> for Slots<'_> {
             }
         }
         out.push_sql(") AS v ON ");
-        push_all(row_key.iter().enumerate(), " AND ", &mut out, |(index, column), out| {
-            push_column(&column.name, out)?;
-            out.push_sql(&format!(" = v.k{index}"));
-            Ok(())
-        })?;
+        push_key_match(self.table, |_, _| {}, &mut out)?;
         for (index, column) in columns.iter().enumerate() {
             // Byte for byte: the default collations take `A` and `a`, or `a` and `a `, for equal.
             out.push_sql(&format!(" AND (v.n{index} IS NULL OR CAST("));
@@ -193,13 +189,7 @@ impl QueryFragment<Mysql> for Slots<'_> {
             out.push_sql(&format!(" AS BINARY) = CAST(v.o{index} AS BINARY))"));
         }
         out.push_sql(" SET ");
-        push_all(columns.iter().enumerate(), ", ", &mut out, |(index, column), out| {
-            push_column(&column.name, out)?;
-            out.push_sql(&format!(" = COALESCE(v.n{index}, "));
-            push_column(&column.name, out)?;
-            out.push_sql(")");
-            Ok(())
-        })?;
+        push_assignments(self.table, push_column, &mut out)?;
         // Assigned to itself, an `ON UPDATE CURRENT_TIMESTAMP` column stays as it is.
         for column in keep {
             out.push_sql(", ");

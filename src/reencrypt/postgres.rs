@@ -8,7 +8,7 @@ use diesel::result::{Error as DieselError, OptionalExtension, QueryResult};
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Double, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use super::dialect::{Dialect, push_all, push_column, push_table, value_names};
+use super::dialect::{Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names};
 use super::row::{Cell, Change, KeyValue};
 use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
 use crate::column::Form;
@@ -191,17 +191,11 @@ impl<'a> Tokens<'a> {
 
 impl QueryFragment<Pg> for Swap<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let PlannedTable { name, row_key, columns, .. } = self.table;
+        let PlannedTable { name, columns, .. } = self.table;
         out.push_sql("UPDATE ");
         push_table(name, &mut out)?;
         out.push_sql(" AS t SET ");
-        push_all(columns.iter().enumerate(), ", ", &mut out, |(index, column), out| {
-            out.push_identifier(&column.name)?;
-            out.push_sql(&format!(" = coalesce(v.n{index}, "));
-            push_column(&column.name, out)?;
-            out.push_sql(")");
-            Ok(())
-        })?;
+        push_assignments(self.table, |name, out| out.push_identifier(name), &mut out)?;
         out.push_sql(" FROM unnest(");
         push_all(&self.keys, ", ", &mut out, |keys, out| out.push_bind_param::<Array<Text>, _>(keys))?;
         for (old, new) in &self.tokens {
@@ -213,12 +207,7 @@ impl QueryFragment<Pg> for Swap<'_> {
         out.push_sql(") AS v(");
         out.push_sql(&value_names(self.table));
         out.push_sql(") WHERE ");
-        push_all(row_key.iter().enumerate(), " AND ", &mut out, |(index, column), out| {
-            push_column(&column.name, out)?;
-            out.push_sql(&format!(" = v.k{index}"));
-            push_key_cast(column, out);
-            Ok(())
-        })?;
+        push_key_match(self.table, push_key_cast, &mut out)?;
         for (index, column) in columns.iter().enumerate() {
             out.push_sql(&format!(" AND (v.n{index} IS NULL OR "));
             push_column(&column.name, &mut out)?;

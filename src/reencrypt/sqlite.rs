@@ -8,7 +8,7 @@ use diesel::sql_types::{BigInt, Binary, Bool, Double, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteType};
 use diesel::{RunQueryDsl, sql_query};
 
-use super::dialect::{Dialect, push_all, push_column, push_table, value_names};
+use super::dialect::{Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names};
 use super::row::{Cell, Change, KeyValue};
 use super::slots::{Slots, text};
 use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
@@ -128,7 +128,7 @@ impl Dialect for Sqlite {
 /// `WITH v AS (VALUES (?, …), …) UPDATE t SET column = new FROM v WHERE key = … AND column IS old`
 impl QueryFragment<Sqlite> for Slots<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        let PlannedTable { name, row_key, columns, .. } = self.table;
+        let PlannedTable { name, columns, .. } = self.table;
         out.push_sql("WITH v (");
         out.push_sql(&value_names(self.table));
         out.push_sql(") AS (VALUES ");
@@ -154,19 +154,9 @@ impl QueryFragment<Sqlite> for Slots<'_> {
         out.push_sql(") UPDATE ");
         push_table(name, &mut out)?;
         out.push_sql(" AS t SET ");
-        push_all(columns.iter().enumerate(), ", ", &mut out, |(index, column), out| {
-            out.push_identifier(&column.name)?;
-            out.push_sql(&format!(" = coalesce(v.n{index}, "));
-            push_column(&column.name, out)?;
-            out.push_sql(")");
-            Ok(())
-        })?;
+        push_assignments(self.table, |name, out| out.push_identifier(name), &mut out)?;
         out.push_sql(" FROM v WHERE ");
-        push_all(row_key.iter().enumerate(), " AND ", &mut out, |(index, column), out| {
-            push_column(&column.name, out)?;
-            out.push_sql(&format!(" = v.k{index}"));
-            Ok(())
-        })?;
+        push_key_match(self.table, |_, _| {}, &mut out)?;
         for (index, column) in columns.iter().enumerate() {
             out.push_sql(&format!(" AND (v.n{index} IS NULL OR "));
             push_column(&column.name, &mut out)?;
