@@ -10,12 +10,14 @@ use diesel::sql_types::Untyped;
 
 use super::row::{Cell, Change, KeyValue};
 use super::table::{Catalogue, KeyColumn, PlannedTable};
+use crate::backend::TokenBackend;
 use crate::target::TableName;
 
-/// A backend on which the task runs: Diesel's `Pg`, `Mysql` and `Sqlite`, each with its feature. Sealed.
+/// A backend on which the task runs: Diesel's `Pg`, `Mysql` and `Sqlite`, each with its feature. Sealed, as
+/// [`TokenBackend`] is.
 ///
 /// The methods are not part of the public interface.
-pub trait Dialect: Backend + QueryMetadata<Untyped> + sealed::Sealed + 'static {
+pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     /// Rows of a page, and so of a write.
     #[doc(hidden)]
     const BATCH: usize;
@@ -150,15 +152,4 @@ pub(super) fn value_names(table: &PlannedTable) -> String {
     let keys = (0..table.row_key.len()).map(|index| format!("k{index}"));
     let tokens = (0..table.columns.len()).map(|index| format!("o{index}, n{index}"));
     keys.chain(tokens).collect::<Vec<_>>().join(", ")
-}
-
-pub(super) mod sealed {
-    pub trait Sealed {}
-
-    #[cfg(feature = "mysql")]
-    impl Sealed for diesel::mysql::Mysql {}
-    #[cfg(feature = "postgres")]
-    impl Sealed for diesel::pg::Pg {}
-    #[cfg(feature = "sqlite")]
-    impl Sealed for diesel::sqlite::Sqlite {}
 }

@@ -8,7 +8,7 @@ use super::error::{Refusal, TaskError};
 use super::session::Session;
 use super::table::{Catalogue, PlannedColumn, PlannedTable};
 use crate::column::Form;
-use crate::target::Target;
+use crate::target::{TableName, Target};
 
 /// Looks every target up and refuses what the task could not do faithfully. Targets of one table become one.
 pub(super) fn plan<C>(session: &mut Session<'_, C>, targets: &[Target]) -> Result<Vec<PlannedTable>, TaskError>
@@ -20,12 +20,19 @@ where
         return Err(Refusal::NoTargets.into());
     }
     let mut tables: Vec<PlannedTable> = Vec::new();
+    let mut named: Vec<(&TableName, Vec<&String>)> = Vec::new();
     for target in targets {
-        let found = session.run(|conn| C::Backend::catalogue(conn, target.table()))?;
+        match named.iter_mut().find(|(table, _)| *table == target.table()) {
+            Some((_, columns)) => columns.extend(target.columns()),
+            None => named.push((target.table(), target.columns().iter().collect())),
+        }
+    }
+    for (table, columns) in named {
+        let found = session.run(|conn| C::Backend::catalogue(conn, table))?;
         let Some(catalogue) = found else {
-            return Err(Refusal::UnknownTable { table: target.table().clone() }.into());
+            return Err(Refusal::UnknownTable { table: table.clone() }.into());
         };
-        let planned = planned(catalogue, target, C::Backend::FOLDS_CASE)?;
+        let planned = planned(catalogue, &columns, C::Backend::FOLDS_CASE)?;
         match tables.iter_mut().find(|table| table.name == planned.name) {
             Some(table) => {
                 for column in planned.columns {
@@ -40,13 +47,13 @@ where
     Ok(tables)
 }
 
-fn planned(catalogue: Catalogue, target: &Target, folds_case: bool) -> Result<PlannedTable, Refusal> {
+fn planned(catalogue: Catalogue, wanted: &[&String], folds_case: bool) -> Result<PlannedTable, Refusal> {
     let Catalogue { name: table, obstacle, columns: known, row_key, rows } = catalogue;
     if let Some(reason) = obstacle {
         return Err(Refusal::Table { table, reason });
     }
     let mut columns = Vec::new();
-    for wanted in target.columns() {
+    for &wanted in wanted {
         let found = known.iter().find(|column| match folds_case {
             true => column.name.eq_ignore_ascii_case(wanted),
             false => column.name == *wanted,

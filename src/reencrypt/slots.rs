@@ -1,5 +1,5 @@
-//! Statements with one placeholder per value, for MySQL and SQLite: of a few fixed sizes, so that each is prepared
-//! once and used again.
+//! Statements with one placeholder per value, for MySQL and SQLite: of a few sizes, powers of two and full pages, so
+//! that each is prepared once and used again.
 
 use diesel::RunQueryDsl;
 use diesel::query_builder::QueryId;
@@ -7,9 +7,6 @@ use diesel::result::{Error, QueryResult};
 
 use super::row::Change;
 use super::table::PlannedTable;
-
-/// Sizes that are prepared besides that of a full page.
-const SIZES: [usize; 3] = [1, 10, 100];
 
 /// Changes in a statement with room for some more. The rows that are left over are bound as `NULL` keys, which match
 /// nothing.
@@ -22,9 +19,9 @@ pub(super) struct Slots<'a> {
 impl<'a> Slots<'a> {
     /// `full` is the size of a full page, `max` the most that a statement can bind.
     pub(super) fn new(table: &'a PlannedTable, changes: &'a [Change], full: usize, max: usize) -> Self {
-        let sizes = SIZES.into_iter().chain([full, changes.len().next_power_of_two()]);
-        let slots = sizes.min_by_key(|size| if *size < changes.len() { usize::MAX } else { *size });
-        let slots = slots.unwrap_or(full).min(max).max(changes.len());
+        let count = changes.len();
+        let rounded = count.next_power_of_two();
+        let slots = if count <= full { rounded.min(full) } else { rounded }.min(max).max(count);
         Self { table, changes, slots }
     }
 
