@@ -62,32 +62,46 @@
 #![cfg_attr(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code))]
 
 mod batch;
+mod conduct;
 mod dialect;
 mod error;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod pace;
 mod page;
 mod plan;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod progress;
+mod proof;
+mod pulse;
+mod reader;
 mod report;
 mod row;
+mod run;
+mod sample;
 mod session;
+mod settings;
+mod shared;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod slots;
+mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod state;
 mod status;
+mod store;
 mod table;
 mod tally;
 mod task;
 mod verdict;
 mod walk;
+mod watch;
+mod writer;
 
 pub use dialect::Dialect;
 pub use error::TaskError;
 pub use progress::{Progress, StopHandle};
-pub use report::{ColumnReport, Outcome, Problem, ProblemKind, Report};
+pub use report::{ColumnReport, Doubt, Outcome, Problem, ProblemKind, Proof, Report};
 pub use status::{ColumnStatus, KeyStatus, Status};
 pub use task::Task;

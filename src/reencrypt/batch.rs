@@ -1,14 +1,18 @@
-//! One page of rows: decide, write, and settle what the write did not change.
+//! One page of rows: decide, write, and look again at what the write did not change.
+
+use std::time::{Duration, Instant};
 
 use diesel::RunQueryDsl;
 use diesel::connection::LoadConnection;
 use diesel::r2d2::R2D2Connection;
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::result::{DatabaseErrorKind, Error as DieselError, QueryResult};
 
-use super::dialect::Dialect;
+use super::dialect::{Checkpoint, Dialect};
 use super::error::TaskError;
+use super::pace::Pace;
 use super::page::Page;
 use super::row::{Change, KeyValue, Row, Swap};
+use super::run::Range;
 use super::session::Session;
 use super::table::PlannedTable;
 use super::tally::Written;
@@ -19,11 +23,15 @@ use crate::token::Token;
 /// How often a page is read and written again when values changed in between. What is left then waits for the next
 /// pass.
 const ROUNDS: usize = 8;
-
+/// How often locked rows are tried before they are left for the next pass, and the pause in between.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(10);
 /// Bytes of tokens in one statement; a quarter of what MariaDB takes by default.
 const STATEMENT: usize = 4 << 20;
-/// Locked rows of a page after which its other rows are left for the next pass.
-const LOCKED: usize = 4;
+/// Writes after a locked row in which locked rows are left out from the start. It is the slower statement.
+const CAUTION: u32 = 100;
+/// For servers on which the faster statement would wait for locked rows.
+pub(super) const ALWAYS_CAUTIOUS: u32 = u32::MAX;
 
 impl Change {
     /// The columns to write, by their position.
@@ -56,163 +64,204 @@ impl Change {
     }
 }
 
-/// Writes `changes`, which were read behind the key `after`, and again what the application changed meanwhile.
-pub(super) fn write<C>(
-    session: &mut Session<'_, C>,
-    table: &PlannedTable,
-    keyring: &Keyring,
-    after: Option<&[KeyValue]>,
-    mut changes: Vec<Change>,
-) -> Result<Vec<Written>, TaskError>
+/// What became of a page.
+pub(super) struct Outcome {
+    /// One entry per column.
+    pub(super) written: Vec<Written>,
+    /// The date of the newest token under a secondary key that the application wrote meanwhile.
+    pub(super) newest_stale: Option<u64>,
+    /// Whether rows have to be left for the next pass.
+    pub(super) is_left: bool,
+    /// Whether another process has taken over the range: nothing more may be written in it.
+    pub(super) is_taken: bool,
+}
+
+/// Writes pages of one table after the other.
+pub(super) struct Batches<'a, 'p, C>
 where
     C: R2D2Connection + LoadConnection + 'static,
     C::Backend: Dialect,
 {
-    let mut written = vec![Written::default(); table.columns.len()];
-    let Some(until) = changes.last().map(|change| change.key.clone()) else { return Ok(written) };
-    let mut blocked = Blocked::default();
-    for _ in 0..ROUNDS {
-        let swapped = swap(session, table, &changes, &mut blocked)?;
-        if swapped == changes.len() {
-            for (column, _) in changes.iter().flat_map(Change::needed) {
-                written[column].rewritten += 1;
+    pub(super) session: &'a mut Session<'p, C>,
+    pub(super) table: &'a PlannedTable,
+    pub(super) keyring: &'a Keyring,
+    pub(super) pace: &'a Pace,
+    /// What every write brings up to date with itself.
+    pub(super) checkpoint: Option<Checkpoint<'a>>,
+    /// Writes still to come in which locked rows are left out, since some were locked lately.
+    pub(super) cautious: &'a mut u32,
+}
+
+impl<C> Batches<'_, '_, C>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    /// Writes `changes`, all of this range, and again what the application changed meanwhile.
+    pub(super) fn write(&mut self, range: &Range, mut changes: Vec<Change>) -> Result<Outcome, TaskError> {
+        let written = vec![Written::default(); self.table.columns.len()];
+        let mut outcome = Outcome { written, newest_stale: None, is_left: false, is_taken: false };
+        let mut refused = Vec::new();
+        let mut locked = 0;
+        for _ in 0..ROUNDS {
+            let Some(swapped) = self.swap(&changes, &mut refused)? else {
+                return Ok(Outcome { is_taken: true, ..outcome });
+            };
+            if swapped == changes.len() {
+                changes.iter().flat_map(Change::needed).for_each(|(column, _)| outcome.written[column].rewritten += 1);
+                changes.clear();
+                break;
             }
-            return Ok(written);
+            let is_refused = |change: &&Change| refused.contains(&change.key);
+            for (column, _) in changes.iter().filter(is_refused).flat_map(Change::needed) {
+                outcome.written[column].busy += 1;
+            }
+            // Some rows changed, or somebody holds them, or they cannot be written. Which, only the data can tell.
+            let rows = self.read(range)?;
+            let is_same = tell(&changes, &rows, &mut outcome.written);
+            changes.clear();
+            for row in rows.iter().filter(|row| !refused.contains(&row.key)) {
+                changes.extend(Change::of(row, self.keyring, |_, verdict| {
+                    if let Some(Verdict::Token { position: 1.., timestamp, .. }) = verdict {
+                        outcome.newest_stale = outcome.newest_stale.max(Some(*timestamp));
+                    }
+                })?);
+            }
+            locked += u32::from(is_same);
+            if changes.is_empty() || locked == TRIES || self.session.is_stopped() {
+                break;
+            }
+            if is_same {
+                self.session.pause(PAUSE);
+            }
         }
-        // Some rows changed or could not be written. Which, only the data can tell.
-        let rows = read_range(session, table, after, &until)?;
-        let mut unseen = rows.iter();
-        for change in &changes {
-            // Both are in the order of the row key.
-            let mut rest = unseen.clone();
-            let now = rest.find(|row| row.key == change.key);
-            if now.is_some() {
-                unseen = rest;
+        outcome.is_left = !changes.is_empty() || !refused.is_empty();
+        changes.iter().flat_map(Change::needed).for_each(|(column, _)| outcome.written[column].busy += 1);
+        Ok(outcome)
+    }
+
+    /// Swaps in one statement; `None` if the range was taken over. If the database fails because of some of the rows, in
+    /// halves, down to those rows.
+    fn swap(&mut self, changes: &[Change], refused: &mut Vec<Vec<KeyValue>>) -> Result<Option<usize>, TaskError> {
+        let size: usize = changes.iter().flat_map(Change::needed).map(|(_, swap)| 2 * swap.new.len()).sum();
+        if size > STATEMENT && changes.len() > 1 {
+            return self.swap_halves(changes, refused);
+        }
+        let started = Instant::now();
+        let reason = match self.try_swap(changes)? {
+            Ok(swapped) => {
+                self.pace.wrote(changes.len(), started.elapsed());
+                return Ok(swapped);
             }
-            let is_blocked = blocked.rows.contains(&change.key);
-            for (column, swap) in change.needed() {
-                let now = now.and_then(|row| row.cells[column].as_ref());
-                let count = &mut written[column];
-                match () {
-                    () if now.is_some_and(|cell| cell.bytes == swap.new) => count.rewritten += 1,
-                    () if is_blocked => count.busy += 1,
-                    () => count.raced += 1,
+            Err(DieselError::DatabaseError(kind, info)) if self.session.is_connected() && is_about_rows(&kind) => {
+                Token::hide_in(info.message())
+            }
+            Err(_) => return self.swap_at_last(changes),
+        };
+        let is_locked = C::Backend::is_lock_conflict(&reason);
+        if is_locked {
+            if !C::Backend::LOCKS_ROWS {
+                return self.swap_at_last(changes);
+            }
+            if *self.cautious == 0 {
+                *self.cautious = CAUTION;
+                return self.swap(changes, refused);
+            }
+        }
+        self.pace.conflict();
+        if let [change] = changes {
+            let row = self.table.label(&change.key);
+            tracing::warn!(table = %self.table.name, row, reason, "row left for the next pass");
+            refused.push(change.key.clone());
+            return Ok(Some(0));
+        }
+        let before = refused.len();
+        let swapped = self.swap_halves(changes, refused)?;
+        if swapped == Some(0) && refused.len() - before == changes.len() && !self.session.is_stopped() {
+            // Not one row could be written: that is not about rows.
+            if is_locked {
+                refused.truncate(before);
+                return self.swap_at_last(changes);
+            }
+            return Err(TaskError::database(reason));
+        }
+        Ok(swapped)
+    }
+
+    fn swap_halves(
+        &mut self,
+        changes: &[Change],
+        refused: &mut Vec<Vec<KeyValue>>,
+    ) -> Result<Option<usize>, TaskError> {
+        if self.session.is_stopped() {
+            refused.extend(changes.iter().map(|change| change.key.clone()));
+            return Ok(Some(0));
+        }
+        let (first, second) = changes.split_at(changes.len() / 2);
+        let Some(swapped) = self.swap(first, refused)? else { return Ok(None) };
+        Ok(self.swap(second, refused)?.map(|more| swapped + more))
+    }
+
+    fn try_swap(&mut self, changes: &[Change]) -> Result<QueryResult<Option<usize>>, TaskError> {
+        let skips_locked = *self.cautious > 0;
+        *self.cautious = self.cautious.saturating_sub(u32::from(*self.cautious < ALWAYS_CAUTIOUS));
+        let (table, checkpoint) = (self.table, self.checkpoint);
+        self.session.once(|conn| C::Backend::swap(conn, table, changes, checkpoint, skips_locked))
+    }
+
+    /// Again and again, until the database does it or it is time to give up.
+    fn swap_at_last(&mut self, changes: &[Change]) -> Result<Option<usize>, TaskError> {
+        let (table, checkpoint) = (self.table, self.checkpoint);
+        self.session.run(|conn| C::Backend::swap(conn, table, changes, checkpoint, C::Backend::LOCKS_ROWS))
+    }
+
+    /// The rows of a range as they are now.
+    fn read(&mut self, range: &Range) -> Result<Vec<Row>, TaskError> {
+        let limit = C::Backend::BATCH;
+        let mut rows: Vec<Row> = Vec::new();
+        loop {
+            let after = rows.last().map(|row| row.key.clone()).or_else(|| range.after.clone());
+            let mut page = Page::new(self.table, limit);
+            (page.after, page.until) = (after.as_deref(), range.until.as_deref());
+            let read: Vec<Row> = self.session.run(|conn| page.load(conn))?;
+            let is_last = read.len() < limit;
+            rows.extend(read);
+            if is_last {
+                return Ok(rows);
+            }
+        }
+    }
+}
+
+/// Counts what became of the changes, given the rows as they are now. Whether all that were not written still hold what
+/// was to be replaced: then somebody has them locked. Both are in the order of the row key.
+fn tell(changes: &[Change], rows: &[Row], written: &mut [Written]) -> bool {
+    let mut is_same = true;
+    let mut unseen = rows.iter();
+    for change in changes {
+        let mut rest = unseen.clone();
+        let now = rest.find(|row| row.key == change.key);
+        if now.is_some() {
+            unseen = rest;
+        }
+        for (column, swap) in change.needed() {
+            match now.and_then(|row| row.cells[column].as_ref()) {
+                Some(cell) if cell.bytes == swap.new => written[column].rewritten += 1,
+                Some(cell) if *cell == swap.old => {}
+                _ => {
+                    written[column].raced += 1;
+                    is_same = false;
                 }
             }
         }
-        changes.clear();
-        for row in rows.iter().filter(|row| !blocked.rows.contains(&row.key)) {
-            changes.extend(Change::of(row, keyring, |_, _| {})?);
-        }
-        if changes.is_empty() || session.is_stopped() {
-            break;
-        }
     }
-    Ok(written)
-}
-
-/// Rows of a page that could not be written.
-#[derive(Default)]
-struct Blocked {
-    rows: Vec<Vec<KeyValue>>,
-    /// Those of them that somebody else has locked: finding each out took the time that the task waits for a lock.
-    locked: usize,
-}
-
-/// Swaps in one statement. If the database fails because of some of the rows, in halves, down to those rows.
-fn swap<C>(
-    session: &mut Session<'_, C>,
-    table: &PlannedTable,
-    changes: &[Change],
-    blocked: &mut Blocked,
-) -> Result<usize, TaskError>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
-    if blocked.locked >= LOCKED {
-        blocked.rows.extend(changes.iter().map(|change| change.key.clone()));
-        return Ok(0);
-    }
-    let size: usize = changes.iter().flat_map(Change::needed).map(|(_, swap)| 2 * swap.new.len()).sum();
-    if size <= STATEMENT || changes.len() == 1 {
-        let swap_all = |conn: &mut C| C::Backend::swap(conn, table, changes);
-        let reason = match session.once(swap_all)? {
-            Ok(swapped) => return Ok(swapped),
-            Err(DieselError::DatabaseError(kind, info)) if session.is_connected() && is_about_rows(&kind) => {
-                Token::hide_in(info.message())
-            }
-            Err(_) => return session.run(swap_all),
-        };
-        let is_locked = C::Backend::is_lock_conflict(&reason);
-        if is_locked && !C::Backend::LOCKS_ROWS {
-            return session.run(swap_all);
-        }
-        if let [change] = changes {
-            let (row, reason) = (table.label(&change.key), Token::hide_in(&reason));
-            tracing::warn!(table = %table.name, row, reason, "row left for the next pass");
-            blocked.rows.push(change.key.clone());
-            blocked.locked += usize::from(is_locked);
-            return Ok(0);
-        }
-        let (swapped, refused) = (swap_halves(session, table, changes, blocked)?, blocked.rows.len());
-        if swapped == 0 && refused >= changes.len() && !is_locked && !session.is_stopped() {
-            // Not one row could be written: that is not about rows.
-            return Err(TaskError::database(reason));
-        }
-        return Ok(swapped);
-    }
-    swap_halves(session, table, changes, blocked)
-}
-
-fn swap_halves<C>(
-    session: &mut Session<'_, C>,
-    table: &PlannedTable,
-    changes: &[Change],
-    blocked: &mut Blocked,
-) -> Result<usize, TaskError>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
-    if session.is_stopped() {
-        blocked.rows.extend(changes.iter().map(|change| change.key.clone()));
-        return Ok(0);
-    }
-    let (first, second) = changes.split_at(changes.len() / 2);
-    Ok(swap(session, table, first, blocked)? + swap(session, table, second, blocked)?)
+    is_same
 }
 
 /// Whether writing other rows could succeed.
 fn is_about_rows(kind: &DatabaseErrorKind) -> bool {
     use DatabaseErrorKind::{ClosedConnection, ReadOnlyTransaction, UnableToSendCommand};
     !matches!(kind, ClosedConnection | ReadOnlyTransaction | UnableToSendCommand)
-}
-
-fn read_range<C>(
-    session: &mut Session<'_, C>,
-    table: &PlannedTable,
-    after: Option<&[KeyValue]>,
-    until: &[KeyValue],
-) -> Result<Vec<Row>, TaskError>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
-    let limit = C::Backend::BATCH;
-    let mut rows: Vec<Row> = Vec::new();
-    loop {
-        let after = rows.last().map(|row| row.key.clone()).or_else(|| after.map(<[_]>::to_vec));
-        let page = session.run(|conn| {
-            let (after, until) = (after.as_deref(), Some(until));
-            Page { table, after, until, descending: false, limit }.load::<Row>(conn)
-        })?;
-        let is_last = page.len() < limit;
-        rows.extend(page);
-        if is_last {
-            return Ok(rows);
-        }
-    }
 }
 
 fn unreadable_seal() -> TaskError {

@@ -79,11 +79,71 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     #[doc(hidden)]
     fn read_cell(value: Self::RawValue<'_>) -> deserialize::Result<Cell>;
 
-    /// Writes each change whose row still holds the old tokens, byte for byte; returns how many those were.
+    /// Writes each change whose row still holds the old tokens, byte for byte, together with the checkpoint; returns how
+    /// many those were, or `None` if the claim of the checkpoint was taken over, and then nothing is written.
+    ///
+    /// It never waits for a row that somebody has locked: it fails, or leaves out such rows if it `skips_locked`.
     #[doc(hidden)]
-    fn swap<C>(conn: &mut C, table: &PlannedTable, changes: &[Change]) -> QueryResult<usize>
+    fn swap<C>(
+        conn: &mut C,
+        table: &PlannedTable,
+        changes: &[Change],
+        checkpoint: Option<Checkpoint<'_>>,
+        skips_locked: bool,
+    ) -> QueryResult<Option<usize>>
     where
         C: Connection<Backend = Self> + LoadConnection;
+
+    /// Whether this server makes a swap wait for locked rows unless it skips them.
+    #[doc(hidden)]
+    fn waits_for_rows<C>(conn: &mut C) -> QueryResult<bool>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// The setting that says how long to wait for locks, and its value for the task's own tables.
+    #[doc(hidden)]
+    const PATIENT: (&'static str, &'static str);
+    /// Milliseconds since 1970, a whole number.
+    #[doc(hidden)]
+    const NOW: &'static str;
+    /// The type of a text of any length.
+    #[doc(hidden)]
+    const TEXT: &'static str;
+    /// Whether the task shares its work through tables of its own, unless told otherwise.
+    #[doc(hidden)]
+    const SHARES: bool;
+
+    #[doc(hidden)]
+    fn push_text<'b>(text: &'b &'b str, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()>;
+
+    #[doc(hidden)]
+    fn read_text(value: Self::RawValue<'_>) -> deserialize::Result<String>;
+
+    /// Begins a transaction that reads one snapshot: that of `shared`, or a new one. Returns its name if other sessions
+    /// can share it.
+    #[doc(hidden)]
+    fn begin_snapshot<C>(conn: &mut C, shared: Option<&str>) -> QueryResult<Option<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// A point in time for [`older_than`](Dialect::older_than).
+    #[doc(hidden)]
+    fn fence<C>(conn: &mut C) -> QueryResult<String>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// The transactions that began before the fence and are not over, in words for the operator.
+    #[doc(hidden)]
+    fn older_than<C>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+}
+
+/// How far the work under a claim is, as it is written down with a swap.
+#[derive(Debug, Clone, Copy)]
+pub struct Checkpoint<'a> {
+    pub(super) claim: u64,
+    pub(super) progress: &'a str,
 }
 
 /// Pushes what `each` writes for every item, with `separator` between.

@@ -78,12 +78,46 @@ impl From<Refusal> for TaskError {
 #[derive(Debug)]
 pub(super) enum Refusal {
     NoTargets,
-    UnknownTable { table: TableName },
-    UnknownColumn { table: TableName, column: String, known: Vec<String> },
-    Table { table: TableName, reason: String },
-    Column { table: TableName, column: String, reason: String },
-    NoRowKey { table: TableName },
-    WrongKeyring { place: String, readable: u64, unreadable: u64 },
+    UnknownTable {
+        table: TableName,
+    },
+    UnknownColumn {
+        table: TableName,
+        column: String,
+        known: Vec<String>,
+    },
+    Table {
+        table: TableName,
+        reason: String,
+    },
+    Column {
+        table: TableName,
+        column: String,
+        reason: String,
+    },
+    NoRowKey {
+        table: TableName,
+    },
+    WrongKeyring {
+        place: String,
+        readable: u64,
+        unreadable: u64,
+    },
+    /// Another process is at work under another keyring: the two would undo each other's work for ever.
+    OtherKeys {
+        others: String,
+        theirs: String,
+        mine: String,
+    },
+    OtherTargets {
+        others: String,
+        theirs: String,
+        mine: String,
+    },
+    ForeignRun,
+    NoStateTables {
+        reason: String,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -112,9 +146,30 @@ impl fmt::Display for Refusal {
             ),
             Self::WrongKeyring { place, readable, unreadable } => write!(
                 f,
-                "this keyring does not belong to this data: of {} tokens sampled in {place} it reads {readable}. \
-                 Nothing was written. Add the key that wrote them to the keyring",
+                "this keyring does not belong to this data: of {} tokens read in {place} it opens {readable}. What it \
+                 cannot open was not touched. Add the key that wrote them to the keyring",
                 readable + unreadable
+            ),
+            Self::OtherKeys { others, theirs, mine } => write!(
+                f,
+                "another process ({others}) is re-encrypting with other keys: {theirs} there, the primary first, {mine} \
+                 here. Give both the same keyring, or wait until it is done"
+            ),
+            Self::OtherTargets { others, theirs, mine } => write!(
+                f,
+                "another process ({others}) is re-encrypting other columns: {theirs} there, {mine} here. Name the same \
+                 columns, or wait until it is done"
+            ),
+            Self::ForeignRun => f.write_str(
+                "the table __diesel_encrypted_run was written by another version of this program. Let that version \
+                 finish, or drop the tables __diesel_encrypted_run, __diesel_encrypted_chunk and \
+                 __diesel_encrypted_problem: they hold no data of the application",
+            ),
+            Self::NoStateTables { reason } => write!(
+                f,
+                "the tables that the task shares its work through are not there, and it may not create them: {reason}. \
+                 Write a migration with `diesel-encrypted migration state` and run it, or work from one process with \
+                 --stateless"
             ),
         }
     }

@@ -3,14 +3,15 @@
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, FromSql, QueryableByName};
 use diesel::mysql::{Mysql, MysqlType};
-use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::{Error as DieselError, OptionalExtension, QueryResult};
-use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Unsigned};
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Unsigned, Untyped};
 use diesel::{RunQueryDsl, sql_query};
 
-use super::dialect::{Dialect, push_all, push_assignments, push_column, push_key_match, push_table};
-use super::row::{Cell, Change, KeyValue};
-use super::slots::{Slots, text};
+use super::dialect::{Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table};
+use super::row::{Cell, Change, KeyValue, Row};
+use super::slots::{Slots, in_transaction, text};
+use super::sql::{Fields, Sql};
 use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
 use crate::column::Form;
 use crate::target::TableName;
@@ -26,8 +27,10 @@ impl Dialect for Mysql {
         // The name differs between MySQL and MariaDB.
         ("tx_isolation", "READ-COMMITTED"),
         ("transaction_isolation", "READ-COMMITTED"),
-        // Not for long: the row comes back in the next pass.
-        ("innodb_lock_wait_timeout", "1"),
+        // Not at all: a locked row makes the swap fail, which then leaves such rows out.
+        ("innodb_lock_wait_timeout", "0"),
+        // Of a page, which takes milliseconds. MariaDB's, in seconds.
+        ("max_statement_time", "15"),
         // Without a strict mode a value that is too long is cut off without a word.
         ("sql_mode", "STRICT_ALL_TABLES"),
         // Without it everything would be rolled back at the end.
@@ -57,9 +60,11 @@ impl Dialect for Mysql {
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        // A number in quotes is refused for a numeric variable.
-        let value = match value.parse::<u64>() {
-            Ok(number) => number.to_string(),
+        let value = match value.parse::<f64>() {
+            // MySQL waits for a second at least, and refuses 0.
+            _ if (name, value) == ("innodb_lock_wait_timeout", "0") => "IF(VERSION() LIKE '%MariaDB%', 0, 1)".into(),
+            // A number in quotes is refused for a numeric variable.
+            Ok(_) => value.to_owned(),
             Err(_) => format!("'{}'", value.replace('\'', "''")),
         };
         sql_query(format!("SET SESSION {name} = {value}")).execute(conn).map(drop)
@@ -130,14 +135,140 @@ impl Dialect for Mysql {
         Ok(Cell { bytes: value.as_bytes().to_vec(), is_text: value.value_type() != MysqlType::Blob })
     }
 
-    fn swap<C>(conn: &mut C, table: &PlannedTable, changes: &[Change]) -> QueryResult<usize>
+    fn swap<C>(
+        conn: &mut C,
+        table: &PlannedTable,
+        changes: &[Change],
+        checkpoint: Option<Checkpoint<'_>>,
+        skips_locked: bool,
+    ) -> QueryResult<Option<usize>>
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
         // Diesel connects with CLIENT_FOUND_ROWS: the count is of the rows that matched.
-        Slots::new(table, changes, Self::BATCH, table.max_rows(Self::MAX_BINDS)).execute(conn)
+        let slots = |changes| Slots::new(table, changes, Self::BATCH, table.max_rows(Self::MAX_BINDS));
+        if !skips_locked && checkpoint.is_none() {
+            return slots(changes).execute(conn).map(Some);
+        }
+        in_transaction(conn, checkpoint, |conn| {
+            if !skips_locked {
+                return slots(changes).execute(conn);
+            }
+            let free: Vec<Row> = Lock { table, changes }.load(conn)?;
+            let is_free = |change: &&Change| free.iter().any(|row| row.key == change.key);
+            let free: Vec<Change> = changes.iter().filter(is_free).cloned().collect();
+            if free.is_empty() {
+                return Ok(0);
+            }
+            Slots::new(table, &free, Self::BATCH, table.max_rows(Self::MAX_BINDS)).execute(conn)
+        })
+    }
+
+    /// MySQL cannot be told to wait for less than a second.
+    fn waits_for_rows<C>(conn: &mut C) -> QueryResult<bool>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let timeout = Sql::new("SELECT CAST(@@innodb_lock_wait_timeout AS CHAR)").first(conn)?;
+        Ok(timeout.as_deref() != Some("0"))
+    }
+
+    const PATIENT: (&'static str, &'static str) = ("innodb_lock_wait_timeout", "10");
+    const NOW: &'static str = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS UNSIGNED)";
+    const TEXT: &'static str = "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+    const SHARES: bool = true;
+
+    fn push_text<'b>(text: &'b &'b str, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
+        out.push_bind_param::<Text, _>(text)
+    }
+
+    fn read_text(value: Self::RawValue<'_>) -> deserialize::Result<String> {
+        Ok(String::from_utf8(value.as_bytes().to_vec())?)
+    }
+
+    fn begin_snapshot<C>(conn: &mut C, _shared: Option<&str>) -> QueryResult<Option<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        conn.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
+        conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").map(|()| None)
+    }
+
+    /// When those transactions began that run now. A transaction keeps its time when it gets a number, or another
+    /// connection takes it over to commit it.
+    fn fence<C>(conn: &mut C) -> QueryResult<String>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let rows: Vec<Fields> = Sql::new(
+            "SELECT DISTINCT CAST(trx_started AS CHAR) FROM information_schema.innodb_trx \
+             WHERE trx_mysql_thread_id <> CONNECTION_ID()",
+        )
+        .load(conn)?;
+        Ok(rows.into_iter().filter_map(|mut row| row.take(0)).collect::<Vec<_>>().join(","))
+    }
+
+    fn older_than<C>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let rows: Vec<Fields> = Sql::new(
+            "SELECT CONCAT('connection ', trx_mysql_thread_id, ', since ', trx_started, ' (server time)') \
+             FROM information_schema.innodb_trx \
+             WHERE FIND_IN_SET(CAST(trx_started AS CHAR), ?) AND trx_mysql_thread_id <> CONNECTION_ID()",
+        )
+        .bind(fence)
+        .load(conn)?;
+        Ok(rows.into_iter().filter_map(|mut row| row.take(0)).collect())
     }
 }
+
+/// `SELECT key FROM t WHERE key = … OR key = … FOR UPDATE SKIP LOCKED`, in the form that the index serves.
+struct Lock<'a> {
+    table: &'a PlannedTable,
+    changes: &'a [Change],
+}
+
+impl QueryFragment<Mysql> for Lock<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        let Self { table, changes } = self;
+        // As many texts as there are numbers of rows.
+        out.unsafe_to_cache_prepared();
+        out.push_sql("SELECT ");
+        push_all(table.row_key.iter().enumerate(), ", ", &mut out, |(index, column), out| {
+            Mysql::push_key_output(column, out)?;
+            out.push_sql(&format!(" AS k{index}"));
+            Ok(())
+        })?;
+        out.push_sql(" FROM ");
+        push_table(&table.name, &mut out)?;
+        out.push_sql(" AS t WHERE (");
+        push_all(&table.row_key, ", ", &mut out, |column, out| push_column(&column.name, out))?;
+        out.push_sql(") IN (");
+        push_all(*changes, ", ", &mut out, |change, out| {
+            out.push_sql("(");
+            push_all(change.key.iter().zip(&table.row_key), ", ", out, |(value, column), out| {
+                Mysql::push_key(value, column, out)
+            })?;
+            out.push_sql(")");
+            Ok(())
+        })?;
+        out.push_sql(") FOR UPDATE SKIP LOCKED");
+        Ok(())
+    }
+}
+
+impl Query for Lock<'_> {
+    type SqlType = Untyped;
+}
+
+impl QueryId for Lock<'_> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C> RunQueryDsl<C> for Lock<'_> {}
 
 /// `UPDATE t JOIN (SELECT ?, … UNION ALL SELECT ?, …) v ON key = … AND column <=> old SET column = new`
 impl QueryFragment<Mysql> for Slots<'_> {

@@ -16,26 +16,42 @@ const KEY_ALIAS: &str = "k";
 /// The name that a page gives to encrypted columns.
 const CELL_ALIAS: &str = "c";
 
-/// The first `limit` rows behind `after`, up to and including `until`, in the database's own order of the row key.
+/// The first `limit` rows behind `after`, up to and including `until`, in the database's own order of the row key,
+/// `skip` rows left out.
+#[derive(Clone, Copy)]
 pub(super) struct Page<'a> {
     pub(super) table: &'a PlannedTable,
     pub(super) after: Option<&'a [KeyValue]>,
     pub(super) until: Option<&'a [KeyValue]>,
     /// From the end of the table, for samples.
     pub(super) descending: bool,
+    pub(super) skip: usize,
     pub(super) limit: usize,
+    has_cells: bool,
+}
+
+impl<'a> Page<'a> {
+    /// The first rows of a table.
+    pub(super) fn new(table: &'a PlannedTable, limit: usize) -> Self {
+        Self { table, after: None, until: None, descending: false, skip: 0, limit, has_cells: true }
+    }
+
+    /// Only the row keys.
+    pub(super) fn keys(table: &'a PlannedTable, limit: usize) -> Self {
+        Self { has_cells: false, ..Self::new(table, limit) }
+    }
 }
 
 impl<DB: Dialect> QueryFragment<DB> for Page<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        let Self { table, after, until, descending, limit } = self;
+        let Self { table, after, until, descending, skip, limit, has_cells } = self;
         out.push_sql("SELECT ");
         push_all(table.row_key.iter().enumerate(), ", ", &mut out, |(index, column), out| {
             DB::push_key_output(column, out)?;
             out.push_sql(&format!(" AS {KEY_ALIAS}{index}"));
             Ok(())
         })?;
-        for (index, column) in table.columns.iter().enumerate() {
+        for (index, column) in table.columns.iter().enumerate().filter(|_| *has_cells) {
             out.push_sql(", ");
             DB::push_cell_output(&column.name, column.is_text, &mut out)?;
             out.push_sql(&format!(" AS {CELL_ALIAS}{index}"));
@@ -57,6 +73,9 @@ impl<DB: Dialect> QueryFragment<DB> for Page<'_> {
             Ok(())
         })?;
         out.push_sql(&format!(" LIMIT {limit}"));
+        if *skip > 0 {
+            out.push_sql(&format!(" OFFSET {skip}"));
+        }
         Ok(())
     }
 }

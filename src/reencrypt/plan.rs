@@ -44,6 +44,11 @@ where
             None => tables.push(planned),
         }
     }
+    // In an order that does not depend on how they were named: every process of a run has the same.
+    for table in &mut tables {
+        table.columns.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    tables.sort_by_key(|table| table.name.to_string());
     Ok(tables)
 }
 

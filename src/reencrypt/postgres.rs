@@ -3,13 +3,17 @@
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, FromSql, QueryableByName};
 use diesel::pg::Pg;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::{Error as DieselError, OptionalExtension, QueryResult};
-use diesel::sql_types::{Array, BigInt, Binary, Bool, Double, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Double, Nullable, Text, Untyped};
 use diesel::{RunQueryDsl, sql_query};
 
-use super::dialect::{Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names};
+use super::dialect::{
+    Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names,
+};
 use super::row::{Cell, Change, KeyValue};
+use super::sql::{Fields, Sql};
+use super::state::CHECKPOINT;
 use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
 use crate::column::Form;
 use crate::target::TableName;
@@ -23,8 +27,11 @@ impl Dialect for Pg {
     const SETTINGS: &'static [(&'static str, &'static str)] = &[
         // A compare and swap wants to see what was committed last; a snapshot would fail instead.
         ("default_transaction_isolation", "read committed"),
-        // Not for long: the row comes back in the next pass.
-        ("lock_timeout", "1s"),
+        // As good as never: a locked row makes the swap fail, which then leaves such rows out.
+        ("lock_timeout", "1ms"),
+        // Of a page, which takes milliseconds.
+        ("statement_timeout", "15s"),
+        ("idle_in_transaction_session_timeout", "60s"),
         // Row-level security would hide rows without a word; off, it is an error.
         ("row_security", "off"),
         // Row keys travel as text and must come back as the same value.
@@ -135,17 +142,85 @@ impl Dialect for Pg {
         Ok(Cell { bytes: value.as_bytes().to_vec(), is_text: value.get_oid().get() != BYTEA })
     }
 
-    fn swap<C>(conn: &mut C, table: &PlannedTable, changes: &[Change]) -> QueryResult<usize>
+    fn swap<C>(
+        conn: &mut C,
+        table: &PlannedTable,
+        changes: &[Change],
+        checkpoint: Option<Checkpoint<'_>>,
+        skips_locked: bool,
+    ) -> QueryResult<Option<usize>>
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        Swap::new(table, changes)?.execute(conn)
+        let Counts { claims, rows } = Swap::new(table, changes, checkpoint, skips_locked)?.get_result(conn)?;
+        Ok((claims > 0).then_some(rows.try_into().unwrap_or_default()))
+    }
+
+    /// Never: see the lock timeout.
+    fn waits_for_rows<C>(_conn: &mut C) -> QueryResult<bool>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Ok(false)
+    }
+
+    const PATIENT: (&'static str, &'static str) = ("lock_timeout", "10s");
+    const NOW: &'static str = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)";
+    const TEXT: &'static str = "TEXT";
+    const SHARES: bool = true;
+
+    fn push_text<'b>(text: &'b &'b str, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
+        out.push_bind_param::<Text, _>(text)
+    }
+
+    fn read_text(value: Self::RawValue<'_>) -> deserialize::Result<String> {
+        <String as FromSql<Text, Self>>::from_sql(value)
+    }
+
+    fn begin_snapshot<C>(conn: &mut C, shared: Option<&str>) -> QueryResult<Option<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        conn.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+        match shared {
+            // A name that the server has made.
+            Some(name) => conn.batch_execute(&format!("SET TRANSACTION SNAPSHOT '{name}'")).map(|()| None),
+            None => Sql::new("SELECT pg_export_snapshot()").first(conn),
+        }
+    }
+
+    /// The number of a transaction that ends at once.
+    fn fence<C>(conn: &mut C) -> QueryResult<String>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Sql::new("SELECT pg_current_xact_id()::text").first(conn).map(Option::unwrap_or_default)
+    }
+
+    fn older_than<C>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        // The oldest that runs, also if it is prepared. Not `pg_snapshot_xmax`, which is past one that still runs.
+        let is_over = "SELECT 'over' WHERE pg_snapshot_xmin(pg_current_snapshot()) > ?::text::xid8";
+        if Sql::new(is_over).bind(fence).first(conn)?.is_some() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<Fields> = Sql::new(OLDER).bind(fence).bind(fence).load(conn)?;
+        let mut older: Vec<String> = rows.into_iter().filter_map(|mut row| row.take(0)).collect();
+        if older.is_empty() {
+            older.push("one that this user may not see: grant it pg_read_all_stats to learn which".into());
+        }
+        Ok(older)
     }
 }
 
-/// `UPDATE … FROM unnest(keys, old tokens, new tokens) WHERE key = … AND column = old`
+/// `UPDATE … FROM unnest(keys, old tokens, new tokens) WHERE key = … AND column = old`, and the checkpoint with it: one
+/// statement is one transaction.
 struct Swap<'a> {
     table: &'a PlannedTable,
+    checkpoint: Option<(i64, &'a str)>,
+    skips_locked: bool,
     /// One array per column of the row key.
     keys: Vec<Vec<&'a str>>,
     /// Old and new tokens per encrypted column; `NULL` for rows that keep what they have.
@@ -158,7 +233,17 @@ enum Tokens<'a> {
 }
 
 impl<'a> Swap<'a> {
-    fn new(table: &'a PlannedTable, changes: &'a [Change]) -> QueryResult<Self> {
+    fn new(
+        table: &'a PlannedTable,
+        changes: &'a [Change],
+        checkpoint: Option<Checkpoint<'a>>,
+        skips_locked: bool,
+    ) -> QueryResult<Self> {
+        let number = |claim: u64| i64::try_from(claim).map_err(|error| DieselError::QueryBuilderError(error.into()));
+        let checkpoint = match checkpoint {
+            Some(Checkpoint { claim, progress }) => Some((number(claim)?, progress)),
+            None => None,
+        };
         let key = |index: usize| changes.iter().map(|change| text(&change.key[index]).map(String::as_str)).collect();
         let keys = (0..table.row_key.len()).map(key).collect::<QueryResult<_>>()?;
         let tokens = table.columns.iter().enumerate().map(|(index, column)| {
@@ -167,7 +252,7 @@ impl<'a> Swap<'a> {
             let new = swaps().map(|swap| swap.map(|swap| swap.new.as_slice()));
             Ok((Tokens::new(column.is_text, old)?, Tokens::new(column.is_text, new)?))
         });
-        Ok(Self { table, keys, tokens: tokens.collect::<QueryResult<_>>()? })
+        Ok(Self { table, checkpoint, skips_locked, keys, tokens: tokens.collect::<QueryResult<_>>()? })
     }
 }
 
@@ -189,34 +274,83 @@ impl<'a> Tokens<'a> {
     }
 }
 
-impl QueryFragment<Pg> for Swap<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let PlannedTable { name, columns, .. } = self.table;
-        out.push_sql("UPDATE ");
-        push_table(name, &mut out)?;
-        out.push_sql(" AS t SET ");
-        push_assignments(self.table, |name, out| out.push_identifier(name), &mut out)?;
-        out.push_sql(" FROM unnest(");
-        push_all(&self.keys, ", ", &mut out, |keys, out| out.push_bind_param::<Array<Text>, _>(keys))?;
+impl Swap<'_> {
+    /// The changes as the rows of a table `v`.
+    fn push_values<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("unnest(");
+        push_all(&self.keys, ", ", out, |keys, out| out.push_bind_param::<Array<Text>, _>(keys))?;
         for (old, new) in &self.tokens {
             out.push_sql(", ");
-            old.push(&mut out)?;
+            old.push(out)?;
             out.push_sql(", ");
-            new.push(&mut out)?;
+            new.push(out)?;
         }
-        out.push_sql(") AS v(");
+        out.push_sql(") AS v (");
         out.push_sql(&value_names(self.table));
-        out.push_sql(") WHERE ");
-        push_key_match(self.table, push_key_cast, &mut out)?;
-        for (index, column) in columns.iter().enumerate() {
+        out.push_sql(")");
+        Ok(())
+    }
+
+    /// `key = … AND column = old`
+    fn push_condition(&self, out: &mut AstPass<'_, '_, Pg>) -> QueryResult<()> {
+        push_key_match(self.table, push_key_cast, out)?;
+        for (index, column) in self.table.columns.iter().enumerate() {
             out.push_sql(&format!(" AND (v.n{index} IS NULL OR "));
-            push_column(&column.name, &mut out)?;
+            push_column(&column.name, out)?;
             // Byte for byte, whatever the column's type and collation take for equal.
             out.push_sql(if column.is_text { "::text COLLATE \"C\"" } else { "::bytea" });
             out.push_sql(&format!(" = v.o{index})"));
         }
         Ok(())
     }
+}
+
+impl QueryFragment<Pg> for Swap<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let name = &self.table.name;
+        out.push_sql("WITH claim AS (");
+        match &self.checkpoint {
+            Some((claim, progress)) => {
+                out.push_sql(CHECKPOINT);
+                out.push_sql(" ");
+                out.push_bind_param::<Text, _>(progress)?;
+                out.push_sql(" WHERE claim = ");
+                out.push_bind_param::<BigInt, _>(claim)?;
+                out.push_sql(" RETURNING 1");
+            }
+            None => out.push_sql("SELECT 1"),
+        }
+        if self.skips_locked {
+            // Materialized: the rows are locked once. NO KEY: rows that refer to these can be inserted meanwhile.
+            out.push_sql("), free AS MATERIALIZED (SELECT v.* FROM claim, ");
+            push_table(name, &mut out)?;
+            out.push_sql(" AS t, ");
+            self.push_values(&mut out)?;
+            out.push_sql(" WHERE ");
+            self.push_condition(&mut out)?;
+            out.push_sql(" FOR NO KEY UPDATE OF t SKIP LOCKED");
+        }
+        out.push_sql("), swap AS (UPDATE ");
+        push_table(name, &mut out)?;
+        out.push_sql(" AS t SET ");
+        push_assignments(self.table, |name, out| out.push_identifier(name), &mut out)?;
+        if self.skips_locked {
+            out.push_sql(" FROM free AS v WHERE ");
+        } else {
+            out.push_sql(" FROM claim, ");
+            self.push_values(&mut out)?;
+            out.push_sql(" WHERE ");
+        }
+        self.push_condition(&mut out)?;
+        out.push_sql(
+            " RETURNING 1) SELECT (SELECT count(*) FROM claim) AS claims, (SELECT count(*) FROM swap) AS rows",
+        );
+        Ok(())
+    }
+}
+
+impl Query for Swap<'_> {
+    type SqlType = Untyped;
 }
 
 impl QueryId for Swap<'_> {
@@ -281,6 +415,24 @@ const ROW_KEY: &str = "\
     JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::oid AND a.attnum = x.num \
     JOIN pg_catalog.pg_type t ON t.oid = a.atttypid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace \
     WHERE x.position <= i.indnkeyatts ORDER BY x.position";
+
+/// What began before a transaction and is not over, whether it waits for a second `COMMIT` or not.
+const OLDER: &str = "\
+    SELECT 'process ' || pid || ' of ' || coalesce(nullif(application_name, ''), usename, 'an unknown user') || \
+           coalesce(', since ' || date_trunc('second', xact_start), '') \
+    FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND age(backend_xid) >= age(?::text::xid8::xid) \
+    UNION ALL \
+    SELECT 'the prepared transaction ' || gid || ', since ' || date_trunc('second', prepared) \
+    FROM pg_catalog.pg_prepared_xacts WHERE age(transaction) >= age(?::text::xid8::xid)";
+
+/// How many claims the checkpoint has found, which is one or none, and how many rows were swapped.
+#[derive(QueryableByName)]
+struct Counts {
+    #[diesel(sql_type = BigInt)]
+    claims: i64,
+    #[diesel(sql_type = BigInt)]
+    rows: i64,
+}
 
 #[derive(QueryableByName)]
 struct Setting {

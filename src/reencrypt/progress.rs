@@ -20,6 +20,8 @@ pub struct Progress {
     pub rewritten: u64,
     /// Values found in this pass that are not readable tokens.
     pub bad: u64,
+    /// Why nothing is being done right now, in words for the operator.
+    pub waits_for: Option<String>,
     /// Time since the task began.
     pub elapsed: Duration,
 }
@@ -47,3 +49,6 @@ impl StopHandle {
         self.0.load(Ordering::Relaxed)
     }
 }
+
+/// Who is told of progress.
+pub(super) type Observer<'a> = Box<dyn FnMut(&Progress) + Send + 'a>;

@@ -2,12 +2,16 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 use super::table::PlannedTable;
 use super::tally::{Tally, Written};
 use crate::key::Fingerprint;
 
 /// The most problems that a report lists one by one, so that its size does not grow with the table.
-const LISTED: usize = 10_000;
+pub(super) const LISTED: usize = 10_000;
 
 /// What a [`Task`](super::Task) did and found.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +22,8 @@ pub struct Report {
     pub(super) passes: u32,
     pub(super) columns: Vec<ColumnReport>,
     pub(super) problems: Problems,
+    pub(super) proof: Option<Proof>,
+    pub(super) doubt: Option<Doubt>,
 }
 
 impl Report {
@@ -27,7 +33,7 @@ impl Report {
         self.outcome
     }
 
-    /// Whether the last pass found no token under a secondary key. The values listed as
+    /// Whether it is proven that no token is left under a secondary key. The values listed as
     /// [problems](Report::problems) are the only ones that are not under the primary key.
     #[must_use]
     pub fn is_proven(&self) -> bool {
@@ -58,6 +64,18 @@ impl Report {
         &self.problems.listed
     }
 
+    /// The reading of everything on which the outcome rests; `None` if it did not come to that.
+    #[must_use]
+    pub fn proof(&self) -> Option<&Proof> {
+        self.proof.as_ref()
+    }
+
+    /// Why it is not proven that the work is finished, if everything was walked.
+    #[must_use]
+    pub fn doubt(&self) -> Option<&Doubt> {
+        self.doubt.as_ref()
+    }
+
     /// How many more problems there are than are listed.
     #[must_use]
     pub fn problems_omitted(&self) -> u64 {
@@ -69,7 +87,7 @@ impl Report {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The last pass found no token under a secondary key.
+    /// No token under a secondary key is left, and none can come from a transaction that was open.
     Proven,
     /// Everything was walked, but tokens under secondary keys are left: a dry run, rows that stay locked, or somebody
     /// who still writes with an old primary key.
@@ -80,10 +98,70 @@ pub enum Outcome {
     Failed,
 }
 
+/// The reading of every value on one snapshot of the database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Proof {
+    /// The moment of the snapshot: milliseconds since 1970, on the clock of the database.
+    pub moment: u64,
+}
+
+/// Why a task that walked everything has not proven that it is finished. The text says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Doubt {
+    /// So many values are still under secondary keys.
+    Left(u64),
+    /// A token under a secondary key is dated after the task began: seconds since 1970.
+    OldPrimary(u64),
+    /// Transactions that began before the last reading are still open. They may have written what it could not see.
+    Open(Vec<String>),
+    /// The database does not tell which transactions are open.
+    Blind(String),
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Left(values) => write!(
+                f,
+                "{values} values are left under secondary keys: rows that stay locked, or that the database refuses to \
+                 change. See the list, end what holds them, and run it again"
+            ),
+            Self::OldPrimary(date) => write!(
+                f,
+                "somebody wrote with an old primary key after the task began: a token under a secondary key is dated \
+                 {}. Give every instance of the application the new keyring, then run it again",
+                Date(*date)
+            ),
+            Self::Open(transactions) => write!(
+                f,
+                "transactions that began before the last reading are still open and may have written under an old key: \
+                 {}. End them, or wait for them, and run it again",
+                transactions.join("; ")
+            ),
+            Self::Blind(reason) => write!(
+                f,
+                "the database does not say whether older transactions are still open ({reason}), and they may have \
+                 written under an old key. Grant the user the right to see them (MariaDB and MySQL: PROCESS) and run it \
+                 again"
+            ),
+        }
+    }
+}
+
+/// How a run ended, for all processes that took part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Ending {
+    pub(super) proof: Proof,
+    pub(super) doubt: Option<Doubt>,
+    pub(super) tallies: Vec<Tally>,
+}
+
 /// What was done to one column.
 ///
-/// `scanned`, `current`, `null`, `busy` and `bad` are of the last pass, so that after a proof
-/// `scanned = current + null + bad`. `rewritten` and `raced` are sums over all passes.
+/// `scanned`, `current`, `null` and `bad` are of the last reading of everything, so that after a proof
+/// `scanned = current + null + bad`; `busy` is of the last pass. `rewritten` and `raced` are sums over all passes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ColumnReport {
@@ -108,7 +186,7 @@ pub struct ColumnReport {
 }
 
 impl ColumnReport {
-    pub(super) fn all(tables: &[PlannedTable], tallies: &[Tally], written: &[Written], busy: &[Written]) -> Vec<Self> {
+    pub(super) fn all(tables: &[PlannedTable], tallies: &[Tally], written: &[Written], busy: &[u64]) -> Vec<Self> {
         let columns = tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
         let counts = tallies.iter().zip(written).zip(busy);
         columns
@@ -121,7 +199,7 @@ impl ColumnReport {
                 current: tally.current(),
                 null: tally.null,
                 raced: written.raced,
-                busy: busy.busy,
+                busy: *busy,
                 bad: tally.bad(),
             })
             .collect()
@@ -150,15 +228,25 @@ pub enum ProblemKind {
     Plaintext,
     /// A token that is damaged, or whose key is not in the keyring. Fernet cannot tell which.
     Unreadable,
+    /// A token under a secondary key that is left: the row stayed locked, the database refused to change it, or
+    /// somebody still writes with an old primary key.
+    Stale,
 }
 
-/// `plaintext` or `unreadable`
+impl ProblemKind {
+    const NAMES: [(Self, &'static str); 3] =
+        [(Self::Plaintext, "plaintext"), (Self::Unreadable, "unreadable"), (Self::Stale, "stale")];
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
+    }
+}
+
+/// `plaintext`, `unreadable` or `stale`
 impl fmt::Display for ProblemKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Plaintext => "plaintext",
-            Self::Unreadable => "unreadable",
-        })
+        let name = Self::NAMES.iter().find(|(kind, _)| kind == self).map_or("", |(_, name)| name);
+        f.write_str(name)
     }
 }
 
@@ -170,12 +258,42 @@ pub(super) struct Problems {
 }
 
 impl Problems {
-    pub(super) fn add(&mut self, problem: impl FnOnce() -> Problem) {
-        if self.listed.len() < LISTED { self.listed.push(problem()) } else { self.omitted += 1 }
+    pub(super) fn add(&mut self, problem: Problem) {
+        if self.listed.len() < LISTED { self.listed.push(problem) } else { self.omitted += 1 }
+    }
+
+    /// Adds those of another list.
+    pub(super) fn extend(&mut self, others: Self) {
+        others.listed.into_iter().for_each(|problem| self.add(problem));
+        self.omitted += others.omitted;
     }
 
     /// In an order that does not depend on which worker came first.
-    pub(super) fn sort(&mut self) {
+    pub(super) fn sorted(mut self) -> Self {
         self.listed.sort();
+        self
+    }
+
+    pub(super) fn listed(&self) -> &[Problem] {
+        &self.listed
+    }
+
+    /// A list as it was recorded, of which there are so many in all.
+    pub(super) fn recorded(listed: Vec<Problem>, all: u64) -> Self {
+        let omitted = all.saturating_sub(listed.len() as u64);
+        Self { listed, omitted }
+    }
+}
+
+/// Seconds since 1970 as `2026-11-25T02:33:10Z`.
+pub(super) struct Date(pub(super) u64);
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let date = i64::try_from(self.0).ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+        match date.and_then(|date| date.format(&Rfc3339).ok()) {
+            Some(date) => f.write_str(&date),
+            None => write!(f, "{} seconds after 1970", self.0),
+        }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The value of one column of a row key, as the database hands it out and takes it back.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum KeyValue {
     /// A signed integer.
     Int(i64),
@@ -56,12 +58,14 @@ pub(super) struct Row {
 }
 
 /// One row to write: for each encrypted column the swap, or `None` to leave the column as it is.
+#[derive(Clone)]
 pub struct Change {
     pub(super) key: Vec<KeyValue>,
     pub(super) swaps: Vec<Option<Swap>>,
 }
 
 /// The token that must still be there, and the one to put in its place. Both have the same form and length.
+#[derive(Clone)]
 pub(super) struct Swap {
     pub(super) old: Cell,
     pub(super) new: Vec<u8>,

@@ -41,6 +41,18 @@ where
         Self { pool, give_up_after, stop, conn: None }
     }
 
+    /// Runs `query` with patience for locks: those of the task's own tables are never held for long.
+    pub(super) fn patiently<T>(&mut self, mut query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, TaskError> {
+        let (name, patient) = C::Backend::PATIENT;
+        let usual = C::Backend::SETTINGS.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        self.run(|conn| {
+            C::Backend::set(conn, name, patient)?;
+            let value = query(conn)?;
+            C::Backend::set(conn, name, usual.unwrap_or(patient))?;
+            Ok(value)
+        })
+    }
+
     /// Runs `query`, again on a fresh connection if the database fails, until it is time to give up.
     ///
     /// `query` must be safe to repeat, also when it succeeded and only the answer was lost. Reads are, and so is a
@@ -64,12 +76,16 @@ where
                 }
                 Err(error) => error,
             };
-            self.conn = None;
+            let was_pinned = self.conn.take().is_some_and(|conn| conn.is_pinned);
+            if was_pinned {
+                // A fresh connection would see another snapshot.
+                return Err(error);
+            }
             if started.elapsed() + pause > self.give_up_after || self.is_stopped() {
                 return Err(error);
             }
             tracing::warn!(%error, "trying again in {pause:?}");
-            thread::sleep(pause);
+            self.pause(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -87,12 +103,40 @@ where
         Ok(result)
     }
 
+    /// Begins a transaction that reads one snapshot of the database, `shared` if another session has begun it. Returns
+    /// what others need to share it, if they can. From then on nothing is tried again.
+    pub(super) fn pin(&mut self, shared: Option<&str>) -> Result<Option<String>, TaskError> {
+        let conn = self.connection()?;
+        let name = C::Backend::begin_snapshot(conn, shared);
+        if let Some(conn) = &mut self.conn {
+            conn.is_pinned = true;
+        }
+        name.map_err(TaskError::database)
+    }
+
+    /// Gives up at the first failure from now on.
+    pub(super) fn hurry(&mut self) {
+        self.give_up_after = Duration::ZERO;
+    }
+
     pub(super) fn is_connected(&self) -> bool {
         self.conn.is_some()
     }
 
     pub(super) fn is_stopped(&self) -> bool {
         self.stop.is_stopped()
+    }
+
+    /// Sleeps, unless the task is stopped.
+    pub(super) fn pause(&self, time: Duration) {
+        let until = Instant::now() + time;
+        while !self.is_stopped() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            thread::sleep(left.min(FIRST_PAUSE));
+        }
     }
 
     /// Takes a connection if the pool has one to spare, soon.
@@ -122,6 +166,8 @@ where
 {
     conn: PooledConnection<ConnectionManager<C>>,
     former: Vec<(String, String)>,
+    /// Whether it is in a transaction that must end before anybody else gets the connection.
+    is_pinned: bool,
 }
 
 impl<C> Configured<C>
@@ -130,7 +176,7 @@ where
     C::Backend: Dialect,
 {
     fn new(conn: PooledConnection<ConnectionManager<C>>) -> QueryResult<Self> {
-        let mut this = Self { conn, former: Vec::new() };
+        let mut this = Self { conn, former: Vec::new(), is_pinned: false };
         let conn: &mut C = this.conn.deref_mut();
         this.former = C::Backend::settings(conn)?;
         for (name, value) in C::Backend::SETTINGS {
@@ -148,6 +194,9 @@ where
     C::Backend: Dialect,
 {
     fn drop(&mut self) {
+        if self.is_pinned {
+            let _ = self.conn.batch_execute("ROLLBACK");
+        }
         for (name, value) in &self.former {
             // If this fails the connection is gone, or the server has forbidden meanwhile what it allowed before.
             let _ = C::Backend::set(&mut *self.conn, name, value);

@@ -2,10 +2,13 @@
 //! that each is prepared once and used again.
 
 use diesel::RunQueryDsl;
+use diesel::connection::{Connection, LoadConnection};
 use diesel::query_builder::QueryId;
 use diesel::result::{Error, QueryResult};
 
+use super::dialect::{Checkpoint, Dialect};
 use super::row::Change;
+use super::state;
 use super::table::PlannedTable;
 
 /// Changes in a statement with room for some more. The rows that are left over are bound as `NULL` keys, which match
@@ -40,6 +43,23 @@ impl QueryId for Slots<'_> {
 }
 
 impl<C> RunQueryDsl<C> for Slots<'_> {}
+
+/// Swaps in a transaction with the checkpoint. That comes first: it locks the claim, and on SQLite makes the transaction
+/// the one writer.
+pub(super) fn in_transaction<C>(
+    conn: &mut C,
+    checkpoint: Option<Checkpoint<'_>>,
+    swap: impl FnOnce(&mut C) -> QueryResult<usize>,
+) -> QueryResult<Option<usize>>
+where
+    C: Connection + LoadConnection,
+    C::Backend: Dialect,
+{
+    conn.transaction(|conn| match checkpoint {
+        Some(Checkpoint { claim, progress }) if !state::checkpoint(conn, claim, progress)? => Ok(None),
+        _ => swap(conn).map(Some),
+    })
+}
 
 /// A token for a text column. It was read as text, so it is.
 pub(super) fn text(token: &[u8]) -> QueryResult<&str> {

@@ -3,14 +3,16 @@
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, QueryableByName};
 use diesel::query_builder::{AstPass, QueryFragment};
-use diesel::result::{OptionalExtension, QueryResult};
+use diesel::result::{Error, OptionalExtension, QueryResult};
 use diesel::sql_types::{BigInt, Binary, Bool, Double, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteType};
 use diesel::{RunQueryDsl, sql_query};
 
-use super::dialect::{Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names};
+use super::dialect::{
+    Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names,
+};
 use super::row::{Cell, Change, KeyValue};
-use super::slots::{Slots, text};
+use super::slots::{Slots, in_transaction, text};
 use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
 use crate::column::Form;
 use crate::target::TableName;
@@ -117,11 +119,70 @@ impl Dialect for Sqlite {
         Ok(Cell { bytes, is_text })
     }
 
-    fn swap<C>(conn: &mut C, table: &PlannedTable, changes: &[Change]) -> QueryResult<usize>
+    fn swap<C>(
+        conn: &mut C,
+        table: &PlannedTable,
+        changes: &[Change],
+        checkpoint: Option<Checkpoint<'_>>,
+        _skips_locked: bool,
+    ) -> QueryResult<Option<usize>>
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        Slots::new(table, changes, Self::BATCH, table.max_rows(Self::MAX_BINDS)).execute(conn)
+        let slots = Slots::new(table, changes, Self::BATCH, table.max_rows(Self::MAX_BINDS));
+        match checkpoint {
+            None => slots.execute(conn).map(Some),
+            Some(_) => in_transaction(conn, checkpoint, |conn| slots.execute(conn)),
+        }
+    }
+
+    /// There are no locks of rows.
+    fn waits_for_rows<C>(_conn: &mut C) -> QueryResult<bool>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Ok(false)
+    }
+
+    const PATIENT: (&'static str, &'static str) = ("busy_timeout", "10000");
+    const NOW: &'static str = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
+    const TEXT: &'static str = "TEXT";
+    const SHARES: bool = false;
+
+    fn push_text<'b>(text: &'b &'b str, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
+        out.push_bind_param::<Text, _>(text)
+    }
+
+    fn read_text(mut value: Self::RawValue<'_>) -> deserialize::Result<String> {
+        Ok(value.read_text().to_owned())
+    }
+
+    fn begin_snapshot<C>(conn: &mut C, _shared: Option<&str>) -> QueryResult<Option<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        // The snapshot is that of the first read.
+        conn.batch_execute("BEGIN; SELECT 1 FROM sqlite_master LIMIT 1").map(|()| None)
+    }
+
+    fn fence<C>(_conn: &mut C) -> QueryResult<String>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Ok(String::new())
+    }
+
+    /// There is one writer at a time: whoever becomes it knows that all before are done.
+    fn older_than<C>(conn: &mut C, _fence: &str) -> QueryResult<Vec<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        match conn.batch_execute("BEGIN IMMEDIATE; COMMIT") {
+            Err(Error::DatabaseError(_, info)) if Self::is_lock_conflict(info.message()) => {
+                Ok(vec!["the one that is writing".into()])
+            }
+            result => result.map(|()| Vec::new()),
+        }
     }
 }
 
@@ -176,7 +237,7 @@ fn push_slot_key<'b>(value: &'b KeyValue, is_spare: bool, out: &mut AstPass<'_, 
         KeyValue::Text(value) => out.push_bind_param::<Text, _>(value),
         KeyValue::Bytes(value) => out.push_bind_param::<Binary, _>(value),
         // SQLite has no unsigned integers.
-        KeyValue::UInt(_) => Err(diesel::result::Error::QueryBuilderError("a row key is unsigned".into())),
+        KeyValue::UInt(_) => Err(Error::QueryBuilderError("a row key is unsigned".into())),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Under which keys the values are.
 
+use super::proof::Reading;
+use super::report::Doubt;
 use super::table::PlannedTable;
 use super::tally::Tally;
 use crate::key::Fingerprint;
@@ -13,6 +15,13 @@ pub struct Status {
     pub primary: Fingerprint,
     /// One entry per column.
     pub columns: Vec<ColumnStatus>,
+    /// The moment at which the values were as this says: milliseconds since 1970, on the clock of the database.
+    pub moment: u64,
+    /// Whether every transaction that was open before that moment is over, or is known not to matter: what it wrote was
+    /// read.
+    pub fenced: bool,
+    /// Why not, if that was asked for.
+    pub doubt: Option<Doubt>,
     /// Whether the reading was stopped before the end.
     pub stopped: bool,
 }
@@ -54,7 +63,15 @@ pub struct KeyStatus {
 }
 
 impl Status {
-    pub(super) fn new(keyring: &Keyring, tables: &[PlannedTable], tallies: &[Tally], stopped: bool) -> Self {
+    pub(super) fn new(
+        keyring: &Keyring,
+        tables: &[PlannedTable],
+        reading: &Reading,
+        waited: bool,
+        doubt: Option<Doubt>,
+        stopped: bool,
+    ) -> Self {
+        let tallies: &[Tally] = &reading.found.tallies;
         let columns = tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
         let columns = columns.zip(tallies).map(|((table, column), tally)| ColumnStatus {
             table: table.name.to_string(),
@@ -76,7 +93,8 @@ impl Status {
             oldest: tally.dates.map(|(oldest, _)| oldest),
             newest: tally.dates.map(|(_, newest)| newest),
         });
-        Self { primary: keyring.primary(), columns: columns.collect(), stopped }
+        let (moment, fenced) = (reading.moment, waited && doubt.is_none());
+        Self { primary: keyring.primary(), columns: columns.collect(), moment, fenced, doubt, stopped }
     }
 
     /// Whether plaintext or unreadable values exist.

@@ -65,6 +65,13 @@ impl PlannedTable {
         (max_binds / (self.row_key.len() + 2 * self.columns.len())).max(1)
     }
 
+    /// `public.users (id): email, phone`
+    pub(super) fn describe(&self) -> String {
+        let keys: Vec<&str> = self.row_key.iter().map(|column| column.name.as_str()).collect();
+        let columns: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        format!("{} ({}): {}", self.name, keys.join(", "), columns.join(", "))
+    }
+
     /// A row key for the operator's eyes: `id=7`, `tenant=1, slug=a`.
     pub(super) fn label(&self, key: &[KeyValue]) -> String {
         let pairs = self.row_key.iter().zip(key).map(|(column, value)| format!("{}={value}", column.name));

@@ -1,9 +1,11 @@
 //! Counting what the columns hold, and what was written.
 
+use serde::{Deserialize, Serialize};
+
 use super::verdict::Verdict;
 
 /// What was read of one column.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Tally {
     pub(super) null: u64,
     pub(super) plaintext: u64,
@@ -12,6 +14,8 @@ pub(super) struct Tally {
     pub(super) keys: Vec<u64>,
     /// Date of the oldest and of the newest readable token, in seconds since 1970.
     pub(super) dates: Option<(u64, u64)>,
+    /// Date of the newest token under a secondary key.
+    pub(super) newest_stale: Option<u64>,
 }
 
 impl Tally {
@@ -26,6 +30,9 @@ impl Tally {
             Verdict::Token { position, timestamp, .. } => {
                 self.keys[*position] += 1;
                 self.date(*timestamp, *timestamp);
+                if *position > 0 {
+                    self.newest_stale = self.newest_stale.max(Some(*timestamp));
+                }
             }
         }
     }
@@ -40,6 +47,7 @@ impl Tally {
         if let Some((oldest, newest)) = other.dates {
             self.date(oldest, newest);
         }
+        self.newest_stale = self.newest_stale.max(other.newest_stale);
     }
 
     /// Rows read.
@@ -74,7 +82,7 @@ impl Tally {
 }
 
 /// What writing a page came to, for each encrypted column.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Written {
     /// Values swapped.
     pub(super) rewritten: u64,

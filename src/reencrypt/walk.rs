@@ -1,287 +1,149 @@
-//! One pass: a whole walk over all tables, shared by the workers.
+//! One walk: workers that claim ranges and read, and write what they find, until nobody has any left.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use diesel::RunQueryDsl;
 use diesel::connection::LoadConnection;
-use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
+use diesel::r2d2::R2D2Connection;
 
-use super::batch;
 use super::dialect::Dialect;
 use super::error::TaskError;
-use super::page::Page;
-use super::progress::StopHandle;
-use super::report::{Problem, ProblemKind, Problems};
-use super::row::{Change, KeyValue, Row};
+use super::pace::Pace;
+use super::pulse::Pulse;
+use super::reader::Reader;
 use super::session::Session;
-use super::table::PlannedTable;
-use super::tally::{Tally, Written};
-use super::verdict::Verdict;
-use crate::keyring::Keyring;
+use super::shared::{Counters, Found, Mode, Shared, Walker};
+use super::writer::Writer;
 
 /// How often the caller hears of progress.
 const TICK: Duration = Duration::from_millis(100);
+/// Messages between the two halves of a worker: a page is read while another is written.
+const AHEAD: usize = 1;
 
-/// Rows of the first page of a table.
-const FIRST_PAGE: usize = 16;
-/// Bytes of a page up to which the next one may be larger.
-const PAGE: usize = 1 << 20;
-
-/// What every pass over the tables has in common.
-pub(super) struct Walker<'a> {
-    pub(super) tables: &'a [PlannedTable],
-    pub(super) keyring: Arc<Keyring>,
-    pub(super) batch: Option<usize>,
-    pub(super) workers: usize,
-    pub(super) give_up_after: Duration,
-    pub(super) stop: StopHandle,
+/// The connections of a worker: with two, one page is read while another is written.
+pub(super) struct Sessions<'p, C>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    pub(super) reading: Session<'p, C>,
+    pub(super) writing: Option<Session<'p, C>>,
 }
 
-/// What a pass does with values under secondary keys.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// Counts them.
-    Read,
-    /// Seals them under the primary key and throws the result away.
-    DryRun,
-    /// Writes them.
-    Write,
-}
-
-/// What a pass found and did. The vectors have one entry per column, over all tables.
-pub(super) struct Pass {
-    pub(super) tallies: Vec<Tally>,
-    pub(super) written: Vec<Written>,
-    pub(super) problems: Problems,
-    /// Whether the pass was cut short by the stop handle.
-    pub(super) stopped: bool,
-}
-
-/// Where a pass is, for the caller's eyes.
-#[derive(Default)]
-pub(super) struct Counters {
-    pub(super) table: AtomicUsize,
-    pub(super) rows: AtomicU64,
-    pub(super) rewritten: AtomicU64,
-    pub(super) bad: AtomicU64,
-}
-
-impl Walker<'_> {
-    /// Walks all tables once. `tick` is called on this thread while the workers are busy.
-    pub(super) fn pass<C>(
-        &self,
-        pool: &Pool<ConnectionManager<C>>,
-        mode: Mode,
-        mut tick: impl FnMut(&Counters),
-    ) -> (Pass, Result<(), TaskError>)
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
-        let columns: usize = self.tables.iter().map(|table| table.columns.len()).sum();
-        let tallies = || vec![Tally::new(self.keyring.fingerprints().len()); columns];
-        let shared = Shared {
-            walker: self,
-            mode,
-            cursor: Mutex::default(),
-            counters: Counters::default(),
-            problems: Mutex::default(),
-            failed: AtomicBool::new(false),
-        };
-        let (sessions, mut outcome) = self.sessions(pool);
-        let results: Vec<_> = thread::scope(|scope| {
-            let observer = thread::current();
-            let spawn = |session| {
-                let (shared, observer) = (&shared, observer.clone());
-                let (tallies, written) = (tallies(), vec![Written::default(); columns]);
-                scope.spawn(move || {
-                    let mut worker = Worker { shared, session, tallies, written };
-                    let result = worker.run();
-                    shared.failed.fetch_or(result.is_err(), Relaxed);
-                    observer.unpark();
-                    (worker.tallies, worker.written, result)
-                })
-            };
-            let threads: Vec<_> = sessions.into_iter().map(spawn).collect();
-            while threads.iter().any(|thread| !thread.is_finished()) {
-                tick(&shared.counters);
-                thread::park_timeout(TICK);
-            }
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                .collect()
-        });
-        tick(&shared.counters);
-        let mut pass = Pass {
-            tallies: tallies(),
-            written: vec![Written::default(); columns],
-            problems: shared.problems.into_inner().unwrap_or_else(PoisonError::into_inner),
-            stopped: self.stop.is_stopped(),
-        };
-        for (tallies, written, result) in results {
-            pass.tallies.iter_mut().zip(&tallies).for_each(|(sum, tally)| sum.merge(tally));
-            pass.written.iter_mut().zip(&written).for_each(|(sum, written)| sum.add(written));
-            outcome = outcome.and(result);
-        }
-        (pass, outcome)
-    }
-
-    /// A session for each worker. The application may hold the other connections of the pool: one is enough.
-    ///
-    /// They are taken before the work begins: a worker that waited for a connection while it has the cursor would wait
-    /// for those that wait for the cursor.
-    fn sessions<'p, C>(&self, pool: &'p Pool<ConnectionManager<C>>) -> (Vec<Session<'p, C>>, Result<(), TaskError>)
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
-        let mut sessions = Vec::new();
-        for _ in 0..self.workers.clamp(1, pool.max_size().max(1) as usize) {
-            let mut session = Session::new(pool, self.give_up_after, self.stop.clone());
-            if sessions.is_empty() {
-                if let Err(error) = session.run(|_| Ok(())) {
-                    return (sessions, Err(error));
-                }
-            } else if !session.is_available() {
-                break;
-            }
-            sessions.push(session);
-        }
-        (sessions, Ok(()))
-    }
-}
-
-struct Shared<'a> {
-    walker: &'a Walker<'a>,
+/// Walks until nothing is left to claim. `tick` is called on this thread while the workers are busy.
+pub(super) fn walk<C>(
+    walker: &Walker<'_>,
+    sessions: Vec<Sessions<'_, C>>,
     mode: Mode,
-    cursor: Mutex<Cursor>,
-    counters: Counters,
-    problems: Mutex<Problems>,
-    failed: AtomicBool,
-}
-
-/// How far the pages have been handed out. It is no record of what was done: nothing relies on it but this pass.
-struct Cursor {
-    table: usize,
-    after: Option<Vec<KeyValue>>,
-    /// Rows of the next page. It grows from a small one, so that a table of large values does not fill the memory.
-    limit: usize,
-}
-
-impl Default for Cursor {
-    fn default() -> Self {
-        Self { table: 0, after: None, limit: FIRST_PAGE }
-    }
-}
-
-/// A page that was read: the position of its table, the key behind which it begins, and its rows, at least one.
-struct Read {
-    table: usize,
-    after: Option<Vec<KeyValue>>,
-    rows: Vec<Row>,
-}
-
-struct Worker<'a, C>
+    counters: &Counters,
+    mut tick: impl FnMut(Option<String>),
+) -> (Found, Result<(), TaskError>)
 where
     C: R2D2Connection + LoadConnection + 'static,
     C::Backend: Dialect,
 {
-    shared: &'a Shared<'a>,
-    session: Session<'a, C>,
-    tallies: Vec<Tally>,
-    written: Vec<Written>,
+    let shared = Shared {
+        walker,
+        mode,
+        pace: Pace::new(walker.batch.unwrap_or(C::Backend::BATCH)),
+        pulse: Pulse::new(walker.store, walker.stop.clone()),
+        counters,
+        seen: Mutex::new(walker.tables.iter().map(|table| vec![(0, 0); table.columns.len()]).collect()),
+        found: Mutex::new(Found::new(walker.tables, walker.keyring.fingerprints().len())),
+        lost: Mutex::new(BTreeSet::new()),
+        failed: AtomicBool::new(false),
+    };
+    let outcome = thread::scope(|scope| {
+        let observer = thread::current();
+        let spawn = |(worker, sessions)| {
+            let (shared, observer) = (&shared, observer.clone());
+            scope.spawn(move || {
+                let result = work(shared, worker, sessions);
+                shared.failed.fetch_or(result.is_err(), Relaxed);
+                observer.unpark();
+                result
+            })
+        };
+        let threads: Vec<_> = sessions.into_iter().enumerate().map(spawn).collect();
+        while threads.iter().any(|thread| !thread.is_finished()) {
+            tick(shared.pulse.waits_for());
+            thread::park_timeout(TICK);
+        }
+        let results = threads.into_iter().map(join);
+        results.fold(Ok(()), Result::and)
+    });
+    tick(None);
+    (shared.found.into_inner().unwrap_or_else(PoisonError::into_inner), outcome)
 }
 
-impl<C> Worker<'_, C>
+/// One worker, to the end.
+fn work<C>(shared: &Shared<'_>, worker: usize, sessions: Sessions<'_, C>) -> Result<(), TaskError>
 where
     C: R2D2Connection + LoadConnection + 'static,
     C::Backend: Dialect,
 {
-    fn run(&mut self) -> Result<(), TaskError> {
-        while !self.shared.walker.stop.is_stopped() && !self.shared.failed.load(Relaxed) {
-            let Some(Read { table, after, rows }) = self.next_page()? else { break };
-            self.page(table, after.as_deref(), &rows)?;
-        }
-        Ok(())
-    }
+    let Sessions { mut reading, writing } = sessions;
+    let (mut reader, mut writer) = (Reader::new(shared, worker), Writer::new(shared));
+    let Some(mut writing) = writing else {
+        let result = loop {
+            match reader.next(&mut reading) {
+                Ok(Some(message)) => match writer.handle(&mut reading, message) {
+                    Ok(()) => {}
+                    Err(error) => break Err(error),
+                },
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        return end(result, &mut writer, &mut reading);
+    };
+    thread::scope(|scope| {
+        let (messages, inbox) = sync_channel(AHEAD);
+        let half = scope.spawn(move || {
+            let result = inbox.iter().try_for_each(|message| writer.handle(&mut writing, message));
+            shared.failed.fetch_or(result.is_err(), Relaxed);
+            // A reader that is about to send finds nobody there.
+            drop(inbox);
+            end(result, &mut writer, &mut writing)
+        });
+        let result = loop {
+            match reader.next(&mut reading) {
+                // If nobody takes it, the writing half has failed.
+                Ok(Some(message)) => match messages.send(message) {
+                    Ok(()) => {}
+                    Err(_) => break Ok(()),
+                },
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        shared.failed.fetch_or(result.is_err(), Relaxed);
+        drop(messages);
+        join(half).and(result)
+    })
+}
 
-    /// Takes the next page. The cursor moves only behind rows that were read: an error is never the end of a table.
-    fn next_page(&mut self) -> Result<Option<Read>, TaskError> {
-        let Walker { tables, batch, .. } = self.shared.walker;
-        let mut cursor = self.shared.cursor.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(table) = tables.get(cursor.table) {
-            if self.session.is_stopped() || self.shared.failed.load(Relaxed) {
-                break;
-            }
-            let most = batch.unwrap_or(C::Backend::BATCH).clamp(1, table.max_rows(C::Backend::MAX_BINDS));
-            let limit = cursor.limit.min(most);
-            let after = cursor.after.clone();
-            let read = self.session.run(|conn| {
-                Page { table, after: after.as_deref(), until: None, descending: false, limit }.load::<Row>(conn)
-            });
-            // While the cursor is held, so that the workers behind do not try for as long again.
-            let rows = read.inspect_err(|_| self.shared.failed.store(true, Relaxed))?;
-            let index = cursor.table;
-            if rows.len() < limit {
-                *cursor = Cursor { table: index + 1, ..Cursor::default() };
-            } else {
-                cursor.after = rows.last().map(|row| row.key.clone());
-                match rows.iter().flat_map(|row| &row.cells).flatten().map(|cell| cell.bytes.len()).sum::<usize>() {
-                    0..=PAGE => cursor.limit = most.min(2 * limit),
-                    _ => cursor.limit = (limit / 2).max(1),
-                }
-            }
-            self.shared.counters.table.store(index, Relaxed);
-            if !rows.is_empty() {
-                return Ok(Some(Read { table: index, after, rows }));
-            }
+/// Hands back what a worker still holds, also after a failure if the database lets it: others need not wait for the
+/// lease to end.
+fn end<C>(result: Result<(), TaskError>, writer: &mut Writer<'_>, session: &mut Session<'_, C>) -> Result<(), TaskError>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    match result {
+        Ok(()) => writer.finish(session),
+        Err(error) => {
+            session.hurry();
+            let _ = writer.finish(session);
+            Err(error)
         }
-        Ok(None)
     }
+}
 
-    fn page(&mut self, index: usize, after: Option<&[KeyValue]>, rows: &[Row]) -> Result<(), TaskError> {
-        let Shared { walker, mode, counters, .. } = self.shared;
-        let table = &walker.tables[index];
-        let first: usize = walker.tables[..index].iter().map(|table| table.columns.len()).sum();
-        let mut changes = Vec::new();
-        for row in rows {
-            let (tallies, problems) = (&mut self.tallies[first..], &self.shared.problems);
-            let see = |column: usize, verdict: Option<&Verdict>| {
-                let Some(verdict) = verdict else {
-                    tallies[column].null += 1;
-                    return;
-                };
-                tallies[column].add(verdict);
-                let kind = match verdict {
-                    Verdict::Token { .. } => return,
-                    Verdict::Plaintext => ProblemKind::Plaintext,
-                    Verdict::Unreadable => ProblemKind::Unreadable,
-                };
-                counters.bad.fetch_add(1, Relaxed);
-                problems.lock().unwrap_or_else(PoisonError::into_inner).add(|| Problem {
-                    table: table.name.to_string(),
-                    column: table.columns[column].name.clone(),
-                    row: table.label(&row.key),
-                    kind,
-                });
-            };
-            match mode {
-                Mode::Read => Verdict::of_row(row, &walker.keyring, see),
-                Mode::DryRun | Mode::Write => changes.extend(Change::of(row, &walker.keyring, see)?),
-            }
-        }
-        if *mode == Mode::Write && !changes.is_empty() {
-            let written = batch::write(&mut self.session, table, &walker.keyring, after, changes)?;
-            for (sum, written) in self.written[first..].iter_mut().zip(&written) {
-                sum.add(written);
-                counters.rewritten.fetch_add(written.rewritten, Relaxed);
-            }
-        }
-        counters.rows.fetch_add(rows.len() as u64, Relaxed);
-        Ok(())
-    }
+fn join(thread: thread::ScopedJoinHandle<'_, Result<(), TaskError>>) -> Result<(), TaskError> {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

@@ -1,0 +1,121 @@
+//! The proof: no transaction is open that could still bring an old token, and a whole reading of one snapshot finds none.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use diesel::connection::LoadConnection;
+use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
+
+use super::dialect::Dialect;
+use super::error::TaskError;
+use super::report::Doubt;
+use super::run::{Moment, Run, Scope};
+use super::session::Session;
+use super::settings::Settings;
+use super::shared::{Counters, Found, Mode, Walker};
+use super::state;
+use super::store::Store;
+use super::table::PlannedTable;
+use super::walk::{Sessions, walk};
+
+/// Between two looks at what is still open.
+const NAP: Duration = Duration::from_millis(100);
+
+/// All values, as they were at one moment.
+pub(super) struct Reading {
+    pub(super) moment: Moment,
+    pub(super) found: Found,
+}
+
+/// What it takes to read everything on one snapshot.
+pub(super) struct Prover<'a, C>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    pub(super) settings: &'a Settings,
+    pub(super) pool: &'a Pool<ConnectionManager<C>>,
+    pub(super) tables: &'a [PlannedTable],
+}
+
+impl<C> Prover<'_, C>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    /// Waits until every transaction is over that is open now: what it has written is not yet to be seen. Returns why
+    /// that could not be found out.
+    pub(super) fn fence(
+        &self,
+        timeout: Duration,
+        mut tick: impl FnMut(Option<String>),
+    ) -> Result<Option<Doubt>, TaskError> {
+        let mut session = self.session();
+        let fence = match session.once(C::Backend::fence)? {
+            Ok(fence) => fence,
+            Err(_) if !session.is_connected() => session.run(C::Backend::fence)?,
+            Err(error) => return Ok(Some(Doubt::Blind(error.to_string()))),
+        };
+        let started = Instant::now();
+        loop {
+            let older = session.run(|conn| C::Backend::older_than(conn, &fence))?;
+            if older.is_empty() {
+                return Ok(None);
+            }
+            if started.elapsed() > timeout || session.is_stopped() {
+                return Ok(Some(Doubt::Open(older)));
+            }
+            tick(Some(format!("transactions that began before the proof are open: {}", older.join("; "))));
+            session.pause(NAP);
+        }
+    }
+
+    /// Reads everything on one snapshot. If the database fails, from the start.
+    pub(super) fn read(&self, counters: &Counters, mut tick: impl FnMut(Option<String>)) -> Result<Reading, TaskError> {
+        let mut failing: Option<Instant> = None;
+        loop {
+            match self.try_read(counters, &mut tick) {
+                Err(error) if error.is_database() && !self.settings.stop.is_stopped() => {
+                    if failing.get_or_insert_with(Instant::now).elapsed() >= self.settings.give_up_after {
+                        return Err(error);
+                    }
+                    tracing::warn!(%error, "reading everything again");
+                    self.session().pause(NAP);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn try_read(&self, counters: &Counters, tick: impl FnMut(Option<String>)) -> Result<Reading, TaskError> {
+        let mut first = self.session();
+        first.run(|_| Ok(()))?;
+        let shared = first.pin(None)?;
+        let moment = first.run(state::now)?;
+        let mut sessions = vec![Sessions { reading: first, writing: None }];
+        while let Some(shared) = shared.as_deref().filter(|_| sessions.len() < self.settings.workers) {
+            let mut session = self.session();
+            if !session.is_available() {
+                break;
+            }
+            session.pin(Some(shared))?;
+            sessions.push(Sessions { reading: session, writing: None });
+        }
+        let keys = self.settings.keyring.fingerprints().len();
+        let run = Run::new(Scope::default(), self.tables, keys, moment);
+        let store = Store::memory(self.tables, run, sessions.len());
+        let walker = Walker {
+            tables: self.tables,
+            keyring: Arc::clone(&self.settings.keyring),
+            store: &store,
+            batch: self.settings.batch,
+            stop: self.settings.stop.clone(),
+        };
+        let (found, result) = walk(&walker, sessions, Mode::Read, counters, tick);
+        result.map(|()| Reading { moment, found })
+    }
+
+    fn session(&self) -> Session<'_, C> {
+        Session::new(self.pool, self.settings.give_up_after, self.settings.stop.clone())
+    }
+}

@@ -1,0 +1,95 @@
+//! What every worker asks before it goes on: whether it may, and whether the others have heard of this process lately.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use diesel::connection::LoadConnection;
+use diesel::r2d2::R2D2Connection;
+
+use super::dialect::Dialect;
+use super::error::TaskError;
+use super::progress::StopHandle;
+use super::run::Asked;
+use super::session::Session;
+use super::store::Store;
+
+/// How often a process looks at what operators have asked for.
+const LOOK: Duration = Duration::from_secs(1);
+/// Of the lease, after which it is renewed.
+const RENEW: u32 = 4;
+/// Between two looks while the process waits.
+const NAP: Duration = Duration::from_millis(100);
+
+/// One for all workers of a process. The worker that comes first when it is time does the asking.
+pub(super) struct Pulse<'a> {
+    store: &'a Store<'a>,
+    stop: StopHandle,
+    state: Mutex<State>,
+}
+
+struct State {
+    looked: Option<Instant>,
+    renewed: Instant,
+    asked: Asked,
+    /// Why this process does not go on, in words for the operator.
+    waits_for: Option<String>,
+}
+
+impl<'a> Pulse<'a> {
+    pub(super) fn new(store: &'a Store<'a>, stop: StopHandle) -> Self {
+        let state = State { looked: None, renewed: Instant::now(), asked: Asked::Run, waits_for: None };
+        Self { store, stop, state: Mutex::new(state) }
+    }
+
+    /// Returns when the worker may go on, or is to stop.
+    pub(super) fn wait<C>(&self, session: &mut Session<'_, C>) -> Result<(), TaskError>
+    where
+        C: R2D2Connection + LoadConnection + 'static,
+        C::Backend: Dialect,
+    {
+        while !self.stop.is_stopped() {
+            self.look(session)?;
+            if self.waits_for().is_none() {
+                return Ok(());
+            }
+            session.pause(NAP);
+        }
+        Ok(())
+    }
+
+    /// Looks at what is asked, and renews the lease, if it is time for either.
+    pub(super) fn look<C>(&self, session: &mut Session<'_, C>) -> Result<(), TaskError>
+    where
+        C: R2D2Connection + LoadConnection + 'static,
+        C::Backend: Dialect,
+    {
+        let Some(lease) = self.store.lease() else { return Ok(()) };
+        let renews = {
+            let mut state = self.lock();
+            if state.looked.is_some_and(|looked| looked.elapsed() < LOOK.min(lease / RENEW)) {
+                return Ok(());
+            }
+            state.looked = Some(Instant::now());
+            state.renewed.elapsed() >= lease / RENEW
+        };
+        let asked = if renews { self.store.beat(session)? } else { self.store.asked(session)? };
+        let mut state = self.lock();
+        if renews {
+            state.renewed = Instant::now();
+        }
+        state.asked = asked;
+        state.waits_for = (asked == Asked::Pause).then(|| "paused: `diesel-encrypted resume` lets it go on".to_owned());
+        if asked == Asked::Stop {
+            self.stop.stop();
+        }
+        Ok(())
+    }
+
+    pub(super) fn waits_for(&self) -> Option<String> {
+        self.lock().waits_for.clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

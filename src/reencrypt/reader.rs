@@ -1,0 +1,184 @@
+//! One worker's reading half: claims ranges, reads their pages, and decides what is to be written.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use diesel::RunQueryDsl;
+use diesel::connection::LoadConnection;
+use diesel::r2d2::R2D2Connection;
+
+use super::dialect::Dialect;
+use super::error::{Refusal, TaskError};
+use super::page::Page;
+use super::report::{Problem, ProblemKind};
+use super::row::{Change, KeyValue, Row};
+use super::run::{Claim, ClaimNumber, Range};
+use super::session::Session;
+use super::shared::{Mode, Shared};
+use super::store::Claimed;
+use super::table::PlannedTable;
+use super::tally::Tally;
+use super::verdict::Verdict;
+
+/// Between two questions whether there is more to do.
+const NAP: Duration = Duration::from_millis(50);
+/// Before a range is tried again in a later pass: longer in each, for whoever holds a row to let go of it.
+const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Tokens of a column that have to be unreadable before a keyring is held to be the wrong one.
+const SUSPICIOUS: u64 = 1_000;
+
+/// What the reading half tells the writing half.
+pub(super) enum Message {
+    /// Pages of this range follow.
+    Begin(Claim),
+    Page(Prepared),
+    /// There are no more rows in the range.
+    End,
+}
+
+/// A page of which is known what it holds, and what is to be written.
+pub(super) struct Prepared {
+    pub(super) range: Range,
+    /// One entry per column of the table.
+    pub(super) tallies: Vec<Tally>,
+    pub(super) changes: Vec<Change>,
+    pub(super) problems: Vec<Problem>,
+    /// Values under secondary keys, for a pass that only reads.
+    pub(super) stale: Vec<Problem>,
+}
+
+pub(super) struct Reader<'a> {
+    shared: &'a Shared<'a>,
+    worker: usize,
+    claim: Option<Claim>,
+    /// The last claims, which the writing half may still be at.
+    known: Vec<ClaimNumber>,
+    pass: u32,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(shared: &'a Shared<'a>, worker: usize) -> Self {
+        Self { shared, worker, claim: None, known: Vec::new(), pass: 1 }
+    }
+
+    /// What the writing half has to know next; `None` when the walk is over or was stopped.
+    pub(super) fn next<C>(&mut self, session: &mut Session<'_, C>) -> Result<Option<Message>, TaskError>
+    where
+        C: R2D2Connection + LoadConnection + 'static,
+        C::Backend: Dialect,
+    {
+        while !self.shared.is_stopping() {
+            let Some(claim) = &mut self.claim else {
+                self.shared.pulse.wait(session)?;
+                match self.shared.walker.store.claim(session, self.worker, &self.known)? {
+                    Claimed::Range(claim) => {
+                        self.begin(session, &claim);
+                        return Ok(Some(Message::Begin(claim)));
+                    }
+                    Claimed::Wait => session.pause(NAP),
+                    Claimed::Over => break,
+                }
+                continue;
+            };
+            if self.shared.is_lost(claim.number) {
+                self.claim = None;
+                continue;
+            }
+            let table = &self.shared.walker.tables[claim.range.table];
+            let limit = self.shared.pace.rows().min(table.max_rows(C::Backend::MAX_BINDS));
+            let mut page = Page::new(table, limit);
+            (page.after, page.until) = (claim.range.after.as_deref(), claim.range.until.as_deref());
+            let rows: Vec<Row> = session.run(|conn| page.load(conn))?;
+            // The only sign of the end: an error is none, and neither is a page without anything to do.
+            let Some(last) = rows.last().map(|row| row.key.clone()) else {
+                self.claim = None;
+                return Ok(Some(Message::End));
+            };
+            let until = if rows.len() < limit { claim.range.until.clone() } else { Some(last.clone()) };
+            let range = Range { table: claim.range.table, after: claim.range.after.replace(last), until };
+            self.shared.pace.read(rows.iter().flat_map(|row| &row.cells).flatten().map(|cell| cell.bytes.len()).sum());
+            return self.prepare(range, &rows).map(Message::Page).map(Some);
+        }
+        Ok(None)
+    }
+
+    fn begin<C>(&mut self, session: &Session<'_, C>, claim: &Claim)
+    where
+        C: R2D2Connection + LoadConnection + 'static,
+        C::Backend: Dialect,
+    {
+        self.shared.counters.begin(claim.pass);
+        if claim.pass > self.pass {
+            self.pass = claim.pass;
+            session.pause((PAUSE * 2u32.saturating_pow(claim.pass - 2)).min(LONGEST_PAUSE));
+        }
+        // Two may be on their way to the writing half, which holds a third.
+        self.known.push(claim.number);
+        if self.known.len() > 4 {
+            self.known.remove(0);
+        }
+        self.claim = Some(claim.clone());
+    }
+
+    fn prepare(&self, range: Range, rows: &[Row]) -> Result<Prepared, TaskError> {
+        let Shared { walker, mode, counters, .. } = self.shared;
+        let table = &walker.tables[range.table];
+        let mut prepared = Prepared {
+            tallies: vec![Tally::new(walker.keyring.fingerprints().len()); table.columns.len()],
+            changes: Vec::new(),
+            problems: Vec::new(),
+            stale: Vec::new(),
+            range,
+        };
+        for row in rows {
+            let Prepared { tallies, changes, problems, stale, .. } = &mut prepared;
+            let see = |column: usize, verdict: Option<&Verdict>| {
+                let Some(verdict) = verdict else {
+                    tallies[column].null += 1;
+                    return;
+                };
+                tallies[column].add(verdict);
+                let problem = |kind| problem(table, column, &row.key, kind);
+                match verdict {
+                    Verdict::Token { position: 1.., .. } if *mode == Mode::Read => {
+                        stale.push(problem(ProblemKind::Stale));
+                    }
+                    Verdict::Token { .. } => {}
+                    Verdict::Plaintext => problems.push(problem(ProblemKind::Plaintext)),
+                    Verdict::Unreadable => problems.push(problem(ProblemKind::Unreadable)),
+                }
+            };
+            match mode {
+                Mode::Read => Verdict::of_row(row, &walker.keyring, see),
+                Mode::DryRun | Mode::Write => changes.extend(Change::of(row, &walker.keyring, see)?),
+            }
+        }
+        counters.see(prepared.range.table, rows.len(), prepared.problems.len());
+        if *mode == Mode::Write {
+            self.suspect(table, prepared.range.table, &prepared.tallies)?;
+        }
+        Ok(prepared)
+    }
+
+    /// Stops a run whose keyring cannot be that of the data, before it has walked everything to say so.
+    fn suspect(&self, table: &PlannedTable, index: usize, tallies: &[Tally]) -> Result<(), TaskError> {
+        let mut seen = self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        for (column, tally) in tallies.iter().enumerate() {
+            let (readable, unreadable) = &mut seen[index][column];
+            *readable += tally.readable();
+            *unreadable += tally.unreadable;
+            if *unreadable >= SUSPICIOUS && *unreadable > *readable {
+                let place = format!("{}.{}", table.name, table.columns[column].name);
+                let (readable, unreadable) = (*readable, *unreadable);
+                return Err(Refusal::WrongKeyring { place, readable, unreadable }.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn problem(table: &PlannedTable, column: usize, key: &[KeyValue], kind: ProblemKind) -> Problem {
+    let column = table.columns[column].name.clone();
+    Problem { table: table.name.to_string(), column, row: table.label(key), kind }
+}

@@ -1,0 +1,352 @@
+//! One run: its passes, the ranges that are handed out, and who works on them.
+//!
+//! Pure: the clock, the names of processes and the row keys come in as arguments, so that the same rules hold for one
+//! process, which keeps the run in its memory, and for many, which keep it in the database (`store.rs`).
+//!
+//! No value is ever lost by a mistake in here. Values are written by a compare and swap, and only the proof, which
+//! reads everything, says that nothing is left. What is at stake is work done twice.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::report::{ColumnReport, Ending};
+use super::row::KeyValue;
+use super::table::PlannedTable;
+use super::tally::{Tally, Written};
+
+/// Passes after which a run ends without a proof: rows that stay locked, or somebody who keeps writing under an old key.
+const PASSES: u32 = 10;
+/// Ranges that are kept for the next pass one by one. If there are more, whole tables are walked again.
+pub(super) const LEFT: usize = 1_000;
+
+/// Milliseconds since 1970, on the clock of the database.
+pub(super) type Moment = u64;
+/// Which claim it is, counted over all processes. It is never used twice: whoever writes under a claim that was taken
+/// over is told so by the database.
+pub(super) type ClaimNumber = u64;
+
+/// The rows of a table behind one row key, up to and including another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Range {
+    /// The position of the table in the plan.
+    pub(super) table: usize,
+    pub(super) after: Option<Vec<KeyValue>>,
+    pub(super) until: Option<Vec<KeyValue>>,
+}
+
+/// What has become of a range so far.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Progress {
+    /// The row key up to which every row was dealt with.
+    pub(super) at: Option<Vec<KeyValue>>,
+    /// One entry per column of the table.
+    pub(super) tallies: Vec<Tally>,
+    pub(super) written: Vec<Written>,
+    /// Where rows had to be left for the next pass.
+    pub(super) left: Vec<Range>,
+}
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Run {
+    pub(super) scope: Scope,
+    pub(super) started: Moment,
+    pub(super) pass: u32,
+    pub(super) asked: Asked,
+    phase: Phase,
+    /// The processes at work, and until when each is taken to be alive.
+    processes: BTreeMap<String, Moment>,
+    claims: ClaimNumber,
+    chunks: Vec<Chunk>,
+    /// For the next pass.
+    left: Vec<Range>,
+    /// Of the walk over everything, one entry per column of the plan.
+    tallies: Vec<Tally>,
+    /// Of all passes.
+    written: Vec<Written>,
+    /// Of the last pass.
+    busy: Vec<u64>,
+    newest_stale: Option<u64>,
+}
+
+/// What the processes of a run must have in common.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Scope {
+    /// Fingerprints, the primary first and the others in order.
+    pub(super) keys: Vec<String>,
+    /// Each table with its row key and its encrypted columns.
+    pub(super) targets: Vec<String>,
+}
+
+/// What an operator has asked of all processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Asked {
+    Run,
+    Pause,
+    Stop,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Phase {
+    Walk,
+    Prove(Option<Holder>),
+    Ended(Ending),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Chunk {
+    range: Range,
+    holder: Option<Holder>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Holder {
+    process: String,
+    worker: usize,
+    claim: ClaimNumber,
+}
+
+/// A range that a worker may work on.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Claim {
+    pub(super) number: ClaimNumber,
+    pub(super) pass: u32,
+    pub(super) range: Range,
+}
+
+/// What a worker is to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Take the range at this position; somebody who is dead held it under the claim.
+    Take { position: usize, dead: Option<ClaimNumber> },
+    /// Others hold all ranges that are left.
+    Wait,
+    /// The walk is over.
+    Over,
+}
+
+/// What a process is to do between two walks.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Step {
+    Walk,
+    /// To prove what the walk came to, under this claim.
+    Prove(ClaimNumber),
+    /// Another process does.
+    Wait,
+    Ended(Ending),
+}
+
+impl Run {
+    /// A run that has not begun. `tables` are those of the plan.
+    pub(super) fn new(scope: Scope, tables: &[PlannedTable], keys: usize, now: Moment) -> Self {
+        let columns: usize = tables.iter().map(|table| table.columns.len()).sum();
+        let mut run = Self {
+            scope,
+            started: now,
+            pass: 1,
+            asked: Asked::Run,
+            phase: Phase::Walk,
+            processes: BTreeMap::new(),
+            claims: 0,
+            chunks: Vec::new(),
+            left: Vec::new(),
+            tallies: vec![Tally::new(keys); columns],
+            written: vec![Written::default(); columns],
+            busy: vec![0; columns],
+            newest_stale: None,
+        };
+        run.open(whole(tables.len()));
+        run
+    }
+
+    /// Whether there is work of somebody in it that a process can join or go on with.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Ended(_))
+    }
+
+    /// The processes that are alive, by name.
+    pub(super) fn alive(&self, now: Moment) -> impl Iterator<Item = &str> {
+        self.processes.iter().filter(move |(_, until)| **until > now).map(|(name, _)| name.as_str())
+    }
+
+    /// Lets a process take part. If nobody else is alive, it is as good as a new start of what is left: whoever starts it
+    /// says that from now on nobody writes with an old primary key.
+    pub(super) fn join(&mut self, process: &str, now: Moment, lease: Duration) {
+        if self.alive(now).next().is_none() {
+            self.processes.clear();
+            (self.started, self.asked, self.newest_stale) = (now, Asked::Run, None);
+        }
+        self.beat(process, now, lease);
+    }
+
+    /// Renews the lease of a process, and of all that it holds.
+    pub(super) fn beat(&mut self, process: &str, now: Moment, lease: Duration) {
+        let lease = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
+        self.processes.insert(process.to_owned(), now.saturating_add(lease));
+    }
+
+    /// The process takes part no longer. What it still holds can be taken over at once.
+    pub(super) fn leave(&mut self, process: &str) {
+        self.processes.remove(process);
+    }
+
+    /// What a worker is to do. `known` are the claims that it knows it has: another one in its name was granted to it by
+    /// an answer that it never got.
+    pub(super) fn next(&self, process: &str, worker: usize, known: &[ClaimNumber], now: Moment) -> Next {
+        if !matches!(self.phase, Phase::Walk) {
+            return Next::Over;
+        }
+        let dead = |holder: &Holder| {
+            let is_mine = holder.process == process && holder.worker == worker;
+            match is_mine {
+                true => !known.contains(&holder.claim),
+                false => self.processes.get(&holder.process).is_none_or(|until| *until <= now),
+            }
+        };
+        let free = self.chunks.iter().enumerate().find_map(|(position, chunk)| match &chunk.holder {
+            None => Some(Next::Take { position, dead: None }),
+            Some(holder) => dead(holder).then_some(Next::Take { position, dead: Some(holder.claim) }),
+        });
+        free.unwrap_or(Next::Wait)
+    }
+
+    /// The range at a position that [`next`](Run::next) has named.
+    pub(super) fn range(&self, position: usize) -> &Range {
+        &self.chunks[position].range
+    }
+
+    /// Hands a range out. If `middle` is given, only the part up to it; the rest stays for others.
+    pub(super) fn take(
+        &mut self,
+        position: usize,
+        process: &str,
+        worker: usize,
+        middle: Option<Vec<KeyValue>>,
+    ) -> Claim {
+        let number = self.next_claim();
+        let chunk = &mut self.chunks[position];
+        if let Some(middle) = middle {
+            let rest = Range { after: Some(middle.clone()), ..chunk.range.clone() };
+            chunk.range.until = Some(middle);
+            // Behind it: ranges are handed out in the order of the tables.
+            self.chunks.insert(position + 1, Chunk { range: rest, holder: None });
+        }
+        let chunk = &mut self.chunks[position];
+        chunk.holder = Some(Holder { process: process.to_owned(), worker, claim: number });
+        Claim { number, pass: self.pass, range: chunk.range.clone() }
+    }
+
+    /// Adds what has become of a range that was held under this claim, and lets go of it: of all of it if it `is_done`,
+    /// else what is left can be claimed. Does nothing if the claim was taken over.
+    pub(super) fn settle(
+        &mut self,
+        claim: ClaimNumber,
+        progress: Progress,
+        is_done: bool,
+        tables: &[PlannedTable],
+    ) -> bool {
+        let held = |chunk: &Chunk| chunk.holder.as_ref().is_some_and(|holder| holder.claim == claim);
+        let Some(position) = self.chunks.iter().position(held) else { return false };
+        let chunk = &mut self.chunks[position];
+        let first: usize = tables[..chunk.range.table].iter().map(|table| table.columns.len()).sum();
+        chunk.holder = None;
+        if progress.at.is_some() {
+            chunk.range.after = progress.at;
+        }
+        if is_done {
+            self.chunks.remove(position);
+        }
+        for (index, tally) in progress.tallies.iter().enumerate() {
+            self.newest_stale = self.newest_stale.max(tally.newest_stale);
+            // Later passes see some rows only; what the columns hold is known from the first, and from the proof.
+            if self.pass == 1 {
+                self.tallies[first + index].merge(tally);
+            }
+        }
+        for (index, written) in progress.written.iter().enumerate() {
+            self.written[first + index].add(written);
+            self.busy[first + index] += written.busy;
+        }
+        self.left.extend(progress.left);
+        if self.chunks.is_empty() {
+            self.end_pass(tables.len());
+        }
+        true
+    }
+
+    /// What a process is to do when its workers found the walk to be over.
+    pub(super) fn step(&mut self, process: &str, now: Moment) -> Step {
+        match &self.phase {
+            Phase::Walk => Step::Walk,
+            Phase::Ended(ending) => Step::Ended(ending.clone()),
+            Phase::Prove(Some(holder))
+                if holder.process != process
+                    && self.processes.get(&holder.process).is_some_and(|until| *until > now) =>
+            {
+                Step::Wait
+            }
+            Phase::Prove(_) => {
+                let claim = self.next_claim();
+                self.phase = Phase::Prove(Some(Holder { process: process.to_owned(), worker: 0, claim }));
+                Step::Prove(claim)
+            }
+        }
+    }
+
+    /// Whether a pass can still follow on this one.
+    pub(super) fn may_walk_again(&self) -> bool {
+        self.pass < PASSES
+    }
+
+    /// What the proof came to: the end of the run, or ranges to walk again. Nothing happens if the claim was taken over.
+    pub(super) fn proven(&mut self, claim: ClaimNumber, result: Result<Ending, Vec<Range>>) {
+        if !matches!(&self.phase, Phase::Prove(Some(holder)) if holder.claim == claim) {
+            return;
+        }
+        match result {
+            Ok(ending) => self.phase = Phase::Ended(ending),
+            Err(ranges) => {
+                self.pass += 1;
+                self.phase = Phase::Walk;
+                self.open(ranges);
+            }
+        }
+    }
+
+    /// What the walks have found and done, with what a later reading of everything found in place of the first walk.
+    pub(super) fn columns(&self, tables: &[PlannedTable], read: Option<&[Tally]>) -> Vec<ColumnReport> {
+        ColumnReport::all(tables, read.unwrap_or(&self.tallies), &self.written, &self.busy)
+    }
+
+    /// The date of the newest token under a secondary key that any process has seen, in seconds since 1970.
+    pub(super) fn newest_stale(&self) -> Option<u64> {
+        self.newest_stale
+    }
+
+    fn next_claim(&mut self) -> ClaimNumber {
+        self.claims += 1;
+        self.claims
+    }
+
+    fn open(&mut self, ranges: Vec<Range>) {
+        self.chunks = ranges.into_iter().map(|range| Chunk { range, holder: None }).collect();
+    }
+
+    fn end_pass(&mut self, tables: usize) {
+        let left = std::mem::take(&mut self.left);
+        if left.is_empty() || !self.may_walk_again() {
+            self.phase = Phase::Prove(None);
+            return;
+        }
+        self.pass += 1;
+        self.busy.fill(0);
+        self.open(if left.len() > LEFT { whole(tables) } else { left });
+    }
+}
+
+/// All rows of all tables.
+pub(super) fn whole(tables: usize) -> Vec<Range> {
+    (0..tables).map(|table| Range { table, after: None, until: None }).collect()
+}

@@ -1,0 +1,67 @@
+//! Whether the keyring belongs to the data, from a few rows, before anything is written.
+
+use diesel::RunQueryDsl;
+use diesel::connection::LoadConnection;
+use diesel::r2d2::R2D2Connection;
+
+use super::dialect::Dialect;
+use super::error::{Refusal, TaskError};
+use super::page::Page;
+use super::row::Row;
+use super::session::Session;
+use super::table::PlannedTable;
+use super::tally::Tally;
+use super::verdict::Verdict;
+use crate::keyring::Keyring;
+
+/// Rows sampled at either end of a table.
+const SAMPLE: usize = 100;
+/// A column with at least this many sampled tokens is judged by itself, a smaller one with the others.
+const COLUMN_SAMPLE: u64 = 100;
+
+/// Refuses a keyring that reads hardly anything of a sample: that is a wrong keyring, not bad rows.
+pub(super) fn check_keyring<C>(
+    session: &mut Session<'_, C>,
+    tables: &[PlannedTable],
+    keyring: &Keyring,
+) -> Result<(), TaskError>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    let mut all = Tally::new(keyring.fingerprints().len());
+    for table in tables {
+        let mut tallies = vec![Tally::new(keyring.fingerprints().len()); table.columns.len()];
+        for descending in [false, true] {
+            let mut page = Page::new(table, SAMPLE);
+            page.descending = descending;
+            let rows: Vec<Row> = session.run(|conn| page.load(conn))?;
+            for row in &rows {
+                Verdict::of_row(row, keyring, |column, verdict| {
+                    if let Some(verdict) = verdict {
+                        tallies[column].add(verdict);
+                    }
+                });
+            }
+            if rows.len() < SAMPLE {
+                break; // that was the whole table
+            }
+        }
+        for (tally, column) in tallies.iter().zip(&table.columns) {
+            if tally.readable() + tally.unreadable >= COLUMN_SAMPLE {
+                refuse_wrong_keyring(tally, || format!("{}.{}", table.name, column.name))?;
+            }
+            all.merge(tally);
+        }
+    }
+    refuse_wrong_keyring(&all, || "all columns".into())
+}
+
+/// Nine in ten tokens unreadable is not damage.
+fn refuse_wrong_keyring(tally: &Tally, place: impl FnOnce() -> String) -> Result<(), TaskError> {
+    let (readable, unreadable) = (tally.readable(), tally.unreadable);
+    if unreadable > 9 * readable {
+        return Err(Refusal::WrongKeyring { place: place(), readable, unreadable }.into());
+    }
+    Ok(())
+}

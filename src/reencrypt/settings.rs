@@ -1,0 +1,20 @@
+//! How a task works.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::progress::StopHandle;
+use crate::keyring::Keyring;
+
+/// What a [`Task`](super::Task) was told, but for its targets.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) batch: Option<usize>,
+    pub(super) workers: usize,
+    pub(super) stateless: bool,
+    pub(super) give_up_after: Duration,
+    pub(super) fence_timeout: Duration,
+    pub(super) lease: Duration,
+    pub(super) stop: StopHandle,
+}

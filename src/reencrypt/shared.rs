@@ -1,0 +1,142 @@
+//! What the workers of a walk share.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::pace::Pace;
+use super::progress::StopHandle;
+use super::pulse::Pulse;
+use super::report::{Problem, Problems};
+use super::run::{ClaimNumber, LEFT, Range};
+use super::store::Store;
+use super::table::PlannedTable;
+use super::tally::{Tally, Written};
+use crate::keyring::Keyring;
+
+/// What every walk of a process has in common.
+pub(super) struct Walker<'a> {
+    pub(super) tables: &'a [PlannedTable],
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) store: &'a Store<'a>,
+    pub(super) batch: Option<usize>,
+    pub(super) stop: StopHandle,
+}
+
+/// What a walk does with values under secondary keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Counts them, and says where they are.
+    Read,
+    /// Seals them under the primary key and throws the result away.
+    DryRun,
+    /// Writes them.
+    Write,
+}
+
+/// What a walk of this process came across.
+pub(super) struct Found {
+    pub(super) problems: Problems,
+    /// Values under secondary keys, if the walk only read, and where they are.
+    pub(super) stale: Problems,
+    pub(super) stale_ranges: Vec<Range>,
+    /// One entry per column of the plan.
+    pub(super) tallies: Vec<Tally>,
+    pub(super) written: Vec<Written>,
+}
+
+/// Where a walk is, for the caller's eyes.
+#[derive(Default)]
+pub(super) struct Counters {
+    pub(super) pass: AtomicU32,
+    pub(super) table: AtomicUsize,
+    /// Of this pass.
+    pub(super) rows: AtomicU64,
+    pub(super) rewritten: AtomicU64,
+    pub(super) bad: AtomicU64,
+}
+
+/// What the workers of a walk share.
+pub(super) struct Shared<'a> {
+    pub(super) walker: &'a Walker<'a>,
+    pub(super) mode: Mode,
+    pub(super) pace: Pace,
+    pub(super) pulse: Pulse<'a>,
+    pub(super) counters: &'a Counters,
+    /// Readable and unreadable tokens per table and column.
+    pub(super) seen: Mutex<Vec<Vec<(u64, u64)>>>,
+    pub(super) found: Mutex<Found>,
+    pub(super) lost: Mutex<BTreeSet<ClaimNumber>>,
+    pub(super) failed: AtomicBool,
+}
+
+impl Shared<'_> {
+    /// Whether the workers are to leave what they are at.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.walker.stop.is_stopped() || self.failed.load(Relaxed)
+    }
+
+    /// Notes that somebody else has this range now.
+    pub(super) fn lose(&self, claim: ClaimNumber) {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).insert(claim);
+    }
+
+    pub(super) fn is_lost(&self, claim: ClaimNumber) -> bool {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).contains(&claim)
+    }
+
+    /// Notes what a page held, and where it has to be walked again.
+    pub(super) fn note(
+        &self,
+        range: Range,
+        tallies: &[Tally],
+        written: &[Written],
+        problems: Vec<Problem>,
+        stale: Vec<Problem>,
+    ) {
+        let first: usize = self.walker.tables[..range.table].iter().map(|table| table.columns.len()).sum();
+        let found = &mut *self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.tallies[first..].iter_mut().zip(tallies).for_each(|(sum, tally)| sum.merge(tally));
+        found.written[first..].iter_mut().zip(written).for_each(|(sum, written)| sum.add(written));
+        if !stale.is_empty() && found.stale_ranges.len() <= LEFT {
+            found.stale_ranges.push(range);
+        }
+        problems.into_iter().for_each(|problem| found.problems.add(problem));
+        stale.into_iter().for_each(|problem| found.stale.add(problem));
+    }
+}
+
+impl Found {
+    /// Nothing yet.
+    pub(super) fn new(tables: &[PlannedTable], keys: usize) -> Self {
+        let columns: usize = tables.iter().map(|table| table.columns.len()).sum();
+        let (tallies, written) = (vec![Tally::new(keys); columns], vec![Written::default(); columns]);
+        Self { problems: Problems::default(), stale: Problems::default(), stale_ranges: Vec::new(), tallies, written }
+    }
+
+    /// Adds what a later walk came across.
+    pub(super) fn add(&mut self, later: Self) {
+        self.problems = later.problems;
+        self.tallies.iter_mut().zip(&later.tallies).for_each(|(sum, tally)| sum.merge(tally));
+        self.written.iter_mut().zip(&later.written).for_each(|(sum, written)| sum.add(written));
+    }
+}
+
+impl Counters {
+    /// A range of this pass was claimed.
+    pub(super) fn begin(&self, pass: u32) {
+        if self.pass.swap(pass, Relaxed) != pass {
+            self.rows.store(0, Relaxed);
+        }
+    }
+
+    pub(super) fn see(&self, table: usize, rows: usize, bad: usize) {
+        self.table.store(table, Relaxed);
+        self.rows.fetch_add(rows as u64, Relaxed);
+        self.bad.fetch_add(bad as u64, Relaxed);
+    }
+
+    pub(super) fn wrote(&self, written: &[Written]) {
+        self.rewritten.fetch_add(written.iter().map(|written| written.rewritten).sum(), Relaxed);
+    }
+}

@@ -1,0 +1,236 @@
+//! The tables of the task: one row for the run, one for each range that is being worked on, one for each bad value.
+//!
+//! They save work and bring processes together. The data is the truth: whoever drops them loses nothing but the time to
+//! read everything again.
+
+use diesel::RunQueryDsl;
+use diesel::connection::{Connection, LoadConnection};
+use diesel::result::{Error as DieselError, QueryResult};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::dialect::Dialect;
+use super::report::{Problem, ProblemKind};
+use super::run::{ClaimNumber, Moment, Progress, Run};
+use super::sql::{Fields, Sql};
+use crate::target::TableName;
+
+// `diesel print-schema` leaves out names that begin like this.
+const RUN: &str = "__diesel_encrypted_run";
+const CHUNK: &str = "__diesel_encrypted_chunk";
+const PROBLEM: &str = "__diesel_encrypted_problem";
+
+/// Of the document in the table of the run. Processes that write it otherwise cannot work together.
+const VERSION: u32 = 1;
+
+/// The statements that make the tables, `text` being the type of a text of any length. `TEXT` on PostgreSQL and SQLite.
+pub(super) fn create(text: &str) -> [String; 3] {
+    [
+        format!("CREATE TABLE IF NOT EXISTS {RUN} (id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1), document {text})"),
+        format!("CREATE TABLE IF NOT EXISTS {CHUNK} (claim BIGINT NOT NULL PRIMARY KEY, progress {text} NOT NULL)"),
+        format!(
+            "CREATE TABLE IF NOT EXISTS {PROBLEM} (id CHAR(64) NOT NULL PRIMARY KEY, table_name {text} NOT NULL, \
+             column_name {text} NOT NULL, row_key {text} NOT NULL, kind {text} NOT NULL)"
+        ),
+    ]
+}
+
+/// The statements that remove the tables.
+pub(super) fn drop() -> [String; 3] {
+    [RUN, CHUNK, PROBLEM].map(|table| format!("DROP TABLE IF EXISTS {table}"))
+}
+
+/// Whether the tables are there, in the schema that the connection uses by default.
+pub(super) fn exists<C>(conn: &mut C) -> QueryResult<bool>
+where
+    C: Connection + LoadConnection,
+    C::Backend: Dialect,
+{
+    for name in [RUN, CHUNK, PROBLEM] {
+        if C::Backend::catalogue(conn, &TableName::new(name))?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Keeps others from changing the run until the transaction ends; SQLite thereby becomes the one writer.
+pub(super) fn lock<C>(conn: &mut C) -> QueryResult<()>
+where
+    C: Connection + LoadConnection,
+    C::Backend: Dialect,
+{
+    Sql::new(format!("UPDATE {RUN} SET id = id WHERE id = 1")).execute(conn).map(|_: usize| ())
+}
+
+/// What the table of the run holds.
+pub(super) enum Stored {
+    Nothing,
+    Run(Run),
+    /// Written by another version of the task.
+    Foreign,
+}
+
+/// The run, if there ever was one.
+pub(super) fn load<C>(conn: &mut C) -> QueryResult<Stored>
+where
+    C: Connection + LoadConnection,
+    C::Backend: Dialect,
+{
+    let text = Sql::new(format!("SELECT document FROM {RUN} WHERE id = 1")).first(conn)?;
+    Ok(match text.as_deref().map(serde_json::from_str::<Document<Run>>) {
+        None => Stored::Nothing,
+        Some(Ok(Document { version: VERSION, run })) => Stored::Run(run),
+        Some(_) => Stored::Foreign,
+    })
+}
+
+/// Puts the run in place of the one that is there.
+pub(super) fn save<C>(conn: &mut C, run: &Run) -> QueryResult<()>
+where
+    C: Connection + LoadConnection,
+    C::Backend: Dialect,
+{
+    let document = write(&Document { version: VERSION, run })?;
+    if Sql::new(format!("UPDATE {RUN} SET document = ? WHERE id = 1")).bind(&document).execute(conn)? == 0 {
+        Sql::new(format!("INSERT INTO {RUN} (id, document) VALUES (1, ?)")).bind(&document).execute(conn)?;
+    }
+    Ok(())
+}
+
+/// The beginning of the work under a claim.
+pub(super) fn open_chunk<C>(conn: &mut C, claim: ClaimNumber) -> QueryResult<()>
+where
+    C: Connection + LoadConnection,
+    C::Backend: Dialect,
+{
+    let progress = write(&Progress::default())?;
+    let sql = format!("INSERT INTO {CHUNK} (claim, progress) VALUES ({claim}, ?)");
+    Sql::new(sql).bind(&progress).execute(conn).map(|_: usize| ())
+}
+
+/// The end of the work under a claim, whose last words are returned. Whoever still writes under it is refused.
+pub(super) fn close_chunk<C>(conn: &mut C, claim: ClaimNumber) -> QueryResult<Option<Progress>>
+where
+    C: Connection + LoadConnection,
+    C::Backend: Dialect,
+{
+    // First the lock: the holder may be about to write.
+    Sql::new(format!("UPDATE {CHUNK} SET claim = claim WHERE claim = {claim}")).execute(conn)?;
+    let progress = Sql::new(format!("SELECT progress FROM {CHUNK} WHERE claim = {claim}")).first(conn)?;
+    Sql::new(format!("DELETE FROM {CHUNK} WHERE claim = {claim}")).execute(conn)?;
+    // What cannot be read is done again.
+    Ok(progress.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// Forgets all claims, for a new run.
+pub(super) fn close_chunks<C>(conn: &mut C) -> QueryResult<()>
+where
+    C: Connection + LoadConnection,
+    C::Backend: Dialect,
+{
+    Sql::new(format!("DELETE FROM {CHUNK}")).execute(conn).map(|_: usize| ())
+}
+
+/// Notes how far the work under a claim is. `false` if the claim was taken over.
+pub(super) fn checkpoint<C>(conn: &mut C, claim: ClaimNumber, progress: &str) -> QueryResult<bool>
+where
+    C: Connection + LoadConnection,
+    C::Backend: Dialect,
+{
+    let sql = format!("{CHECKPOINT} ? WHERE claim = {claim}");
+    Sql::new(sql).bind(progress).execute(conn).map(|rows: usize| rows == 1)
+}
+
+/// How the statement of a checkpoint begins: the progress and `WHERE claim = …` follow.
+pub(super) const CHECKPOINT: &str = "UPDATE __diesel_encrypted_chunk SET progress =";
+
+/// Records bad values, each once.
+pub(super) fn record<C>(conn: &mut C, problems: &[Problem]) -> QueryResult<()>
+where
+    C: Connection + LoadConnection,
+    C::Backend: Dialect,
+{
+    for problem in problems {
+        let id = identity(problem);
+        Sql::new(format!("DELETE FROM {PROBLEM} WHERE id = ?")).bind(&id).execute(conn)?;
+        let sql = format!("INSERT INTO {PROBLEM} (id, table_name, column_name, row_key, kind) VALUES (?, ?, ?, ?, ?)");
+        let kind = problem.kind.to_string();
+        let insert = Sql::new(sql).bind(&id).bind(&problem.table).bind(&problem.column).bind(&problem.row).bind(&kind);
+        insert.execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Forgets the bad values of a column, which has been read anew.
+pub(super) fn forget<C>(conn: &mut C, table: &str, column: &str) -> QueryResult<()>
+where
+    C: Connection + LoadConnection,
+    C::Backend: Dialect,
+{
+    let sql = format!("DELETE FROM {PROBLEM} WHERE table_name = ? AND column_name = ?");
+    Sql::new(sql).bind(table).bind(column).execute(conn).map(|_: usize| ())
+}
+
+/// The bad values that were recorded, at most so many.
+pub(super) fn problems<C>(conn: &mut C, limit: usize) -> QueryResult<Vec<Problem>>
+where
+    C: Connection + LoadConnection,
+    C::Backend: Dialect,
+{
+    let sql = format!("SELECT table_name, column_name, row_key, kind FROM {PROBLEM} ORDER BY id LIMIT {limit}");
+    let rows: Vec<Fields> = Sql::new(sql).load(conn)?;
+    let mut problems: Vec<Problem> = rows.into_iter().filter_map(problem).collect();
+    problems.sort();
+    Ok(problems)
+}
+
+/// How many bad values were recorded.
+pub(super) fn count_problems<C>(conn: &mut C) -> QueryResult<u64>
+where
+    C: Connection + LoadConnection,
+    C::Backend: Dialect,
+{
+    number(conn, "COUNT(*)", &format!(" FROM {PROBLEM}"))
+}
+
+/// The clock of the database.
+pub(super) fn now<C>(conn: &mut C) -> QueryResult<Moment>
+where
+    C: Connection + LoadConnection,
+    C::Backend: Dialect,
+{
+    number(conn, C::Backend::NOW, "")
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document<R> {
+    version: u32,
+    run: R,
+}
+
+/// `SELECT` a whole number, as text that is the same on every database.
+fn number<C>(conn: &mut C, expression: &str, rest: &str) -> QueryResult<u64>
+where
+    C: Connection + LoadConnection,
+    C::Backend: Dialect,
+{
+    let text = Sql::new(format!("SELECT CAST({expression} AS CHAR(20)){rest}")).first(conn)?;
+    text.and_then(|text| text.trim().parse().ok()).ok_or(DieselError::NotFound)
+}
+
+fn problem(mut row: Fields) -> Option<Problem> {
+    let (table, column, row_key, kind) = (row.take(0)?, row.take(1)?, row.take(2)?, row.take(3)?);
+    Some(Problem { table, column, row: row_key, kind: ProblemKind::from_name(&kind)? })
+}
+
+/// The names and the row key of a bad value, in a length that can be a key on every database.
+fn identity(problem: &Problem) -> String {
+    let hash = Sha256::new().chain_update(&problem.table).chain_update([0]).chain_update(&problem.column);
+    let hash = hash.chain_update([0]).chain_update(&problem.row).finalize();
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(super) fn write(value: &impl Serialize) -> QueryResult<String> {
+    serde_json::to_string(value).map_err(|error| DieselError::SerializationError(error.into()))
+}

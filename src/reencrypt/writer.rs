@@ -1,0 +1,162 @@
+//! One worker's writing half: writes the pages of a range, and notes how far it is.
+
+use std::time::{Duration, Instant};
+
+use diesel::connection::LoadConnection;
+use diesel::r2d2::R2D2Connection;
+
+use super::batch::{ALWAYS_CAUTIOUS, Batches, Outcome};
+use super::dialect::{Checkpoint, Dialect};
+use super::error::TaskError;
+use super::reader::{Message, Prepared};
+use super::report::Problem;
+use super::run::{Claim, LEFT, Progress, Range};
+use super::session::Session;
+use super::shared::{Mode, Shared};
+use super::state;
+use super::tally::{Tally, Written};
+
+/// Between two checkpoints where there is nothing to write.
+const CHECKPOINT: Duration = Duration::from_secs(1);
+
+pub(super) struct Writer<'a> {
+    shared: &'a Shared<'a>,
+    /// The range that is being written.
+    current: Option<Current>,
+    /// See [`Batches`]; `None` until the server was asked.
+    cautious: Option<u32>,
+}
+
+struct Current {
+    claim: Claim,
+    /// Of what is done and committed: never ahead of the rows.
+    progress: Progress,
+    problems: Vec<Problem>,
+    noted: Instant,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(shared: &'a Shared<'a>) -> Self {
+        Self { shared, current: None, cautious: None }
+    }
+
+    pub(super) fn handle<C>(&mut self, session: &mut Session<'_, C>, message: Message) -> Result<(), TaskError>
+    where
+        C: R2D2Connection + LoadConnection + 'static,
+        C::Backend: Dialect,
+    {
+        match message {
+            Message::Begin(claim) => {
+                let walker = self.shared.walker;
+                let columns = walker.tables[claim.range.table].columns.len();
+                let progress = Progress {
+                    at: None,
+                    tallies: vec![Tally::new(walker.keyring.fingerprints().len()); columns],
+                    written: vec![Written::default(); columns],
+                    left: Vec::new(),
+                };
+                self.current = Some(Current { claim, progress, problems: Vec::new(), noted: Instant::now() });
+                Ok(())
+            }
+            Message::Page(page) => self.page(session, page),
+            Message::End => self.settle(session, true),
+        }
+    }
+
+    /// Hands back what is not done. To be called when no more messages come.
+    pub(super) fn finish<C>(&mut self, session: &mut Session<'_, C>) -> Result<(), TaskError>
+    where
+        C: R2D2Connection + LoadConnection + 'static,
+        C::Backend: Dialect,
+    {
+        self.settle(session, false)
+    }
+
+    fn page<C>(&mut self, session: &mut Session<'_, C>, page: Prepared) -> Result<(), TaskError>
+    where
+        C: R2D2Connection + LoadConnection + 'static,
+        C::Backend: Dialect,
+    {
+        let shared = self.shared;
+        shared.pulse.wait(session)?;
+        let Some(current) = &mut self.current else { return Ok(()) };
+        if shared.is_stopping() {
+            return Ok(());
+        }
+        let table = &shared.walker.tables[page.range.table];
+        let guard = match shared.walker.store.is_shared() {
+            true => Some(state::write(&current.progress).map_err(|error| TaskError::internal(error.to_string()))?),
+            false => None,
+        };
+        let checkpoint = guard.as_deref().map(|progress| Checkpoint { claim: current.claim.number, progress });
+        let (mut is_taken, mut written) = (false, Vec::new());
+        if shared.mode == Mode::Write && !page.changes.is_empty() {
+            let cautious = match &mut self.cautious {
+                Some(cautious) => cautious,
+                unknown => {
+                    let waits = session.run(C::Backend::waits_for_rows)?;
+                    unknown.insert(if waits { ALWAYS_CAUTIOUS } else { 0 })
+                }
+            };
+            let (keyring, pace) = (&*shared.walker.keyring, &shared.pace);
+            let mut batches = Batches { session, table, keyring, pace, checkpoint, cautious };
+            let outcome = batches.write(&page.range, page.changes)?;
+            is_taken = outcome.is_taken;
+            current.noted = Instant::now();
+            current.add(&outcome, &page.range);
+            shared.counters.wrote(&outcome.written);
+            written = outcome.written;
+        } else if let Some(Checkpoint { claim, progress }) = checkpoint.filter(|_| current.noted.elapsed() > CHECKPOINT)
+        {
+            is_taken = !session.run(|conn| state::checkpoint(conn, claim, progress))?;
+            current.noted = Instant::now();
+        }
+        if is_taken {
+            tracing::warn!(table = %table.name, "another process has taken over a range: this one was too slow");
+            shared.lose(current.claim.number);
+            self.current = None;
+            return Ok(());
+        }
+        for (sum, tally) in current.progress.tallies.iter_mut().zip(&page.tallies) {
+            sum.merge(tally);
+        }
+        current.progress.at = page.range.until.clone().or(current.progress.at.take());
+        if shared.walker.store.is_shared() {
+            current.problems.extend_from_slice(&page.problems);
+        }
+        shared.note(page.range, &page.tallies, &written, page.problems, page.stale);
+        Ok(())
+    }
+
+    fn settle<C>(&mut self, session: &mut Session<'_, C>, is_done: bool) -> Result<(), TaskError>
+    where
+        C: R2D2Connection + LoadConnection + 'static,
+        C::Backend: Dialect,
+    {
+        let Some(current) = self.current.take() else { return Ok(()) };
+        let store = self.shared.walker.store;
+        if self.shared.mode == Mode::Write {
+            store.record(session, &current.problems)?;
+        }
+        store.settle(session, current.claim.number, &current.progress, is_done)
+    }
+}
+
+impl Current {
+    fn add(&mut self, outcome: &Outcome, range: &Range) {
+        for (sum, written) in self.progress.written.iter_mut().zip(&outcome.written) {
+            sum.add(written);
+        }
+        for tally in &mut self.progress.tallies {
+            tally.newest_stale = tally.newest_stale.max(outcome.newest_stale);
+        }
+        if !outcome.is_left {
+            return;
+        }
+        let is_full = self.progress.left.len() >= LEFT;
+        match self.progress.left.last_mut() {
+            Some(last) if is_full => last.until = range.until.clone(),
+            _ => self.progress.left.push(range.clone()),
+        }
+    }
+}
