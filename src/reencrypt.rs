@@ -62,6 +62,7 @@
 #![cfg_attr(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code))]
 
 mod batch;
+mod clock;
 mod conduct;
 mod dialect;
 mod error;

@@ -7,6 +7,7 @@ use diesel::connection::LoadConnection;
 use diesel::r2d2::R2D2Connection;
 use diesel::result::{DatabaseErrorKind, Error as DieselError, QueryResult};
 
+use super::clock::DatabaseClock;
 use super::dialect::{Checkpoint, Dialect};
 use super::error::TaskError;
 use super::pace::Pace;
@@ -86,6 +87,7 @@ where
     pub(super) table: &'a PlannedTable,
     pub(super) keyring: &'a Keyring,
     pub(super) pace: &'a Pace,
+    pub(super) clock: DatabaseClock,
     /// What every write brings up to date with itself.
     pub(super) checkpoint: Option<Checkpoint<'a>>,
     /// Writes still to come in which locked rows are left out, since some were locked lately.
@@ -123,7 +125,8 @@ where
             for row in rows.iter().filter(|row| !refused.contains(&row.key)) {
                 changes.extend(Change::of(row, self.keyring, |_, verdict| {
                     if let Some(Verdict::Token { position: 1.., timestamp, .. }) = verdict {
-                        outcome.newest_stale = outcome.newest_stale.max(Some(*timestamp));
+                        let date = Some(*timestamp).filter(|date| *date <= self.clock.seconds());
+                        outcome.newest_stale = outcome.newest_stale.max(date);
                     }
                 })?);
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use diesel::connection::LoadConnection;
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 
+use super::clock::DatabaseClock;
 use super::dialect::Dialect;
 use super::error::TaskError;
 use super::progress::Observer;
@@ -66,9 +67,10 @@ where
     /// Reads everything, after all that is open now is over if it `waits`.
     pub(super) fn read(mut self, waits: bool) -> Result<(Reading, Option<Doubt>), TaskError> {
         let prover = self.prover();
-        let mut tick = |waits_for| self.watch.show(&self.counters, waits_for);
-        let doubt = if waits { prover.fence(self.settings.fence_timeout, &mut tick)? } else { None };
-        Ok((prover.read(&self.counters, tick)?, doubt))
+        let timeout = self.settings.fence_timeout;
+        let mut show = |waits_for| self.watch.show(&self.counters, waits_for);
+        let doubt = if waits { prover.fence(timeout, |_, waits_for| show(waits_for))? } else { None };
+        Ok((prover.read(&self.counters, show)?, doubt))
     }
 
     /// Does everything but write, in one walk.
@@ -125,10 +127,11 @@ where
     }
 
     fn walk(&mut self, store: &Store<'_>, mode: Mode) -> Result<(), TaskError> {
+        let clock = DatabaseClock::new(self.session().run(state::now)?);
         let sessions = self.sessions()?;
         let Settings { keyring, batch, stop, .. } = self.settings;
-        let walker =
-            Walker { tables: self.tables, keyring: Arc::clone(keyring), store, batch: *batch, stop: stop.clone() };
+        let (keyring, batch, stop) = (Arc::clone(keyring), *batch, stop.clone());
+        let walker = Walker { tables: self.tables, keyring, store, batch, clock, stop };
         let tick = |waits_for| self.watch.show(&self.counters, waits_for);
         let (found, result) = walk(&walker, sessions, mode, &self.counters, tick);
         self.found.add(found);
@@ -138,19 +141,21 @@ where
     /// Reads everything, and tells the run what that comes to.
     fn prove(&mut self, store: &Store<'_>, claim: ClaimNumber) -> Result<(), TaskError> {
         let pulse = Pulse::new(store, self.settings.stop.clone());
-        // While the others read, this connection tells the other processes that somebody is at it.
-        let mut control = self.session();
-        let is_heard = self.pool.max_size() > 1 && control.is_available();
         self.counters.rows.store(0, Relaxed);
         let prover = self.prover();
-        let mut tick = |waits_for| {
-            if is_heard && let Err(error) = pulse.look(&mut control) {
-                tracing::warn!(%error, "the other processes do not hear of this one");
+        let doubt = prover.fence(self.settings.fence_timeout, |session, waits_for| {
+            tell(&pulse, session);
+            self.watch.show(&self.counters, waits_for);
+        })?;
+        let mut control = None;
+        let (pool, settings) = (self.pool, self.settings);
+        let Reading { moment, found } = prover.read(&self.counters, |waits_for| {
+            control = control.take().or_else(|| spare(pool, settings));
+            if let Some(session) = &mut control {
+                tell(&pulse, session);
             }
             self.watch.show(&self.counters, waits_for);
-        };
-        let doubt = prover.fence(self.settings.fence_timeout, &mut tick)?;
-        let Reading { moment, found } = prover.read(&self.counters, &mut tick)?;
+        })?;
         drop(control);
         if self.settings.stop.is_stopped() {
             return Ok(());
@@ -226,12 +231,7 @@ where
         let mut first = self.session();
         first.run(|_| Ok(()))?;
         let mut sessions = vec![Sessions { reading: first, writing: None }];
-        let another = || {
-            let state = self.pool.state();
-            let mut session = self.session();
-            let may_be_had = state.idle_connections > 0 || state.connections < self.pool.max_size();
-            (may_be_had && session.is_available()).then_some(session)
-        };
+        let another = || spare(self.pool, self.settings);
         while sessions.len() < self.settings.workers {
             let Some(reading) = another() else { return Ok(sessions) };
             sessions.push(Sessions { reading, writing: None });
@@ -265,6 +265,29 @@ where
 
     fn session(&self) -> Session<'a, C> {
         Session::new(self.pool, self.settings.give_up_after, self.settings.stop.clone())
+    }
+}
+
+/// A connection that nobody else needs, if there is one.
+fn spare<'a, C>(pool: &'a Pool<ConnectionManager<C>>, settings: &Settings) -> Option<Session<'a, C>>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    let state = pool.state();
+    let may_be_had = state.idle_connections > 0 || state.connections < pool.max_size();
+    let mut session = Session::new(pool, settings.give_up_after, settings.stop.clone());
+    (may_be_had && session.is_available()).then_some(session)
+}
+
+/// Lets the other processes know that this one is alive.
+fn tell<C>(pulse: &Pulse<'_>, session: &mut Session<'_, C>)
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    if let Err(error) = pulse.look(session) {
+        tracing::warn!(%error, "the other processes do not hear of this one");
     }
 }
 

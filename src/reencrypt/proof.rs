@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use diesel::connection::LoadConnection;
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 
+use super::clock::DatabaseClock;
 use super::dialect::Dialect;
 use super::error::TaskError;
 use super::report::Doubt;
@@ -48,7 +49,7 @@ where
     pub(super) fn fence(
         &self,
         timeout: Duration,
-        mut tick: impl FnMut(Option<String>),
+        mut tick: impl FnMut(&mut Session<'_, C>, Option<String>),
     ) -> Result<Option<Doubt>, TaskError> {
         let mut session = self.session();
         let fence = match session.once(C::Backend::fence)? {
@@ -65,7 +66,8 @@ where
             if started.elapsed() > timeout || session.is_stopped() {
                 return Ok(Some(Doubt::Open(older)));
             }
-            tick(Some(format!("transactions that began before the proof are open: {}", older.join("; "))));
+            let waits_for = format!("transactions that began before the proof are open: {}", older.join("; "));
+            tick(&mut session, Some(waits_for));
             session.pause(NAP);
         }
     }
@@ -109,6 +111,7 @@ where
             keyring: Arc::clone(&self.settings.keyring),
             store: &store,
             batch: self.settings.batch,
+            clock: DatabaseClock::new(moment),
             stop: self.settings.stop.clone(),
         };
         let (found, result) = walk(&walker, sessions, Mode::Read, counters, tick);

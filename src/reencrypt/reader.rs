@@ -131,6 +131,7 @@ impl<'a> Reader<'a> {
             stale: Vec::new(),
             range,
         };
+        let now = walker.clock.seconds();
         for row in rows {
             let Prepared { tallies, changes, problems, stale, .. } = &mut prepared;
             let see = |column: usize, verdict: Option<&Verdict>| {
@@ -138,7 +139,7 @@ impl<'a> Reader<'a> {
                     tallies[column].null += 1;
                     return;
                 };
-                tallies[column].add(verdict);
+                tallies[column].add(verdict, now);
                 let problem = |kind| problem(table, column, &row.key, kind);
                 match verdict {
                     Verdict::Token { position: 1.., .. } if *mode == Mode::Read => {

@@ -39,7 +39,7 @@ where
             for row in &rows {
                 Verdict::of_row(row, keyring, |column, verdict| {
                     if let Some(verdict) = verdict {
-                        tallies[column].add(verdict);
+                        tallies[column].add(verdict, 0);
                     }
                 });
             }

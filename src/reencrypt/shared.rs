@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::clock::DatabaseClock;
 use super::pace::Pace;
 use super::progress::StopHandle;
 use super::pulse::Pulse;
@@ -20,6 +21,7 @@ pub(super) struct Walker<'a> {
     pub(super) keyring: Arc<Keyring>,
     pub(super) store: &'a Store<'a>,
     pub(super) batch: Option<usize>,
+    pub(super) clock: DatabaseClock,
     pub(super) stop: StopHandle,
 }
 

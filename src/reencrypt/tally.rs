@@ -14,7 +14,7 @@ pub(super) struct Tally {
     pub(super) keys: Vec<u64>,
     /// Date of the oldest and of the newest readable token, in seconds since 1970.
     pub(super) dates: Option<(u64, u64)>,
-    /// Date of the newest token under a secondary key.
+    /// Date of the newest token under a secondary key, but for dates that are still to come.
     pub(super) newest_stale: Option<u64>,
 }
 
@@ -23,14 +23,15 @@ impl Tally {
         Self { keys: vec![0; keys], ..Self::default() }
     }
 
-    pub(super) fn add(&mut self, verdict: &Verdict) {
+    /// Counts a value that is read at this time, in seconds since 1970.
+    pub(super) fn add(&mut self, verdict: &Verdict, now: u64) {
         match verdict {
             Verdict::Plaintext => self.plaintext += 1,
             Verdict::Unreadable => self.unreadable += 1,
             Verdict::Token { position, timestamp, .. } => {
                 self.keys[*position] += 1;
                 self.date(*timestamp, *timestamp);
-                if *position > 0 {
+                if *position > 0 && *timestamp <= now {
                     self.newest_stale = self.newest_stale.max(Some(*timestamp));
                 }
             }

@@ -99,7 +99,8 @@ impl<'a> Writer<'a> {
                 }
             };
             let (keyring, pace) = (&*shared.walker.keyring, &shared.pace);
-            let mut batches = Batches { session, table, keyring, pace, checkpoint, cautious };
+            let clock = shared.walker.clock;
+            let mut batches = Batches { session, table, keyring, pace, clock, checkpoint, cautious };
             let outcome = batches.write(&page.range, page.changes)?;
             is_taken = outcome.is_taken;
             current.noted = Instant::now();

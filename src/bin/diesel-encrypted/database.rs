@@ -23,7 +23,8 @@ impl Database {
         };
         // Two for each worker, and one to keep in touch with other processes.
         let connections = walk.workers.get().checked_mul(2).and_then(|count| count.checked_add(1));
-        let connections = connections.and_then(|count| u32::try_from(count).ok()).ok_or_else(|| usage("too many workers"))?;
+        let connections =
+            connections.and_then(|count| u32::try_from(count).ok()).ok_or_else(|| usage("too many workers"))?;
         match url.split_once("://") {
             #[cfg(feature = "cli-postgres")]
             Some(("postgres" | "postgresql", _)) => pool(url, connections, Exit::GaveUp).map(Self::Postgres),
