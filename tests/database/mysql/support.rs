@@ -138,6 +138,18 @@ pub fn shown(columns: &[&str]) -> String {
     format!("concat_ws(',', {})", columns.iter().map(column).collect::<Vec<_>>().join(", "))
 }
 
+/// Sets `updated_at` of the table `people`, as `diesel_manage_updated_at` does elsewhere; and the trigger's name.
+pub const MANAGE_UPDATED_AT: &str = "
+    create trigger set_updated_at before update on people for each row set new.updated_at = current_timestamp";
+pub const MANAGED_BY: &str = "set_updated_at";
+/// Triggers that an update of `people` does not set off.
+pub const IDLE_TRIGGERS: &[&str] = &[
+    "create trigger on_insert before insert on people for each row set new.updated_at = now()",
+    "create trigger on_delete before delete on people for each row set @touched = 1",
+    "create table pets (person bigint, foreign key (person) references people (id) on update cascade)",
+    "create trigger on_pets before update on pets for each row set new.person = 1",
+];
+
 /// Refuses every update of the table `vault`, and quotes the tokens.
 pub const QUOTING_TRIGGER: &str = "
     create trigger refuse before update on vault for each row begin

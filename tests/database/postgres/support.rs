@@ -123,6 +123,40 @@ pub fn shown(columns: &[&str]) -> String {
     columns.iter().map(column).collect::<Vec<_>>().join(" || ',' || ")
 }
 
+/// What `diesel setup` installs for `updated_at`, on the table `people`; and the trigger that it makes.
+pub const MANAGE_UPDATED_AT: &str = "
+    create function diesel_manage_updated_at(_tbl regclass) returns void as $$
+    begin
+        execute format('create trigger set_updated_at before update on %s
+                        for each row execute procedure diesel_set_updated_at()', _tbl);
+    end;
+    $$ language plpgsql;
+    create function diesel_set_updated_at() returns trigger as $$
+    begin
+        if (new is distinct from old and new.updated_at is not distinct from old.updated_at) then
+            new.updated_at := current_timestamp;
+        end if;
+        return new;
+    end;
+    $$ language plpgsql;
+    select diesel_manage_updated_at('people')";
+pub const MANAGED_BY: &str = "set_updated_at";
+/// Triggers that an update of the encrypted columns of `people` does not set off.
+pub const IDLE_TRIGGERS: &[&str] = &[
+    "create function touch() returns trigger language plpgsql as
+     $$ begin new.updated_at := now(); return new; end $$",
+    "create trigger on_insert before insert on people for each row execute function touch()",
+    "create trigger on_delete after delete on people for each row execute function touch()",
+    "create trigger on_truncate after truncate on people execute function touch()",
+    "create trigger on_name before update of name, id on people for each row execute function touch()",
+    "create trigger disabled before update on people for each row execute function touch();
+     alter table people disable trigger disabled",
+    "create trigger replicas before update on people for each row execute function touch();
+     alter table people enable replica trigger replicas",
+    // Internal triggers watch over a foreign key.
+    "create table pets (person bigint references people on update cascade)",
+];
+
 /// Refuses every update of the table `vault`, and quotes the tokens.
 pub const QUOTING_TRIGGER: &str = "
     create function refuse() returns trigger language plpgsql as

@@ -85,6 +85,19 @@ pub fn shown(columns: &[&str]) -> String {
     columns.iter().map(column).collect::<Vec<_>>().join(" || ',' || ")
 }
 
+/// Diesel's own trigger for `updated_at`, on the table `people`; and its name.
+pub const MANAGE_UPDATED_AT: &str = "select diesel_manage_updated_at('people')";
+pub const MANAGED_BY: &str = "__diesel_manage_updated_at_people";
+/// Triggers that an update of the encrypted columns of `people` does not set off.
+pub const IDLE_TRIGGERS: &[&str] = &[
+    "create trigger on_insert after insert on people begin update people set updated_at = current_timestamp; end",
+    "create trigger on_delete after delete on people begin update people set updated_at = current_timestamp; end",
+    "create trigger on_name after update of name, id on people
+     begin update people set updated_at = current_timestamp; end",
+    "create table pets (person bigint references people on update cascade)",
+    "create trigger on_pets after update on pets begin update people set updated_at = current_timestamp; end",
+];
+
 /// Refuses every update of the table `vault`, and quotes the tokens.
 pub const QUOTING_TRIGGER: &str = "
     create trigger refuse before update on vault begin

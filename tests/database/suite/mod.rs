@@ -10,4 +10,5 @@ mod races;
 mod refusals;
 mod rotation;
 mod row_keys;
+mod triggers;
 pub mod values;
