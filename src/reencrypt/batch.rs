@@ -13,7 +13,7 @@ use super::session::Session;
 use super::table::PlannedTable;
 use super::tally::Written;
 use super::verdict::Verdict;
-use crate::keyring::Keyring;
+use crate::rotation::Rotation;
 use crate::token::Token;
 
 /// How often a page is read and written again when values changed in between. What is left then waits for the next
@@ -34,18 +34,18 @@ impl Change {
     /// The change that brings a row under the primary key, if it needs one. `see` is told what every cell holds.
     pub(super) fn of(
         row: &Row,
-        keyring: &Keyring,
+        rotation: &mut Rotation<'_>,
         mut see: impl FnMut(usize, Option<&Verdict>),
     ) -> Result<Option<Self>, TaskError> {
         let mut swaps = Vec::with_capacity(row.cells.len());
         for (index, cell) in row.cells.iter().enumerate() {
-            let verdict = cell.as_ref().map(|cell| Verdict::of(cell, keyring));
+            let verdict = cell.as_ref().map(|cell| Verdict::of(cell, &mut rotation.opener));
             see(index, verdict.as_ref());
             swaps.push(match (cell, verdict) {
                 (Some(old), Some(Verdict::Token { position: 1.., timestamp, plaintext })) => {
-                    let sealed = keyring.reseal(&plaintext, timestamp).ok_or_else(unreadable_seal)?;
+                    let sealed = rotation.sealer.seal(plaintext, timestamp).ok_or_else(unreadable_seal)?;
                     // The form stays: other programs may read this column.
-                    let new = if old.holds_text() { sealed.into_text().into_bytes() } else { sealed.to_raw() };
+                    let new = if old.holds_text() { sealed.into_text().into_bytes() } else { sealed.into_raw() };
                     Some(Swap { old: old.clone(), new })
                 }
                 _ => None,
@@ -60,7 +60,7 @@ impl Change {
 pub(super) fn write<C>(
     session: &mut Session<'_, C>,
     table: &PlannedTable,
-    keyring: &Keyring,
+    rotation: &mut Rotation<'_>,
     after: Option<&[KeyValue]>,
     mut changes: Vec<Change>,
 ) -> Result<Vec<Written>, TaskError>
@@ -102,7 +102,7 @@ where
         }
         changes.clear();
         for row in rows.iter().filter(|row| !blocked.rows.contains(&row.key)) {
-            changes.extend(Change::of(row, keyring, |_, _| {})?);
+            changes.extend(Change::of(row, rotation, |_, _| {})?);
         }
         if changes.is_empty() || session.is_stopped() {
             break;

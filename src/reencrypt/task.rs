@@ -21,6 +21,7 @@ use super::tally::{Tally, Written};
 use super::verdict::Verdict;
 use super::walk::{Counters, Mode, Walker};
 use crate::keyring::Keyring;
+use crate::rotation::Opener;
 use crate::target::Target;
 
 /// Passes after which the task ends without a proof: somebody keeps writing under an old key.
@@ -216,6 +217,7 @@ impl<'a> Task<'a> {
         C::Backend: Dialect,
     {
         let mut session = Session::new(pool, self.give_up_after, self.stop.clone());
+        let mut opener = Opener::new(&self.keyring);
         let mut all = Tally::new(self.keyring.fingerprints().len());
         for table in tables {
             let mut tallies = vec![Tally::new(self.keyring.fingerprints().len()); table.columns.len()];
@@ -223,7 +225,7 @@ impl<'a> Task<'a> {
                 let rows: Vec<Row> = session
                     .run(|conn| Page { table, after: None, until: None, descending, limit: SAMPLE }.load(conn))?;
                 for row in &rows {
-                    Verdict::of_row(row, &self.keyring, |column, verdict| {
+                    Verdict::of_row(row, &mut opener, |column, verdict| {
                         if let Some(verdict) = verdict {
                             tallies[column].add(verdict);
                         }

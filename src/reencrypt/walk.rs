@@ -21,6 +21,7 @@ use super::table::PlannedTable;
 use super::tally::{Tally, Written};
 use super::verdict::Verdict;
 use crate::keyring::Keyring;
+use crate::rotation::Rotation;
 
 /// How often the caller hears of progress.
 const TICK: Duration = Duration::from_millis(100);
@@ -98,7 +99,8 @@ impl Walker<'_> {
                 let (shared, observer) = (&shared, observer.clone());
                 let (tallies, written) = (tallies(), vec![Written::default(); columns]);
                 scope.spawn(move || {
-                    let mut worker = Worker { shared, session, tallies, written };
+                    let rotation = Rotation::new(&shared.walker.keyring);
+                    let mut worker = Worker { shared, session, rotation, tallies, written };
                     let result = worker.run();
                     shared.failed.fetch_or(result.is_err(), Relaxed);
                     observer.unpark();
@@ -192,6 +194,7 @@ where
 {
     shared: &'a Shared<'a>,
     session: Session<'a, C>,
+    rotation: Rotation<'a>,
     tallies: Vec<Tally>,
     written: Vec<Written>,
 }
@@ -270,12 +273,12 @@ where
                 });
             };
             match mode {
-                Mode::Read => Verdict::of_row(row, &walker.keyring, see),
-                Mode::DryRun | Mode::Write => changes.extend(Change::of(row, &walker.keyring, see)?),
+                Mode::Read => Verdict::of_row(row, &mut self.rotation.opener, see),
+                Mode::DryRun | Mode::Write => changes.extend(Change::of(row, &mut self.rotation, see)?),
             }
         }
         if *mode == Mode::Write && !changes.is_empty() {
-            let written = batch::write(&mut self.session, table, &walker.keyring, after, changes)?;
+            let written = batch::write(&mut self.session, table, &mut self.rotation, after, changes)?;
             for (sum, written) in self.written[first..].iter_mut().zip(&written) {
                 sum.add(written);
                 counters.rewritten.fetch_add(written.rewritten, Relaxed);
