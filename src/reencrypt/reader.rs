@@ -19,6 +19,7 @@ use super::store::Claimed;
 use super::table::PlannedTable;
 use super::tally::Tally;
 use super::verdict::Verdict;
+use crate::rotation::Rotation;
 
 /// Between two questions whether there is more to do.
 const NAP: Duration = Duration::from_millis(50);
@@ -51,6 +52,7 @@ pub(super) struct Prepared {
 pub(super) struct Reader<'a> {
     shared: &'a Shared<'a>,
     worker: usize,
+    rotation: Rotation<'a>,
     claim: Option<Claim>,
     /// The last claims, which the writing half may still be at.
     known: Vec<ClaimNumber>,
@@ -59,7 +61,14 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(shared: &'a Shared<'a>, worker: usize) -> Self {
-        Self { shared, worker, claim: None, known: Vec::new(), pass: 1 }
+        Self {
+            shared,
+            worker,
+            rotation: Rotation::new(&shared.walker.keyring),
+            claim: None,
+            known: Vec::new(),
+            pass: 1,
+        }
     }
 
     /// What the writing half has to know next; `None` when the walk is over or was stopped.
@@ -121,7 +130,7 @@ impl<'a> Reader<'a> {
         self.claim = Some(claim.clone());
     }
 
-    fn prepare(&self, range: Range, rows: &[Row]) -> Result<Prepared, TaskError> {
+    fn prepare(&mut self, range: Range, rows: &[Row]) -> Result<Prepared, TaskError> {
         let Shared { walker, mode, counters, .. } = self.shared;
         let table = &walker.tables[range.table];
         let mut prepared = Prepared {
@@ -151,8 +160,8 @@ impl<'a> Reader<'a> {
                 }
             };
             match mode {
-                Mode::Read => Verdict::of_row(row, &walker.keyring, see),
-                Mode::DryRun | Mode::Write => changes.extend(Change::of(row, &walker.keyring, see)?),
+                Mode::Read => Verdict::of_row(row, &mut self.rotation.opener, see),
+                Mode::DryRun | Mode::Write => changes.extend(Change::of(row, &mut self.rotation, see)?),
             }
         }
         counters.see(prepared.range.table, rows.len(), prepared.problems.len());
