@@ -24,8 +24,8 @@ use crate::rotation::Rotation;
 /// Between two questions whether there is more to do.
 const NAP: Duration = Duration::from_millis(50);
 /// Before a range is tried again in a later pass: longer in each, for whoever holds a row to let go of it.
-const PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Tokens of a column that have to be unreadable before a keyring is held to be the wrong one.
 const SUSPICIOUS: u64 = 1_000;
 
@@ -82,10 +82,14 @@ impl<'a> Reader<'a> {
                 self.shared.pulse.wait(session)?;
                 match self.shared.walker.store.claim(session, self.worker, &self.known)? {
                     Claimed::Range(claim) => {
+                        self.shared.pulse.idle(false);
                         self.begin(session, &claim);
                         return Ok(Some(Message::Begin(claim)));
                     }
-                    Claimed::Wait => session.pause(NAP),
+                    Claimed::Wait => {
+                        self.shared.pulse.idle(true);
+                        session.pause(NAP);
+                    }
                     Claimed::Over => break,
                 }
                 continue;
