@@ -210,17 +210,9 @@ impl Dialect for Pg {
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        // The oldest that runs, also if it is prepared. Not `pg_snapshot_xmax`, which is past one that still runs.
-        let is_over = "SELECT 'over' WHERE pg_snapshot_xmin(pg_current_snapshot()) > ?::text::xid8";
-        if Sql::new(is_over).bind(fence).first(conn)?.is_some() {
-            return Ok(Vec::new());
-        }
-        let rows: Vec<Fields> = Sql::new(OLDER).bind(fence).bind(fence).load(conn)?;
-        let mut older: Vec<String> = rows.into_iter().filter_map(|mut row| row.take(0)).collect();
-        if older.is_empty() {
-            older.push("one that this user may not see: grant it pg_read_all_stats to learn which".into());
-        }
-        Ok(older)
+        // Not `pg_snapshot_xmax` as the fence: it can be past a transaction that still runs.
+        let rows: Vec<Fields> = Sql::new(OLDER).bind(fence).load(conn)?;
+        Ok(rows.into_iter().filter_map(|mut row| row.take(0)).collect())
     }
 }
 
@@ -432,14 +424,18 @@ const ROW_KEY: &str = "\
     JOIN pg_catalog.pg_type t ON t.oid = a.atttypid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace \
     WHERE x.position <= i.indnkeyatts ORDER BY x.position";
 
-/// What began before a transaction and is not over, whether it waits for a second `COMMIT` or not.
+/// What began before a transaction and is not over, whether it runs or is prepared. Left out is only what is known to
+/// belong to another database of the server.
 const OLDER: &str = "\
-    SELECT 'process ' || pid || ' of ' || coalesce(nullif(application_name, ''), usename, 'an unknown user') || \
-           coalesce(', since ' || date_trunc('second', xact_start), '') \
-    FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND age(backend_xid) >= age(?::text::xid8::xid) \
-    UNION ALL \
-    SELECT 'the prepared transaction ' || gid || ', since ' || date_trunc('second', prepared) \
-    FROM pg_catalog.pg_prepared_xacts WHERE age(transaction) >= age(?::text::xid8::xid)";
+    SELECT coalesce( \
+        'process ' || a.pid || ' of ' || coalesce(nullif(a.application_name, ''), a.usename, 'an unknown user') \
+            || coalesce(', since ' || date_trunc('second', a.xact_start), ''), \
+        'the prepared transaction ' || p.gid || ', since ' || date_trunc('second', p.prepared), \
+        'transaction ' || x) \
+    FROM pg_snapshot_xip(pg_current_snapshot()) AS x \
+    LEFT JOIN pg_catalog.pg_stat_activity a ON a.backend_xid = x::xid \
+    LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = x::xid \
+    WHERE x <= ?::text::xid8 AND coalesce(a.datname, p.database, current_database()) = current_database()";
 
 /// How many claims the checkpoint has found, which is one or none, and how many rows were swapped.
 #[derive(QueryableByName)]

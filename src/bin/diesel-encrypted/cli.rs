@@ -71,6 +71,10 @@ pub(crate) struct Reencrypt {
     #[arg(long, value_name = "ROWS")]
     pub(crate) batch_size: Option<NonZeroUsize>,
 
+    /// After so many seconds without a sign of life, other processes take over what one was at
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, hide_short_help = true)]
+    pub(crate) lease: u64,
+
     /// Does everything but write
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -79,7 +79,10 @@ fn a_user_who_may_not_write_is_told_so_at_once() {
     let (_, rest) = db.url().split_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     let manager = diesel::r2d2::ConnectionManager::<PgConnection>::new(format!("postgres://{user}:secret@{rest}"));
     let pool = diesel::r2d2::Pool::builder().max_size(1).build(manager).unwrap();
+    // Neither the tables of the task nor the rows.
     let error = task("public", "t").run(&pool).unwrap_err();
+    assert!(error.is_refused() && error.to_string().contains("permission denied for schema public"), "{error}");
+    let error = task("public", "t").stateless(true).run(&pool).unwrap_err();
     assert!(error.is_database() && error.to_string().contains("permission denied"), "{error}");
     drop(pool);
     conn.batch_execute(&format!("drop owned by {user}; drop role {user}")).unwrap();

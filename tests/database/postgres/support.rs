@@ -9,6 +9,9 @@ use crate::common::unique_name;
 pub type Conn = PgConnection;
 pub type AsyncConn = diesel_async::AsyncPgConnection;
 
+/// Whether the task keeps its run in the database unless told otherwise.
+pub const SHARES: bool = true;
+
 /// Column types in this database's words.
 pub const TEXT: &str = "text";
 pub const BYTES: &str = "bytea";

@@ -8,6 +8,9 @@ use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 pub type Conn = SqliteConnection;
 pub type AsyncConn = SyncConnectionWrapper<SqliteConnection>;
 
+/// Whether the task keeps its run in the database unless told otherwise.
+pub const SHARES: bool = false;
+
 /// Column types in this database's words.
 pub const TEXT: &str = "text";
 pub const BYTES: &str = "blob";

@@ -162,7 +162,7 @@ fn a_wrong_keyring_is_refused_and_nothing_written() {
     assert_eq!(run.json(), refused);
     let run = vault.program(&["reencrypt_database"], &[NEW, UNKNOWN]).exits_with(5);
     assert_eq!(run.stdout, "");
-    run.says("this keyring does not belong to this data").says("Nothing was written");
+    run.says("this keyring does not belong to this data").says("What it cannot open was not touched");
     assert_eq!(vault.rows(), before);
 }
 
