@@ -27,6 +27,7 @@ pub const SELECT_BYTES: &str = "secret::bytea";
 /// What makes the types that this database does not have by itself.
 pub const MAKE_TYPES: &[&str] = &[
     "create extension citext",
+    "create collation lenient (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
     "create domain token as text check (value like 'gAAAA%')",
     "create domain nested_token as token check (length(value) > 99)",
     "create domain token_bytes as bytea check (length(value) > 72)",
@@ -159,6 +160,40 @@ pub const IDLE_TRIGGERS: &[&str] = &[
     // Internal triggers watch over a foreign key.
     "create table pets (person bigint references people on update cascade)",
 ];
+
+/// Text columns to which different texts are equal, and another one that is equal to `secret`.
+pub const LENIENT_TYPES: &[(&str, &str)] =
+    &[("citext", "upper(secret::text)"), ("text collate lenient", "upper(secret)")];
+
+/// Lets nobody finish an update of the row `id` of the table `t`, until `let_go`.
+pub fn hold_up(application: &mut Conn, id: i64) {
+    let sql = "create function wait() returns trigger language plpgsql as $$ begin
+                   while not pg_try_advisory_xact_lock_shared(1) loop perform pg_sleep(0.01); end loop;
+                   return new;
+               end $$;
+               create trigger wait before update on t for each row when (new.id = ID) execute function wait();
+               select pg_advisory_lock(1)";
+    application.batch_execute(&sql.replace("ID", &id.to_string())).unwrap();
+}
+
+pub fn let_go(application: &mut Conn) {
+    application.batch_execute("select pg_advisory_unlock(1)").unwrap();
+}
+
+/// What changes a table `t` once, and the second time is an error.
+pub const CHANGES_OF_THE_SCHEMA: &[&str] = &[
+    "alter table t add column extra int",
+    "alter table t alter secret type varchar(300), add constraint changed check (id > 0)",
+];
+
+/// Makes the change wait in the queue behind the task's statement.
+pub fn change_schema(db: &TestDatabase, application: &mut Conn, change: &'static str) {
+    let mut conn = db.conn();
+    std::thread::spawn(move || conn.batch_execute(change).unwrap());
+    let waiting = "select pid from pg_locks where not granted and database = (select oid from pg_database
+                   where datname = current_database())";
+    while diesel::sql_query(waiting).execute(application).unwrap() == 0 {}
+}
 
 /// Refuses every update of the table `vault`, and quotes the tokens.
 pub const QUOTING_TRIGGER: &str = "

@@ -101,6 +101,28 @@ pub const IDLE_TRIGGERS: &[&str] = &[
     "create trigger on_pets after update on pets begin update people set updated_at = current_timestamp; end",
 ];
 
+/// Text columns to which different texts are equal, and another one that is equal to `secret`.
+pub const LENIENT_TYPES: &[(&str, &str)] =
+    &[("text collate nocase", "upper(secret)"), ("text collate rtrim", "secret || ' '")];
+
+/// Lets nobody else write, until `let_go`.
+pub fn hold_up(application: &mut Conn, _id: i64) {
+    application.batch_execute("begin immediate").unwrap();
+}
+
+pub fn let_go(application: &mut Conn) {
+    application.batch_execute("commit").unwrap();
+}
+
+/// What changes a table `t` once, and the second time is an error.
+pub const CHANGES_OF_THE_SCHEMA: &[&str] =
+    &["alter table t add column extra int", "create index changed on t (secret)"];
+
+/// Changes it before the task can write.
+pub fn change_schema(_db: &TestDatabase, application: &mut Conn, change: &str) {
+    application.batch_execute(change).unwrap();
+}
+
 /// Refuses every update of the table `vault`, and quotes the tokens.
 pub const QUOTING_TRIGGER: &str = "
     create trigger refuse before update on vault begin
