@@ -9,7 +9,8 @@
 //! again instead. Walks are repeated until one finds nothing to do: that walk is the proof.
 //!
 //! * Values under the primary key are not written, `NULL` stays `NULL`, other columns are not touched: `ON UPDATE`
-//!   columns of MySQL keep their value. Triggers do fire, and one that keeps an `updated_at` changes it.
+//!   columns of MySQL keep their value. A table with triggers that these writes would set off is refused, since one that
+//!   keeps an `updated_at` would set it; [`Task::accept_triggers`] lets them fire.
 //! * Plaintext and unreadable values are left alone, listed by table, column and row key, and counted.
 //! * The data is the state: a task that was stopped or killed is run again, and goes on with what is left.
 //!
@@ -66,6 +67,7 @@ mod clock;
 mod conduct;
 mod dialect;
 mod error;
+mod migration;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod pace;
@@ -103,6 +105,7 @@ mod writer;
 
 pub use dialect::Dialect;
 pub use error::TaskError;
+pub use migration::ReencryptMigration;
 pub use progress::{Progress, StopHandle};
 pub use report::{ColumnReport, Doubt, Outcome, Problem, ProblemKind, Proof, Report};
 pub use status::{ColumnStatus, KeyStatus, Status};

@@ -1,6 +1,7 @@
 //! What can go wrong with a database that is a server: it is not there, or not any more.
 
 mod proxy;
+mod traps;
 
 use std::net::TcpListener;
 use std::time::Instant;
