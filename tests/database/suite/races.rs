@@ -15,7 +15,7 @@ use crate::common::keyring;
 /// wrote must still be there at the end, also where the task had read the old token and not yet written the new one.
 #[test]
 fn a_write_of_the_application_is_never_overwritten() {
-    const ROWS: i64 = 500;
+    const ROWS: i64 = 2000;
     let mut raced = 0;
     // Until a write fell between a read and a write of the task, which is what this test is about.
     for round in 0.. {
