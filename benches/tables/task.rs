@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel_encrypted::reencrypt::{Progress, Task};
-use diesel_encrypted::{Keyring, Target};
+use diesel_encrypted::{Keyring, TableName, Target};
 
 use crate::database::{Connections, Database};
-use crate::people::encrypted;
 
 /// The time of a run from the call to the report, and of its parts.
 pub(crate) struct Run {
@@ -19,7 +18,8 @@ pub(crate) struct Run {
 }
 
 pub(crate) fn task<'a>(keyring: &Arc<Keyring>, workers: usize) -> Task<'a> {
-    Task::new(Arc::clone(keyring)).target(Target::of(encrypted::bench_people::table).unwrap()).workers(workers)
+    let target = Target::named(TableName::new("bench_people"), ["email", "ssn"]);
+    Task::new(Arc::clone(keyring)).target(target.unwrap()).workers(workers)
 }
 
 /// Re-encrypts a table in which every value needs it and that nobody else writes to.

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -6,6 +7,7 @@ use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
+use diesel_encrypted::Keyring;
 
 use super::Growth;
 use crate::database::{Database, connect};
@@ -41,8 +43,8 @@ impl Growth for PgConnection {
             for indexes in [0, 1, 3] {
                 for fill_factor in FILL_FACTORS {
                     let keys = Keys::generate();
-                    prepare(conn, rows, fill_factor, indexes, vacuum, &keys);
-                    let [sizes @ .., vacuums] = rotate(conn, url, rows, vacuum, &keys);
+                    prepare(conn, rows, fill_factor, indexes, vacuum, &keys.keyring(0));
+                    let [sizes @ .., vacuums] = rotate(conn, url, rows, vacuum, &keys.keyring(1));
                     let vacuums = match vacuum {
                         Vacuum::Never => "never".into(),
                         Vacuum::Auto => format!("auto: {vacuums}"),
@@ -61,30 +63,68 @@ impl Growth for PgConnection {
 
 const HEAD: [&str; 7] = ["heap, MiB", "after", "growth", "growth of indexes", "HOT", "WAL, bytes a row", "rows/s"];
 
-/// What it takes to lower the fill factor of a table that is full already.
+/// What can be done to a full table before a rotation.
+#[derive(Clone, Copy)]
+enum Preparation {
+    Nothing,
+    FillFactor,
+    FillFactorAndRewrite,
+    FormerRotation,
+}
+
+impl Preparation {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::FillFactor => "`SET (fillfactor = 50)`",
+            Self::FillFactorAndRewrite => "the same, and `VACUUM FULL`",
+            Self::FormerRotation => "another rotation, and `VACUUM`",
+        }
+    }
+
+    fn statements(self) -> &'static [&'static str] {
+        const FILL_FACTOR: &str = "alter table bench_people set (fillfactor = 50)";
+        match self {
+            Self::Nothing => &[],
+            Self::FillFactor => &[FILL_FACTOR],
+            Self::FillFactorAndRewrite => &[FILL_FACTOR, "vacuum full bench_people"],
+            Self::FormerRotation => &["vacuum bench_people"],
+        }
+    }
+}
+
+/// A table that was filled with a fill factor of 100.
 fn full_table(conn: &mut PgConnection, url: &str, rows: usize) {
-    let title =
-        format!("PostgreSQL: the fill factor of a full table with {} rows is changed from 100 to 50", count(rows));
-    let head = [&["done before", "took, s"], &HEAD[..]].concat();
-    let table = Table::new(title, &head);
-    for (name, statements) in [
-        ("nothing", &[][..]),
-        ("ALTER TABLE", &["alter table bench_people set (fillfactor = 50)"]),
-        ("ALTER TABLE, VACUUM FULL", &["alter table bench_people set (fillfactor = 50)", "vacuum full bench_people"]),
-    ] {
+    use Preparation::{FillFactor, FillFactorAndRewrite, FormerRotation, Nothing};
+    let title = format!("PostgreSQL: {} rows in full pages, one secondary index", count(rows));
+    let table = Table::new(title, &[&["before", "statements took, s"], &HEAD[..]].concat());
+    for preparation in [Nothing, FillFactor, FillFactorAndRewrite, FormerRotation] {
         let keys = Keys::generate();
-        prepare(conn, rows, 100, 1, Vacuum::Never, &keys);
+        prepare(conn, rows, 100, 1, Vacuum::Never, &keys.keyring(0));
+        let is_second = matches!(preparation, FormerRotation);
+        if is_second {
+            rotate(conn, url, rows, Vacuum::Never, &keys.keyring(1));
+        }
+        let statements = preparation.statements();
         let took = time(|| statements.iter().for_each(|statement| conn.batch_execute(statement).unwrap()));
         for statement in ["vacuum bench_people", "checkpoint"] {
             conn.batch_execute(statement).unwrap();
         }
-        let [before, after, heap, index, hot, wal, speed, _] = rotate(conn, url, rows, Vacuum::Never, &keys);
+        let keyring = keys.keyring(if is_second { 0 } else { 1 });
+        let [before, after, heap, index, hot, wal, speed, _] = rotate(conn, url, rows, Vacuum::Never, &keyring);
         let took = format!("{:.2}", took.as_secs_f64());
-        table.row([name.into(), took, before, after, heap, index, hot, wal, speed]);
+        table.row([preparation.name().into(), took, before, after, heap, index, hot, wal, speed]);
     }
 }
 
-fn prepare(conn: &mut PgConnection, rows: usize, fill_factor: usize, indexes: usize, vacuum: Vacuum, keys: &Keys) {
+fn prepare(
+    conn: &mut PgConnection,
+    rows: usize,
+    fill_factor: usize,
+    indexes: usize,
+    vacuum: Vacuum,
+    keyring: &Arc<Keyring>,
+) {
     let vacuum = match vacuum {
         Vacuum::Auto => "autovacuum_vacuum_scale_factor = 0.01",
         _ => "autovacuum_enabled = false",
@@ -93,13 +133,15 @@ fn prepare(conn: &mut PgConnection, rows: usize, fill_factor: usize, indexes: us
     for index in &INDEXES[..indexes] {
         conn.batch_execute(&format!("create index on bench_people {index}")).unwrap();
     }
-    fill(conn, rows, USUAL, &keys.keyring(0));
+    fill(conn, rows, USUAL, keyring);
     conn.settle();
 }
 
 /// Runs the task, and tells the cells of [`HEAD`], then the number of VACUUMs.
-fn rotate(conn: &mut PgConnection, url: &str, rows: usize, vacuum: Vacuum, keys: &Keys) -> [String; 8] {
-    let (before, run, after) = (Figures::read(conn), run(url, rows, vacuum, keys), Figures::after(conn, rows));
+fn rotate(conn: &mut PgConnection, url: &str, rows: usize, vacuum: Vacuum, keyring: &Arc<Keyring>) -> [String; 8] {
+    let before = Figures::read(conn);
+    let run = run(url, rows, vacuum, keyring);
+    let after = Figures::after(conn, before.updates + rows as u64);
     let updates = after.updates - before.updates;
     [
         mebibytes(before.heap),
@@ -114,7 +156,7 @@ fn rotate(conn: &mut PgConnection, url: &str, rows: usize, vacuum: Vacuum, keys:
 }
 
 /// With connections that end here: what they counted is then in the statistics.
-fn run(url: &str, rows: usize, vacuum: Vacuum, keys: &Keys) -> Run {
+fn run(url: &str, rows: usize, vacuum: Vacuum, keyring: &Arc<Keyring>) -> Run {
     let (written, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
     let share = rows as u64 / SHARE;
     thread::scope(|scope| {
@@ -132,7 +174,7 @@ fn run(url: &str, rows: usize, vacuum: Vacuum, keys: &Keys) -> Run {
             });
         }
         let connections = connect::<PgConnection>(url, 3);
-        let run = task::reencrypt(&connections, &keys.keyring(1), 1, |progress| {
+        let run = task::reencrypt(&connections, keyring, 1, |progress| {
             // Of two values.
             written.store(progress.rewritten / 2, Relaxed);
         });
@@ -170,11 +212,11 @@ impl Figures {
     }
 
     /// Once the statistics are complete.
-    fn after(conn: &mut PgConnection, rows: usize) -> Self {
+    fn after(conn: &mut PgConnection, updates: u64) -> Self {
         let started = Instant::now();
         loop {
             let figures = Self::read(conn);
-            if figures.updates >= rows as u64 {
+            if figures.updates >= updates {
                 return figures;
             }
             assert!(started.elapsed() < STATISTICS, "the statistics did not arrive");
