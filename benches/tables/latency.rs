@@ -82,16 +82,16 @@ pub(crate) fn measure<D: Database>(url: &str) {
     drop_table(&mut *connections.get().unwrap());
 
     let title = format!(
-        "{}: {} threads of an application on {} of {} rows, {windows} windows of {seconds} s each, milliseconds; \
-         workers of the task: {workers}",
+        "{}: milliseconds of a transaction in {windows} windows of {seconds} s; rows: {}, hot: {}, threads of the \
+         application: {}, workers of the task: {workers}",
         D::NAME,
-        D::WRITERS,
+        count(rows),
         count(HOT),
-        count(rows)
+        D::WRITERS
     );
-    let table = Table::new(title, &["transaction", "task", "number", "p50", "p99", "longest"]);
+    let table = Table::new(title, &["transaction", "with the task", "number", "p50", "p99", "longest"]);
     for (index, (name, _)) in KINDS.iter().enumerate() {
-        for (state, seen) in [("", &mut alone), ("running", &mut beside)] {
+        for (state, seen) in [("no", &mut alone), ("yes", &mut beside)] {
             let times = &mut seen.times[index];
             let number = count(times.len());
             let [half, most, all] =

@@ -1,7 +1,9 @@
 //! Whole tables. `docs/performance.md` says what each measurement shows.
 //!
+//! `bin/bench` starts them on servers with their default settings; without it:
+//!
 //! ```sh
-//! bin/with-servers -- cargo bench --bench tables --features cli-sqlite,cli-postgres,cli-mysql -- rates sqlite
+//! cargo bench --bench tables --features cli-sqlite,cli-postgres,cli-mysql -- rates sqlite
 //! ```
 //!
 //! The words are measurements (`load`, `rates`, `processes`, `latency`, `memory`, `growth`; otherwise the first two) and

@@ -6,12 +6,19 @@ use std::time::{Duration, Instant};
 
 use indicatif::HumanCount;
 
-/// A setting in the environment.
+/// A number in the environment.
 pub(crate) fn setting<T: FromStr>(name: &str, default: T) -> T {
-    match std::env::var(name) {
-        Ok(value) => value.parse().unwrap_or_else(|_| panic!("{name} is not a number")),
-        Err(_) => default,
-    }
+    std::env::var(name).map_or(default, |value| parse(name, &value))
+}
+
+/// A list in the environment, with commas in between.
+pub(crate) fn list<T: FromStr>(name: &str, default: &str) -> Vec<T> {
+    let values = std::env::var(name).unwrap_or_else(|_| default.to_owned());
+    values.split(',').map(|value| parse(name, value)).collect()
+}
+
+fn parse<T: FromStr>(name: &str, value: &str) -> T {
+    value.parse().unwrap_or_else(|_| panic!("{name} cannot be {value}"))
 }
 
 /// The rows of the table: a multiple of every batch and of every writer's share.

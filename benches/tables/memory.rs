@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::database::{Database, connect};
-use crate::measure::{Table, count, mebibytes, rate, setting};
+use crate::measure::{Table, count, list, mebibytes, rate, setting};
 use crate::people::{Keys, SHORT, create, drop_table, fill};
 use crate::program;
 
@@ -14,13 +14,11 @@ use crate::program;
 const INTERVAL: Duration = Duration::from_millis(10);
 
 pub(crate) fn measure<D: Database>(url: &str) {
-    let sizes: String = setting("SIZES", "1000000".into());
-    let sizes = sizes.split(',').map(|size| size.parse().unwrap());
     let workers = setting("WORKERS", 1);
     let keys = Keys::generate();
     let title = format!("{}: peak resident memory of the program, workers: {workers}", D::NAME);
     let table = Table::new(title, &["rows", "MiB", "rows/s, proof included"]);
-    for size in sizes {
+    for size in list("SIZES", "1000000") {
         let connections = connect::<D>(url, 1);
         create(&mut *connections.get().unwrap(), "");
         fill(&mut *connections.get().unwrap(), size, SHORT, &keys.keyring(0));

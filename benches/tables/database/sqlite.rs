@@ -14,9 +14,8 @@ impl Database for SqliteConnection {
     const SETTLE: &'static [&'static str] = &["pragma wal_checkpoint(truncate)"];
 
     fn settings(&mut self) -> String {
-        diesel::select(sql::<Text>("'journal_mode=wal, synchronous=normal, version=' || sqlite_version()"))
-            .get_result(self)
-            .unwrap()
+        let text = "'version=' || sqlite_version() || ', journal_mode=wal, synchronous=normal; in the program full'";
+        diesel::select(sql::<Text>(text)).get_result(self).unwrap()
     }
 
     queries!();

@@ -1,3 +1,4 @@
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
@@ -11,11 +12,10 @@ use diesel_encrypted::Keyring;
 
 use super::Growth;
 use crate::database::{Database, connect};
-use crate::measure::{Table, count, growth, mebibytes, rate, rows, time};
+use crate::measure::{Table, count, growth, list, mebibytes, rate, rows, time};
 use crate::people::{Keys, USUAL, create, drop_table, fill};
 use crate::task::{self, Run};
 
-const FILL_FACTORS: [usize; 4] = [100, 90, 70, 50];
 /// Secondary indexes, none of them on an encrypted column.
 const INDEXES: [&str; 3] = ["(name)", "(lower(name))", "(name, id)"];
 /// A VACUUM each time that this share of the rows was rewritten.
@@ -32,6 +32,19 @@ enum Vacuum {
     Often,
 }
 
+impl FromStr for Vacuum {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        Ok(match name {
+            "never" => Self::Never,
+            "auto" => Self::Auto,
+            "often" => Self::Often,
+            _ => return Err(()),
+        })
+    }
+}
+
 impl Growth for PgConnection {
     fn measure(url: &str) {
         let rows = rows(200_000);
@@ -39,9 +52,9 @@ impl Growth for PgConnection {
         println!("\n{}: {}", Self::NAME, conn.settings());
         let title = format!("PostgreSQL: growth by re-encrypting {} rows", count(rows));
         let table = Table::new(title, &[&["fill factor", "secondary indexes", "VACUUM"], &HEAD[..]].concat());
-        for vacuum in [Vacuum::Never, Vacuum::Auto, Vacuum::Often] {
-            for indexes in [0, 1, 3] {
-                for fill_factor in FILL_FACTORS {
+        for vacuum in list("VACUUM", "never,often") {
+            for indexes in list("INDEXES", "0,1,3") {
+                for fill_factor in list("FILL_FACTORS", "100,90,70,50") {
                     let keys = Keys::generate();
                     prepare(conn, rows, fill_factor, indexes, vacuum, &keys.keyring(0));
                     let [sizes @ .., vacuums] = rotate(conn, url, rows, vacuum, &keys.keyring(1));
@@ -51,7 +64,7 @@ impl Growth for PgConnection {
                         Vacuum::Often => format!("every 5 %: {vacuums}"),
                     };
                     let [before, after, heap, index, hot, wal, speed] = sizes;
-                    let [fill_factor, indexes] = [fill_factor, indexes].map(|number| number.to_string());
+                    let [fill_factor, indexes] = [fill_factor, indexes].map(|number: usize| number.to_string());
                     table.row([fill_factor, indexes, vacuums, before, after, heap, index, hot, wal, speed]);
                 }
             }
