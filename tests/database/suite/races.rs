@@ -21,22 +21,24 @@ fn a_write_of_the_application_is_never_overwritten() {
     for round in 0.. {
         assert!(round < 100, "no race in {round} rounds");
         let people = People::new(1, 1..=ROWS);
-        let begun = AtomicBool::new(false);
-        let report = thread::scope(|threads| {
-            threads.spawn(|| {
+        let (begun, ended) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (report, written) = thread::scope(|threads| {
+            let application = threads.spawn(|| {
                 let mut conn = people.conn();
                 while !begun.load(Relaxed) {
                     thread::yield_now();
                 }
-                for id in 1..=ROWS {
-                    conn.batch_execute(&format!("update people set email = upper(email) where id = {id}")).unwrap();
-                }
+                let mut ids = (1..=ROWS).take_while(|_| !ended.load(Relaxed));
+                let write = |id| format!("update people set email = upper(email) where id = {id}");
+                ids.by_ref().inspect(|id| conn.batch_execute(&write(*id)).unwrap()).last().unwrap_or_default()
             });
-            let task = people.task([2, 1]).observer(|_| begun.store(true, Relaxed));
-            people.run(task, 1)
+            let end = EndOnDrop(&ended);
+            let report = people.run(people.task([2, 1]).observer(|_| begun.store(true, Relaxed)), 1);
+            drop(end);
+            (report, application.join().unwrap())
         });
         raced = people.column(&report, "email").raced;
-        for row in people.raw() {
+        for row in people.raw().iter().take_while(|row| row.id <= written) {
             assert_eq!(row.email, row.email.to_uppercase(), "the write to row {} was overwritten", row.id);
         }
         if raced > 0 {
