@@ -1,5 +1,7 @@
 //! PostgreSQL: row keys as text, cast by the server; one statement of constant text with an array per column.
 
+mod effects;
+
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, FromSql, QueryableByName};
 use diesel::pg::Pg;
@@ -12,6 +14,7 @@ use super::dialect::{
     Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names,
 };
 use super::row::{Cell, Change, KeyValue};
+use super::side_effects::SideEffects;
 use super::sql::{Fields, Sql};
 use super::state::CHECKPOINT;
 use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
@@ -64,12 +67,7 @@ impl Dialect for Pg {
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-        let mut name = quote(table.name());
-        if let Some(schema) = table.schema() {
-            name = format!("{}.{name}", quote(schema));
-        }
-        let relation = sql_query(RELATION).bind::<Text, _>(name).get_result::<Relation>(conn).optional()?;
+        let relation = sql_query(RELATION).bind::<Text, _>(quoted(table)).get_result::<Relation>(conn).optional()?;
         let Some(relation) = relation else { return Ok(None) };
         let columns = sql_query(COLUMNS).bind::<BigInt, _>(relation.oid).load::<ColumnRow>(conn)?;
         let keys = sql_query(ROW_KEY).bind::<BigInt, _>(relation.oid).load::<KeyRow>(conn)?;
@@ -109,6 +107,17 @@ impl Dialect for Pg {
             rows: (relation.rows >= 0.0).then_some(relation.rows as u64),
         }))
     }
+
+    fn side_effects<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        effects::side_effects(conn, table)
+    }
+
+    const WITHOUT_TRIGGERS: &'static str = "connect as a user who may set session_replication_role, with \
+        `?options=-c%20session_replication_role%3Dreplica` at the end of the URL: triggers do not fire for these \
+        connections then, and for all others they do";
 
     fn is_lock_conflict(message: &str) -> bool {
         message.contains("lock timeout") || message.contains("deadlock")
@@ -356,6 +365,13 @@ impl<C> RunQueryDsl<C> for Swap<'_> {}
 fn push_key_cast(column: &KeyColumn, out: &mut AstPass<'_, '_, Pg>) {
     out.push_sql("::text::");
     out.push_sql(column.cast.as_deref().unwrap_or("text"));
+}
+
+/// The name as SQL has it, for `to_regclass`.
+fn quoted(table: &TableName) -> String {
+    let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let schema = table.schema().map(|schema| quote(schema) + ".");
+    schema.unwrap_or_default() + &quote(table.name())
 }
 
 /// On this backend every row key is text.

@@ -78,6 +78,10 @@ pub(crate) struct Reencrypt {
     /// Does everything but write
     #[arg(long)]
     pub(crate) dry_run: bool,
+
+    /// Lets triggers fire that the writes set off; without it, tables that have any are refused
+    #[arg(long)]
+    pub(crate) accept_triggers: bool,
 }
 
 const EXIT_CODES: &str = "\
@@ -87,6 +91,6 @@ Exit codes:
   2  usage or configuration
   3  walked everything, not proven (status: values under secondary keys remain)
   4  proven except for the listed rows (status: plaintext or unreadable values exist)
-  5  refused: no targets, unknown table or column, no usable row key, wrong keyring
+  5  refused: no targets, unknown table or column, no usable row key, triggers, wrong keyring
   6  stopped on request; run it again to go on
   7  gave up (database gone, retries exhausted); run it again to go on";

@@ -73,7 +73,7 @@ fn reencrypt(options: &Reencrypt) -> Result<Exit, Failure> {
     if let Some(rows) = options.batch_size {
         task = task.batch_size(rows.get());
     }
-    task = task.lease(Duration::from_secs(options.lease));
+    task = task.lease(Duration::from_secs(options.lease)).accept_triggers(options.accept_triggers);
     let mut display = ProgressDisplay::new(if options.dry_run { "dry run" } else { "re-encrypting" });
     let result = database.reencrypt(task.dry_run(options.dry_run).observer(|progress| display.show(progress)));
     display.finish();

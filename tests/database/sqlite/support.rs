@@ -88,6 +88,41 @@ pub fn shown(columns: &[&str]) -> String {
     columns.iter().map(column).collect::<Vec<_>>().join(" || ',' || ")
 }
 
+/// Diesel's own trigger for `updated_at`, on the table `people`; and its name.
+pub const MANAGE_UPDATED_AT: &str = "select diesel_manage_updated_at('people')";
+pub const MANAGED_BY: &str = "__diesel_manage_updated_at_people";
+/// Triggers that an update of the encrypted columns of `people` does not set off.
+pub const IDLE_TRIGGERS: &[&str] = &[
+    "create trigger on_insert after insert on people begin update people set updated_at = current_timestamp; end",
+    "create trigger on_delete after delete on people begin update people set updated_at = current_timestamp; end",
+    "create trigger on_name after update of name, id on people
+     begin update people set updated_at = current_timestamp; end",
+    "create table pets (person bigint references people on update cascade)",
+    "create trigger on_pets after update on pets begin update people set updated_at = current_timestamp; end",
+];
+
+/// Text columns to which different texts are equal, and another one that is equal to `secret`.
+pub const LENIENT_TYPES: &[(&str, &str)] =
+    &[("text collate nocase", "upper(secret)"), ("text collate rtrim", "secret || ' '")];
+
+/// Lets nobody else write, until `let_go`.
+pub fn hold_up(application: &mut Conn, _id: i64) {
+    application.batch_execute("begin immediate").unwrap();
+}
+
+pub fn let_go(application: &mut Conn) {
+    application.batch_execute("commit").unwrap();
+}
+
+/// What changes a table `t` once, and the second time is an error.
+pub const CHANGES_OF_THE_SCHEMA: &[&str] =
+    &["alter table t add column extra int", "create index changed on t (secret)"];
+
+/// Changes it before the task can write.
+pub fn change_schema(_db: &TestDatabase, application: &mut Conn, change: &str) {
+    application.batch_execute(change).unwrap();
+}
+
 /// Refuses every update of the table `vault`, and quotes the tokens.
 pub const QUOTING_TRIGGER: &str = "
     create trigger refuse before update on vault begin
