@@ -1,0 +1,53 @@
+//! MySQL and MariaDB: transactions, and how its sessions and the server itself are ended.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+
+pub use super::support::{BYTES, Conn, TEXT, TestDatabase};
+
+/// The name by which `DISPOSABLE_SERVERS` lists the server.
+pub const SERVER: Option<&str> = Some("mariadb");
+/// How many processes of the task work at a time.
+pub const PROCESSES: std::ops::RangeInclusive<usize> = 2..=3;
+/// The task must keep what the database would change by itself.
+pub const TIMESTAMP: &str = "timestamp(6) default current_timestamp(6) on update current_timestamp(6)";
+/// There is no immediate mode: it has to do with a crash.
+pub const SHUTDOWN: &str = "KILL";
+
+pub fn connect(url: &str) -> ConnectionResult<Conn> {
+    Conn::establish(url)
+}
+
+pub fn transaction<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> QueryResult<T>) -> QueryResult<T> {
+    conn.transaction(work)
+}
+
+#[derive(QueryableByName)]
+struct Session {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
+/// The other sessions on this database.
+pub fn sessions(conn: &mut Conn) -> QueryResult<Vec<i64>> {
+    let sql = "select cast(id as signed) as id from information_schema.processlist \
+               where db = database() and id <> connection_id()";
+    Ok(diesel::sql_query(sql).load::<Session>(conn)?.into_iter().map(|session| session.id).collect())
+}
+
+pub fn terminate(conn: &mut Conn, session: i64) -> QueryResult<usize> {
+    // An error says that it has gone already.
+    Ok(diesel::sql_query(format!("kill {session}")).execute(conn).unwrap_or_default())
+}
+
+#[derive(QueryableByName)]
+struct PidFile {
+    #[diesel(sql_type = Text)]
+    path: String,
+}
+
+/// The file in which the server has its process id.
+pub fn pid_file(conn: &mut Conn) -> QueryResult<String> {
+    let sql = "select if(@@pid_file like '/%', @@pid_file, concat(@@datadir, @@pid_file)) as path";
+    Ok(diesel::sql_query(sql).get_result::<PidFile>(conn)?.path)
+}
