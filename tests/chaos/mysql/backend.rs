@@ -1,5 +1,7 @@
 //! MySQL and MariaDB: transactions, and how its sessions and the server itself are ended.
 
+use std::time::Duration;
+
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
@@ -7,10 +9,13 @@ pub use super::support::{BYTES, Conn, TEXT, TestDatabase};
 
 /// The name by which `DISPOSABLE_SERVERS` lists the server.
 pub const SERVER: Option<&str> = Some("mariadb");
+/// How long a long transaction lasts.
+pub const LONG_TRANSACTION: Duration = Duration::from_millis(1000);
 /// How many processes of the task work at a time.
 pub const PROCESSES: std::ops::RangeInclusive<usize> = 2..=3;
+pub const TIMESTAMP: &str = "timestamp(6) null";
 /// The task must keep what the database would change by itself.
-pub const TIMESTAMP: &str = "timestamp(6) default current_timestamp(6) on update current_timestamp(6)";
+pub const ON_UPDATE: &str = "default current_timestamp(6) on update current_timestamp(6)";
 /// There is no immediate mode: it has to do with a crash.
 pub const SHUTDOWN: &str = "KILL";
 
@@ -35,9 +40,10 @@ pub fn sessions(conn: &mut Conn) -> QueryResult<Vec<i64>> {
     Ok(diesel::sql_query(sql).load::<Session>(conn)?.into_iter().map(|session| session.id).collect())
 }
 
-pub fn terminate(conn: &mut Conn, session: i64) -> QueryResult<usize> {
+pub fn terminate(conn: &mut Conn, session: i64) -> QueryResult<()> {
     // An error says that it has gone already.
-    Ok(diesel::sql_query(format!("kill {session}")).execute(conn).unwrap_or_default())
+    let _ = diesel::sql_query(format!("kill {session}")).execute(conn);
+    Ok(())
 }
 
 #[derive(QueryableByName)]

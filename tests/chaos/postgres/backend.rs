@@ -1,5 +1,7 @@
 //! PostgreSQL: transactions, and how its sessions and the server itself are ended.
 
+use std::time::Duration;
+
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Text};
 
@@ -7,9 +9,13 @@ pub use super::support::{BYTES, Conn, TEXT, TestDatabase};
 
 /// The name by which `DISPOSABLE_SERVERS` lists the server.
 pub const SERVER: Option<&str> = Some("postgres");
+/// How long a long transaction lasts.
+pub const LONG_TRANSACTION: Duration = Duration::from_millis(1000);
 /// How many processes of the task work at a time.
 pub const PROCESSES: std::ops::RangeInclusive<usize> = 2..=3;
 pub const TIMESTAMP: &str = "varchar(40)";
+/// Nothing changes it by itself here.
+pub const ON_UPDATE: &str = "";
 /// The signal for a shutdown in immediate mode.
 pub const SHUTDOWN: &str = "QUIT";
 
@@ -33,8 +39,8 @@ pub fn sessions(conn: &mut Conn) -> QueryResult<Vec<i64>> {
     Ok(diesel::sql_query(sql).load::<Session>(conn)?.into_iter().map(|session| session.pid.into()).collect())
 }
 
-pub fn terminate(conn: &mut Conn, session: i64) -> QueryResult<usize> {
-    diesel::sql_query(format!("select pg_terminate_backend({session})")).execute(conn)
+pub fn terminate(conn: &mut Conn, session: i64) -> QueryResult<()> {
+    diesel::sql_query(format!("select pg_terminate_backend({session})")).execute(conn).map(drop)
 }
 
 #[derive(QueryableByName)]

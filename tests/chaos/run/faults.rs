@@ -52,9 +52,10 @@ fn strike(world: &World, session: &mut Session, slots: &mut [Slot], rng: &mut Rn
         5..8 => {
             let terminated = session.run(|conn| {
                 let sessions = sessions(conn)?;
-                rng.choice(sessions).map_or(Ok(0), |victim| terminate(conn, victim))
+                let victim = rng.choice(sessions);
+                victim.map(|victim| terminate(conn, victim)).transpose()
             });
-            if terminated > 0 {
+            if terminated.is_some() {
                 count(&world.counts.terminations);
             }
         }

@@ -4,7 +4,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use fastrand::Rng;
 
-use super::super::backend::{BYTES, Conn, TEXT, TIMESTAMP};
+use super::super::backend::{BYTES, Conn, ON_UPDATE, TEXT, TIMESTAMP};
 use super::keys::{Key, Keys};
 use super::values::{Plain, Sealed, Sealer};
 
@@ -116,15 +116,15 @@ impl Seen {
 
 pub fn create(conn: &mut Conn, keys: Keys) -> QueryResult<()> {
     let key = keys.columns();
-    let table = |name: &str, text: &str| {
+    let table = |name: &str, timestamp: &str, text: &str| {
         format!(
             "create table {name} (
-                id bigint not null, part varchar(20) not null, plain varchar(100) not null, updated_at {TIMESTAMP},
+                id bigint not null, part varchar(20) not null, plain varchar(100) not null, updated_at {timestamp},
                 name {text} not null, phone {text}, photo {BYTES}, primary key ({key}))"
         )
     };
-    conn.batch_execute(&table("item", TEXT))?;
-    conn.batch_execute(&table("truth", BYTES))?;
+    conn.batch_execute(&table("item", &format!("{TIMESTAMP} {ON_UPDATE}"), TEXT))?;
+    conn.batch_execute(&table("truth", TIMESTAMP, BYTES))?;
     conn.batch_execute(
         "create table journal (writer integer not null, operation bigint not null, primary key (writer, operation))",
     )

@@ -49,11 +49,12 @@ pub fn plant(world: &World, session: &mut Session, rng: &mut Rng) {
     world.planted.0.lock().unwrap().insert((key, column), bad.clone());
     let row = item::table.find(key);
     session.run(|conn| {
+        let keep = item::updated_at.eq(item::updated_at);
         let text = || String::from_utf8(bad.bytes.clone()).unwrap();
         let written = match column {
-            0 => diesel::update(row).set(item::name.eq(text())).execute(conn)?,
-            1 => diesel::update(row).set(item::phone.eq(text())).execute(conn)?,
-            _ => diesel::update(row).set(item::photo.eq(&bad.bytes)).execute(conn)?,
+            0 => diesel::update(row).set((keep, item::name.eq(text()))).execute(conn)?,
+            1 => diesel::update(row).set((keep, item::phone.eq(text()))).execute(conn)?,
+            _ => diesel::update(row).set((keep, item::photo.eq(&bad.bytes))).execute(conn)?,
         };
         assert_eq!(written, 1, "a reserved row is gone");
         Ok(())

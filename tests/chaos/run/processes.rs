@@ -50,7 +50,7 @@ impl Slot {
     /// Starts the process if there is none, lets it go on if it is time, and looks at its result if it has ended.
     pub fn tend(&mut self, world: &World) {
         let Some(process) = &mut self.process else {
-            let batch = *self.rng.choice(&[4, 10, 25]).unwrap();
+            let batch = *self.rng.choice(&[8, 25, 80]).unwrap();
             let workers = self.rng.usize(1..3);
             let is_late = world.is_old_key_given_up();
             let running = task(&self.url, batch, workers).start();

@@ -46,7 +46,7 @@ pub fn differences(world: &World, row: &Seen, open: impl Fn(&[u8]) -> Option<Vec
             _ => false,
         };
         if !same {
-            let shown = |value: Option<&[u8]>| value.map_or("NULL".into(), |bytes| bytes.escape_ascii().to_string());
+            let shown = |value: Option<&[u8]>| value.map_or("NULL".into(), shown);
             let reads = match &opened {
                 Some(None) => "cannot be read".into(),
                 opened => format!("reads {}", shown(opened.as_ref().and_then(Option::as_deref))),
@@ -55,4 +55,8 @@ pub fn differences(world: &World, row: &Seen, open: impl Fn(&[u8]) -> Option<Vec
         }
     }
     wrong
+}
+
+fn shown(bytes: &[u8]) -> String {
+    format!("\"{}\" ({} bytes)", bytes[..bytes.len().min(50)].escape_ascii(), bytes.len())
 }

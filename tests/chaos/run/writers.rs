@@ -2,13 +2,13 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use fastrand::Rng;
 
-use super::super::backend::{Conn, transaction};
+use super::super::backend::{Conn, LONG_TRANSACTION, transaction};
 use super::keys::Key;
 use super::ledger::{self, Common, item, journal, truth};
 use super::session::Session;
@@ -118,9 +118,9 @@ impl<'a> Plan<'a> {
         world: &World,
         rng: &mut Rng,
     ) -> Self {
-        let ending = match rng.u8(0..100) {
-            0..2 => Ending::CommitLate,
-            2..7 => Ending::Rollback,
+        let ending = match rng.u8(0..200) {
+            0 => Ending::CommitLate,
+            1..10 => Ending::Rollback,
             _ => Ending::Commit,
         };
         // A lock on a hot row for a second would bring everybody to a halt.
@@ -173,7 +173,7 @@ impl<'a> Plan<'a> {
             }
         }
         if self.ending == Ending::CommitLate {
-            thread::sleep(Duration::from_secs(1));
+            thread::sleep(LONG_TRANSACTION);
         }
         if self.ending == Ending::Rollback { Err(Error::RollbackTransaction) } else { Ok(()) }
     }
