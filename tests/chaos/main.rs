@@ -53,7 +53,9 @@ mod sqlite {
 /// What a run of one seed came to: a line of figures, or what was found to be wrong.
 type Outcome = Result<String, Vec<String>>;
 
-const BACKENDS: &[(&str, fn(u64, &Options) -> Outcome)] = &[
+type Run = fn(u64, &Options) -> Outcome;
+
+const BACKENDS: &[(&str, Run)] = &[
     #[cfg(feature = "cli-sqlite")]
     ("sqlite", sqlite::run::run),
     #[cfg(feature = "cli-postgres")]

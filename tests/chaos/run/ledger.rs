@@ -91,7 +91,7 @@ pub struct Seen {
     name: String,
     phone: Option<String>,
     photo: Option<Vec<u8>>,
-    truth: Option<(Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>)>,
+    truth: Option<Plain>,
     same_plain: Option<bool>,
     same_stamp: Option<bool>,
 }
@@ -104,7 +104,7 @@ impl Seen {
 
     /// What they must hold, by the ledger.
     pub fn truths(&self) -> Option<[Option<&[u8]>; 3]> {
-        let (name, phone, photo) = self.truth.as_ref()?;
+        let Plain { name, phone, photo } = self.truth.as_ref()?;
         Some([Some(name), phone.as_deref(), photo.as_deref()])
     }
 

@@ -63,6 +63,7 @@ fn figures(world: &World, runs: usize, time: Duration) -> String {
     let of = |counter: &AtomicU64, what: &str| format!("{} {what}", counter.load(Relaxed));
     [
         of(&counts.operations, "operations"),
+        of(&counts.unanswered, "unanswered commits"),
         of(&counts.reads, "reads"),
         of(&counts.runs, "runs"),
         of(&counts.proofs, "proofs"),

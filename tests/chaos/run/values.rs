@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
+use diesel::Queryable;
 use diesel_encrypted::Keyring;
 use fastrand::Rng;
 use fernet::Fernet;
@@ -54,7 +55,7 @@ pub fn to_raw(token: &str) -> Vec<u8> {
 }
 
 /// What the ledger holds.
-#[derive(Clone)]
+#[derive(Clone, Queryable)]
 pub struct Plain {
     pub name: Vec<u8>,
     pub phone: Option<Vec<u8>>,

@@ -32,6 +32,8 @@ pub struct World {
 #[derive(Default)]
 pub struct Counts {
     pub operations: AtomicU64,
+    /// Commits whose answer was lost, and that the journal knows of.
+    pub unanswered: AtomicU64,
     pub reads: AtomicU64,
     pub runs: AtomicU64,
     pub proofs: AtomicU64,

@@ -63,7 +63,7 @@ impl Writer {
             }
             let sealer = &self.sealers[usize::from(!is_first_half)];
             let plan = Plan::random(&self, operation, is_first_half, sealer, world, &mut rng);
-            if commit(&mut session, &plan) {
+            if commit(world, &mut session, &plan) {
                 committed += 1;
                 count(&world.counts.operations);
             }
@@ -247,7 +247,7 @@ struct TruthChange<'a> {
 ///
 /// After an error nobody knows whether the transaction was. Its entry in the journal does: a second one with the same
 /// key waits until the first is decided, and is refused if that was committed.
-fn commit(session: &mut Session, plan: &Plan<'_>) -> bool {
+fn commit(world: &World, session: &mut Session, plan: &Plan<'_>) -> bool {
     session.run(|conn| {
         let mut is_known = false;
         let result = transaction(conn, |conn| {
@@ -255,6 +255,7 @@ fn commit(session: &mut Session, plan: &Plan<'_>) -> bool {
             let entered = diesel::insert_into(journal::table).values(entry).execute(conn);
             if let Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) = entered {
                 is_known = true;
+                count(&world.counts.unanswered);
                 return Err(Error::RollbackTransaction);
             }
             entered?;
