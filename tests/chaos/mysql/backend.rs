@@ -11,6 +11,8 @@ pub use super::support::{BYTES, Conn, TEXT, TestDatabase};
 pub const SERVER: Option<&str> = Some("mariadb");
 /// How long a long transaction lasts.
 pub const LONG_TRANSACTION: Duration = Duration::from_millis(1000);
+/// Whether a transaction keeps others from a few rows, and not from the whole database.
+pub const ROW_LOCKS: bool = true;
 /// How many processes of the task work at a time.
 pub const PROCESSES: std::ops::RangeInclusive<usize> = 2..=3;
 pub const TIMESTAMP: &str = "timestamp(6) null";
@@ -38,6 +40,11 @@ pub fn sessions(conn: &mut Conn) -> QueryResult<Vec<i64>> {
     let sql = "select cast(id as signed) as id from information_schema.processlist \
                where db = database() and id <> connection_id()";
     Ok(diesel::sql_query(sql).load::<Session>(conn)?.into_iter().map(|session| session.id).collect())
+}
+
+/// The session of this connection itself.
+pub fn own_session(conn: &mut Conn) -> QueryResult<i64> {
+    Ok(diesel::sql_query("select cast(connection_id() as signed) as id").get_result::<Session>(conn)?.id)
 }
 
 pub fn terminate(conn: &mut Conn, session: i64) -> QueryResult<()> {

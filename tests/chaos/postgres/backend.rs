@@ -11,6 +11,8 @@ pub use super::support::{BYTES, Conn, TEXT, TestDatabase};
 pub const SERVER: Option<&str> = Some("postgres");
 /// How long a long transaction lasts.
 pub const LONG_TRANSACTION: Duration = Duration::from_millis(1000);
+/// Whether a transaction keeps others from a few rows, and not from the whole database.
+pub const ROW_LOCKS: bool = true;
 /// How many processes of the task work at a time.
 pub const PROCESSES: std::ops::RangeInclusive<usize> = 2..=3;
 pub const TIMESTAMP: &str = "varchar(40)";
@@ -37,6 +39,11 @@ struct Session {
 pub fn sessions(conn: &mut Conn) -> QueryResult<Vec<i64>> {
     let sql = "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
     Ok(diesel::sql_query(sql).load::<Session>(conn)?.into_iter().map(|session| session.pid.into()).collect())
+}
+
+/// The session of this connection itself.
+pub fn own_session(conn: &mut Conn) -> QueryResult<i64> {
+    Ok(diesel::sql_query("select pg_backend_pid() as pid").get_result::<Session>(conn)?.pid.into())
 }
 
 pub fn terminate(conn: &mut Conn, session: i64) -> QueryResult<()> {

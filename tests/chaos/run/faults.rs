@@ -44,16 +44,19 @@ pub fn run(world: &World, time: Duration, mut rng: Rng) {
 
 fn strike(world: &World, session: &mut Session, slots: &mut [Slot], rng: &mut Rng) {
     world.hot.store(rng.usize(0..world.keys.count - HOT), Relaxed);
-    let slot = rng.choice(slots).unwrap();
+    // Once there is something to prove, one process is left to its end, on a connection that is cut.
+    let spared = usize::from(Instant::now() > world.turn() && slots.len() > 1);
+    let slot = rng.choice(&mut slots[spared..]).unwrap();
     match rng.u8(0..10) {
         0..3 => slot.kill(world),
         3 => slot.stop(world, Duration::from_millis(rng.u64(50..2500))),
         4 => plant(world, session, rng),
         5..8 => {
             let terminated = session.run(|conn| {
-                let sessions = sessions(conn)?;
-                let victim = rng.choice(sessions);
-                victim.map(|victim| terminate(conn, victim)).transpose()
+                let spared = world.spared.load(Relaxed);
+                let mut sessions = sessions(conn)?;
+                sessions.retain(|session| *session != spared);
+                rng.choice(sessions).map(|victim| terminate(conn, victim)).transpose()
             });
             if terminated.is_some() {
                 count(&world.counts.terminations);

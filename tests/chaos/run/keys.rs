@@ -9,7 +9,7 @@ pub type Key = (i64, &'static str);
 
 const PARTS: [&str; 4] = ["", "a", "b c", "z-9"];
 
-/// Rows are numbered. Of every `RESERVED_EVERY` one belongs to no writer: bad values are planted there.
+/// Rows are numbered. Of every `RESERVED_EVERY` one belongs to no writer.
 const RESERVED_EVERY: usize = 53;
 /// Rows that are written again and again, next to one another, so that the task has them in one batch.
 pub const HOT: usize = 16;
@@ -42,8 +42,20 @@ impl Keys {
         number % RESERVED_EVERY == RESERVED_EVERY / 2
     }
 
-    pub fn reserved(&self) -> Vec<usize> {
-        (0..self.count).filter(|number| Self::is_reserved(*number)).collect()
+    fn reserved(&self) -> Vec<Key> {
+        (0..self.count).filter(|number| Self::is_reserved(*number)).map(|number| self.key(number)).collect()
+    }
+
+    /// The reserved rows that are locked for a long time.
+    pub fn held(&self) -> [Key; 2] {
+        let reserved = self.reserved();
+        [reserved[0], reserved[reserved.len() - 1]]
+    }
+
+    /// The reserved rows for bad values.
+    pub fn for_bad(&self) -> Vec<Key> {
+        let held = self.held();
+        self.reserved().into_iter().filter(|key| !held.contains(key)).collect()
     }
 
     /// A row for a writer: out of those that are hot, or any.

@@ -9,6 +9,7 @@ mod processes;
 mod reader;
 mod session;
 mod storm;
+mod stragglers;
 mod values;
 mod world;
 mod writers;

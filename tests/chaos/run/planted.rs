@@ -38,8 +38,7 @@ impl Planted {
 
 /// Writes one bad value to a reserved row, whatever is there.
 pub fn plant(world: &World, session: &mut Session, rng: &mut Rng) {
-    let reserved = world.keys.reserved();
-    let key = world.keys.key(*rng.choice(&reserved).unwrap());
+    let key = rng.choice(world.keys.for_bad()).unwrap();
     let column = rng.usize(0..COLUMNS.len());
     let bad = Bad::random(column == PHOTO, rng);
     if world.planted.get(key, column).is_some() {

@@ -1,18 +1,20 @@
 //! The course of a run.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
+use super::super::backend::ROW_LOCKS;
 use super::keys::Keys;
 use super::ledger::{create, fill};
 use super::planted::plant;
 use super::values::{NEW, OLD, Sealer};
 use super::world::World;
 use super::writers::{self, Writer};
-use super::{checker, faults, processes, reader};
+use super::{checker, faults, processes, reader, stragglers};
 use crate::options::Options;
 
 const ROWS: usize = 2000;
@@ -25,7 +27,8 @@ pub fn run(seed: u64, options: &Options) -> Result<String, Vec<String>> {
     let time = Duration::from_secs(options.seconds);
     let mut rng = Rng::with_seed(seed);
     let keys = Keys { count: ROWS, is_composite: seed % 2 == 0 };
-    let world = World::new(keys, Writer::ALL, time);
+    let (holds, straggles) = (ROW_LOCKS && seed % 3 == 0, ROW_LOCKS && seed % 3 == 1);
+    let world = World::new(keys, Writer::ALL + usize::from(straggles), time);
     let mut session = world.session();
     session.run(|conn| create(conn, keys));
     fill(&mut world.db.conn(), keys, &Sealer::with_keys([OLD, NEW]), &mut rng).unwrap();
@@ -34,6 +37,15 @@ pub fn run(seed: u64, options: &Options) -> Result<String, Vec<String>> {
     }
 
     let committed: Vec<u64> = thread::scope(|threads| {
+        if holds {
+            let (sender, has_begun) = mpsc::channel();
+            threads.spawn(|| stragglers::hold(&world, sender));
+            has_begun.recv().unwrap();
+        }
+        if straggles {
+            let rng = rng.fork();
+            threads.spawn(|| stragglers::straggle(&world, rng));
+        }
         let writers: Vec<_> = writers::all(&world)
             .into_iter()
             .map(|writer| (writer, rng.fork()))

@@ -1,6 +1,6 @@
 //! What everybody in a run shares.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,11 +20,12 @@ pub struct World {
     pub proxy: Option<Proxy>,
     /// The first of the hot rows.
     pub hot: AtomicUsize,
+    /// The session that is not terminated.
+    pub spared: AtomicI64,
     /// The writers who may still store tokens under the old key.
     pub old_writers: AtomicUsize,
-    /// When the old primary key is given up.
-    pub half: Instant,
-    end: Instant,
+    beginning: Instant,
+    time: Duration,
     has_failed: AtomicBool,
     failures: Mutex<Vec<String>>,
 }
@@ -47,7 +48,6 @@ pub struct Counts {
 impl World {
     pub fn new(keys: Keys, old_writers: usize, time: Duration) -> Self {
         let db = TestDatabase::new();
-        let now = Instant::now();
         Self {
             proxy: SERVER.map(|_| Proxy::to(&db.url())),
             db,
@@ -55,9 +55,10 @@ impl World {
             planted: Planted::default(),
             counts: Counts::default(),
             hot: AtomicUsize::new(0),
+            spared: AtomicI64::new(0),
             old_writers: AtomicUsize::new(old_writers),
-            half: now + time / 2,
-            end: now + time,
+            beginning: Instant::now(),
+            time,
             has_failed: AtomicBool::new(false),
             failures: Mutex::default(),
         }
@@ -74,7 +75,17 @@ impl World {
 
     /// Whether it is time to stop.
     pub fn is_over(&self) -> bool {
-        self.has_failed.load(Relaxed) || Instant::now() >= self.end
+        self.has_failed.load(Relaxed) || Instant::now() >= self.moment(1.0)
+    }
+
+    /// After this share of the time.
+    pub fn moment(&self, share: f64) -> Instant {
+        self.beginning + self.time.mul_f64(share)
+    }
+
+    /// When the application gives the old primary key up.
+    pub fn turn(&self) -> Instant {
+        self.moment(0.4)
     }
 
     pub fn fail(&self, failure: String) {

@@ -25,7 +25,7 @@ pub struct Writer {
     pub url: String,
 }
 
-/// The writers of a run: one of them keeps the old primary key for the first half, two have a wrong clock.
+/// The writers of a run: one of them keeps the old primary key for a while, two have a wrong clock.
 pub fn all(world: &World) -> Vec<Writer> {
     let current = || Sealer::with_keys([NEW, OLD]);
     let hour = 3600;
@@ -44,25 +44,25 @@ pub fn all(world: &World) -> Vec<Writer> {
 }
 
 impl Writer {
-    /// How many writers there are; before half time any of them can move a row with its old token.
+    /// How many writers there are. While the old key is in use, any of them can move a row with its token.
     pub const ALL: usize = 5;
 
     /// Writes until it is over; returns how many transactions were committed.
     pub fn run(self, world: &World, mut rng: Rng) -> u64 {
         let _watch = Watch(world);
         let mut session = Session::new(self.url.clone());
-        let (mut committed, mut is_first_half) = (0, true);
+        let (mut committed, mut has_old_key) = (0, true);
         for operation in 0.. {
             if world.is_over() {
                 break;
             }
-            if is_first_half && Instant::now() >= world.half {
-                is_first_half = false;
+            if has_old_key && Instant::now() >= world.turn() {
+                has_old_key = false;
                 // Its last transaction is over: after an error it was repeated until its outcome was known.
                 world.old_writers.fetch_sub(1, Relaxed);
             }
-            let sealer = &self.sealers[usize::from(!is_first_half)];
-            let plan = Plan::random(&self, operation, is_first_half, sealer, world, &mut rng);
+            let sealer = &self.sealers[usize::from(!has_old_key)];
+            let plan = Plan::random(&self, operation, has_old_key, sealer, world, &mut rng);
             if commit(world, &mut session, &plan) {
                 committed += 1;
                 count(&world.counts.operations);
@@ -113,7 +113,7 @@ impl<'a> Plan<'a> {
     fn random(
         writer: &Writer,
         operation: i64,
-        is_first_half: bool,
+        has_old_key: bool,
         sealer: &'a Sealer,
         world: &World,
         rng: &mut Rng,
@@ -135,7 +135,7 @@ impl<'a> Plan<'a> {
                 0 => Action::Delete,
                 1 => Action::Replace,
                 // The proof does not speak of rows that move while it is made.
-                2 => Action::Move { keeps_tokens: is_first_half },
+                2 => Action::Move { keeps_tokens: has_old_key },
                 _ => Action::Update,
             },
             changes: [rng.bool(), rng.bool(), rng.bool()],

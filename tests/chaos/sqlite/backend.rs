@@ -1,6 +1,5 @@
 //! SQLite: one writer at a time, and no server.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -11,6 +10,8 @@ pub use super::support::{BYTES, Conn, TEXT, TestDatabase};
 pub const SERVER: Option<&str> = None;
 /// How long a long transaction lasts: nobody else can write meanwhile.
 pub const LONG_TRANSACTION: Duration = Duration::from_millis(200);
+/// Whether a transaction keeps others from a few rows, and not from the whole database.
+pub const ROW_LOCKS: bool = false;
 /// How many processes of the task work at a time.
 pub const PROCESSES: std::ops::RangeInclusive<usize> = 1..=2;
 pub const TIMESTAMP: &str = "varchar(40)";
@@ -29,13 +30,17 @@ pub fn transaction<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> QueryResu
     conn.immediate_transaction(work)
 }
 
-/// There are none but those that are asked for.
-pub fn sessions(_conn: &mut Conn) -> QueryResult<Vec<Infallible>> {
+/// There are none.
+pub fn sessions(_conn: &mut Conn) -> QueryResult<Vec<i64>> {
     Ok(Vec::new())
 }
 
-pub fn terminate(_conn: &mut Conn, session: Infallible) -> QueryResult<()> {
-    match session {}
+pub fn own_session(_conn: &mut Conn) -> QueryResult<i64> {
+    Err(diesel::NotFound)
+}
+
+pub fn terminate(_conn: &mut Conn, _session: i64) -> QueryResult<()> {
+    Err(diesel::NotFound)
 }
 
 pub fn pid_file(_conn: &mut Conn) -> QueryResult<String> {
