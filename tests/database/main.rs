@@ -12,6 +12,9 @@ mod child;
 mod common;
 #[cfg(all(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite"))]
 mod multi_connection;
+#[cfg(any(feature = "cli-mysql", feature = "cli-postgres"))]
+#[path = "../proxy.rs"]
+mod proxy;
 #[path = "../python/mod.rs"]
 mod python;
 #[path = "../program/runner.rs"]
@@ -23,7 +26,7 @@ mod secrets;
 mod mysql {
     mod guards;
     mod schema;
-    #[path = "../server/mod.rs"]
+    #[path = "../server.rs"]
     mod server;
     mod shipped;
     mod specifics;
@@ -44,7 +47,7 @@ mod postgres {
     mod returning;
     mod schema;
     mod schemas;
-    #[path = "../server/mod.rs"]
+    #[path = "../server.rs"]
     mod server;
     mod shipped;
     mod specifics;
