@@ -301,4 +301,3 @@ impl Problems {
         Self { listed, omitted }
     }
 }
-

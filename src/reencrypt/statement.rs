@@ -84,7 +84,10 @@ impl Retirement {
                 let stays = "It stays so as long as no application encrypts with it.";
                 let bad = match counts.bad {
                     0 => String::new(),
-                    bad => format!(" {} under no key of the keyring: keep this one if it may help to mend them.", verb(bad)),
+                    bad => format!(
+                        " {} under no key of the keyring: keep this one if it may help to mend them.",
+                        verb(bad)
+                    ),
                 };
                 format!("{none} {FENCED} {stays}{bad}")
             }

@@ -217,9 +217,10 @@ impl<'a> Store<'a> {
         C: R2D2Connection + LoadConnection + 'static,
         C::Backend: Dialect,
     {
-        let columns = self.tables.iter().flat_map(|table| {
-            table.columns.iter().map(|column| (table.name.to_string(), column.name.as_str()))
-        });
+        let columns = self
+            .tables
+            .iter()
+            .flat_map(|table| table.columns.iter().map(|column| (table.name.to_string(), column.name.as_str())));
         let columns: Vec<_> = columns.collect();
         session.run(|conn| state::problems(conn, Some(&columns)))
     }
