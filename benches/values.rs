@@ -1,13 +1,31 @@
-//! One value: `cargo bench --bench values`
+//! One value: `cargo bench --bench values --features reencrypt`
 //!
-//! Sealing and opening, by length of the plaintext and by the position of the key that opens it.
+//! Encrypting and decrypting as the application does, by length of the plaintext and by the position of the key that
+//! opens it; what the task does with a value; and the same with the `fernet` crate.
 
 #![allow(clippy::unwrap_used)]
+// The task's own steps are not public: the files they are in are compiled in, of which not everything is used.
+#![allow(dead_code, unused_imports)]
 
 use diesel_encrypted::{Key, Keyring};
 use divan::{Bencher, black_box};
 
-const LENGTHS: [usize; 4] = [16, 64, 1024, 64 * 1024];
+#[path = "../src/error.rs"]
+mod error;
+#[path = "../src/iv.rs"]
+mod iv;
+#[path = "../src/key.rs"]
+mod key;
+#[path = "../src/keyring.rs"]
+mod keyring;
+#[path = "../src/keyring_error.rs"]
+mod keyring_error;
+#[path = "../src/rotation.rs"]
+mod rotation;
+#[path = "../src/token.rs"]
+mod token;
+
+const LENGTHS: [usize; 4] = [16, 40, 256, 1024];
 const KEYS: [usize; 3] = [1, 2, 10];
 
 fn main() {
@@ -15,7 +33,7 @@ fn main() {
 }
 
 #[divan::bench(args = LENGTHS)]
-fn seal(bencher: Bencher, length: usize) {
+fn encrypt(bencher: Bencher, length: usize) {
     let keyring = Keyring::new([Key::generate()]).unwrap();
     let plaintext = vec![7; length];
     bencher.bench(|| keyring.encrypt(black_box(&plaintext)));
@@ -23,29 +41,89 @@ fn seal(bencher: Bencher, length: usize) {
 
 /// A token under the last key of so many: every key before it is tried.
 #[divan::bench(args = LENGTHS, consts = KEYS)]
-fn open<const COUNT: usize>(bencher: Bencher, length: usize) {
+fn decrypt<const COUNT: usize>(bencher: Bencher, length: usize) {
     let keys: Vec<Key> = (0..COUNT).map(|_| Key::generate()).collect();
     let token = Keyring::new(keys.last().cloned()).unwrap().encrypt(&vec![7; length]);
     let keyring = Keyring::new(keys).unwrap();
     bencher.bench(|| keyring.decrypt(black_box(token.as_bytes())).unwrap());
 }
 
-/// What the keyring adds to the `fernet` crate: its functions by themselves.
+/// The `fernet` crate by itself.
 #[divan::bench_group]
 mod fernet_crate {
+    use fernet::{Fernet, MultiFernet};
+
     use super::*;
 
+    fn fernet() -> Fernet {
+        Fernet::new(&Fernet::generate_key()).unwrap()
+    }
+
     #[divan::bench(args = LENGTHS)]
-    fn seal(bencher: Bencher, length: usize) {
-        let fernet = fernet::Fernet::new(&Key::generate().to_text()).unwrap();
+    fn encrypt(bencher: Bencher, length: usize) {
+        let fernet = fernet();
         let plaintext = vec![7; length];
         bencher.bench(|| fernet.encrypt(black_box(&plaintext)));
     }
 
     #[divan::bench(args = LENGTHS)]
-    fn open(bencher: Bencher, length: usize) {
-        let fernet = fernet::Fernet::new(&Key::generate().to_text()).unwrap();
+    fn decrypt(bencher: Bencher, length: usize) {
+        let fernet = fernet();
         let token = fernet.encrypt(&vec![7; length]);
         bencher.bench(|| fernet.decrypt(black_box(&token)).unwrap());
+    }
+
+    /// What the task does: decrypt with the second key, encrypt with the first, read back.
+    #[divan::bench(args = LENGTHS)]
+    fn rotate(bencher: Bencher, length: usize) {
+        let (new, old) = (fernet(), fernet());
+        let token = old.encrypt(&vec![7; length]);
+        let keyring = MultiFernet::new(vec![new.clone(), old]);
+        bencher.bench(|| {
+            let plaintext = keyring.decrypt(black_box(&token)).unwrap();
+            let token = keyring.encrypt(&plaintext);
+            assert_eq!(new.decrypt(&token).unwrap(), plaintext);
+            token
+        });
+    }
+}
+
+/// One step of the task each, for a token under the second key.
+#[divan::bench_group]
+mod task {
+    use super::rotation::Rotation;
+    use super::*;
+
+    fn with_rotation(length: usize, work: impl FnOnce(&mut Rotation<'_>, &str, &[u8])) {
+        let keys = [(); 2].map(|()| key::Key::generate());
+        let plaintext = vec![7; length];
+        let token = keyring::Keyring::new([keys[1].clone()]).unwrap().encrypt(&plaintext);
+        let keyring = keyring::Keyring::new(keys).unwrap();
+        work(&mut Rotation::new(&keyring), &token, &plaintext);
+    }
+
+    #[divan::bench(args = LENGTHS)]
+    fn open(bencher: Bencher, length: usize) {
+        with_rotation(length, |rotation, token, _| {
+            bencher.bench_local(|| rotation.opener.open(black_box(token.as_bytes())).unwrap().plaintext.len());
+        });
+    }
+
+    /// With reading back. Of 256 values one waits for the random numbers of all.
+    #[divan::bench(args = LENGTHS, sample_size = 256)]
+    fn seal(bencher: Bencher, length: usize) {
+        with_rotation(length, |rotation, _, plaintext| {
+            bencher.bench_local(|| rotation.sealer.seal(black_box(plaintext), 0).unwrap().into_text());
+        });
+    }
+
+    #[divan::bench(args = LENGTHS, sample_size = 256)]
+    fn rotate(bencher: Bencher, length: usize) {
+        with_rotation(length, |Rotation { opener, sealer }, token, _| {
+            bencher.bench_local(|| {
+                let opened = opener.open(black_box(token.as_bytes())).unwrap();
+                sealer.seal(opened.plaintext, opened.timestamp).unwrap().into_text()
+            });
+        });
     }
 }

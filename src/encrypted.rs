@@ -132,7 +132,7 @@ where
         let token = self.seal()?;
         match ST::FORM {
             crate::Form::Text => DB::write_text(token.into_text(), out),
-            crate::Form::Binary => DB::write_binary(token.to_raw(), out),
+            crate::Form::Binary => DB::write_binary(token.into_raw(), out),
         }
     }
 }

@@ -1,9 +1,7 @@
 //! Keys in order: the first encrypts, all decrypt.
 
-use std::fmt;
-
-#[cfg(feature = "reencrypt")]
-use zeroize::Zeroizing;
+use std::collections::HashSet;
+use std::{fmt, iter};
 
 use crate::error::Error;
 use crate::key::{Fingerprint, Key};
@@ -30,6 +28,8 @@ use crate::token::{Cipher, Sealed, Token};
 /// ```
 pub struct Keyring {
     entries: Vec<Entry>,
+    /// No two keys sign alike: no token opens under two of them, in whatever order they are tried.
+    signs_apart: bool,
 }
 
 struct Entry {
@@ -48,6 +48,10 @@ impl Keyring {
     }
 
     /// The plaintext as a token in text form, under the primary key, dated now.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system has no random numbers to give.
     #[must_use]
     pub fn encrypt(&self, plaintext: &[u8]) -> String {
         self.seal(plaintext).into_text()
@@ -61,9 +65,10 @@ impl Keyring {
     ///
     /// An [`Error`] that [`is_decrypt`](Error::is_decrypt) if no key of the keyring opens the token.
     pub fn decrypt(&self, token: &[u8]) -> Result<Vec<u8>, Error> {
-        Token::parse(token)
-            .and_then(|token| self.open(&token))
-            .map(|(_, plaintext)| plaintext)
+        let (mut decoded, mut plaintext) = (Vec::new(), Vec::new());
+        Token::parse(token, &mut decoded)
+            .and_then(|token| self.open(&token, 0, &mut plaintext))
+            .map(|_| plaintext)
             .ok_or_else(Error::decrypt)
     }
 
@@ -91,26 +96,25 @@ impl Keyring {
         if entries.is_empty() {
             return Err(KeyringError::new(source, Problem::Empty));
         }
-        Ok(Self { entries })
+        let signing_halves: HashSet<_> = entries.iter().map(|entry| entry.key.signing_half()).collect();
+        let signs_apart = signing_halves.len() == entries.len();
+        Ok(Self { entries, signs_apart })
     }
 
     pub(crate) fn seal(&self, plaintext: &[u8]) -> Sealed {
-        self.entries[0].cipher.seal(plaintext)
+        self.primary_cipher().seal(plaintext)
     }
 
-    /// The plaintext, and the position of the key that opened the token (0 is the primary).
-    pub(crate) fn open(&self, token: &Token<'_>) -> Option<(usize, Vec<u8>)> {
-        self.entries.iter().enumerate().find_map(|(position, entry)| Some((position, entry.cipher.open(token)?)))
+    pub(crate) fn primary_cipher(&self) -> &Cipher {
+        &self.entries[0].cipher
     }
 
-    /// The plaintext under the primary key, dated `timestamp`, and read back: what is returned can be decrypted.
-    #[cfg(feature = "reencrypt")]
-    pub(crate) fn reseal(&self, plaintext: &[u8], timestamp: u64) -> Option<Sealed> {
-        let cipher = &self.entries[0].cipher;
-        let sealed = cipher.seal_at(plaintext, timestamp);
-        // The old token is about to be overwritten; after this line the new one is known to hold the same value.
-        let read_back = Zeroizing::new(cipher.open(&sealed.token()?)?);
-        (*read_back == plaintext).then_some(sealed)
+    /// Decrypts into `plaintext`, and returns the position of the first key that opens the token (0 is the primary). The
+    /// one at position `likely` is tried before the others, if that cannot change the answer.
+    pub(crate) fn open(&self, token: &Token<'_>, likely: usize, plaintext: &mut Vec<u8>) -> Option<usize> {
+        let first = if self.signs_apart { likely } else { 0 };
+        let others = (0..self.entries.len()).filter(|position| *position != first);
+        iter::once(first).chain(others).find(|position| self.entries[*position].cipher.open(token, plaintext).is_some())
     }
 }
 
@@ -127,5 +131,49 @@ impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Keyring")?;
         f.debug_list().entries(self.fingerprints()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::iv::Iv;
+
+    fn opens(keyring: &Keyring, token: &[u8], likely: usize) -> Option<(usize, Vec<u8>)> {
+        let (mut decoded, mut plaintext) = (Vec::new(), Vec::new());
+        let position = keyring.open(&Token::parse(token, &mut decoded)?, likely, &mut plaintext)?;
+        Some((position, plaintext))
+    }
+
+    #[test]
+    fn the_key_that_is_tried_first_changes_nothing() {
+        let keys = [(); 3].map(|()| Key::generate());
+        let keyring = Keyring::new(keys.clone()).unwrap();
+        for likely in 0..keys.len() {
+            for (position, key) in keys.iter().enumerate() {
+                let token = Cipher::new(key).seal(b"secret").into_raw();
+                assert_eq!(opens(&keyring, &token, likely), Some((position, b"secret".to_vec())));
+            }
+            let token = Cipher::new(&Key::generate()).seal(b"secret").into_raw();
+            assert_eq!(opens(&keyring, &token, likely), None);
+        }
+    }
+
+    /// Both keys sign alike, and about one token in 256 of the second has a sound padding under the first one too.
+    #[test]
+    fn keys_that_sign_alike_are_tried_in_order() {
+        let key = |encrypts: &str| Key::parse(&format!("{}{encrypts}=", "A".repeat(42))).unwrap();
+        let keys = [key("E"), key("I")];
+        assert_eq!(keys[0].signing_half(), keys[1].signing_half());
+        let second = Cipher::new(&keys[1]);
+        let keyring = Keyring::new(keys).unwrap();
+        let mut opened = [0; 2];
+        for iv in 0..2000_u128 {
+            let token = second.seal_at(b"secret", 0, Iv::chosen(iv.to_be_bytes())).into_raw();
+            let (position, plaintext) = opens(&keyring, &token, 0).unwrap();
+            assert_eq!(opens(&keyring, &token, 1), Some((position, plaintext)));
+            opened[position] += 1;
+        }
+        assert!(opened[0] > 0 && opened[1] > opened[0], "{opened:?}");
     }
 }

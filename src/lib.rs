@@ -124,6 +124,7 @@
 
 // keys
 mod global;
+mod iv;
 mod key;
 mod keyring;
 mod keyring_error;
@@ -145,6 +146,8 @@ pub mod sql_types;
 // the task
 #[cfg(feature = "reencrypt")]
 pub mod reencrypt;
+#[cfg(feature = "reencrypt")]
+mod rotation;
 #[cfg(feature = "reencrypt")]
 mod target;
 

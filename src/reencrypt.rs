@@ -86,6 +86,7 @@ mod sample;
 mod session;
 mod settings;
 mod shared;
+mod side_effects;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod slots;
 mod sql;

@@ -18,7 +18,7 @@ use super::session::Session;
 use super::table::PlannedTable;
 use super::tally::Written;
 use super::verdict::Verdict;
-use crate::keyring::Keyring;
+use crate::rotation::Rotation;
 use crate::token::Token;
 
 /// How often a page is read and written again when values changed in between. What is left then waits for the next
@@ -43,18 +43,18 @@ impl Change {
     /// The change that brings a row under the primary key, if it needs one. `see` is told what every cell holds.
     pub(super) fn of(
         row: &Row,
-        keyring: &Keyring,
+        rotation: &mut Rotation<'_>,
         mut see: impl FnMut(usize, Option<&Verdict>),
     ) -> Result<Option<Self>, TaskError> {
         let mut swaps = Vec::with_capacity(row.cells.len());
         for (index, cell) in row.cells.iter().enumerate() {
-            let verdict = cell.as_ref().map(|cell| Verdict::of(cell, keyring));
+            let verdict = cell.as_ref().map(|cell| Verdict::of(cell, &mut rotation.opener));
             see(index, verdict.as_ref());
             swaps.push(match (cell, verdict) {
                 (Some(old), Some(Verdict::Token { position: 1.., timestamp, plaintext })) => {
-                    let sealed = keyring.reseal(&plaintext, timestamp).ok_or_else(unreadable_seal)?;
+                    let sealed = rotation.sealer.seal(plaintext, timestamp).ok_or_else(unreadable_seal)?;
                     // The form stays: other programs may read this column.
-                    let new = if old.holds_text() { sealed.into_text().into_bytes() } else { sealed.to_raw() };
+                    let new = if old.holds_text() { sealed.into_text().into_bytes() } else { sealed.into_raw() };
                     Some(Swap { old: old.clone(), new })
                 }
                 _ => None,
@@ -78,14 +78,14 @@ pub(super) struct Outcome {
 }
 
 /// Writes pages of one table after the other.
-pub(super) struct Batches<'a, 'p, C>
+pub(super) struct Batches<'a, 'k, 'p, C>
 where
     C: R2D2Connection + LoadConnection + 'static,
     C::Backend: Dialect,
 {
     pub(super) session: &'a mut Session<'p, C>,
     pub(super) table: &'a PlannedTable,
-    pub(super) keyring: &'a Keyring,
+    pub(super) rotation: &'a mut Rotation<'k>,
     pub(super) pace: &'a Pace,
     pub(super) clock: DatabaseClock,
     /// What every write brings up to date with itself.
@@ -94,7 +94,7 @@ where
     pub(super) cautious: &'a mut u32,
 }
 
-impl<C> Batches<'_, '_, C>
+impl<C> Batches<'_, '_, '_, C>
 where
     C: R2D2Connection + LoadConnection + 'static,
     C::Backend: Dialect,
@@ -105,6 +105,7 @@ where
         let mut outcome = Outcome { written, newest_stale: None, is_left: false, is_taken: false };
         let mut refused = Vec::new();
         let mut locked = 0;
+        let now = self.clock.seconds();
         for _ in 0..ROUNDS {
             let Some(swapped) = self.swap(&changes, &mut refused)? else {
                 return Ok(Outcome { is_taken: true, ..outcome });
@@ -123,9 +124,9 @@ where
             let is_same = tell(&changes, &rows, &mut outcome.written);
             changes.clear();
             for row in rows.iter().filter(|row| !refused.contains(&row.key)) {
-                changes.extend(Change::of(row, self.keyring, |_, verdict| {
+                changes.extend(Change::of(row, self.rotation, |_, verdict| {
                     if let Some(Verdict::Token { position: 1.., timestamp, .. }) = verdict {
-                        let date = Some(*timestamp).filter(|date| *date <= self.clock.seconds());
+                        let date = Some(*timestamp).filter(|date| *date <= now);
                         outcome.newest_stale = outcome.newest_stale.max(date);
                     }
                 })?);

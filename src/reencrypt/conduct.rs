@@ -75,7 +75,7 @@ where
 
     /// Does everything but write, in one walk.
     pub(super) fn rehearse(mut self) -> Result<Report, TaskError> {
-        let store = self.memory()?;
+        let store = self.memory(&mut self.session())?;
         if let Err(error) = self.walk(&store, Mode::DryRun) {
             return Err(error.with_report(self.unfinished(Outcome::Failed)));
         }
@@ -276,14 +276,14 @@ where
     fn store(&self) -> Result<Store<'a>, TaskError> {
         let mut session = self.session();
         if self.settings.stateless || !Store::prepare(&mut session)? {
-            return self.memory();
+            return self.memory(&mut session);
         }
         let scope = self.scope();
         Store::join(&mut session, self.tables, &scope, process_name(), self.settings.lease)
     }
 
-    fn memory(&self) -> Result<Store<'a>, TaskError> {
-        let (scope, now) = (self.scope(), self.session().run(state::now)?);
+    fn memory(&self, session: &mut Session<'_, C>) -> Result<Store<'a>, TaskError> {
+        let (scope, now) = (self.scope(), session.run(state::now)?);
         let keys = scope.keys.len();
         Ok(Store::memory(self.tables, Run::new(scope, self.tables, keys, now), self.settings.workers))
     }

@@ -9,6 +9,7 @@ use diesel::result::QueryResult;
 use diesel::sql_types::Untyped;
 
 use super::row::{Cell, Change, KeyValue};
+use super::side_effects::SideEffects;
 use super::table::{Catalogue, KeyColumn, PlannedTable};
 use crate::backend::TokenBackend;
 use crate::target::TableName;
@@ -51,6 +52,16 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     fn catalogue<C>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>>
     where
         C: Connection<Backend = Self> + LoadConnection;
+
+    /// What an update of the table's encrypted columns would set off in this session.
+    #[doc(hidden)]
+    fn side_effects<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// How to have a table re-encrypted without its triggers, in words for the operator.
+    #[doc(hidden)]
+    const WITHOUT_TRIGGERS: &'static str;
 
     /// Whether a lock is one of rows, and not of the whole database.
     #[doc(hidden)]

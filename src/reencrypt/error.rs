@@ -23,7 +23,7 @@ enum Kind {
 
 impl TaskError {
     /// The task would not have done what it was asked to, and nothing was written: no targets, an unknown table or
-    /// column, no usable row key, a keyring that does not belong to the data.
+    /// column, no usable row key, triggers that were not accepted, a keyring that does not belong to the data.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         matches!(self.kind, Kind::Refused(_))
@@ -96,6 +96,15 @@ pub(super) enum Refusal {
         column: String,
         reason: String,
     },
+    Triggers {
+        table: TableName,
+        triggers: Vec<String>,
+        way_out: &'static str,
+    },
+    Rules {
+        table: TableName,
+        rules: Vec<String>,
+    },
     NoRowKey {
         table: TableName,
     },
@@ -149,6 +158,19 @@ impl fmt::Display for Refusal {
             Self::Column { table, column, reason } => {
                 write!(f, "the column {table}.{column} cannot be re-encrypted: {reason}")
             }
+            Self::Triggers { table, triggers, way_out } => write!(
+                f,
+                "the table {table} has triggers that would fire in every row that is rewritten: {}. One that keeps an \
+                 `updated_at`, as those of `diesel_manage_updated_at` do, would set it. To let them fire, run it with \
+                 --accept-triggers (Task::accept_triggers). To rewrite without them, {way_out}",
+                triggers.join(", ")
+            ),
+            Self::Rules { table, rules } => write!(
+                f,
+                "the table {table} cannot be re-encrypted: it has rules on UPDATE ({}), with which PostgreSQL does not \
+                 take the task's statement. Switch them off while it runs: ALTER TABLE {table} DISABLE RULE …",
+                rules.join(", ")
+            ),
             Self::NoRowKey { table } => write!(
                 f,
                 "the table {table} has no usable row key: add a primary key, or a unique index on NOT NULL columns, \

@@ -1,5 +1,7 @@
 //! MySQL and MariaDB: values typed at run time; a join with a table of parameters.
 
+mod effects;
+
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, FromSql, QueryableByName};
 use diesel::mysql::{Mysql, MysqlType};
@@ -10,6 +12,7 @@ use diesel::{RunQueryDsl, sql_query};
 
 use super::dialect::{Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table};
 use super::row::{Cell, Change, KeyValue, Row};
+use super::side_effects::SideEffects;
 use super::slots::{Slots, in_transaction, text};
 use super::sql::{Fields, Sql};
 use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
@@ -90,6 +93,15 @@ impl Dialect for Mysql {
             rows: relation.rows.and_then(|rows| rows.try_into().ok()),
         }))
     }
+
+    fn side_effects<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        effects::side_effects(conn, table)
+    }
+
+    const WITHOUT_TRIGGERS: &'static str = "drop them while it runs; the application does without them, too, then";
 
     fn is_lock_conflict(message: &str) -> bool {
         message.starts_with("Lock wait timeout exceeded") || message.starts_with("Deadlock found")

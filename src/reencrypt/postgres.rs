@@ -1,5 +1,7 @@
 //! PostgreSQL: row keys as text, cast by the server; one statement of constant text with an array per column.
 
+mod effects;
+
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, FromSql, QueryableByName};
 use diesel::pg::Pg;
@@ -12,6 +14,7 @@ use super::dialect::{
     Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names,
 };
 use super::row::{Cell, Change, KeyValue};
+use super::side_effects::SideEffects;
 use super::sql::{Fields, Sql};
 use super::state::CHECKPOINT;
 use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
@@ -64,12 +67,7 @@ impl Dialect for Pg {
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-        let mut name = quote(table.name());
-        if let Some(schema) = table.schema() {
-            name = format!("{}.{name}", quote(schema));
-        }
-        let relation = sql_query(RELATION).bind::<Text, _>(name).get_result::<Relation>(conn).optional()?;
+        let relation = sql_query(RELATION).bind::<Text, _>(quoted(table)).get_result::<Relation>(conn).optional()?;
         let Some(relation) = relation else { return Ok(None) };
         let columns = sql_query(COLUMNS).bind::<BigInt, _>(relation.oid).load::<ColumnRow>(conn)?;
         let keys = sql_query(ROW_KEY).bind::<BigInt, _>(relation.oid).load::<KeyRow>(conn)?;
@@ -109,6 +107,17 @@ impl Dialect for Pg {
             rows: (relation.rows >= 0.0).then_some(relation.rows as u64),
         }))
     }
+
+    fn side_effects<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        effects::side_effects(conn, table)
+    }
+
+    const WITHOUT_TRIGGERS: &'static str = "connect as a user who may set session_replication_role, with \
+        `?options=-c%20session_replication_role%3Dreplica` at the end of the URL: triggers do not fire for these \
+        connections then, and for all others they do";
 
     fn is_lock_conflict(message: &str) -> bool {
         message.contains("lock timeout") || message.contains("deadlock")
@@ -201,17 +210,9 @@ impl Dialect for Pg {
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        // The oldest that runs, also if it is prepared. Not `pg_snapshot_xmax`, which is past one that still runs.
-        let is_over = "SELECT 'over' WHERE pg_snapshot_xmin(pg_current_snapshot()) > ?::text::xid8";
-        if Sql::new(is_over).bind(fence).first(conn)?.is_some() {
-            return Ok(Vec::new());
-        }
-        let rows: Vec<Fields> = Sql::new(OLDER).bind(fence).bind(fence).load(conn)?;
-        let mut older: Vec<String> = rows.into_iter().filter_map(|mut row| row.take(0)).collect();
-        if older.is_empty() {
-            older.push("one that this user may not see: grant it pg_read_all_stats to learn which".into());
-        }
-        Ok(older)
+        // Not `pg_snapshot_xmax` as the fence: it can be past a transaction that still runs.
+        let rows: Vec<Fields> = Sql::new(OLDER).bind(fence).load(conn)?;
+        Ok(rows.into_iter().filter_map(|mut row| row.take(0)).collect())
     }
 }
 
@@ -366,6 +367,13 @@ fn push_key_cast(column: &KeyColumn, out: &mut AstPass<'_, '_, Pg>) {
     out.push_sql(column.cast.as_deref().unwrap_or("text"));
 }
 
+/// The name as SQL has it, for `to_regclass`.
+fn quoted(table: &TableName) -> String {
+    let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let schema = table.schema().map(|schema| quote(schema) + ".");
+    schema.unwrap_or_default() + &quote(table.name())
+}
+
 /// On this backend every row key is text.
 fn text(value: &KeyValue) -> QueryResult<&String> {
     match value {
@@ -416,14 +424,18 @@ const ROW_KEY: &str = "\
     JOIN pg_catalog.pg_type t ON t.oid = a.atttypid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace \
     WHERE x.position <= i.indnkeyatts ORDER BY x.position";
 
-/// What began before a transaction and is not over, whether it waits for a second `COMMIT` or not.
+/// What began before a transaction and is not over, whether it runs or is prepared. Left out is only what is known to
+/// belong to another database of the server.
 const OLDER: &str = "\
-    SELECT 'process ' || pid || ' of ' || coalesce(nullif(application_name, ''), usename, 'an unknown user') || \
-           coalesce(', since ' || date_trunc('second', xact_start), '') \
-    FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND age(backend_xid) >= age(?::text::xid8::xid) \
-    UNION ALL \
-    SELECT 'the prepared transaction ' || gid || ', since ' || date_trunc('second', prepared) \
-    FROM pg_catalog.pg_prepared_xacts WHERE age(transaction) >= age(?::text::xid8::xid)";
+    SELECT coalesce( \
+        'process ' || a.pid || ' of ' || coalesce(nullif(a.application_name, ''), a.usename, 'an unknown user') \
+            || coalesce(', since ' || date_trunc('second', a.xact_start), ''), \
+        'the prepared transaction ' || p.gid || ', since ' || date_trunc('second', p.prepared), \
+        'transaction ' || x) \
+    FROM pg_snapshot_xip(pg_current_snapshot()) AS x \
+    LEFT JOIN pg_catalog.pg_stat_activity a ON a.backend_xid = x::xid \
+    LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = x::xid \
+    WHERE x <= ?::text::xid8 AND coalesce(a.datname, p.database, current_database()) = current_database()";
 
 /// How many claims the checkpoint has found, which is one or none, and how many rows were swapped.
 #[derive(QueryableByName)]

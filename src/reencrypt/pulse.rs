@@ -31,13 +31,13 @@ struct State {
     looked: Option<Instant>,
     renewed: Instant,
     asked: Asked,
-    /// Why this process does not go on, in words for the operator.
     waits_for: Option<String>,
+    is_idle: bool,
 }
 
 impl<'a> Pulse<'a> {
     pub(super) fn new(store: &'a Store<'a>, stop: StopHandle) -> Self {
-        let state = State { looked: None, renewed: Instant::now(), asked: Asked::Run, waits_for: None };
+        let state = State { looked: None, renewed: Instant::now(), asked: Asked::Run, waits_for: None, is_idle: false };
         Self { store, stop, state: Mutex::new(state) }
     }
 
@@ -49,7 +49,7 @@ impl<'a> Pulse<'a> {
     {
         while !self.stop.is_stopped() {
             self.look(session)?;
-            if self.waits_for().is_none() {
+            if self.lock().waits_for.is_none() {
                 return Ok(());
             }
             session.pause(NAP);
@@ -85,8 +85,16 @@ impl<'a> Pulse<'a> {
         Ok(())
     }
 
+    /// For the operator, while there is nothing to do but to wait for others.
+    pub(super) fn idle(&self, is_idle: bool) {
+        self.lock().is_idle = is_idle;
+    }
+
+    /// Why this process does not go on, in words for the operator.
     pub(super) fn waits_for(&self) -> Option<String> {
-        self.lock().waits_for.clone()
+        let state = self.lock();
+        let idle = || "other processes hold what is left, until they are done or their lease ends".to_owned();
+        state.waits_for.clone().or_else(|| state.is_idle.then(idle))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

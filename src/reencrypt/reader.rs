@@ -19,12 +19,13 @@ use super::store::Claimed;
 use super::table::PlannedTable;
 use super::tally::Tally;
 use super::verdict::Verdict;
+use crate::rotation::Rotation;
 
 /// Between two questions whether there is more to do.
 const NAP: Duration = Duration::from_millis(50);
 /// Before a range is tried again in a later pass: longer in each, for whoever holds a row to let go of it.
-const PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Tokens of a column that have to be unreadable before a keyring is held to be the wrong one.
 const SUSPICIOUS: u64 = 1_000;
 
@@ -51,6 +52,7 @@ pub(super) struct Prepared {
 pub(super) struct Reader<'a> {
     shared: &'a Shared<'a>,
     worker: usize,
+    rotation: Rotation<'a>,
     claim: Option<Claim>,
     /// The last claims, which the writing half may still be at.
     known: Vec<ClaimNumber>,
@@ -59,7 +61,14 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(shared: &'a Shared<'a>, worker: usize) -> Self {
-        Self { shared, worker, claim: None, known: Vec::new(), pass: 1 }
+        Self {
+            shared,
+            worker,
+            rotation: Rotation::new(&shared.walker.keyring),
+            claim: None,
+            known: Vec::new(),
+            pass: 1,
+        }
     }
 
     /// What the writing half has to know next; `None` when the walk is over or was stopped.
@@ -73,10 +82,14 @@ impl<'a> Reader<'a> {
                 self.shared.pulse.wait(session)?;
                 match self.shared.walker.store.claim(session, self.worker, &self.known)? {
                     Claimed::Range(claim) => {
+                        self.shared.pulse.idle(false);
                         self.begin(session, &claim);
                         return Ok(Some(Message::Begin(claim)));
                     }
-                    Claimed::Wait => session.pause(NAP),
+                    Claimed::Wait => {
+                        self.shared.pulse.idle(true);
+                        session.pause(NAP);
+                    }
                     Claimed::Over => break,
                 }
                 continue;
@@ -121,7 +134,7 @@ impl<'a> Reader<'a> {
         self.claim = Some(claim.clone());
     }
 
-    fn prepare(&self, range: Range, rows: &[Row]) -> Result<Prepared, TaskError> {
+    fn prepare(&mut self, range: Range, rows: &[Row]) -> Result<Prepared, TaskError> {
         let Shared { walker, mode, counters, .. } = self.shared;
         let table = &walker.tables[range.table];
         let mut prepared = Prepared {
@@ -151,8 +164,8 @@ impl<'a> Reader<'a> {
                 }
             };
             match mode {
-                Mode::Read => Verdict::of_row(row, &walker.keyring, see),
-                Mode::DryRun | Mode::Write => changes.extend(Change::of(row, &walker.keyring, see)?),
+                Mode::Read => Verdict::of_row(row, &mut self.rotation.opener, see),
+                Mode::DryRun | Mode::Write => changes.extend(Change::of(row, &mut self.rotation, see)?),
             }
         }
         counters.see(prepared.range.table, rows.len(), prepared.problems.len());

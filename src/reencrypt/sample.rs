@@ -13,6 +13,7 @@ use super::table::PlannedTable;
 use super::tally::Tally;
 use super::verdict::Verdict;
 use crate::keyring::Keyring;
+use crate::rotation::Opener;
 
 /// Rows sampled at either end of a table.
 const SAMPLE: usize = 100;
@@ -29,6 +30,7 @@ where
     C: R2D2Connection + LoadConnection + 'static,
     C::Backend: Dialect,
 {
+    let mut opener = Opener::new(keyring);
     let mut all = Tally::new(keyring.fingerprints().len());
     for table in tables {
         let mut tallies = vec![Tally::new(keyring.fingerprints().len()); table.columns.len()];
@@ -37,7 +39,7 @@ where
             page.descending = descending;
             let rows: Vec<Row> = session.run(|conn| page.load(conn))?;
             for row in &rows {
-                Verdict::of_row(row, keyring, |column, verdict| {
+                Verdict::of_row(row, &mut opener, |column, verdict| {
                     if let Some(verdict) = verdict {
                         tallies[column].add(verdict, 0);
                     }

@@ -1,5 +1,7 @@
 //! SQLite: values typed one by one; an update from a list of values.
 
+mod effects;
+
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, QueryableByName};
 use diesel::query_builder::{AstPass, QueryFragment};
@@ -12,6 +14,7 @@ use super::dialect::{
     Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names,
 };
 use super::row::{Cell, Change, KeyValue};
+use super::side_effects::SideEffects;
 use super::slots::{Slots, in_transaction, text};
 use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
 use crate::column::Form;
@@ -82,6 +85,15 @@ impl Dialect for Sqlite {
             rows,
         }))
     }
+
+    fn side_effects<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        effects::side_effects(conn, table)
+    }
+
+    const WITHOUT_TRIGGERS: &'static str = "drop them while it runs; the application does without them, too, then";
 
     fn is_lock_conflict(message: &str) -> bool {
         message.contains("locked")

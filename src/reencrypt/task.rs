@@ -16,6 +16,7 @@ use super::retire::Retirement;
 use super::sample;
 use super::session::Session;
 use super::settings::Settings;
+use super::side_effects;
 use super::status::Status;
 use super::table::PlannedTable;
 use crate::key::Fingerprint;
@@ -29,6 +30,7 @@ use crate::target::Target;
 pub struct Task<'a> {
     targets: Vec<Target>,
     dry_run: bool,
+    accept_triggers: bool,
     settings: Settings,
     observer: Observer<'a>,
 }
@@ -39,6 +41,7 @@ impl<'a> Task<'a> {
         Self {
             targets: Vec::new(),
             dry_run: false,
+            accept_triggers: false,
             settings: Settings {
                 keyring: keyring.into(),
                 batch: None,
@@ -83,6 +86,17 @@ impl<'a> Task<'a> {
     /// Does everything but write, in one pass.
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
+        self
+    }
+
+    /// Lets the triggers of the tables fire. A table on which the task's writes would set off a trigger is refused
+    /// otherwise: one that keeps an `updated_at`, as those of `diesel_manage_updated_at` do, would set it in every row.
+    ///
+    /// Looked for are those that an `UPDATE` of the encrypted columns sets off, on PostgreSQL in the session at hand:
+    /// with `session_replication_role = replica` most do not fire. MySQL and MariaDB show triggers only to users with
+    /// the privilege `TRIGGER`; the task warns where it lacks that.
+    pub fn accept_triggers(mut self, accept: bool) -> Self {
+        self.accept_triggers = accept;
         self
     }
 
@@ -138,8 +152,9 @@ impl<'a> Task<'a> {
     /// # Errors
     ///
     /// [`TaskError::is_refused`]: no targets, an unknown table or column, a column that does not hold tokens, a table
-    /// without a usable row key, a keyring that reads hardly anything of the data, another process with other keys or
-    /// targets, state tables that are missing and may not be created. [`TaskError::is_database`] if the database failed
+    /// without a usable row key, triggers that were not [accepted](Task::accept_triggers), a keyring that reads hardly
+    /// anything of the data, another process with other keys or targets, state tables that are missing and may not be
+    /// created. [`TaskError::is_database`] if the database failed
     /// until the time to give up.
     ///
     /// Values that cannot be read are no error: the [`Report`] lists them.
@@ -149,6 +164,9 @@ impl<'a> Task<'a> {
         C::Backend: Dialect,
     {
         let tables = self.plan(pool)?;
+        if !self.dry_run {
+            side_effects::check(&mut self.session(pool), &tables, self.accept_triggers)?;
+        }
         sample::check_keyring(&mut self.session(pool), &tables, &self.settings.keyring)?;
         let conductor = Conductor::new(&self.settings, pool, &tables, &mut self.observer);
         if self.dry_run { conductor.rehearse() } else { conductor.run() }

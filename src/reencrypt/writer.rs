@@ -15,6 +15,7 @@ use super::session::Session;
 use super::shared::{Mode, Shared};
 use super::state;
 use super::tally::{Tally, Written};
+use crate::rotation::Rotation;
 
 /// Between two checkpoints where there is nothing to write.
 const CHECKPOINT: Duration = Duration::from_secs(1);
@@ -23,6 +24,7 @@ pub(super) struct Writer<'a> {
     shared: &'a Shared<'a>,
     /// The range that is being written.
     current: Option<Current>,
+    rotation: Rotation<'a>,
     /// See [`Batches`]; `None` until the server was asked.
     cautious: Option<u32>,
 }
@@ -37,7 +39,7 @@ struct Current {
 
 impl<'a> Writer<'a> {
     pub(super) fn new(shared: &'a Shared<'a>) -> Self {
-        Self { shared, current: None, cautious: None }
+        Self { shared, current: None, rotation: Rotation::new(&shared.walker.keyring), cautious: None }
     }
 
     pub(super) fn handle<C>(&mut self, session: &mut Session<'_, C>, message: Message) -> Result<(), TaskError>
@@ -98,9 +100,9 @@ impl<'a> Writer<'a> {
                     unknown.insert(if waits { ALWAYS_CAUTIOUS } else { 0 })
                 }
             };
-            let (keyring, pace) = (&*shared.walker.keyring, &shared.pace);
+            let (rotation, pace) = (&mut self.rotation, &shared.pace);
             let clock = shared.walker.clock;
-            let mut batches = Batches { session, table, keyring, pace, clock, checkpoint, cautious };
+            let mut batches = Batches { session, table, rotation, pace, clock, checkpoint, cautious };
             let outcome = batches.write(&page.range, page.changes)?;
             is_taken = outcome.is_taken;
             current.noted = Instant::now();

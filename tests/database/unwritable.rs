@@ -20,8 +20,9 @@ fn a_locked_row_is_left_for_the_next_pass_and_the_others_are_written() {
     let mut application = db.conn();
     application.batch_execute("begin").unwrap();
     diesel::sql_query("update t set secret = secret where id = 3").execute(&mut application).unwrap();
+    let mut is_open = true;
     let observer = |progress: &Progress| {
-        if progress.pass == 2 {
+        if progress.pass > 1 && std::mem::take(&mut is_open) {
             application.batch_execute("commit").unwrap();
         }
     };
@@ -29,7 +30,7 @@ fn a_locked_row_is_left_for_the_next_pass_and_the_others_are_written() {
         Task::new(keyring([2, 1])).target("t.secret".parse().unwrap()).observer(observer).run(&db.pool(1)).unwrap();
     let column = &report.columns()[0];
     assert_eq!((report.outcome(), column.rewritten, column.busy), (Outcome::Proven, 8, 0));
-    assert!(report.passes() >= 3, "one left the locked row, one wrote it, one found nothing");
+    assert!(report.passes() > 1, "one left the locked row, another wrote it");
 }
 
 #[test]

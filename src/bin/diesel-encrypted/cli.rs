@@ -101,6 +101,10 @@ pub(crate) struct Reencrypt {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
+    /// Lets triggers fire that the writes set off; without it, tables that have any are refused
+    #[arg(long)]
+    pub(crate) accept_triggers: bool,
+
     /// Works alone and without tables of its own
     #[arg(long)]
     pub(crate) stateless: bool,
@@ -195,8 +199,8 @@ Exit codes:
      in use, or may be)
   4  proven except for the listed rows (status: plaintext or unreadable values exist; problems: some
      are recorded)
-  5  refused: no targets, unknown table or column, no usable row key, wrong keyring; others are at
-     work with other keys or columns; nobody is there to be paused, resumed or stopped; nothing was
-     ever recorded; the key is the primary one, or not in the keyring
+  5  refused: no targets, unknown table or column, no usable row key, triggers, wrong keyring;
+     others are at work with other keys or columns; nobody is there to be paused, resumed
+     or stopped; nothing was ever recorded; the key is the primary one, or not in the keyring
   6  stopped on request; run it again to go on
   7  gave up (database gone, retries exhausted); run it again to go on";

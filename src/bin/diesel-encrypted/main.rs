@@ -108,7 +108,7 @@ fn reencrypt(options: &Reencrypt) -> Result<Exit, Failure> {
                 task = task.batch_size(rows.get());
             }
             task = task.dry_run(*dry_run).stateless(options.stateless);
-            task = task.lease(Duration::from_secs(options.lease.get()));
+            task = task.lease(Duration::from_secs(options.lease.get())).accept_triggers(options.accept_triggers);
             task = task.fence_timeout(Duration::from_secs(options.fence.fence_timeout));
             let mut display = ProgressDisplay::new(if *dry_run { "dry run" } else { "re-encrypting" }, walk.json);
             let result = database.reencrypt(task.observer(|progress| {

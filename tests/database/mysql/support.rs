@@ -8,6 +8,9 @@ use crate::common::unique_name;
 
 pub type Conn = MysqlConnection;
 
+/// Whether the task keeps its run in the database unless told otherwise.
+pub const SHARES: bool = true;
+
 /// Column types in this database's words.
 pub const TEXT: &str = "text";
 pub const BYTES: &str = "mediumblob";
@@ -136,6 +139,54 @@ pub const OTHER_COLUMNS: &[(&str, &str, &str)] = &[
 pub fn shown(columns: &[&str]) -> String {
     let column = |name: &&str| format!("coalesce(hex(cast({name} as binary)), 'NULL')");
     format!("concat_ws(',', {})", columns.iter().map(column).collect::<Vec<_>>().join(", "))
+}
+
+/// Sets `updated_at` of the table `people`, as `diesel_manage_updated_at` does elsewhere; and the trigger's name.
+pub const MANAGE_UPDATED_AT: &str = "
+    create trigger set_updated_at before update on people for each row set new.updated_at = current_timestamp";
+pub const MANAGED_BY: &str = "set_updated_at";
+/// Triggers that an update of `people` does not set off.
+pub const IDLE_TRIGGERS: &[&str] = &[
+    "create trigger on_insert before insert on people for each row set new.updated_at = now()",
+    "create trigger on_delete before delete on people for each row set @touched = 1",
+    "create table pets (person bigint, foreign key (person) references people (id) on update cascade)",
+    "create trigger on_pets before update on pets for each row set new.person = 1",
+];
+
+/// Text columns to which different texts are equal, and another one that is equal to `secret`.
+pub const LENIENT_TYPES: &[(&str, &str)] = &[
+    ("varchar(300)", "upper(secret)"),
+    ("varchar(300)", "concat(secret, ' ')"),
+    ("text character set utf8mb4 collate utf8mb4_unicode_nopad_ci", "upper(secret)"),
+    ("text character set utf8mb4 collate utf8mb4_bin", "concat(secret, '  ')"),
+];
+
+/// Lets nobody finish an update of the row `id` of the table `t`, until `let_go`.
+pub fn hold_up(application: &mut Conn, id: i64) {
+    let sql = "create trigger wait before update on t for each row begin
+                   if new.id = ID then do get_lock(database(), 10), release_lock(database()); end if;
+               end;
+               do get_lock(database(), 0)";
+    application.batch_execute(&sql.replace("ID", &id.to_string())).unwrap();
+}
+
+pub fn let_go(application: &mut Conn) {
+    application.batch_execute("do release_lock(database())").unwrap();
+}
+
+/// What changes a table `t` once, and the second time is an error.
+pub const CHANGES_OF_THE_SCHEMA: &[&str] = &[
+    "alter table t add column extra int",
+    "alter table t modify secret mediumtext, add constraint changed check (id > 0)",
+];
+
+/// Makes the change wait in the queue behind the task's statement.
+pub fn change_schema(db: &TestDatabase, application: &mut Conn, change: &'static str) {
+    let mut conn = db.conn();
+    std::thread::spawn(move || conn.batch_execute(change).unwrap());
+    let waiting = "select id from information_schema.processlist
+                   where db = database() and state = 'Waiting for table metadata lock'";
+    while diesel::sql_query(waiting).execute(application).unwrap() == 0 {}
 }
 
 /// Refuses every update of the table `vault`, and quotes the tokens.

@@ -9,6 +9,9 @@ use crate::common::unique_name;
 pub type Conn = PgConnection;
 pub type AsyncConn = diesel_async::AsyncPgConnection;
 
+/// Whether the task keeps its run in the database unless told otherwise.
+pub const SHARES: bool = true;
+
 /// Column types in this database's words.
 pub const TEXT: &str = "text";
 pub const BYTES: &str = "bytea";
@@ -24,6 +27,7 @@ pub const SELECT_BYTES: &str = "secret::bytea";
 /// What makes the types that this database does not have by itself.
 pub const MAKE_TYPES: &[&str] = &[
     "create extension citext",
+    "create collation lenient (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
     "create domain token as text check (value like 'gAAAA%')",
     "create domain nested_token as token check (length(value) > 99)",
     "create domain token_bytes as bytea check (length(value) > 72)",
@@ -121,6 +125,74 @@ pub const OTHER_COLUMNS: &[(&str, &str, &str)] = &[
 pub fn shown(columns: &[&str]) -> String {
     let column = |name: &&str| format!("coalesce(quote_literal({name}::text), 'NULL')");
     columns.iter().map(column).collect::<Vec<_>>().join(" || ',' || ")
+}
+
+/// What `diesel setup` installs for `updated_at`, on the table `people`; and the trigger that it makes.
+pub const MANAGE_UPDATED_AT: &str = "
+    create function diesel_manage_updated_at(_tbl regclass) returns void as $$
+    begin
+        execute format('create trigger set_updated_at before update on %s
+                        for each row execute procedure diesel_set_updated_at()', _tbl);
+    end;
+    $$ language plpgsql;
+    create function diesel_set_updated_at() returns trigger as $$
+    begin
+        if (new is distinct from old and new.updated_at is not distinct from old.updated_at) then
+            new.updated_at := current_timestamp;
+        end if;
+        return new;
+    end;
+    $$ language plpgsql;
+    select diesel_manage_updated_at('people')";
+pub const MANAGED_BY: &str = "set_updated_at";
+/// Triggers that an update of the encrypted columns of `people` does not set off.
+pub const IDLE_TRIGGERS: &[&str] = &[
+    "create function touch() returns trigger language plpgsql as
+     $$ begin new.updated_at := now(); return new; end $$",
+    "create trigger on_insert before insert on people for each row execute function touch()",
+    "create trigger on_delete after delete on people for each row execute function touch()",
+    "create trigger on_truncate after truncate on people execute function touch()",
+    "create trigger on_name before update of name, id on people for each row execute function touch()",
+    "create trigger disabled before update on people for each row execute function touch();
+     alter table people disable trigger disabled",
+    "create trigger replicas before update on people for each row execute function touch();
+     alter table people enable replica trigger replicas",
+    // Internal triggers watch over a foreign key.
+    "create table pets (person bigint references people on update cascade)",
+];
+
+/// Text columns to which different texts are equal, and another one that is equal to `secret`.
+pub const LENIENT_TYPES: &[(&str, &str)] =
+    &[("citext", "upper(secret::text)"), ("text collate lenient", "upper(secret)")];
+
+/// Lets nobody finish an update of the row `id` of the table `t`, until `let_go`.
+pub fn hold_up(application: &mut Conn, id: i64) {
+    let sql = "create function wait() returns trigger language plpgsql as $$ begin
+                   while not pg_try_advisory_xact_lock_shared(1) loop perform pg_sleep(0.01); end loop;
+                   return new;
+               end $$;
+               create trigger wait before update on t for each row when (new.id = ID) execute function wait();
+               select pg_advisory_lock(1)";
+    application.batch_execute(&sql.replace("ID", &id.to_string())).unwrap();
+}
+
+pub fn let_go(application: &mut Conn) {
+    application.batch_execute("select pg_advisory_unlock(1)").unwrap();
+}
+
+/// What changes a table `t` once, and the second time is an error.
+pub const CHANGES_OF_THE_SCHEMA: &[&str] = &[
+    "alter table t add column extra int",
+    "alter table t alter secret type varchar(300), add constraint changed check (id > 0)",
+];
+
+/// Makes the change wait in the queue behind the task's statement.
+pub fn change_schema(db: &TestDatabase, application: &mut Conn, change: &'static str) {
+    let mut conn = db.conn();
+    std::thread::spawn(move || conn.batch_execute(change).unwrap());
+    let waiting = "select pid from pg_locks where not granted and database = (select oid from pg_database
+                   where datname = current_database())";
+    while diesel::sql_query(waiting).execute(application).unwrap() == 0 {}
 }
 
 /// Refuses every update of the table `vault`, and quotes the tokens.

@@ -8,6 +8,9 @@ use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 pub type Conn = SqliteConnection;
 pub type AsyncConn = SyncConnectionWrapper<SqliteConnection>;
 
+/// Whether the task keeps its run in the database unless told otherwise.
+pub const SHARES: bool = false;
+
 /// Column types in this database's words.
 pub const TEXT: &str = "text";
 pub const BYTES: &str = "blob";
@@ -83,6 +86,41 @@ pub const OTHER_COLUMNS: &[(&str, &str, &str)] = &[
 pub fn shown(columns: &[&str]) -> String {
     let column = |name: &&str| format!("typeof({name}) || quote({name})");
     columns.iter().map(column).collect::<Vec<_>>().join(" || ',' || ")
+}
+
+/// Diesel's own trigger for `updated_at`, on the table `people`; and its name.
+pub const MANAGE_UPDATED_AT: &str = "select diesel_manage_updated_at('people')";
+pub const MANAGED_BY: &str = "__diesel_manage_updated_at_people";
+/// Triggers that an update of the encrypted columns of `people` does not set off.
+pub const IDLE_TRIGGERS: &[&str] = &[
+    "create trigger on_insert after insert on people begin update people set updated_at = current_timestamp; end",
+    "create trigger on_delete after delete on people begin update people set updated_at = current_timestamp; end",
+    "create trigger on_name after update of name, id on people
+     begin update people set updated_at = current_timestamp; end",
+    "create table pets (person bigint references people on update cascade)",
+    "create trigger on_pets after update on pets begin update people set updated_at = current_timestamp; end",
+];
+
+/// Text columns to which different texts are equal, and another one that is equal to `secret`.
+pub const LENIENT_TYPES: &[(&str, &str)] =
+    &[("text collate nocase", "upper(secret)"), ("text collate rtrim", "secret || ' '")];
+
+/// Lets nobody else write, until `let_go`.
+pub fn hold_up(application: &mut Conn, _id: i64) {
+    application.batch_execute("begin immediate").unwrap();
+}
+
+pub fn let_go(application: &mut Conn) {
+    application.batch_execute("commit").unwrap();
+}
+
+/// What changes a table `t` once, and the second time is an error.
+pub const CHANGES_OF_THE_SCHEMA: &[&str] =
+    &["alter table t add column extra int", "create index changed on t (secret)"];
+
+/// Changes it before the task can write.
+pub fn change_schema(_db: &TestDatabase, application: &mut Conn, change: &str) {
+    application.batch_execute(change).unwrap();
 }
 
 /// Refuses every update of the table `vault`, and quotes the tokens.

@@ -10,4 +10,6 @@ mod races;
 mod refusals;
 mod rotation;
 mod row_keys;
+pub mod traps;
+mod triggers;
 pub mod values;

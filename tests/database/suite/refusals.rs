@@ -64,8 +64,8 @@ fn a_keyring_that_does_not_belong_to_the_data() {
     assert_eq!(
         error.to_string(),
         format!(
-            "this keyring does not belong to this data: of 200 tokens sampled in {}people.email it reads 0. \
-             Nothing was written. Add the key that wrote them to the keyring",
+            "this keyring does not belong to this data: of 200 tokens read in {}people.email it opens 0. \
+             What it cannot open was not touched. Add the key that wrote them to the keyring",
             people.db.schema()
         )
     );

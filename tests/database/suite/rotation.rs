@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel_encrypted::Target;
 use diesel_encrypted::reencrypt::{Outcome, Progress, StopHandle, Task};
 
+use super::super::support::SHARES;
 use super::people::{People, people};
 use crate::common::keyring;
 
@@ -16,7 +17,7 @@ fn brings_every_value_under_the_primary_key() {
     let before = people.all([1]);
 
     let report = people.run(people.task([2, 1]), 2);
-    assert_eq!((report.outcome(), report.passes()), (Outcome::Proven, 2));
+    assert_eq!((report.outcome(), report.passes()), (Outcome::Proven, 1));
     assert_eq!(report.problems(), []);
     let count = |name: &str| {
         let column = people.column(&report, name);
@@ -128,7 +129,9 @@ fn stops_on_request_and_goes_on_later() {
     assert_eq!(people.all([1, 2]), before);
 
     let rest = people.run(people.task([2, 1]), 1);
-    assert_eq!(people.column(&rest, "email").rewritten, 500 - done);
+    // A run that is shared is gone on with, and its report is on all of it.
+    let told = if SHARES { 500 } else { 500 - done };
+    assert_eq!(people.column(&rest, "email").rewritten, told);
     assert_eq!(people.all([2]), before);
 }
 
@@ -139,9 +142,8 @@ fn tells_how_far_it_is() {
     let task = people.task([2, 1]).batch_size(10).observer(|progress| seen.push(progress.clone()));
     assert!(people.run(task, 1).is_proven());
     let last = seen.last().unwrap();
-    assert_eq!((last.pass, last.rows, last.bad), (2, 300, 0));
+    assert_eq!((last.pass, last.rows, last.bad), (1, 300, 0));
     assert_eq!(last.rewritten, 300 + 200 + 150);
-    assert_eq!(last.rows_estimated, Some(300), "the first pass counted them");
     assert_eq!(last.table, format!("{}people", people.db.schema()));
 }
 

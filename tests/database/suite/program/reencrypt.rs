@@ -162,7 +162,7 @@ fn a_wrong_keyring_is_refused_and_nothing_written() {
     assert_eq!(run.json(), refused);
     let run = vault.program(&["reencrypt_database"], &[NEW, UNKNOWN]).exits_with(5);
     assert_eq!(run.stdout, "");
-    run.says("this keyring does not belong to this data").says("Nothing was written");
+    run.says("this keyring does not belong to this data").says("What it cannot open was not touched");
     assert_eq!(vault.rows(), before);
 }
 
@@ -194,7 +194,9 @@ fn the_log() {
 fn a_message_of_the_database_that_quotes_tokens() {
     let vault = Vault::sealed(OLD, 1..=30);
     vault.db.conn().batch_execute(QUOTING_TRIGGER).unwrap();
-    let program = vault.program(&["reencrypt", "--give-up-after", "1"], &[NEW, OLD]).set("RUST_LOG", "trace");
+    let program = vault
+        .program(&["reencrypt", "--accept-triggers", "--give-up-after", "1"], &[NEW, OLD])
+        .set("RUST_LOG", "trace");
     program.exits_with(7).says("refused (a token) and (a token)");
     vault.assert_readable(&[OLD], 30);
 }

@@ -1,0 +1,65 @@
+//! What an update of a table sets off on SQLite.
+
+use diesel::RunQueryDsl;
+use diesel::connection::{Connection, LoadConnection};
+use diesel::deserialize::QueryableByName;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::sql_types::{Nullable, Text, Untyped};
+use diesel::sqlite::Sqlite;
+
+use super::super::dialect::{push_all, push_table};
+use super::super::side_effects::SideEffects;
+use super::super::table::PlannedTable;
+
+/// SQLite compiles the triggers into the statement that sets them off, and tells their names.
+pub(super) fn side_effects<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>
+where
+    C: Connection<Backend = Sqlite> + LoadConnection,
+{
+    let steps: Vec<Step> = Explain(table).load(conn)?;
+    let mut effects = SideEffects::default();
+    for step in &steps {
+        let Some(name) = step.p4.as_deref().and_then(|p4| p4.strip_prefix("-- TRIGGER ")) else { continue };
+        if !effects.triggers.iter().any(|known| known == name) {
+            effects.triggers.push(name.to_owned());
+        }
+    }
+    Ok(effects)
+}
+
+/// `EXPLAIN UPDATE t SET column = column, …`
+struct Explain<'a>(&'a PlannedTable);
+
+impl QueryFragment<Sqlite> for Explain<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        out.push_sql("EXPLAIN UPDATE ");
+        push_table(&self.0.name, &mut out)?;
+        out.push_sql(" SET ");
+        push_all(&self.0.columns, ", ", &mut out, |column, out| {
+            out.push_identifier(&column.name)?;
+            out.push_sql(" = ");
+            out.push_identifier(&column.name)
+        })
+    }
+}
+
+impl Query for Explain<'_> {
+    type SqlType = Untyped;
+}
+
+impl QueryId for Explain<'_> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C> RunQueryDsl<C> for Explain<'_> {}
+
+/// One instruction of the compiled statement.
+#[derive(QueryableByName)]
+struct Step {
+    #[diesel(sql_type = Nullable<Text>)]
+    p4: Option<String>,
+}

@@ -1,0 +1,154 @@
+//! Traps into which tasks of this kind fall, one test each. Of those that are not here, the tests are where their subject
+//! is: row keys, column types, triggers, refusals, servers that go away.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use diesel_encrypted::reencrypt::{Doubt, Outcome, Progress, Report, Task};
+
+use super::super::support::{
+    CHANGES_OF_THE_SCHEMA, Conn, LENIENT_TYPES, MAKE_TYPES, TEXT, TestDatabase, change_schema, hold_up, let_go,
+};
+use crate::common::keyring;
+
+/// Rows of a table, and of a page: when the first page is being written, the second and the third have been read.
+pub const ROWS: i64 = 100;
+pub const PAGE: i64 = 16;
+
+#[derive(Debug, Clone, PartialEq, QueryableByName)]
+pub struct Row {
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    #[diesel(sql_type = Text)]
+    pub secret: String,
+}
+
+/// A table `t` of rows with even numbers under the key 1.
+pub fn table(sql_type: &str) -> TestDatabase {
+    let db = TestDatabase::new();
+    for sql in MAKE_TYPES {
+        db.conn().batch_execute(sql).unwrap();
+    }
+    db.conn().batch_execute(&format!("create table t (id bigint not null primary key, secret {sql_type})")).unwrap();
+    for id in 1..=ROWS {
+        insert(&mut db.conn(), 2 * id, 1);
+    }
+    db
+}
+
+/// Adds a row under this key.
+pub fn insert(conn: &mut Conn, id: i64, key: u8) {
+    let token = keyring([key]).encrypt(format!("row {id}").as_bytes());
+    conn.batch_execute(&format!("insert into t (id, secret) values ({id}, '{token}')")).unwrap();
+}
+
+pub fn rows(conn: &mut Conn, condition: &str) -> Vec<Row> {
+    let sql = format!("select id, secret from t where {condition} order by id");
+    diesel::sql_query(sql).load(conn).unwrap()
+}
+
+pub fn is_under(row: &Row, key: u8) -> bool {
+    keyring([key]).decrypt(row.secret.as_bytes()).is_ok_and(|plain| plain == format!("row {}", row.id).as_bytes())
+}
+
+pub fn task<'a>() -> Task<'a> {
+    let task = Task::new(keyring([2, 1])).target("t.secret".parse().unwrap());
+    task.batch_size(PAGE as usize).accept_triggers(true)
+}
+
+/// Runs a task that gets stuck in writing the row `id` of the first page. Then, with the next two pages read and not yet
+/// written, it is the application's turn.
+pub fn interfere(db: &TestDatabase, task: Task<'_>, id: i64, act: impl FnOnce(&mut Conn)) -> Report {
+    let mut application = db.conn();
+    hold_up(&mut application, id);
+    let (send, receive) = mpsc::channel();
+    let task = task.observer(move |progress| {
+        if progress.rows >= 3 * PAGE as u64 {
+            let _ = send.send(());
+        }
+    });
+    thread::scope(|threads| {
+        let run = threads.spawn(|| task.run(&db.pool(2)).unwrap());
+        receive.recv_timeout(Duration::from_secs(10)).unwrap();
+        act(&mut application);
+        let_go(&mut application);
+        run.join().unwrap()
+    })
+}
+
+/// To many collations these are the same text. The swap compares bytes, and a swap that was lost counts as nothing else.
+#[test]
+fn an_equal_text_that_the_application_wrote_meanwhile() {
+    for (sql_type, other) in LENIENT_TYPES {
+        let db = table(sql_type);
+        let mut written = Vec::new();
+        let second_page = format!("id > {} and id <= {}", 2 * PAGE, 4 * PAGE);
+        let report = interfere(&db, task(), 2, |conn| {
+            conn.batch_execute(&format!("update t set secret = {other} where {second_page}")).unwrap();
+            written = rows(conn, &second_page);
+        });
+        assert_eq!(rows(&mut db.conn(), &second_page), written, "{sql_type}, {other}");
+        let column = &report.columns()[0];
+        let counts = (report.outcome(), column.rewritten, column.raced, column.bad);
+        assert_eq!(counts, (Outcome::Proven, 84, 16, 16), "{sql_type}, {other}");
+    }
+}
+
+/// A row that is deleted after it was read does not come back, and one that is put in its place stays.
+#[test]
+fn rows_deleted_and_replaced_meanwhile() {
+    let db = table(TEXT);
+    let report = interfere(&db, task(), 2, |conn| {
+        conn.batch_execute("delete from t where id in (40, 42)").unwrap();
+        insert(conn, 42, 2);
+        insert(conn, 43, 1);
+    });
+    assert!(report.is_proven());
+    let rows = rows(&mut db.conn(), "id between 39 and 43");
+    assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [42, 43]);
+    assert!(rows.iter().all(|row| is_under(row, 2)));
+    // 43 is in a page that was read before it was there: only the proof finds it.
+    assert_eq!((report.columns()[0].raced, report.columns()[0].rewritten), (2, 99));
+}
+
+/// The statements that are prepared describe a table that is another one now. They are retried on fresh connections.
+#[test]
+fn a_schema_that_changes_between_two_pages() {
+    for change in CHANGES_OF_THE_SCHEMA {
+        let db = table(TEXT);
+        let report = interfere(&db, task(), 2, |conn| change_schema(&db, conn, change));
+        assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 100), "{change}");
+        assert!(rows(&mut db.conn(), "true").iter().all(|row| is_under(row, 2)), "{change}");
+        db.conn().batch_execute(change).unwrap_err();
+    }
+}
+
+/// What an open transaction has written no reading can see. The fence waits for it, and then it is found.
+#[test]
+fn an_old_token_in_a_transaction_that_is_still_open() {
+    let db = table(TEXT);
+    assert!(task().run(&db.pool(2)).unwrap().is_proven());
+    let mut application = db.conn();
+    application.batch_execute("begin").unwrap();
+    insert(&mut application, 1, 1);
+
+    let report = task().fence_timeout(Duration::ZERO).run(&db.pool(2)).unwrap();
+    assert_eq!(report.outcome(), Outcome::Incomplete);
+    let Some(Doubt::Open(open)) = report.doubt() else { panic!("{:?}", report.doubt()) };
+    assert_eq!(open.len(), 1, "{open:?}");
+
+    let mut is_open = true;
+    let observer = |progress: &Progress| {
+        let waits = progress.waits_for.as_ref().is_some_and(|reason| reason.contains(&open[0]));
+        if waits && std::mem::take(&mut is_open) {
+            application.batch_execute("commit").unwrap();
+        }
+    };
+    let report = task().observer(observer).run(&db.pool(2)).unwrap();
+    assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 1));
+    assert!(is_under(&rows(&mut db.conn(), "id = 1")[0], 2));
+}

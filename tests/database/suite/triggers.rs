@@ -1,0 +1,64 @@
+//! Triggers that the task's writes would set off, and those that they would not.
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use diesel_encrypted::reencrypt::Outcome;
+
+use super::super::support::{IDLE_TRIGGERS, MANAGE_UPDATED_AT, MANAGED_BY};
+use super::people::People;
+
+/// People who were updated long ago.
+fn people() -> People {
+    let people = People::new(1, 1..=20);
+    let mut conn = people.conn();
+    conn.batch_execute("alter table people add column updated_at timestamp null").unwrap();
+    conn.batch_execute("update people set updated_at = '2001-02-03 04:05:06'").unwrap();
+    people
+}
+
+/// How many were updated since.
+fn touched(people: &People) -> i64 {
+    #[derive(QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = BigInt)]
+        count: i64,
+    }
+    let sql = "select count(*) as count from people where updated_at <> '2001-02-03 04:05:06'";
+    diesel::sql_query(sql).get_result::<Count>(&mut people.conn()).unwrap().count
+}
+
+#[test]
+fn are_refused_unless_they_are_accepted() {
+    let people = people();
+    people.conn().batch_execute(MANAGE_UPDATED_AT).unwrap();
+    let before = people.raw();
+    let error = people.task([2, 1]).run(&people.db.pool(2)).unwrap_err();
+    let said = error.to_string();
+    let start = format!(
+        "the table {}people has triggers that would fire in every row that is rewritten: {MANAGED_BY}. One that keeps \
+         an `updated_at`, as those of `diesel_manage_updated_at` do, would set it. To let them fire, run it with \
+         --accept-triggers (Task::accept_triggers). To rewrite without them, ",
+        people.db.schema()
+    );
+    assert!(error.is_refused() && said.starts_with(&start), "{said}");
+
+    // What only reads sets nothing off.
+    assert_eq!(people.run(people.task([2, 1]).dry_run(true), 1).outcome(), Outcome::Incomplete);
+    people.task([2, 1]).status(&people.db.pool(1)).unwrap();
+    people.task([2, 1]).prove(&people.db.pool(1)).unwrap();
+    assert_eq!((people.raw(), touched(&people)), (before, 0));
+
+    assert!(people.run(people.task([2, 1]).accept_triggers(true), 1).is_proven());
+    assert_eq!(touched(&people), 20);
+}
+
+#[test]
+fn of_other_columns_and_events_are_no_obstacle() {
+    let people = people();
+    for trigger in IDLE_TRIGGERS {
+        people.conn().batch_execute(trigger).unwrap();
+    }
+    assert!(people.run(people.task([2, 1]), 1).is_proven());
+    assert_eq!(touched(&people), 0);
+}
