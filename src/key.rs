@@ -1,6 +1,7 @@
 //! One Fernet key.
 
 use std::fmt;
+use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
@@ -130,11 +131,26 @@ impl fmt::Display for Fingerprint {
     }
 }
 
+impl FromStr for Fingerprint {
+    type Err = InvalidFingerprint;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_hexadecimal = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = is_hexadecimal.then(|| u64::from_str_radix(text, 16).ok()).flatten();
+        number.map(|number| Self(number.to_be_bytes())).ok_or(InvalidFingerprint)
+    }
+}
+
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
+
+/// A text that is not a [`Fingerprint`]. It is not repeated: it may be a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not a fingerprint: 16 hexadecimal digits, as `diesel-encrypted keys` shows them")]
+pub struct InvalidFingerprint;
 
 /// Why a text is not a [`Key`]. Says what is wrong and what to do, never the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -197,6 +213,15 @@ mod tests {
         assert_eq!(debug, format!("Key({})", key.fingerprint()));
         for window in TEXT.as_bytes().windows(4) {
             assert!(!debug.contains(std::str::from_utf8(window).unwrap()));
+        }
+    }
+
+    #[test]
+    fn fingerprints_are_read_as_they_are_shown() {
+        let fingerprint = Key::parse(TEXT).unwrap().fingerprint();
+        assert_eq!(fingerprint.to_string().parse(), Ok(fingerprint));
+        for text in ["", TEXT, "+000000000000000", "000000000000000g", "00000000000000000"] {
+            assert_eq!(text.parse::<Fingerprint>(), Err(InvalidFingerprint));
         }
     }
 

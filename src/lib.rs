@@ -157,7 +157,7 @@ pub use column::{Form, TokenColumn, TokenType};
 pub use encrypted::Encrypted;
 pub use error::Error;
 pub use global::AlreadyInstalled;
-pub use key::{Fingerprint, InvalidKey, Key};
+pub use key::{Fingerprint, InvalidFingerprint, InvalidKey, Key};
 pub use keyring::Keyring;
 pub use keyring_error::KeyringError;
 #[cfg(feature = "json")]

@@ -65,6 +65,7 @@
 mod batch;
 mod clock;
 mod conduct;
+mod control;
 mod dialect;
 mod error;
 mod migration;
@@ -80,6 +81,7 @@ mod proof;
 mod pulse;
 mod reader;
 mod report;
+mod retire;
 mod row;
 mod run;
 mod sample;
@@ -93,6 +95,7 @@ mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod state;
+mod statement;
 mod status;
 mod store;
 mod table;
@@ -103,10 +106,13 @@ mod walk;
 mod watch;
 mod writer;
 
+pub use control::{Control, RecordedProblems, SharedRun};
 pub use dialect::Dialect;
 pub use error::TaskError;
 pub use migration::ReencryptMigration;
-pub use progress::{Progress, StopHandle};
+pub use progress::{Progress, StopHandle, TableProgress};
 pub use report::{ColumnReport, Doubt, Outcome, Problem, ProblemKind, Proof, Report};
+pub use retire::Retirement;
+pub use state::{StateTables, state_tables};
 pub use status::{ColumnStatus, KeyStatus, Status};
 pub use task::Task;

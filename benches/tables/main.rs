@@ -1,40 +1,89 @@
-//! Whole tables, as ratios against a floor in the same run:
-//! `bin/with-servers -- cargo bench --bench tables --features cli-sqlite,cli-postgres,cli-mysql`
+//! Whole tables. `docs/performance.md` says what each measurement shows.
 //!
-//! * Loading rows with two `Encrypted<String>`, against loading the same tokens as `String`.
-//! * The task, against a hand-written batch that swaps two tokens a row and has the new tokens ready.
+//! `bin/bench` starts them on servers with their default settings; without it:
 //!
-//! Candidates take turns; the figures are medians. `ROWS` (100,000) and `RUNS` (5) can be set in the environment.
+//! ```sh
+//! cargo bench --bench tables --features cli-sqlite,cli-postgres,cli-mysql -- rates sqlite
+//! ```
+//!
+//! The words are measurements (`load`, `rates`, `processes`, `latency`, `memory`, `growth`; otherwise the first two) and
+//! databases (`sqlite`, `postgres`, `mysql`; otherwise those whose URL is set).
+//!
+//! Candidates take turns, and the figures are medians. Sizes can be set in the environment: `ROWS` of the table,
+//! `RUNS` of each candidate, and those that `docs/performance.md` names.
 
 #![allow(clippy::unwrap_used)]
+// Without a database there is nothing to measure.
+#![cfg_attr(not(any(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite")), allow(unused))]
 
-#[cfg(any(feature = "cli-postgres", feature = "cli-sqlite", feature = "cli-mysql"))]
-#[macro_use]
-mod bench;
-#[cfg(any(feature = "cli-postgres", feature = "cli-sqlite", feature = "cli-mysql"))]
-mod floor;
+mod database;
+mod growth;
+mod latency;
+mod load;
+mod measure;
+mod memory;
+mod people;
+mod processes;
+mod program;
+mod rates;
+mod task;
+
+use growth::Growth;
+
+const MEASUREMENTS: [&str; 6] = ["load", "rates", "processes", "latency", "memory", "growth"];
+const DATABASES: [&str; 3] = ["sqlite", "postgres", "mysql"];
 
 fn main() {
-    #[cfg(feature = "cli-sqlite")]
-    {
-        let folder = tempfile::tempdir().unwrap();
-        let url = folder.path().join("bench.db").display().to_string();
-        bench!(
-            "SQLite",
-            diesel::SqliteConnection,
-            &url,
-            "pragma journal_mode = wal; pragma synchronous = normal",
-            1000
-        );
+    // Cargo itself says `--bench`.
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    if let Some(word) = words.iter().find(|word| ![&MEASUREMENTS[..], &DATABASES].concat().contains(&word.as_str())) {
+        eprintln!("{word} is none of {} {}", MEASUREMENTS.join(" "), DATABASES.join(" "));
+        std::process::exit(2);
     }
-    #[cfg(feature = "cli-postgres")]
-    match std::env::var("PG_DATABASE_URL") {
-        Ok(url) => bench!("PostgreSQL", diesel::PgConnection, &url, "set client_min_messages = warning", 1000),
-        Err(_) => println!("PostgreSQL: not measured, PG_DATABASE_URL is not set"),
+    let named = |names: &[&'static str]| -> Vec<&'static str> {
+        names.iter().copied().filter(|name| words.iter().any(|word| word == name)).collect()
+    };
+    let (mut measurements, mut databases) = (named(&MEASUREMENTS), named(&DATABASES));
+    if measurements.is_empty() {
+        measurements = MEASUREMENTS[..2].to_vec();
     }
-    #[cfg(feature = "cli-mysql")]
-    match std::env::var("MYSQL_DATABASE_URL") {
-        Ok(url) => bench!("MariaDB", diesel::MysqlConnection, &url, "set @bench = 1", 500),
-        Err(_) => println!("MariaDB: not measured, MYSQL_DATABASE_URL is not set"),
+    if databases.is_empty() {
+        databases = DATABASES.to_vec();
+    }
+    for database in databases {
+        match database {
+            #[cfg(feature = "cli-sqlite")]
+            "sqlite" => {
+                let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+                let url = folder.path().join("bench.db").display().to_string();
+                measure::<diesel::SqliteConnection>(&measurements, &url);
+            }
+            #[cfg(feature = "cli-postgres")]
+            "postgres" => server::<diesel::PgConnection>(&measurements, "PG_DATABASE_URL"),
+            #[cfg(feature = "cli-mysql")]
+            "mysql" => server::<diesel::MysqlConnection>(&measurements, "MYSQL_DATABASE_URL"),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(any(feature = "cli-mysql", feature = "cli-postgres"))]
+fn server<D: Growth>(measurements: &[&str], variable: &str) {
+    match std::env::var(variable) {
+        Ok(url) => measure::<D>(measurements, &url),
+        Err(_) => println!("\n{}: not measured, {variable} is not set", D::NAME),
+    }
+}
+
+fn measure<D: Growth>(measurements: &[&str], url: &str) {
+    for measurement in measurements {
+        match *measurement {
+            "load" => load::measure::<D>(url),
+            "rates" => rates::measure::<D>(url),
+            "processes" => processes::measure::<D>(url),
+            "latency" => latency::measure::<D>(url),
+            "memory" => memory::measure::<D>(url),
+            _ => D::measure(url),
+        }
     }
 }

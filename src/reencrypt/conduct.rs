@@ -10,7 +10,7 @@ use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 use super::clock::DatabaseClock;
 use super::dialect::Dialect;
 use super::error::TaskError;
-use super::progress::Observer;
+use super::progress::{Observer, StopHandle};
 use super::proof::{Prover, Reading};
 use super::pulse::Pulse;
 use super::report::{ColumnReport, Doubt, Ending, Outcome, Proof, Report};
@@ -61,12 +61,12 @@ where
     ) -> Self {
         let found = Found::new(tables, settings.keyring.fingerprints().len());
         let watch = Watch::new(tables, observer);
-        Self { settings, pool, tables, watch, counters: Counters::default(), found, has_proven: false }
+        Self { settings, pool, tables, watch, counters: Counters::new(tables.len()), found, has_proven: false }
     }
 
     /// Reads everything, after all that is open now is over if it `waits`.
     pub(super) fn read(mut self, waits: bool) -> Result<(Reading, Option<Doubt>), TaskError> {
-        let prover = self.prover();
+        let prover = self.prover(self.settings.stop.clone());
         let timeout = self.settings.fence_timeout;
         let mut show = |waits_for| self.watch.show(&self.counters, waits_for);
         let doubt = if waits { prover.fence(timeout, |_, waits_for| show(waits_for))? } else { None };
@@ -89,8 +89,8 @@ where
 
     /// Takes part in the run until it has ended.
     pub(super) fn run(mut self) -> Result<Report, TaskError> {
-        let store = self.store()?;
-        let result = self.follow(&store);
+        let mut store = self.store()?;
+        let result = self.follow(&mut store);
         let mut session = self.session();
         if result.is_err() {
             session.hurry();
@@ -107,20 +107,20 @@ where
     }
 
     /// Does what the run asks for, step by step; `None` if it was stopped.
-    fn follow(&mut self, store: &Store<'_>) -> Result<Option<Report>, TaskError> {
-        let pulse = Pulse::new(store, self.settings.stop.clone());
+    fn follow(&mut self, store: &mut Store<'a>) -> Result<Option<Report>, TaskError> {
         while !self.settings.stop.is_stopped() {
-            let step = store.step(&mut self.session())?;
+            let (step, run) = store.step(&mut self.session())?;
             match step {
                 Step::Walk => self.walk(store, Mode::Write)?,
                 Step::Prove(claim) => self.prove(store, claim)?,
                 Step::Wait => {
                     self.watch.show(&self.counters, Some("another process reads everything, for the proof".into()));
                     let mut session = self.session();
-                    pulse.look(&mut session)?;
+                    Pulse::new(store, self.settings.stop.clone()).look(&mut session)?;
                     session.pause(NAP);
                 }
-                Step::Ended(ending) => return self.finished(store, ending).map(Some),
+                Step::Ended(ending) => return self.finished(store, &run, ending).map(Some),
+                Step::Rejoin => *store = self.store()?,
             }
         }
         Ok(None)
@@ -141,30 +141,26 @@ where
     /// Reads everything, and tells the run what that comes to.
     fn prove(&mut self, store: &Store<'_>, claim: ClaimNumber) -> Result<(), TaskError> {
         let pulse = Pulse::new(store, self.settings.stop.clone());
-        self.counters.rows.store(0, Relaxed);
-        let prover = self.prover();
-        let doubt = prover.fence(self.settings.fence_timeout, |session, waits_for| {
-            tell(&pulse, session);
-            self.watch.show(&self.counters, waits_for);
-        })?;
-        let mut control = None;
-        let (pool, settings) = (self.pool, self.settings);
-        let Reading { moment, found } = prover.read(&self.counters, |waits_for| {
-            control = control.take().or_else(|| spare(pool, settings));
-            if let Some(session) = &mut control {
-                tell(&pulse, session);
+        // A pause ends the reading: it would keep its snapshot open, and the database everything that changes meanwhile.
+        let (doubt, Reading { moment, found }) = loop {
+            self.hold(&pulse)?;
+            let halt = StopHandle::default();
+            self.counters.prove(true);
+            let result = self.read_all(&pulse, &halt);
+            self.counters.prove(false);
+            if self.settings.stop.is_stopped() {
+                return Ok(());
             }
-            self.watch.show(&self.counters, waits_for);
-        })?;
-        drop(control);
-        if self.settings.stop.is_stopped() {
-            return Ok(());
-        }
+            if !halt.is_stopped() {
+                break result?;
+            }
+        };
         let left: u64 = found.tallies.iter().map(Tally::stale).sum();
         let newest = found.tallies.iter().filter_map(|tally| tally.newest_stale).max();
         let mut problems = found.problems;
         problems.extend(found.stale);
         let mut session = self.session();
+        let (values, omitted) = (found.tallies.iter().map(Tally::values).sum(), problems.omitted());
         store.record_all(&mut session, problems.listed())?;
         let is_everywhere = found.stale_ranges.is_empty() || found.stale_ranges.len() > LEFT;
         let ranges = if is_everywhere { run::whole(self.tables.len()) } else { found.stale_ranges };
@@ -176,7 +172,7 @@ where
                 None => doubt.clone(),
             };
             let walks_again = matches!(doubt, Some(Doubt::Left(_))) && run.may_walk_again();
-            let ending = Ending { proof: Proof { moment }, doubt, tallies: found.tallies.clone() };
+            let ending = Ending { proof: Proof { moment, values }, doubt, tallies: found.tallies.clone(), omitted };
             run.proven(claim, if walks_again { Err(ranges.clone()) } else { Ok(ending) });
             Ok(())
         })?;
@@ -185,21 +181,55 @@ where
         Ok(())
     }
 
-    /// The report on a run that has ended, for all of its processes.
-    fn finished(&mut self, store: &Store<'_>, ending: Ending) -> Result<Report, TaskError> {
+    /// Waits while operators want it to.
+    fn hold(&mut self, pulse: &Pulse<'_>) -> Result<(), TaskError> {
         let mut session = self.session();
-        let ended = |run: &mut Run| (run.columns(self.tables, Some(&ending.tallies)), run.pass);
-        let (columns, passes) = store.update(&mut session, |run, _, _| Ok(ended(run)))?;
+        pulse.look(&mut session)?;
+        while let Some(reason) = pulse.waits_for().filter(|_| !session.is_stopped()) {
+            self.watch.show(&self.counters, Some(reason));
+            session.pause(NAP);
+            pulse.look(&mut session)?;
+        }
+        Ok(())
+    }
+
+    /// Reads everything after what is open now is over. `halt` is set if that is to be given up.
+    fn read_all(&mut self, pulse: &Pulse<'_>, halt: &StopHandle) -> Result<(Option<Doubt>, Reading), TaskError> {
+        let (pool, settings) = (self.pool, self.settings);
+        let prover = self.prover(halt.clone());
+        let look = |session: Option<&mut Session<'_, C>>| {
+            if let Some(Err(error)) = session.map(|session| pulse.look(session)) {
+                tracing::warn!(%error, "the other processes do not hear of this one");
+            }
+            if settings.stop.is_stopped() || pulse.waits_for().is_some() {
+                halt.stop();
+            }
+        };
+        let doubt = prover.fence(settings.fence_timeout, |session, waits_for| {
+            look(Some(session));
+            self.watch.show(&self.counters, waits_for);
+        })?;
+        let mut control = None;
+        let reading = prover.read(&self.counters, |waits_for| {
+            control = control.take().or_else(|| spare(pool, settings));
+            look(control.as_mut());
+            self.watch.show(&self.counters, waits_for);
+        })?;
+        Ok((doubt, reading))
+    }
+
+    /// The report on a run that has ended, for all of its processes.
+    fn finished(&mut self, store: &Store<'_>, run: &Run, ending: Ending) -> Result<Report, TaskError> {
         let problems = match self.has_proven {
             true => std::mem::take(&mut self.found.problems),
             // Another process has read everything, and has written down what it found.
-            false => store.recorded(&mut session)?,
+            false => store.recorded(&mut self.session())?.and_omitted(ending.omitted),
         };
         Ok(Report {
             outcome: if ending.doubt.is_none() { Outcome::Proven } else { Outcome::Incomplete },
             primary: self.settings.keyring.primary(),
-            passes,
-            columns,
+            passes: run.pass,
+            columns: run.columns(self.tables, Some(&ending.tallies)),
             problems: problems.sorted(),
             proof: Some(ending.proof),
             doubt: ending.doubt,
@@ -221,8 +251,8 @@ where
         }
     }
 
-    fn prover(&self) -> Prover<'a, C> {
-        Prover { settings: self.settings, pool: self.pool, tables: self.tables }
+    fn prover(&self, stop: StopHandle) -> Prover<'a, C> {
+        Prover { settings: self.settings, pool: self.pool, tables: self.tables, stop }
     }
 
     /// The connections of the workers: one each as far as they go, which is one at least, then a second each.
@@ -278,17 +308,6 @@ where
     let may_be_had = state.idle_connections > 0 || state.connections < pool.max_size();
     let mut session = Session::new(pool, settings.give_up_after, settings.stop.clone());
     (may_be_had && session.is_available()).then_some(session)
-}
-
-/// Lets the other processes know that this one is alive.
-fn tell<C>(pulse: &Pulse<'_>, session: &mut Session<'_, C>)
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
-    if let Err(error) = pulse.look(session) {
-        tracing::warn!(%error, "the other processes do not hear of this one");
-    }
 }
 
 /// `host:process-random`: on two machines, or in two containers, the number alone may be the same.

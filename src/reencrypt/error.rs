@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::report::Report;
+use crate::key::Fingerprint;
 use crate::target::TableName;
 use crate::token::Token;
 
@@ -127,6 +128,15 @@ pub(super) enum Refusal {
     NoStateTables {
         reason: String,
     },
+    NobodyAtWork,
+    NothingRecorded,
+    PrimaryKey {
+        key: Fingerprint,
+    },
+    UnknownKey {
+        key: Fingerprint,
+        known: String,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -192,6 +202,25 @@ impl fmt::Display for Refusal {
                 "the tables that the task shares its work through are not there, and it may not create them: {reason}. \
                  Write a migration with `diesel-encrypted migration state` and run it, or work from one process with \
                  --stateless"
+            ),
+            Self::NobodyAtWork => f.write_str(
+                "no process is re-encrypting this database now, as far as its tables tell. One that works without them, \
+                 with --stateless or by default on SQLite, hears only signals: SIGTERM stops it after its batch",
+            ),
+            Self::NothingRecorded => f.write_str(
+                "nothing was ever recorded here: the task never ran on this database, or only without tables of its own, \
+                 with --stateless or by default on SQLite. What such a run found is in its report. To have it recorded, \
+                 write a migration with `diesel-encrypted migration state`, run it, and then `diesel-encrypted reencrypt`",
+            ),
+            Self::PrimaryKey { key } => write!(
+                f,
+                "{key} is the primary key: it encrypts every new value. Put another key in front of it, and re-encrypt, \
+                 before you ask whether it may be removed"
+            ),
+            Self::UnknownKey { key, known } => write!(
+                f,
+                "{key} is not in the keyring ({known}), so nobody can tell which values are under it. Add the key to the \
+                 keyring, behind the others, and ask again"
             ),
         }
     }

@@ -10,12 +10,18 @@ use std::time::Duration;
 pub struct Progress {
     /// The current walk over the targets, counted from 1.
     pub pass: u32,
+    /// Whether everything is being read once more, for the proof.
+    pub is_proving: bool,
     /// The table that is being read.
     pub table: String,
-    /// Rows read in this pass, of all tables.
+    /// Rows read in this pass, of all tables. What other processes read is not counted here, nor below.
     pub rows: u64,
     /// Rows of all tables, as far as the database can estimate them.
     pub rows_estimated: Option<u64>,
+    /// One entry per table.
+    pub tables: Vec<TableProgress>,
+    /// Rows read in all passes, and for the proof.
+    pub rows_read: u64,
     /// Values rewritten, in all passes.
     pub rewritten: u64,
     /// Values found in this pass that are not readable tokens.
@@ -24,6 +30,18 @@ pub struct Progress {
     pub waits_for: Option<String>,
     /// Time since the task began.
     pub elapsed: Duration,
+}
+
+/// How far a running task is with one table.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct TableProgress {
+    /// The table, with its schema.
+    pub table: String,
+    /// Rows read in this pass.
+    pub rows: u64,
+    /// Rows of the table, as far as the database can estimate them.
+    pub rows_estimated: Option<u64>,
 }
 
 /// Stops a running task from another thread, or from a signal handler: workers finish the page they are at.

@@ -9,6 +9,7 @@ use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 use super::clock::DatabaseClock;
 use super::dialect::Dialect;
 use super::error::TaskError;
+use super::progress::StopHandle;
 use super::report::Doubt;
 use super::run::{Moment, Run, Scope};
 use super::session::Session;
@@ -37,6 +38,7 @@ where
     pub(super) settings: &'a Settings,
     pub(super) pool: &'a Pool<ConnectionManager<C>>,
     pub(super) tables: &'a [PlannedTable],
+    pub(super) stop: StopHandle,
 }
 
 impl<C> Prover<'_, C>
@@ -77,7 +79,7 @@ where
         let mut failing: Option<Instant> = None;
         loop {
             match self.try_read(counters, &mut tick) {
-                Err(error) if error.is_database() && !self.settings.stop.is_stopped() => {
+                Err(error) if error.is_database() && !self.stop.is_stopped() => {
                     if failing.get_or_insert_with(Instant::now).elapsed() >= self.settings.give_up_after {
                         return Err(error);
                     }
@@ -112,13 +114,13 @@ where
             store: &store,
             batch: self.settings.batch,
             clock: DatabaseClock::new(moment),
-            stop: self.settings.stop.clone(),
+            stop: self.stop.clone(),
         };
         let (found, result) = walk(&walker, sessions, Mode::Read, counters, tick);
         result.map(|()| Reading { moment, found })
     }
 
     fn session(&self) -> Session<'_, C> {
-        Session::new(self.pool, self.settings.give_up_after, self.settings.stop.clone())
+        Session::new(self.pool, self.settings.give_up_after, self.stop.clone())
     }
 }

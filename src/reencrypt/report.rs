@@ -3,9 +3,8 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
+use super::statement;
 use super::table::PlannedTable;
 use super::tally::{Tally, Written};
 use crate::key::Fingerprint;
@@ -104,6 +103,8 @@ pub enum Outcome {
 pub struct Proof {
     /// The moment of the snapshot: milliseconds since 1970, on the clock of the database.
     pub moment: u64,
+    /// The values that were read, `NULL`s left out.
+    pub values: u64,
 }
 
 /// Why a task that walked everything has not proven that it is finished. The text says what to do.
@@ -132,7 +133,7 @@ impl fmt::Display for Doubt {
                 f,
                 "somebody wrote with an old primary key after the task began: a token under a secondary key is dated \
                  {}. Give every instance of the application the new keyring, then run it again",
-                Date(*date)
+                statement::date(*date)
             ),
             Self::Open(transactions) => write!(
                 f,
@@ -156,6 +157,8 @@ pub(super) struct Ending {
     pub(super) proof: Proof,
     pub(super) doubt: Option<Doubt>,
     pub(super) tallies: Vec<Tally>,
+    /// Problems that were not recorded, because there are too many.
+    pub(super) omitted: u64,
 }
 
 /// What was done to one column.
@@ -278,22 +281,23 @@ impl Problems {
         &self.listed
     }
 
+    pub(super) fn into_listed(self) -> Vec<Problem> {
+        self.listed
+    }
+
+    pub(super) fn omitted(&self) -> u64 {
+        self.omitted
+    }
+
+    /// As many more.
+    pub(super) fn and_omitted(mut self, more: u64) -> Self {
+        self.omitted += more;
+        self
+    }
+
     /// A list as it was recorded, of which there are so many in all.
     pub(super) fn recorded(listed: Vec<Problem>, all: u64) -> Self {
         let omitted = all.saturating_sub(listed.len() as u64);
         Self { listed, omitted }
-    }
-}
-
-/// Seconds since 1970 as `2026-11-25T02:33:10Z`.
-pub(super) struct Date(pub(super) u64);
-
-impl fmt::Display for Date {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let date = i64::try_from(self.0).ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
-        match date.and_then(|date| date.format(&Rfc3339).ok()) {
-            Some(date) => f.write_str(&date),
-            None => write!(f, "{} seconds after 1970", self.0),
-        }
     }
 }

@@ -54,10 +54,10 @@ pub(super) struct Run {
     pub(super) scope: Scope,
     pub(super) started: Moment,
     pub(super) pass: u32,
-    pub(super) asked: Asked,
+    is_paused: bool,
     phase: Phase,
-    /// The processes at work, and until when each is taken to be alive.
-    processes: BTreeMap<String, Moment>,
+    /// The processes at work, by name.
+    processes: BTreeMap<String, Member>,
     claims: ClaimNumber,
     chunks: Vec<Chunk>,
     /// For the next pass.
@@ -80,12 +80,20 @@ pub(super) struct Scope {
     pub(super) targets: Vec<String>,
 }
 
-/// What an operator has asked of all processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What an operator has asked of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
     Run,
     Pause,
     Stop,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Member {
+    /// When its lease ends, unless it is renewed.
+    until: Moment,
+    /// Asked of those that were at work then: whoever joins later is not meant.
+    is_stopped: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -136,6 +144,8 @@ pub(super) enum Step {
     /// Another process does.
     Wait,
     Ended(Ending),
+    /// The process was taken for dead and the run went on without it, or another one has taken its place.
+    Rejoin,
 }
 
 impl Run {
@@ -146,7 +156,7 @@ impl Run {
             scope,
             started: now,
             pass: 1,
-            asked: Asked::Run,
+            is_paused: false,
             phase: Phase::Walk,
             processes: BTreeMap::new(),
             claims: 0,
@@ -161,6 +171,12 @@ impl Run {
         run
     }
 
+    /// Lets no claim have a number that one of a former run has: its holder may only be slow.
+    pub(super) fn after(mut self, former: &Self) -> Self {
+        self.claims = former.claims;
+        self
+    }
+
     /// Whether there is work of somebody in it that a process can join or go on with.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Ended(_))
@@ -168,23 +184,60 @@ impl Run {
 
     /// The processes that are alive, by name.
     pub(super) fn alive(&self, now: Moment) -> impl Iterator<Item = &str> {
-        self.processes.iter().filter(move |(_, until)| **until > now).map(|(name, _)| name.as_str())
+        self.processes.iter().filter(move |(_, member)| member.until > now).map(|(name, _)| name.as_str())
+    }
+
+    /// How it ended.
+    pub(super) fn ending(&self) -> Option<&Ending> {
+        match &self.phase {
+            Phase::Ended(ending) => Some(ending),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    /// Whether this process takes part, as far as the others know.
+    pub(super) fn has(&self, process: &str) -> bool {
+        self.processes.contains_key(process)
+    }
+
+    /// What is asked of a process.
+    pub(super) fn asked(&self, process: &str) -> Asked {
+        match self.processes.get(process) {
+            Some(Member { is_stopped: true, .. }) => Asked::Stop,
+            _ if self.is_paused => Asked::Pause,
+            _ => Asked::Run,
+        }
+    }
+
+    /// Asks all processes to wait, and whoever joins them, or to go on.
+    pub(super) fn pause(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
+    }
+
+    /// Asks the processes that take part now to end.
+    pub(super) fn stop(&mut self) {
+        self.processes.values_mut().for_each(|member| member.is_stopped = true);
     }
 
     /// Lets a process take part. If nobody else is alive, it is as good as a new start of what is left: whoever starts it
-    /// says that from now on nobody writes with an old primary key.
+    /// says that from now on nobody writes with an old primary key, and no pause of former processes holds.
     pub(super) fn join(&mut self, process: &str, now: Moment, lease: Duration) {
         if self.alive(now).next().is_none() {
             self.processes.clear();
-            (self.started, self.asked, self.newest_stale) = (now, Asked::Run, None);
+            (self.started, self.is_paused, self.newest_stale) = (now, false, None);
         }
-        self.beat(process, now, lease);
+        self.processes.insert(process.to_owned(), Member { until: end(now, lease), is_stopped: false });
     }
 
-    /// Renews the lease of a process, and of all that it holds.
+    /// Renews the lease of a process that takes part, and of all that it holds.
     pub(super) fn beat(&mut self, process: &str, now: Moment, lease: Duration) {
-        let lease = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
-        self.processes.insert(process.to_owned(), now.saturating_add(lease));
+        if let Some(member) = self.processes.get_mut(process) {
+            member.until = end(now, lease);
+        }
     }
 
     /// The process takes part no longer. What it still holds can be taken over at once.
@@ -195,14 +248,14 @@ impl Run {
     /// What a worker is to do. `known` are the claims that it knows it has: another one in its name was granted to it by
     /// an answer that it never got.
     pub(super) fn next(&self, process: &str, worker: usize, known: &[ClaimNumber], now: Moment) -> Next {
-        if !matches!(self.phase, Phase::Walk) {
+        if !matches!(self.phase, Phase::Walk) || !self.has(process) {
             return Next::Over;
         }
         let dead = |holder: &Holder| {
             let is_mine = holder.process == process && holder.worker == worker;
             match is_mine {
                 true => !known.contains(&holder.claim),
-                false => self.processes.get(&holder.process).is_none_or(|until| *until <= now),
+                false => !self.is_alive(&holder.process, now),
             }
         };
         let free = self.chunks.iter().enumerate().find_map(|(position, chunk)| match &chunk.holder {
@@ -279,12 +332,10 @@ impl Run {
     /// What a process is to do when its workers found the walk to be over.
     pub(super) fn step(&mut self, process: &str, now: Moment) -> Step {
         match &self.phase {
+            _ if !self.has(process) => Step::Rejoin,
             Phase::Walk => Step::Walk,
             Phase::Ended(ending) => Step::Ended(ending.clone()),
-            Phase::Prove(Some(holder))
-                if holder.process != process
-                    && self.processes.get(&holder.process).is_some_and(|until| *until > now) =>
-            {
+            Phase::Prove(Some(holder)) if holder.process != process && self.is_alive(&holder.process, now) => {
                 Step::Wait
             }
             Phase::Prove(_) => {
@@ -325,6 +376,10 @@ impl Run {
         self.newest_stale
     }
 
+    fn is_alive(&self, process: &str, now: Moment) -> bool {
+        self.processes.get(process).is_some_and(|member| member.until > now)
+    }
+
     fn next_claim(&mut self) -> ClaimNumber {
         self.claims += 1;
         self.claims
@@ -346,7 +401,62 @@ impl Run {
     }
 }
 
+/// When a lease ends that begins now.
+fn end(now: Moment, lease: Duration) -> Moment {
+    now.saturating_add(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// All rows of all tables.
 pub(super) fn whole(tables: usize) -> Vec<Range> {
     (0..tables).map(|table| Range { table, after: None, until: None }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Duration = Duration::from_millis(100);
+
+    fn run() -> Run {
+        let mut run = Run::new(Scope::default(), &[], 1, 0);
+        ["a", "b"].iter().for_each(|process| run.join(process, 0, LEASE));
+        run
+    }
+
+    fn asked(run: &Run) -> [Asked; 2] {
+        ["a", "b"].map(|process| run.asked(process))
+    }
+
+    #[test]
+    fn a_stop_is_for_those_at_work_and_for_nobody_else() {
+        let mut run = run();
+        run.stop();
+        assert_eq!(asked(&run), [Asked::Stop; 2]);
+        run.beat("a", 50, LEASE);
+        run.join("c", 60, LEASE);
+        assert_eq!((run.asked("a"), run.asked("c")), (Asked::Stop, Asked::Run));
+    }
+
+    #[test]
+    fn a_pause_holds_whoever_joins_and_ends_with_the_last() {
+        let mut run = run();
+        run.pause(true);
+        run.join("c", 50, LEASE);
+        assert_eq!(run.asked("c"), Asked::Pause);
+        run.pause(false);
+        assert_eq!(asked(&run), [Asked::Run; 2]);
+        run.pause(true);
+        // The leases of all three are over.
+        run.join("d", 150, LEASE);
+        assert_eq!((run.asked("d"), run.alive(150).count()), (Asked::Run, 1));
+    }
+
+    #[test]
+    fn who_is_not_known_any_more_gets_nothing_to_do() {
+        let mut run = run();
+        run.join("c", 100, LEASE);
+        run.beat("a", 100, LEASE);
+        assert_eq!((run.step("a", 100), run.next("a", 0, &[], 100)), (Step::Rejoin, Next::Over));
+        assert_eq!(run.step("c", 100), Step::Walk);
+    }
 }

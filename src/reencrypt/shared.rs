@@ -48,13 +48,15 @@ pub(super) struct Found {
 }
 
 /// Where a walk is, for the caller's eyes.
-#[derive(Default)]
 pub(super) struct Counters {
     pub(super) pass: AtomicU32,
+    pub(super) is_proving: AtomicBool,
     pub(super) table: AtomicUsize,
-    /// Of this pass.
-    pub(super) rows: AtomicU64,
+    /// Of this pass, one entry per table.
+    pub(super) rows: Vec<AtomicU64>,
+    pub(super) rows_read: AtomicU64,
     pub(super) rewritten: AtomicU64,
+    /// Of this pass.
     pub(super) bad: AtomicU64,
 }
 
@@ -125,17 +127,44 @@ impl Found {
 }
 
 impl Counters {
+    pub(super) fn new(tables: usize) -> Self {
+        Self {
+            pass: AtomicU32::new(0),
+            is_proving: AtomicBool::new(false),
+            table: AtomicUsize::new(0),
+            rows: (0..tables).map(|_| AtomicU64::new(0)).collect(),
+            rows_read: AtomicU64::new(0),
+            rewritten: AtomicU64::new(0),
+            bad: AtomicU64::new(0),
+        }
+    }
+
     /// A range of this pass was claimed.
     pub(super) fn begin(&self, pass: u32) {
-        if self.pass.swap(pass, Relaxed) != pass {
-            self.rows.store(0, Relaxed);
+        // The reading for the proof is a walk of its own, but not a pass.
+        if !self.is_proving.load(Relaxed) && self.pass.swap(pass, Relaxed) != pass {
+            self.reset();
+        }
+    }
+
+    /// Everything is about to be read for the proof, or that is over.
+    pub(super) fn prove(&self, is_proving: bool) {
+        self.is_proving.store(is_proving, Relaxed);
+        if is_proving {
+            self.reset();
         }
     }
 
     pub(super) fn see(&self, table: usize, rows: usize, bad: usize) {
         self.table.store(table, Relaxed);
-        self.rows.fetch_add(rows as u64, Relaxed);
+        self.rows[table].fetch_add(rows as u64, Relaxed);
+        self.rows_read.fetch_add(rows as u64, Relaxed);
         self.bad.fetch_add(bad as u64, Relaxed);
+    }
+
+    fn reset(&self) {
+        self.rows.iter().for_each(|rows| rows.store(0, Relaxed));
+        self.bad.store(0, Relaxed);
     }
 
     pub(super) fn wrote(&self, written: &[Written]) {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::dialect::Dialect;
-use super::report::{Problem, ProblemKind};
+use super::report::{LISTED, Problem, ProblemKind, Problems};
 use super::run::{ClaimNumber, Moment, Progress, Run};
 use super::sql::{Fields, Sql};
 use crate::target::TableName;
@@ -23,8 +23,34 @@ const PROBLEM: &str = "__diesel_encrypted_problem";
 /// Of the document in the table of the run. Processes that write it otherwise cannot work together.
 const VERSION: u32 = 1;
 
-/// The statements that make the tables, `text` being the type of a text of any length. `TEXT` on PostgreSQL and SQLite.
-pub(super) fn create(text: &str) -> [String; 3] {
+/// The statements that make the tables of the task where they are missing, and those that remove them. For migrations of
+/// users who may not create tables, and for SQLite, on which the task shares its work only if the tables are there.
+///
+/// The task needs the rights to read and change them: `SELECT`, `INSERT`, `UPDATE` and `DELETE`. They hold no values, only
+/// row keys and names; whoever drops them loses nothing but the time to read everything again.
+///
+#[cfg_attr(feature = "sqlite", doc = "```")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+/// let tables = diesel_encrypted::reencrypt::state_tables::<diesel::sqlite::Sqlite>();
+/// assert!(tables.create.iter().all(|statement| statement.starts_with("CREATE TABLE IF NOT EXISTS __diesel_encrypted_")));
+/// assert!(tables.drop.iter().all(|statement| statement.starts_with("DROP TABLE IF EXISTS __diesel_encrypted_")));
+/// ```
+#[must_use]
+pub fn state_tables<DB: Dialect>() -> StateTables {
+    StateTables { create: create(DB::TEXT), drop: drop() }
+}
+
+/// See [`state_tables`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StateTables {
+    /// One statement per table.
+    pub create: [String; 3],
+    /// One statement per table.
+    pub drop: [String; 3],
+}
+
+fn create(text: &str) -> [String; 3] {
     [
         format!("CREATE TABLE IF NOT EXISTS {RUN} (id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1), document {text})"),
         format!("CREATE TABLE IF NOT EXISTS {CHUNK} (claim BIGINT NOT NULL PRIMARY KEY, progress {text} NOT NULL)"),
@@ -35,8 +61,7 @@ pub(super) fn create(text: &str) -> [String; 3] {
     ]
 }
 
-/// The statements that remove the tables.
-pub(super) fn drop() -> [String; 3] {
+fn drop() -> [String; 3] {
     [RUN, CHUNK, PROBLEM].map(|table| format!("DROP TABLE IF EXISTS {table}"))
 }
 
@@ -172,26 +197,25 @@ where
     Sql::new(sql).bind(table).bind(column).execute(conn).map(|_: usize| ())
 }
 
-/// The bad values that were recorded, at most so many.
-pub(super) fn problems<C>(conn: &mut C, limit: usize) -> QueryResult<Vec<Problem>>
+/// The bad values that were recorded of these columns, or of all.
+pub(super) fn problems<C>(conn: &mut C, columns: Option<&[(String, &str)]>) -> QueryResult<Problems>
 where
     C: Connection + LoadConnection,
     C::Backend: Dialect,
 {
-    let sql = format!("SELECT table_name, column_name, row_key, kind FROM {PROBLEM} ORDER BY id LIMIT {limit}");
-    let rows: Vec<Fields> = Sql::new(sql).load(conn)?;
-    let mut problems: Vec<Problem> = rows.into_iter().filter_map(problem).collect();
-    problems.sort();
-    Ok(problems)
-}
-
-/// How many bad values were recorded.
-pub(super) fn count_problems<C>(conn: &mut C) -> QueryResult<u64>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
-    number(conn, "COUNT(*)", &format!(" FROM {PROBLEM}"))
+    let condition = match columns {
+        Some(columns) => vec!["(table_name = ? AND column_name = ?)"; columns.len()].join(" OR "),
+        None => "1 = 1".into(),
+    };
+    let from = format!("FROM {PROBLEM} WHERE {condition}");
+    let bind = |sql: String| {
+        let columns = columns.unwrap_or_default().iter();
+        columns.fold(Sql::new(sql), |sql, (table, column)| sql.bind(table).bind(column))
+    };
+    let listed = format!("SELECT table_name, column_name, row_key, kind {from} ORDER BY id LIMIT {LISTED}");
+    let rows: Vec<Fields> = bind(listed).load(conn)?;
+    let all = number(conn, bind(select_number("COUNT(*)", &from)))?;
+    Ok(Problems::recorded(rows.into_iter().filter_map(problem).collect(), all).sorted())
 }
 
 /// The clock of the database.
@@ -200,7 +224,7 @@ where
     C: Connection + LoadConnection,
     C::Backend: Dialect,
 {
-    number(conn, C::Backend::NOW, "")
+    number(conn, Sql::new(select_number(C::Backend::NOW, "")))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -209,13 +233,17 @@ struct Document<R> {
     run: R,
 }
 
-/// `SELECT` a whole number, as text that is the same on every database.
-fn number<C>(conn: &mut C, expression: &str, rest: &str) -> QueryResult<u64>
+/// Selects a whole number, as text that is the same on every database.
+fn select_number(expression: &str, from: &str) -> String {
+    format!("SELECT CAST({expression} AS CHAR(20)) {from}")
+}
+
+fn number<C>(conn: &mut C, sql: Sql<'_>) -> QueryResult<u64>
 where
     C: Connection + LoadConnection,
     C::Backend: Dialect,
 {
-    let text = Sql::new(format!("SELECT CAST({expression} AS CHAR(20)){rest}")).first(conn)?;
+    let text = sql.first(conn)?;
     text.and_then(|text| text.trim().parse().ok()).ok_or(DieselError::NotFound)
 }
 

@@ -11,7 +11,7 @@ use diesel::result::{Error as DieselError, QueryResult};
 use super::dialect::Dialect;
 use super::error::{Refusal, TaskError};
 use super::page::Page;
-use super::report::{LISTED, Problem, Problems};
+use super::report::{Problem, Problems};
 use super::row::{KeyValue, Row};
 use super::run::{Asked, Claim, ClaimNumber, Moment, Next, Progress, Range, Run, Scope, Step};
 use super::session::Session;
@@ -68,22 +68,22 @@ impl<'a> Store<'a> {
             conn.transaction(|conn| {
                 state::lock(conn)?;
                 let now = state::now(conn)?;
-                let run = match state::load(conn)? {
+                let new = || Run::new(scope.clone(), tables, scope.keys.len(), now);
+                let mut run = match state::load(conn)? {
                     Stored::Foreign => return Ok(Some(Refusal::ForeignRun)),
-                    Stored::Run(run) if run.alive(now).next().is_some() && !run.is_over() => Some(run),
-                    // Somebody has left it unfinished.
-                    Stored::Run(run) if !run.is_over() && run.scope == *scope => Some(run),
-                    Stored::Run(_) | Stored::Nothing => None,
-                };
-                if let Some(refusal) = run.as_ref().and_then(|run| mismatch(run, scope, now)) {
-                    return Ok(Some(refusal));
-                }
-                let mut run = match run {
-                    Some(run) => run,
-                    None => {
-                        state::close_chunks(conn)?;
-                        Run::new(scope.clone(), tables, scope.keys.len(), now)
+                    Stored::Run(run) if run.alive(now).next().is_some() && !run.is_over() => {
+                        if let Some(refusal) = mismatch(&run, scope, now) {
+                            return Ok(Some(refusal));
+                        }
+                        run
                     }
+                    // Somebody has left it unfinished.
+                    Stored::Run(run) if !run.is_over() && run.scope == *scope => run,
+                    Stored::Run(former) => {
+                        state::close_chunks(conn)?;
+                        new().after(&former)
+                    }
+                    Stored::Nothing => new(),
                 };
                 run.join(&process, now, lease);
                 state::save(conn, &run)?;
@@ -108,7 +108,7 @@ impl<'a> Store<'a> {
         if !C::Backend::SHARES {
             return Ok(false);
         }
-        for statement in state::create(C::Backend::TEXT) {
+        for statement in state::state_tables::<C::Backend>().create {
             if let Err(error) = session.once(|conn| conn.batch_execute(&statement))? {
                 // Another process may be creating them.
                 if !session.run(state::exists)? {
@@ -211,25 +211,27 @@ impl<'a> Store<'a> {
         })
     }
 
-    /// The bad values that were recorded.
+    /// The bad values that were recorded of the run.
     pub(super) fn recorded<C>(&self, session: &mut Session<'_, C>) -> Result<Problems, TaskError>
     where
         C: R2D2Connection + LoadConnection + 'static,
         C::Backend: Dialect,
     {
-        session.run(|conn| {
-            let listed = state::problems(conn, LISTED)?;
-            Ok(Problems::recorded(listed, state::count_problems(conn)?))
-        })
+        let columns = self
+            .tables
+            .iter()
+            .flat_map(|table| table.columns.iter().map(|column| (table.name.to_string(), column.name.as_str())));
+        let columns: Vec<_> = columns.collect();
+        session.run(|conn| state::problems(conn, Some(&columns)))
     }
 
-    /// What the process is to do next as a whole.
-    pub(super) fn step<C>(&self, session: &mut Session<'_, C>) -> Result<Step, TaskError>
+    /// What the process is to do next as a whole, and the run at that moment.
+    pub(super) fn step<C>(&self, session: &mut Session<'_, C>) -> Result<(Step, Run), TaskError>
     where
         C: R2D2Connection + LoadConnection + 'static,
         C::Backend: Dialect,
     {
-        self.update(session, |run, now, _| Ok(run.step(&self.process, now)))
+        self.update(session, |run, now, _| Ok((run.step(&self.process, now), run.clone())))
     }
 
     /// How long the others take this process to be alive after they have heard of it, if there can be others.
@@ -245,7 +247,7 @@ impl<'a> Store<'a> {
     {
         self.update(session, |run, now, _| {
             run.beat(&self.process, now, self.lease);
-            Ok(run.asked)
+            Ok(run.asked(&self.process))
         })
     }
 
@@ -257,7 +259,7 @@ impl<'a> Store<'a> {
     {
         let stored = session.run(state::load)?;
         Ok(match stored {
-            Stored::Run(run) => run.asked,
+            Stored::Run(run) => run.asked(&self.process),
             // Somebody has dropped the tables, or a newer version has taken them.
             Stored::Nothing | Stored::Foreign => Asked::Stop,
         })

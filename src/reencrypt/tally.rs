@@ -53,7 +53,12 @@ impl Tally {
 
     /// Rows read.
     pub(super) fn rows(&self) -> u64 {
-        self.null + self.bad() + self.readable()
+        self.null + self.values()
+    }
+
+    /// Values, whatever they are.
+    pub(super) fn values(&self) -> u64 {
+        self.bad() + self.readable()
     }
 
     /// Values that are not readable tokens.

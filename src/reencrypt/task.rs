@@ -8,16 +8,18 @@ use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 
 use super::conduct::Conductor;
 use super::dialect::Dialect;
-use super::error::TaskError;
+use super::error::{Refusal, TaskError};
 use super::plan;
 use super::progress::{Observer, Progress, StopHandle};
 use super::report::Report;
+use super::retire::Retirement;
 use super::sample;
 use super::session::Session;
 use super::settings::Settings;
 use super::side_effects;
 use super::status::Status;
 use super::table::PlannedTable;
+use crate::key::Fingerprint;
 use crate::keyring::Keyring;
 use crate::target::Target;
 
@@ -195,6 +197,27 @@ impl<'a> Task<'a> {
         C::Backend: Dialect,
     {
         self.read(pool, true)
+    }
+
+    /// Whether a key may be removed from the keyring: whether [every value](Task::prove) is under others.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Task::status`]; [`TaskError::is_refused`] also if it is the primary key, or not in the keyring.
+    pub fn retire<C>(self, key: Fingerprint, pool: &Pool<ConnectionManager<C>>) -> Result<Retirement, TaskError>
+    where
+        C: R2D2Connection + LoadConnection + 'static,
+        C::Backend: Dialect,
+    {
+        let keyring = &self.settings.keyring;
+        if key == keyring.primary() {
+            return Err(Refusal::PrimaryKey { key }.into());
+        }
+        if keyring.fingerprints().all(|known| known != key) {
+            let known: Vec<String> = keyring.fingerprints().map(|known| known.to_string()).collect();
+            return Err(Refusal::UnknownKey { key, known: known.join(", ") }.into());
+        }
+        Ok(Retirement { key, status: self.prove(pool)? })
     }
 
     fn read<C>(mut self, pool: &Pool<ConnectionManager<C>>, waits: bool) -> Result<Status, TaskError>

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use super::progress::{Observer, Progress};
+use super::progress::{Observer, Progress, TableProgress};
 use super::shared::Counters;
 use super::table::PlannedTable;
 
@@ -20,12 +20,20 @@ impl<'a, 'o> Watch<'a, 'o> {
 
     /// Tells the observer where the task is, and what it waits for if it does.
     pub(super) fn show(&mut self, counters: &Counters, waits_for: Option<String>) {
-        let table = &self.tables[counters.table.load(Relaxed)];
+        let tables = self.tables.iter().zip(&counters.rows).map(|(table, rows)| TableProgress {
+            table: table.name.to_string(),
+            rows: rows.load(Relaxed),
+            rows_estimated: table.rows,
+        });
+        let tables: Vec<_> = tables.collect();
         (self.observer)(&Progress {
             pass: counters.pass.load(Relaxed),
-            table: table.name.to_string(),
-            rows: counters.rows.load(Relaxed),
-            rows_estimated: self.tables.iter().map(|table| table.rows).sum(),
+            is_proving: counters.is_proving.load(Relaxed),
+            table: tables[counters.table.load(Relaxed)].table.clone(),
+            rows: tables.iter().map(|table| table.rows).sum(),
+            rows_estimated: tables.iter().map(|table| table.rows_estimated).sum(),
+            tables,
+            rows_read: counters.rows_read.load(Relaxed),
             rewritten: counters.rewritten.load(Relaxed),
             bad: counters.bad.load(Relaxed),
             waits_for,

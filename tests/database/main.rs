@@ -12,6 +12,9 @@ mod child;
 mod common;
 #[cfg(all(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite"))]
 mod multi_connection;
+#[cfg(any(feature = "cli-mysql", feature = "cli-postgres"))]
+#[path = "../proxy.rs"]
+mod proxy;
 #[path = "../python/mod.rs"]
 mod python;
 #[path = "../program/runner.rs"]
@@ -22,8 +25,10 @@ mod secrets;
 #[cfg(feature = "cli-mysql")]
 mod mysql {
     mod guards;
+    #[path = "../interrupted.rs"]
+    mod interrupted;
     mod schema;
-    #[path = "../server/mod.rs"]
+    #[path = "../server.rs"]
     mod server;
     mod shipped;
     mod specifics;
@@ -40,11 +45,13 @@ mod postgres {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
     mod guards;
+    #[path = "../interrupted.rs"]
+    mod interrupted;
     #[path = "../returning.rs"]
     mod returning;
     mod schema;
     mod schemas;
-    #[path = "../server/mod.rs"]
+    #[path = "../server.rs"]
     mod server;
     mod shipped;
     mod specifics;

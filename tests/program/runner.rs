@@ -151,7 +151,11 @@ pub struct Running {
 }
 
 impl Running {
-    /// `INT`, `TERM` or `KILL`
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// `INT`, `TERM`, `KILL`, `STOP` or `CONT`
     #[track_caller]
     pub fn signal(&self, name: &str) {
         let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status().unwrap();

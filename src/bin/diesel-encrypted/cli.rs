@@ -1,9 +1,9 @@
 //! The arguments.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use diesel_encrypted::Target;
 
 /// Keys, status and re-encryption of encrypted columns.
@@ -33,13 +33,36 @@ pub(crate) enum Command {
     /// Rewrites every value under the primary key, and proves that none is left under another
     #[command(visible_alias = "reencrypt_database")]
     Reencrypt(Reencrypt),
+    /// Proves that no value is under a key, which may then be removed from the keyring; writes nothing
+    Retire(Retire),
+    /// Lists the values that `reencrypt` had to leave as they are, as it recorded them
+    Problems(Problems),
+    /// Lets the processes wait that re-encrypt the database now
+    Pause(Server),
+    /// Lets them go on
+    Resume(Server),
+    /// Ends them after the batch that they are at
+    Stop(Server),
+    /// Writes Diesel migrations
+    #[command(subcommand)]
+    Migration(Migration),
+}
+
+#[derive(Args)]
+pub(crate) struct Server {
+    /// The database: postgres://…, mysql://…, or the path of an SQLite file
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+
+    /// How long a failing database is tried again before giving up
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) give_up_after: u64,
 }
 
 #[derive(Args)]
 pub(crate) struct Walk {
-    /// The database: postgres://…, mysql://…, or the path of an SQLite file
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub(crate) database_url: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: Server,
 
     /// An encrypted column; may be given several times. Default: those that the schema file declares
     #[arg(long = "column", value_name = "TABLE.COLUMN", conflicts_with = "schema")]
@@ -49,17 +72,20 @@ pub(crate) struct Walk {
     #[arg(long, value_name = "PATH")]
     pub(crate) schema: Option<PathBuf>,
 
-    /// Threads, each with a connection of its own
+    /// Workers side by side; while one of their pages is written, the next is read
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) workers: NonZeroUsize,
 
-    /// How long a failing database is tried again before giving up
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub(crate) give_up_after: u64,
-
-    /// Prints one JSON document
+    /// Prints one JSON document; what is told on standard error is then JSON, too, an object on each line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Fence {
+    /// How long to wait for transactions that are open when everything is about to be read for the proof
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) fence_timeout: u64,
 }
 
 #[derive(Args)]
@@ -71,10 +97,6 @@ pub(crate) struct Reencrypt {
     #[arg(long, value_name = "ROWS")]
     pub(crate) batch_size: Option<NonZeroUsize>,
 
-    /// After so many seconds without a sign of life, other processes take over what one was at
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, hide_short_help = true)]
-    pub(crate) lease: u64,
-
     /// Does everything but write
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -82,15 +104,103 @@ pub(crate) struct Reencrypt {
     /// Lets triggers fire that the writes set off; without it, tables that have any are refused
     #[arg(long)]
     pub(crate) accept_triggers: bool,
+
+    /// Works alone and without tables of its own
+    #[arg(long)]
+    pub(crate) stateless: bool,
+
+    /// After so many seconds without a sign of life, other processes take over what one was at
+    #[arg(long, value_name = "SECONDS", default_value = "60", hide_short_help = true)]
+    pub(crate) lease: NonZeroU64,
+
+    #[command(flatten)]
+    pub(crate) fence: Fence,
+
+    /// Keeps this file up to date with metrics for Prometheus
+    #[arg(long, value_name = "PATH")]
+    pub(crate) metrics_file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Retire {
+    /// The key, as `keys` shows it
+    // Text, and not parsed here: clap would repeat it, and it may be a key.
+    #[arg(value_name = "FINGERPRINT")]
+    pub(crate) key: String,
+
+    #[command(flatten)]
+    pub(crate) walk: Walk,
+
+    #[command(flatten)]
+    pub(crate) fence: Fence,
+}
+
+#[derive(Args)]
+pub(crate) struct Problems {
+    #[command(flatten)]
+    pub(crate) server: Server,
+
+    /// Prints one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Migration {
+    /// The tables through which several processes share a run, for users who may not create tables, and for SQLite
+    State(State),
+}
+
+#[derive(Args)]
+pub(crate) struct State {
+    /// The database whose SQL is to be written. Default: that of --database-url
+    #[arg(long, value_name = "NAME")]
+    pub(crate) backend: Option<Backend>,
+
+    /// Where its scheme tells the database; nothing connects to it
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+
+    /// The folder of the migrations. Default: the one that diesel.toml names, else `migrations`
+    #[arg(long, value_name = "PATH")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+/// The databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    #[value(alias = "postgresql")]
+    Postgres,
+    #[value(alias = "mariadb")]
+    Mysql,
+    Sqlite,
+}
+
+impl Command {
+    /// Whether everything that it says is JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        match self {
+            Self::Keys { json } | Self::Problems(Problems { json, .. }) => *json,
+            Self::Status(walk) | Self::Reencrypt(Reencrypt { walk, .. }) | Self::Retire(Retire { walk, .. }) => {
+                walk.json
+            }
+            Self::Keygen | Self::Pause(_) | Self::Resume(_) | Self::Stop(_) | Self::Migration(_) => false,
+        }
+    }
 }
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done and proven (status: every value is under the primary key)
+  0  done and proven (status: every value is under the primary key; retire: the key may be removed;
+     problems: none is recorded)
   1  internal error
   2  usage or configuration
-  3  walked everything, not proven (status: values under secondary keys remain)
-  4  proven except for the listed rows (status: plaintext or unreadable values exist)
-  5  refused: no targets, unknown table or column, no usable row key, triggers, wrong keyring
+  3  walked everything, not proven (status: values under secondary keys remain; retire: the key is
+     in use, or may be)
+  4  proven except for the listed rows (status: plaintext or unreadable values exist; problems: some
+     are recorded)
+  5  refused: no targets, unknown table or column, no usable row key, triggers, wrong keyring;
+     others are at work with other keys or columns; nobody is there to be paused, resumed
+     or stopped; nothing was ever recorded; the key is the primary one, or not in the keyring
   6  stopped on request; run it again to go on
   7  gave up (database gone, retries exhausted); run it again to go on";

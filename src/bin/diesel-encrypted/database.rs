@@ -1,11 +1,30 @@
-//! From a URL to a pool of connections.
+//! From a URL to a pool of connections, and what is done with it.
+
+use std::time::Duration;
 
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 use diesel::{Connection, ConnectionError};
-use diesel_encrypted::reencrypt::{Report, Status, Task, TaskError};
+use diesel_encrypted::Fingerprint;
+use diesel_encrypted::reencrypt::{
+    Control, RecordedProblems, Report, Retirement, SharedRun, StateTables, Status, Task, TaskError, state_tables,
+};
 
-use crate::cli::Walk;
+use crate::cli::{Backend, Server};
 use crate::exit::{Exit, Failure};
+
+/// Does the same with the pool of any backend.
+macro_rules! on_pool {
+    ($database:expr, $pool:ident => $does:expr) => {
+        match $database {
+            #[cfg(feature = "cli-postgres")]
+            Self::Postgres($pool) => $does,
+            #[cfg(feature = "cli-mysql")]
+            Self::Mysql($pool) => $does,
+            #[cfg(feature = "cli-sqlite")]
+            Self::Sqlite($pool) => $does,
+        }
+    };
+}
 
 pub(crate) enum Database {
     #[cfg(feature = "cli-postgres")]
@@ -17,63 +36,113 @@ pub(crate) enum Database {
 }
 
 impl Database {
-    pub(crate) fn connect(walk: &Walk) -> Result<Self, Failure> {
-        let Some(url) = walk.database_url.as_deref() else {
-            return Err(usage("no database: set DATABASE_URL, or give --database-url"));
-        };
-        // Two for each worker, and one to keep in touch with other processes.
-        let connections = walk.workers.get().checked_mul(2).and_then(|count| count.checked_add(1));
+    /// Two connections for each worker, one to keep in touch with other processes.
+    pub(crate) fn connect(server: &Server, workers: usize) -> Result<Self, Failure> {
+        let url = url(server.database_url.as_deref())?;
+        let connections = workers.checked_mul(2).and_then(|count| count.checked_add(1));
         let connections =
             connections.and_then(|count| u32::try_from(count).ok()).ok_or_else(|| usage("too many workers"))?;
-        match url.split_once("://") {
+        match Backend::of(url)? {
             #[cfg(feature = "cli-postgres")]
-            Some(("postgres" | "postgresql", _)) => pool(url, connections, Exit::GaveUp).map(Self::Postgres),
+            Backend::Postgres => pool(url, connections, Exit::GaveUp).map(Self::Postgres),
             #[cfg(feature = "cli-mysql")]
-            Some(("mysql" | "mariadb", rest)) => {
+            Backend::Mysql => {
+                let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
                 pool(&format!("mysql://{rest}"), connections, Exit::GaveUp).map(Self::Mysql)
             }
             #[cfg(feature = "cli-sqlite")]
-            Some(("sqlite", path)) => pool(&existing(path)?, connections, Exit::Usage).map(Self::Sqlite),
-            #[cfg(feature = "cli-sqlite")]
-            None | Some(("file", _)) => pool(&existing(url)?, connections, Exit::Usage).map(Self::Sqlite),
-            other => {
-                let scheme = other.map_or("sqlite", |(scheme, _)| scheme);
-                let feature = match scheme {
-                    "postgres" | "postgresql" => "cli-postgres",
-                    "mysql" | "mariadb" => "cli-mysql",
-                    "sqlite" => "cli-sqlite",
-                    _ => {
-                        return Err(usage(&format!(
-                            "unknown database scheme {scheme}: use postgres://, mysql:// or the path of an SQLite file"
-                        )));
-                    }
-                };
-                Err(usage(&format!("this program was built without {scheme}: install it with `--features {feature}`")))
+            Backend::Sqlite => {
+                let path = url.strip_prefix("sqlite://").unwrap_or(url);
+                pool(&existing(path)?, connections, Exit::Usage).map(Self::Sqlite)
             }
+            #[allow(unreachable_patterns)]
+            missing => Err(missing.not_built_in()),
         }
     }
 
     pub(crate) fn status(&self, task: Task<'_>) -> Result<Status, TaskError> {
-        match self {
-            #[cfg(feature = "cli-postgres")]
-            Self::Postgres(pool) => task.status(pool),
-            #[cfg(feature = "cli-mysql")]
-            Self::Mysql(pool) => task.status(pool),
-            #[cfg(feature = "cli-sqlite")]
-            Self::Sqlite(pool) => task.status(pool),
-        }
+        on_pool!(self, pool => task.status(pool))
     }
 
     pub(crate) fn reencrypt(&self, task: Task<'_>) -> Result<Report, TaskError> {
-        match self {
-            #[cfg(feature = "cli-postgres")]
-            Self::Postgres(pool) => task.run(pool),
-            #[cfg(feature = "cli-mysql")]
-            Self::Mysql(pool) => task.run(pool),
-            #[cfg(feature = "cli-sqlite")]
-            Self::Sqlite(pool) => task.run(pool),
+        on_pool!(self, pool => task.run(pool))
+    }
+
+    pub(crate) fn retire(&self, task: Task<'_>, key: Fingerprint) -> Result<Retirement, TaskError> {
+        on_pool!(self, pool => task.retire(key, pool))
+    }
+
+    /// Who is at work.
+    pub(crate) fn run(&self) -> Result<Option<SharedRun>, TaskError> {
+        on_pool!(self, pool => Control::new(pool).run())
+    }
+
+    pub(crate) fn problems(&self, give_up_after: Duration) -> Result<RecordedProblems, TaskError> {
+        on_pool!(self, pool => Control::new(pool).give_up_after(give_up_after).problems())
+    }
+
+    /// Asks the processes that are at work.
+    pub(crate) fn ask(&self, request: Request, give_up_after: Duration) -> Result<SharedRun, TaskError> {
+        on_pool!(self, pool => {
+            let control = Control::new(pool).give_up_after(give_up_after);
+            match request {
+                Request::Pause => control.pause(),
+                Request::Resume => control.resume(),
+                Request::Stop => control.stop(),
+            }
+        })
+    }
+}
+
+/// What processes can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Request {
+    Pause,
+    Resume,
+    Stop,
+}
+
+impl Backend {
+    /// The one that the scheme of a URL names.
+    pub(crate) fn of(url: &str) -> Result<Self, Failure> {
+        match url.split_once("://").map(|(scheme, _)| scheme) {
+            Some("postgres" | "postgresql") => Ok(Self::Postgres),
+            Some("mysql" | "mariadb") => Ok(Self::Mysql),
+            None | Some("sqlite" | "file") => Ok(Self::Sqlite),
+            Some(scheme) => Err(usage(&format!(
+                "unknown database scheme {scheme}: use postgres://, mysql:// or the path of an SQLite file"
+            ))),
         }
     }
+
+    /// The statements for the tables of the task.
+    pub(crate) fn state_tables(self) -> Result<StateTables, Failure> {
+        match self {
+            #[cfg(feature = "cli-postgres")]
+            Self::Postgres => Ok(state_tables::<diesel::pg::Pg>()),
+            #[cfg(feature = "cli-mysql")]
+            Self::Mysql => Ok(state_tables::<diesel::mysql::Mysql>()),
+            #[cfg(feature = "cli-sqlite")]
+            Self::Sqlite => Ok(state_tables::<diesel::sqlite::Sqlite>()),
+            #[allow(unreachable_patterns)]
+            missing => Err(missing.not_built_in()),
+        }
+    }
+
+    #[allow(dead_code)]
+    fn not_built_in(self) -> Failure {
+        let name = match self {
+            Self::Postgres => "postgres",
+            Self::Mysql => "mysql",
+            Self::Sqlite => "sqlite",
+        };
+        usage(&format!("this program was built without {name}: install it with `--features cli-{name}`"))
+    }
+}
+
+/// The URL that was given.
+pub(crate) fn url(url: Option<&str>) -> Result<&str, Failure> {
+    url.ok_or_else(|| usage("no database: set DATABASE_URL, or give --database-url"))
 }
 
 fn pool<C>(url: &str, connections: u32, if_unreachable: Exit) -> Result<Pool<ConnectionManager<C>>, Failure>

@@ -19,6 +19,19 @@ pub(crate) enum Exit {
     GaveUp = 7,
 }
 
+impl Exit {
+    /// The outcome, as JSON documents give it.
+    pub(crate) fn outcome(self) -> &'static str {
+        match self {
+            Self::Proven | Self::BadValues => "proven",
+            Self::NotProven => "incomplete",
+            Self::Refused => "refused",
+            Self::Stopped => "stopped",
+            Self::Internal | Self::Usage | Self::GaveUp => "failed",
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
@@ -34,6 +47,11 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn new(exit: Exit, message: String) -> Self {
         Self { exit, message }
+    }
+
+    /// Whether there is a JSON document of it. Of a wrong call there is none.
+    pub(crate) fn has_document(&self) -> bool {
+        self.exit != Exit::Usage
     }
 }
 

@@ -7,6 +7,9 @@
 mod cli;
 mod database;
 mod exit;
+mod metrics;
+mod migration;
+mod notes;
 mod output;
 mod progress;
 mod targets;
@@ -19,81 +22,146 @@ use std::time::Duration;
 
 use clap::Parser;
 use diesel_encrypted::reencrypt::{StopHandle, Task};
-use diesel_encrypted::{Key, Keyring};
+use diesel_encrypted::{Fingerprint, InvalidFingerprint, Key, Keyring};
 
-use cli::{Cli, Command, Reencrypt, Walk};
-use database::Database;
+use cli::{Cli, Command, Migration, Problems, Reencrypt, Retire, Server, Walk};
+use database::{Database, Request};
 use exit::{Exit, Failure};
+use metrics::Metrics;
 use progress::ProgressDisplay;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            eprintln!("diesel-encrypted: {failure}");
-            failure.exit.into()
-        }
+    if let Err(failure) = load_dotenv() {
+        return fail(&failure, false);
     }
-}
-
-fn run() -> Result<Exit, Failure> {
-    load_dotenv()?;
-    let cli = Cli::parse();
+    let Cli { command } = Cli::parse();
     let filter = tracing_subscriber::EnvFilter::builder()
         .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into())
         .from_env_lossy();
     let log = tracing_subscriber::fmt().with_env_filter(filter);
     log.with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).init();
-    match cli.command {
+    match run(&command) {
+        Ok(exit) => exit.into(),
+        Err(failure) => fail(&failure, command.is_json()),
+    }
+}
+
+fn fail(failure: &Failure, json: bool) -> ExitCode {
+    notes::warn(json, "failed", failure);
+    failure.exit.into()
+}
+
+fn run(command: &Command) -> Result<Exit, Failure> {
+    match command {
         Command::Keygen => output::line(&*Key::generate().to_text()),
-        Command::Keys { json } => output::keys(&Keyring::from_env()?, json),
-        Command::Status(walk) => status(&walk),
-        Command::Reencrypt(options) => reencrypt(&options),
+        Command::Keys { json } => output::keys(&Keyring::from_env()?, *json),
+        Command::Status(walk) => status(walk),
+        Command::Reencrypt(options) => reencrypt(options),
+        Command::Retire(options) => retire(options),
+        Command::Problems(options) => problems(options),
+        Command::Pause(server) => ask(Request::Pause, server),
+        Command::Resume(server) => ask(Request::Resume, server),
+        Command::Stop(server) => ask(Request::Stop, server),
+        Command::Migration(Migration::State(options)) => migration::state(options),
     }
 }
 
 fn status(walk: &Walk) -> Result<Exit, Failure> {
-    let stop = stop_on_signal()?;
-    let (database, task) = prepare(walk, &Arc::new(Keyring::from_env()?), &stop)?;
-    let mut display = ProgressDisplay::new("reading");
-    let result = database.status(task.observer(|progress| display.show(progress)));
-    display.finish();
-    output::status(&result?, walk.json)
+    let stop = stop_on_signal(walk.json)?;
+    let keyring = Arc::new(Keyring::from_env()?);
+    let read = || {
+        let (database, task) = prepare(walk, &keyring, &stop)?;
+        let mut display = ProgressDisplay::new("reading", walk.json);
+        let status = database.status(task.observer(|progress| display.show(progress)));
+        display.finish();
+        Ok((status?, database.run()?))
+    };
+    output::status(&keyring, read(), walk.json)
+}
+
+fn retire(options: &Retire) -> Result<Exit, Failure> {
+    let Retire { walk, fence, key } = options;
+    let stop = stop_on_signal(walk.json)?;
+    let keyring = Arc::new(Keyring::from_env()?);
+    let key: Fingerprint =
+        key.parse().map_err(|error: InvalidFingerprint| Failure::new(Exit::Usage, format!("the key {error}")))?;
+    let read = || {
+        let (database, task) = prepare(walk, &keyring, &stop)?;
+        let mut display = ProgressDisplay::new("reading", walk.json);
+        let task = task.fence_timeout(Duration::from_secs(fence.fence_timeout));
+        let retirement = database.retire(task.observer(|progress| display.show(progress)), key);
+        display.finish();
+        Ok(retirement?)
+    };
+    output::retirement(&keyring, read(), walk.json)
 }
 
 fn reencrypt(options: &Reencrypt) -> Result<Exit, Failure> {
-    let walk = &options.walk;
-    let stop = stop_on_signal()?;
+    let Reencrypt { walk, dry_run, .. } = options;
+    let stop = stop_on_signal(walk.json)?;
     let keyring = Arc::new(Keyring::from_env()?);
-    let prepared = prepare(walk, &keyring, &stop);
-    if let Err(failure) = &prepared {
-        output::failure(&keyring, failure, walk.json)?;
+    let mut metrics = options.metrics_file.as_deref().map(Metrics::new).transpose()?;
+    let (report, failure) = match prepare(walk, &keyring, &stop) {
+        Err(failure) => (None, Some(failure)),
+        Ok((database, mut task)) => {
+            if let Some(rows) = options.batch_size {
+                task = task.batch_size(rows.get());
+            }
+            task = task.dry_run(*dry_run).stateless(options.stateless);
+            task = task.lease(Duration::from_secs(options.lease.get())).accept_triggers(options.accept_triggers);
+            task = task.fence_timeout(Duration::from_secs(options.fence.fence_timeout));
+            let mut display = ProgressDisplay::new(if *dry_run { "dry run" } else { "re-encrypting" }, walk.json);
+            let result = database.reencrypt(task.observer(|progress| {
+                display.show(progress);
+                if let Some(metrics) = &mut metrics {
+                    metrics.show(progress);
+                }
+            }));
+            display.finish();
+            match result {
+                Ok(report) => (Some(report), None),
+                Err(error) => (error.report().cloned(), Some(Failure::from(error))),
+            }
+        }
+    };
+    let exit = output::exit(report.as_ref(), failure.as_ref());
+    if let Some(metrics) = &mut metrics {
+        metrics.finish(report.as_ref(), exit);
     }
-    let (database, mut task) = prepared?;
-    if let Some(rows) = options.batch_size {
-        task = task.batch_size(rows.get());
-    }
-    task = task.lease(Duration::from_secs(options.lease)).accept_triggers(options.accept_triggers);
-    let mut display = ProgressDisplay::new(if options.dry_run { "dry run" } else { "re-encrypting" });
-    let result = database.reencrypt(task.dry_run(options.dry_run).observer(|progress| display.show(progress)));
-    display.finish();
-    output::report(&keyring, result, walk.json, options.dry_run)
+    output::report(&keyring, report, failure, walk.json, *dry_run)
 }
 
-/// What `status` and `reencrypt` have in common: database and targets.
+fn problems(options: &Problems) -> Result<Exit, Failure> {
+    let Problems { server, json } = options;
+    let read = || Ok(Database::connect(server, 1)?.problems(Duration::from_secs(server.give_up_after))?);
+    output::problems(read(), *json)
+}
+
+/// Asks the processes that are at work, and tells which those are.
+fn ask(request: Request, server: &Server) -> Result<Exit, Failure> {
+    let run = Database::connect(server, 1)?.ask(request, Duration::from_secs(server.give_up_after))?;
+    let verb = match request {
+        Request::Pause => "paused",
+        Request::Resume => "going on",
+        Request::Stop => "stopping",
+    };
+    output::line(format_args!("{verb}: {}", run.processes.join(", ")))
+}
+
+/// What all commands that read the columns have in common: database and targets.
 fn prepare<'a>(walk: &Walk, keyring: &Arc<Keyring>, stop: &StopHandle) -> Result<(Database, Task<'a>), Failure> {
     let targets = targets::find(walk)?;
-    let database = Database::connect(walk)?;
+    let database = Database::connect(&walk.server, walk.workers.get())?;
     let task = Task::new(Arc::clone(keyring))
         .targets(targets)
         .workers(walk.workers.get())
-        .give_up_after(Duration::from_secs(walk.give_up_after))
+        .give_up_after(Duration::from_secs(walk.server.give_up_after))
         .stop_handle(stop.clone());
     Ok((database, task))
 }
 
 /// The first signal lets the workers finish their batch, the second ends the program at once, which is safe too.
-fn stop_on_signal() -> Result<StopHandle, Failure> {
+fn stop_on_signal(json: bool) -> Result<StopHandle, Failure> {
     let stop = StopHandle::default();
     let handle = stop.clone();
     let asked = AtomicBool::new(false);
@@ -101,7 +169,7 @@ fn stop_on_signal() -> Result<StopHandle, Failure> {
         if asked.swap(true, Ordering::Relaxed) {
             std::process::exit(Exit::Stopped as i32);
         }
-        eprintln!("diesel-encrypted: stopping after this batch; once more to stop at once");
+        notes::warn(json, "stopping", "stopping after this batch; once more to stop at once");
         handle.stop();
     };
     ctrlc::set_handler(handler).map_err(|error| Failure::new(Exit::Internal, format!("no signal handler: {error}")))?;

@@ -1,79 +1,171 @@
-//! What people see while the task runs: a bar on a terminal, a line every ten seconds elsewhere.
+//! What people see while the task runs: a bar per table on a terminal, a line every ten seconds elsewhere, JSON for
+//! programs.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use diesel_encrypted::reencrypt::Progress;
-use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::notes;
 
 /// Between two lines where there is no terminal.
 const INTERVAL: Duration = Duration::from_secs(10);
+/// How long the task has to have waited before a line of its own says so.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// The share of the rows before which an estimate of the time left would be a guess.
 const ESTIMATE_FROM: f64 = 0.01;
 
 pub(crate) struct ProgressDisplay {
     verb: &'static str,
-    bar: Option<ProgressBar>,
+    form: Form,
+    /// The pass that is being walked, whether it is the reading for the proof, and when it began.
+    pass: (u32, bool, Duration),
     printed: Instant,
-    /// The pass that is being walked, and when it began.
-    pass: (u32, Duration),
+    waits_since: Option<Instant>,
+    /// When a line was printed before its time.
+    told: Option<Instant>,
+}
+
+enum Form {
+    Bars(Bars),
+    Lines,
+    Json,
 }
 
 impl ProgressDisplay {
-    pub(crate) fn new(verb: &'static str) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::no_length();
-            // Invariant: the template is a constant, and valid.
-            if let Ok(style) = ProgressStyle::with_template("{spinner} [{bar:30}] {msg}") {
-                bar.set_style(style.progress_chars("=> "));
-            }
-            bar
-        });
-        Self { verb, bar, printed: Instant::now(), pass: (0, Duration::ZERO) }
+    pub(crate) fn new(verb: &'static str, json: bool) -> Self {
+        let form = match () {
+            () if json => Form::Json,
+            () if std::io::stderr().is_terminal() => Form::Bars(Bars::new()),
+            () => Form::Lines,
+        };
+        Self { verb, form, pass: (0, false, Duration::ZERO), printed: Instant::now(), waits_since: None, told: None }
     }
 
     pub(crate) fn show(&mut self, progress: &Progress) {
-        if progress.pass != self.pass.0 {
-            self.pass = (progress.pass, progress.elapsed);
+        let (pass, is_proving, _) = self.pass;
+        let is_new = (progress.pass, progress.is_proving) != (pass, is_proving);
+        if is_new {
+            self.pass = (progress.pass, progress.is_proving, progress.elapsed);
         }
-        match &self.bar {
-            Some(bar) => {
-                if let Some(rows) = progress.rows_estimated {
-                    bar.set_length(rows.max(progress.rows));
-                }
-                bar.set_position(progress.rows);
-                bar.set_message(self.line(progress));
-            }
-            None if self.printed.elapsed() >= INTERVAL => {
-                eprintln!("{}", self.line(progress));
-                self.printed = Instant::now();
-            }
-            None => {}
+        if let Form::Bars(bars) = &mut self.form {
+            let line = line(self.verb, progress, self.pass.2);
+            return bars.show(progress, line);
+        }
+        let is_json = matches!(self.form, Form::Json);
+        if is_new && is_json {
+            let seconds = progress.elapsed.as_secs_f64();
+            notes::emit("pass", &PassEvent { pass: progress.pass, is_proving: progress.is_proving, seconds });
+        }
+        if !self.is_time(progress) {
+            return;
+        }
+        self.printed = Instant::now();
+        match is_json {
+            true => notes::emit("progress", &ProgressEvent::new(progress)),
+            false => eprintln!("{}", line(self.verb, progress, self.pass.2)),
         }
     }
 
     pub(crate) fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+        if let Form::Bars(bars) = &self.form {
+            bars.finish();
         }
     }
 
-    fn line(&self, progress: &Progress) -> String {
-        let mut line =
-            format!("{} {}, pass {}: {}", self.verb, progress.table, progress.pass, HumanCount(progress.rows));
-        if let Some(estimated) = progress.rows_estimated {
-            line += &format!(" of ~{}", HumanCount(estimated));
+    /// Whether it is time for a line: at intervals, and soon after the task has begun to wait. Also that not more often:
+    /// a limit may let it wait again and again.
+    fn is_time(&mut self, progress: &Progress) -> bool {
+        match progress.waits_for {
+            Some(_) => self.waits_since.get_or_insert_with(Instant::now),
+            None => {
+                self.waits_since = None;
+                return self.printed.elapsed() >= INTERVAL;
+            }
+        };
+        let waits = self.waits_since.is_some_and(|since| since.elapsed() >= PATIENCE);
+        if waits && self.told.is_none_or(|told| told.elapsed() >= INTERVAL) {
+            self.told = Some(Instant::now());
+            return true;
         }
-        let seconds = progress.elapsed.saturating_sub(self.pass.1).as_secs_f64();
-        let rate = progress.rows as f64 / seconds.max(0.001);
-        line += &format!(" rows, {} rewritten, {} rows/s", HumanCount(progress.rewritten), HumanCount(rate as u64));
-        if progress.bad > 0 {
-            line += &format!(", {} bad", HumanCount(progress.bad));
+        self.printed.elapsed() >= INTERVAL
+    }
+}
+
+/// A bar for each table, as soon as it is read, and a line below.
+struct Bars {
+    screen: MultiProgress,
+    tables: Vec<Option<ProgressBar>>,
+    line: ProgressBar,
+}
+
+impl Bars {
+    fn new() -> Self {
+        let screen = MultiProgress::new();
+        let line = screen.add(styled(ProgressBar::no_length(), "{spinner} {msg}"));
+        Self { screen, tables: Vec::new(), line }
+    }
+
+    fn show(&mut self, progress: &Progress, line: String) {
+        self.tables.resize(progress.tables.len(), None);
+        for (bar, table) in self.tables.iter_mut().zip(&progress.tables) {
+            if bar.is_none() && table.rows == 0 {
+                continue;
+            }
+            let bar = bar.get_or_insert_with(|| {
+                let bar = styled(ProgressBar::no_length(), "  [{bar:30}] {msg}");
+                self.screen.insert_before(&self.line, bar)
+            });
+            if let Some(rows) = table.rows_estimated {
+                bar.set_length(rows.max(table.rows));
+            }
+            bar.set_position(table.rows);
+            bar.set_message(format!("{}: {}", table.table, rows(table.rows, table.rows_estimated)));
         }
-        if let Some(left) = time_left(progress, rate) {
-            line += &format!(", {} left", HumanDuration(left));
-        }
-        line
+        self.line.set_message(line);
+        self.line.tick();
+    }
+
+    fn finish(&self) {
+        self.tables.iter().flatten().for_each(ProgressBar::finish_and_clear);
+        self.line.finish_and_clear();
+    }
+}
+
+fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
+    // Invariant: the templates are constants, and valid.
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style.progress_chars("=> ")),
+        Err(_) => bar,
+    }
+}
+
+fn line(verb: &str, progress: &Progress, began: Duration) -> String {
+    let mut line = match progress.is_proving {
+        true => format!("reading {} for the proof: ", progress.table),
+        false => format!("{verb} {}, pass {}: ", progress.table, progress.pass.max(1)),
+    };
+    let seconds = progress.elapsed.saturating_sub(began).as_secs_f64();
+    let rate = progress.rows as f64 / seconds.max(0.001);
+    line += &rows(progress.rows, progress.rows_estimated);
+    line += &format!(" rows, {} rewritten, {} rows/s", HumanCount(progress.rewritten), HumanCount(rate as u64));
+    if progress.bad > 0 {
+        line += &format!(", {} bad", HumanCount(progress.bad));
+    }
+    match (&progress.waits_for, time_left(progress, rate)) {
+        (Some(reason), _) => line += &format!(", waiting: {reason}"),
+        (None, Some(left)) => line += &format!(", {} left", HumanDuration(left)),
+        (None, None) => {}
+    }
+    line
+}
+
+fn rows(rows: u64, estimated: Option<u64>) -> String {
+    match estimated {
+        Some(estimated) => format!("{} of ~{}", HumanCount(rows), HumanCount(estimated)),
+        None => HumanCount(rows).to_string(),
     }
 }
 
@@ -81,4 +173,40 @@ fn time_left(progress: &Progress, rate: f64) -> Option<Duration> {
     let (rows, estimated) = (progress.rows as f64, progress.rows_estimated? as f64);
     let is_known = rate > 0.0 && rows >= ESTIMATE_FROM * estimated && rows <= estimated;
     is_known.then(|| Duration::from_secs_f64((estimated - rows) / rate))
+}
+
+#[derive(Serialize)]
+struct PassEvent {
+    pass: u32,
+    is_proving: bool,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct ProgressEvent<'a> {
+    pass: u32,
+    is_proving: bool,
+    table: &'a str,
+    rows: u64,
+    rows_estimated: Option<u64>,
+    rewritten: u64,
+    bad: u64,
+    waits_for: Option<&'a str>,
+    seconds: f64,
+}
+
+impl<'a> ProgressEvent<'a> {
+    fn new(progress: &'a Progress) -> Self {
+        Self {
+            pass: progress.pass,
+            is_proving: progress.is_proving,
+            table: &progress.table,
+            rows: progress.rows,
+            rows_estimated: progress.rows_estimated,
+            rewritten: progress.rewritten,
+            bad: progress.bad,
+            waits_for: progress.waits_for.as_deref(),
+            seconds: progress.elapsed.as_secs_f64(),
+        }
+    }
 }

@@ -146,3 +146,18 @@ fn an_old_token_in_a_prepared_transaction() {
     assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 1));
     assert!(is_under(&rows(&mut db.conn(), "id = 1")[0], 2));
 }
+
+/// The server may read the whole of a small table, and with it rows that are none of the statement's business.
+#[test]
+fn a_lock_on_another_row_of_a_small_table() {
+    let db = TestDatabase::new();
+    let mut application = db.conn();
+    application.batch_execute(&format!("create table t (id bigint not null primary key, secret {TEXT})")).unwrap();
+    for id in [1, 2] {
+        insert(&mut application, id, 1);
+    }
+    application.batch_execute("begin").unwrap();
+    insert(&mut application, 3, 1);
+    let report = traps::task().fence_timeout(std::time::Duration::ZERO).run(&db.pool(2)).unwrap();
+    assert_eq!((report.columns()[0].rewritten, report.passes()), (2, 1));
+}

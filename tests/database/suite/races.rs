@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -15,28 +16,36 @@ use crate::common::keyring;
 /// wrote must still be there at the end, also where the task had read the old token and not yet written the new one.
 #[test]
 fn a_write_of_the_application_is_never_overwritten() {
-    const ROWS: i64 = 500;
+    const ROWS: i64 = 2000;
     let mut raced = 0;
     // Until a write fell between a read and a write of the task, which is what this test is about.
     for round in 0.. {
         assert!(round < 100, "no race in {round} rounds");
         let people = People::new(1, 1..=ROWS);
-        let begun = AtomicBool::new(false);
-        let report = thread::scope(|threads| {
-            threads.spawn(|| {
+        let (begun, ended) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (report, written) = thread::scope(|threads| {
+            let application = threads.spawn(|| {
                 let mut conn = people.conn();
                 while !begun.load(Relaxed) {
                     thread::yield_now();
                 }
-                for id in 1..=ROWS {
-                    conn.batch_execute(&format!("update people set email = upper(email) where id = {id}")).unwrap();
-                }
+                // From the other end, so that the two meet.
+                let mut ids = (1..=ROWS).rev().take_while(|_| !ended.load(Relaxed));
+                let write = |id| format!("update people set email = upper(email) where id = {id}");
+                let mut write = |id: &i64| {
+                    conn.batch_execute(&write(*id)).unwrap();
+                    // On SQLite a writer that never rests keeps all others out.
+                    thread::sleep(Duration::from_millis(1));
+                };
+                ids.by_ref().inspect(&mut write).last().unwrap_or(ROWS + 1)
             });
-            let task = people.task([2, 1]).observer(|_| begun.store(true, Relaxed));
-            people.run(task, 1)
+            let end = EndOnDrop(&ended);
+            let report = people.run(people.task([2, 1]).observer(|_| begun.store(true, Relaxed)), 1);
+            drop(end);
+            (report, application.join().unwrap())
         });
         raced = people.column(&report, "email").raced;
-        for row in people.raw() {
+        for row in people.raw().iter().filter(|row| row.id >= written) {
             assert_eq!(row.email, row.email.to_uppercase(), "the write to row {} was overwritten", row.id);
         }
         if raced > 0 {

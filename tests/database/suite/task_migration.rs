@@ -35,8 +35,12 @@ fn files() -> (TempDir, FileBasedMigrations) {
 }
 
 fn migration(db: &TestDatabase) -> ReencryptMigration<Conn> {
-    ReencryptMigration::new(REENCRYPT, &db.pool(1), || {
-        Ok(Task::new(keyring([2, 1])).target("t.secret".parse()?).fence_timeout(Duration::ZERO))
+    migration_with(db, Duration::from_secs(60))
+}
+
+fn migration_with(db: &TestDatabase, fence_timeout: Duration) -> ReencryptMigration<Conn> {
+    ReencryptMigration::new(REENCRYPT, &db.pool(1), move || {
+        Ok(Task::new(keyring([2, 1])).target("t.secret".parse()?).fence_timeout(fence_timeout))
     })
 }
 
@@ -88,8 +92,8 @@ fn stays_pending_until_it_is_proven() {
     let mut application = db.conn();
     let token = keyring([1]).encrypt(b"x");
     application.batch_execute(&format!("begin; insert into t values (3, '{token}')")).unwrap();
-    let error = conn.run_pending_migrations(migration(&db).among(source.clone())).unwrap_err();
-    let said = error.to_string();
+    let impatient = migration_with(&db, Duration::ZERO).among(source.clone());
+    let said = conn.run_pending_migrations(impatient).unwrap_err().to_string();
     assert!(said.starts_with("the re-encryption is not proven to be finished: transactions that began"), "{said}");
     assert_eq!(applied(conn), ["20260101000000"]);
     application.batch_execute("commit").unwrap();

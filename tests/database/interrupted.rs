@@ -1,9 +1,9 @@
-//! Traps for a task that writes down how far it is.
+//! A task that was stopped and goes on, on the databases in which it writes down how far it is.
 
 use diesel_encrypted::reencrypt::{Outcome, StopHandle};
 
-use super::super::suite::traps::{interfere, is_under, rows, table, task};
-use super::super::support::TEXT;
+use super::suite::traps::{interfere, is_under, rows, table, task};
+use super::support::TEXT;
 
 /// Two pages have been read and not been written when the task is stopped: the next one goes on in front of them.
 #[test]

@@ -1,0 +1,138 @@
+//! Under which keys the values are.
+
+use diesel_encrypted::Keyring;
+use diesel_encrypted::reencrypt::{ColumnStatus, SharedRun, Status};
+use serde::Serialize;
+
+use super::{document, line, rfc3339, role, table};
+use crate::exit::{Exit, Failure};
+
+/// A status, and who re-encrypts at the moment.
+pub(crate) fn status(
+    keyring: &Keyring,
+    status: Result<(Status, Option<SharedRun>), Failure>,
+    json: bool,
+) -> Result<Exit, Failure> {
+    if json && status.as_ref().err().is_none_or(Failure::has_document) {
+        document(&StatusDocument::new(keyring, &status))?;
+    }
+    let (status, run) = status?;
+    if !json {
+        line(table(&HEAD, status.columns.iter().map(row)))?;
+        line(format_args!("\n{}", status.statement()))?;
+        if let Some(run) = run {
+            line(at_work(&run))?;
+        }
+    }
+    Ok(match () {
+        () if status.stopped => Exit::Stopped,
+        () if status.has_bad_values() => Exit::BadValues,
+        () if status.has_stale_values() => Exit::NotProven,
+        () => Exit::Proven,
+    })
+}
+
+fn at_work(run: &SharedRun) -> String {
+    let (verb, processes) = (if run.is_paused { "paused" } else { "at work" }, run.processes.join(", "));
+    format!("Re-encryption is {verb}, in pass {}: {processes}.", run.pass)
+}
+
+const HEAD: [&str; 7] = ["column", "rows", "null", "plaintext", "unreadable", "values per key", "tokens from to"];
+
+fn row(column: &ColumnStatus) -> Vec<String> {
+    let keys = column.keys.iter().map(|key| format!("{}={}", key.fingerprint, key.values));
+    let dates = [column.oldest, column.newest].map(|seconds| date(seconds).unwrap_or_else(|| "-".into()));
+    vec![
+        format!("{}.{}", column.table, column.column),
+        column.rows.to_string(),
+        column.null.to_string(),
+        column.plaintext.to_string(),
+        column.unreadable.to_string(),
+        keys.collect::<Vec<_>>().join(" "),
+        dates.join(" "),
+    ]
+}
+
+/// The date of a token, which is in seconds.
+fn date(seconds: Option<u64>) -> Option<String> {
+    rfc3339(seconds?.checked_mul(1000)?)
+}
+
+#[derive(Serialize)]
+struct StatusDocument<'a> {
+    outcome: &'static str,
+    primary: String,
+    moment: Option<String>,
+    columns: Vec<StatusColumn<'a>>,
+    run: Option<StatusRun<'a>>,
+}
+
+#[derive(Serialize)]
+struct StatusRun<'a> {
+    processes: &'a [String],
+    started: Option<String>,
+    pass: u32,
+    is_paused: bool,
+}
+
+#[derive(Serialize)]
+struct StatusColumn<'a> {
+    table: &'a str,
+    column: &'a str,
+    rows: u64,
+    null: u64,
+    plaintext: u64,
+    unreadable: u64,
+    keys: Vec<StatusKey>,
+    oldest: Option<String>,
+    newest: Option<String>,
+}
+
+#[derive(Serialize)]
+struct StatusKey {
+    fingerprint: String,
+    role: &'static str,
+    values: u64,
+}
+
+impl<'a> StatusDocument<'a> {
+    fn new(keyring: &Keyring, status: &'a Result<(Status, Option<SharedRun>), Failure>) -> Self {
+        let (outcome, status, run) = match status {
+            Ok((status, run)) => (if status.stopped { "stopped" } else { "read" }, Some(status), run.as_ref()),
+            Err(failure) => (failure.exit.outcome(), None, None),
+        };
+        Self {
+            outcome,
+            primary: keyring.primary().to_string(),
+            moment: status.and_then(|status| rfc3339(status.moment)),
+            columns: status.into_iter().flat_map(|status| &status.columns).map(StatusColumn::new).collect(),
+            run: run.map(|run| StatusRun {
+                processes: &run.processes,
+                started: rfc3339(run.started),
+                pass: run.pass,
+                is_paused: run.is_paused,
+            }),
+        }
+    }
+}
+
+impl<'a> StatusColumn<'a> {
+    fn new(column: &'a ColumnStatus) -> Self {
+        let keys = column.keys.iter().map(|key| StatusKey {
+            fingerprint: key.fingerprint.to_string(),
+            role: role(key.is_primary),
+            values: key.values,
+        });
+        Self {
+            table: &column.table,
+            column: &column.column,
+            rows: column.rows,
+            null: column.null,
+            plaintext: column.plaintext,
+            unreadable: column.unreadable,
+            keys: keys.collect(),
+            oldest: date(column.oldest),
+            newest: date(column.newest),
+        }
+    }
+}
