@@ -7,7 +7,7 @@ use diesel_encrypted::reencrypt::{Doubt, Outcome, Task};
 use diesel_encrypted::{TableName, Target};
 
 use super::suite::traps::{self, insert, interfere, is_under, rows};
-use super::support::{Conn, TEXT, TestDatabase};
+use super::support::{Conn, TEXT, TestDatabase, is_true};
 use crate::common::keyring;
 
 fn task<'a>() -> Task<'a> {
@@ -134,8 +134,7 @@ fn gap_locks_against_inserts() {
         .unwrap();
     let report = std::thread::scope(|threads| {
         let insert = threads.spawn(move || {
-            let is_there = "select 1 where is_used_lock(concat(database(), 'here')) is not null";
-            while diesel::sql_query(is_there).execute(&mut other).unwrap() == 0 {}
+            while !is_true(&mut other, "is_used_lock(concat(database(), 'here')) is not null") {}
             insert(&mut other, 39, 2);
         });
         let report = interfere(&db, traps::task(), 2, |conn| {
