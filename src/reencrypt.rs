@@ -11,6 +11,7 @@
 //! * Values under the primary key are not written, `NULL` stays `NULL`, other columns are not touched: `ON UPDATE`
 //!   columns of MySQL keep their value. Triggers do fire, and one that keeps an `updated_at` changes it.
 //! * Plaintext and unreadable values are left alone, listed by table, column and row key, and counted.
+//! * It can [spare the database](Task#sparing-the-database): a rate, rests, the lag of replicas, a file that pauses it.
 //! * The data is the state: a task that was stopped or killed is run again, and goes on with what is left.
 //!
 //! # Running it
@@ -62,8 +63,13 @@
 #![cfg_attr(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code))]
 
 mod batch;
+mod control;
 mod dialect;
 mod error;
+mod hold;
+mod lag;
+mod limits;
+mod monitor;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod page;
@@ -71,6 +77,7 @@ mod plan;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod progress;
+mod replica;
 mod report;
 mod row;
 mod session;
@@ -82,6 +89,7 @@ mod status;
 mod table;
 mod tally;
 mod task;
+mod throttle;
 mod verdict;
 mod walk;
 

@@ -8,6 +8,7 @@ use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 use diesel::sql_types::Untyped;
 
+use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::table::{Catalogue, KeyColumn, PlannedTable};
 use crate::backend::TokenBackend;
@@ -82,6 +83,22 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     /// Writes each change whose row still holds the old tokens, byte for byte; returns how many those were.
     #[doc(hidden)]
     fn swap<C>(conn: &mut C, table: &PlannedTable, changes: &[Change]) -> QueryResult<usize>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// Who can tell how far replicas are behind.
+    #[doc(hidden)]
+    const REPLICATION: Replication;
+
+    /// The end of the log, and the replicas that are connected; `None` if the server does not know.
+    #[doc(hidden)]
+    fn primary<C>(conn: &mut C) -> QueryResult<Option<Primary>>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// How far a replica has come, by its own account: for each channel from which it replicates.
+    #[doc(hidden)]
+    fn standings<C>(conn: &mut C) -> QueryResult<Vec<Standing>>
     where
         C: Connection<Backend = Self> + LoadConnection;
 }

@@ -22,7 +22,7 @@ enum Kind {
 
 impl TaskError {
     /// The task would not have done what it was asked to, and nothing was written: no targets, an unknown table or
-    /// column, no usable row key, a keyring that does not belong to the data.
+    /// column, no usable row key, a keyring that does not belong to the data, limits that cannot be kept.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         matches!(self.kind, Kind::Refused(_))
@@ -84,6 +84,7 @@ pub(super) enum Refusal {
     Column { table: TableName, column: String, reason: String },
     NoRowKey { table: TableName },
     WrongKeyring { place: String, readable: u64, unreadable: u64 },
+    Limits { reason: String },
 }
 
 impl fmt::Display for Refusal {
@@ -116,6 +117,7 @@ impl fmt::Display for Refusal {
                  Nothing was written. Add the key that wrote them to the keyring",
                 readable + unreadable
             ),
+            Self::Limits { reason } => f.write_str(reason),
         }
     }
 }

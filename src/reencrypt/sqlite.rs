@@ -9,6 +9,7 @@ use diesel::sqlite::{Sqlite, SqliteType};
 use diesel::{RunQueryDsl, sql_query};
 
 use super::dialect::{Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names};
+use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::slots::{Slots, text};
 use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
@@ -122,6 +123,22 @@ impl Dialect for Sqlite {
         C: Connection<Backend = Self> + LoadConnection,
     {
         Slots::new(table, changes, Self::BATCH, table.max_rows(Self::MAX_BINDS)).execute(conn)
+    }
+
+    const REPLICATION: Replication = Replication::None;
+
+    fn primary<C>(_: &mut C) -> QueryResult<Option<Primary>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Ok(None)
+    }
+
+    fn standings<C>(_: &mut C) -> QueryResult<Vec<Standing>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Ok(Vec::new())
     }
 }
 

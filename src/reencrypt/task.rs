@@ -1,14 +1,19 @@
 //! The task: its settings, and its passes.
 
 use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use diesel::RunQueryDsl;
 use diesel::connection::LoadConnection;
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 
+use super::control::control;
 use super::dialect::Dialect;
 use super::error::{Refusal, TaskError};
+use super::limits::Limits;
+use super::monitor::Monitor;
 use super::page::Page;
 use super::plan;
 use super::progress::{Progress, StopHandle};
@@ -18,6 +23,7 @@ use super::session::Session;
 use super::status::Status;
 use super::table::PlannedTable;
 use super::tally::{Tally, Written};
+use super::throttle::Throttle;
 use super::verdict::Verdict;
 use super::walk::{Counters, Mode, Walker};
 use crate::keyring::Keyring;
@@ -41,6 +47,7 @@ pub struct Task<'a> {
     workers: usize,
     dry_run: bool,
     give_up_after: Duration,
+    pub(super) limits: Limits,
     stop: StopHandle,
     observer: Box<dyn FnMut(&Progress) + Send + 'a>,
 }
@@ -55,6 +62,7 @@ impl<'a> Task<'a> {
             workers: 1,
             dry_run: false,
             give_up_after: Duration::from_secs(60),
+            limits: Limits::default(),
             stop: StopHandle::default(),
             observer: Box::new(|_| {}),
         }
@@ -127,17 +135,40 @@ impl<'a> Task<'a> {
         C: R2D2Connection + LoadConnection + 'static,
         C::Backend: Dialect,
     {
+        let monitor = self.limits.need_watching().then(|| Monitor::new::<C>(&self.limits)).transpose()?;
         let tables = self.plan(pool)?;
         self.check_keyring(pool, &tables)?;
+        let throttle = Throttle::new(&self.limits, self.stop.clone());
+        let stop = self.stop.clone();
+        thread::scope(|scope| {
+            let (_alive, ended) = mpsc::channel();
+            if let Some(monitor) = monitor {
+                let (throttle, stop) = (&throttle, &stop);
+                scope.spawn(move || control(monitor, throttle, pool, stop, &ended));
+            }
+            self.passes(pool, &tables, &throttle)
+        })
+    }
+
+    fn passes<C>(
+        &mut self,
+        pool: &Pool<ConnectionManager<C>>,
+        tables: &[PlannedTable],
+        throttle: &Throttle,
+    ) -> Result<Report, TaskError>
+    where
+        C: R2D2Connection + LoadConnection + 'static,
+        C::Backend: Dialect,
+    {
         let started = Instant::now();
-        let walker = self.walker(&tables);
+        let walker = self.walker(tables, throttle);
         let mode = if self.dry_run { Mode::DryRun } else { Mode::Write };
         let mut sums = vec![Written::default(); tables.iter().map(|table| table.columns.len()).sum()];
-        let mut estimate = rows(&tables);
+        let mut estimate = rows(tables);
         for number in 1.. {
             let before: u64 = sums.iter().map(|sum| sum.rewritten).sum();
             let tick =
-                |counters: &Counters| (self.observer)(&progress(number, &tables, estimate, before, counters, started));
+                |counters: &Counters| (self.observer)(&progress(number, tables, estimate, before, counters, started, throttle.waiting()));
             let (mut pass, result) = walker.pass(pool, mode, tick);
             sums.iter_mut().zip(&pass.written).for_each(|(sum, written)| sum.add(written));
             pass.problems.sort();
@@ -151,7 +182,7 @@ impl<'a> Task<'a> {
             };
             tracing::info!(pass = number, stale, ?outcome, "pass ended");
             if let Some(outcome) = outcome {
-                let columns = ColumnReport::all(&tables, &pass.tallies, &sums, &pass.written);
+                let columns = ColumnReport::all(tables, &pass.tallies, &sums, &pass.written);
                 let report = Report {
                     outcome,
                     primary: self.keyring.primary(),
@@ -164,7 +195,7 @@ impl<'a> Task<'a> {
                     _ => Ok(report),
                 };
             }
-            estimate = Some(tables_rows(&tables, &pass.tallies));
+            estimate = Some(tables_rows(tables, &pass.tallies));
         }
         // Invariant: the loop ends with the pass number PASSES at the latest.
         Err(TaskError::internal("the passes did not end"))
@@ -183,16 +214,18 @@ impl<'a> Task<'a> {
         let tables = self.plan(pool)?;
         let started = Instant::now();
         let estimate = rows(&tables);
-        let walker = self.walker(&tables);
-        let tick = |counters: &Counters| (self.observer)(&progress(1, &tables, estimate, 0, counters, started));
+        let throttle = Throttle::new(&Limits::default(), self.stop.clone());
+        let walker = self.walker(&tables, &throttle);
+        let tick = |counters: &Counters| (self.observer)(&progress(1, &tables, estimate, 0, counters, started, None));
         let (pass, result) = walker.pass(pool, Mode::Read, tick);
         result?;
         Ok(Status::new(&self.keyring, &tables, &pass.tallies, pass.stopped))
     }
 
-    fn walker<'t>(&self, tables: &'t [PlannedTable]) -> Walker<'t> {
+    fn walker<'t>(&self, tables: &'t [PlannedTable], throttle: &'t Throttle) -> Walker<'t> {
         Walker {
             tables,
+            throttle,
             keyring: Arc::clone(&self.keyring),
             batch: self.batch,
             workers: self.workers,
@@ -276,6 +309,7 @@ fn progress(
     rewritten_before: u64,
     counters: &Counters,
     started: Instant,
+    waiting: Option<String>,
 ) -> Progress {
     use std::sync::atomic::Ordering::Relaxed;
     let table = &tables[counters.table.load(Relaxed)];
@@ -287,5 +321,6 @@ fn progress(
         rewritten: rewritten_before + counters.rewritten.load(Relaxed),
         bad: counters.bad.load(Relaxed),
         elapsed: started.elapsed(),
+        waiting,
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::RunQueryDsl;
 use diesel::connection::LoadConnection;
@@ -19,6 +19,7 @@ use super::row::{Change, KeyValue, Row};
 use super::session::Session;
 use super::table::PlannedTable;
 use super::tally::{Tally, Written};
+use super::throttle::Throttle;
 use super::verdict::Verdict;
 use crate::keyring::Keyring;
 
@@ -33,6 +34,7 @@ const PAGE: usize = 1 << 20;
 /// What every pass over the tables has in common.
 pub(super) struct Walker<'a> {
     pub(super) tables: &'a [PlannedTable],
+    pub(super) throttle: &'a Throttle,
     pub(super) keyring: Arc<Keyring>,
     pub(super) batch: Option<usize>,
     pub(super) workers: usize,
@@ -202,9 +204,11 @@ where
     C::Backend: Dialect,
 {
     fn run(&mut self) -> Result<(), TaskError> {
-        while !self.shared.walker.stop.is_stopped() && !self.shared.failed.load(Relaxed) {
+        let throttle = self.shared.walker.throttle;
+        while let Some(begun) = throttle.admit().filter(|_| !self.shared.failed.load(Relaxed)) {
             let Some(Read { table, after, rows }) = self.next_page()? else { break };
-            self.page(table, after.as_deref(), &rows)?;
+            let writing = self.page(table, after.as_deref(), &rows)?;
+            throttle.pace(begun, rows.len(), writing);
         }
         Ok(())
     }
@@ -218,7 +222,7 @@ where
                 break;
             }
             let most = batch.unwrap_or(C::Backend::BATCH).clamp(1, table.max_rows(C::Backend::MAX_BINDS));
-            let limit = cursor.limit.min(most);
+            let limit = self.shared.walker.throttle.page(cursor.limit.min(most));
             let after = cursor.after.clone();
             let read = self.session.run(|conn| {
                 Page { table, after: after.as_deref(), until: None, descending: false, limit }.load::<Row>(conn)
@@ -243,7 +247,7 @@ where
         Ok(None)
     }
 
-    fn page(&mut self, index: usize, after: Option<&[KeyValue]>, rows: &[Row]) -> Result<(), TaskError> {
+    fn page(&mut self, index: usize, after: Option<&[KeyValue]>, rows: &[Row]) -> Result<Duration, TaskError> {
         let Shared { walker, mode, counters, .. } = self.shared;
         let table = &walker.tables[index];
         let first: usize = walker.tables[..index].iter().map(|table| table.columns.len()).sum();
@@ -274,14 +278,17 @@ where
                 Mode::DryRun | Mode::Write => changes.extend(Change::of(row, &walker.keyring, see)?),
             }
         }
+        let mut writing = Duration::ZERO;
         if *mode == Mode::Write && !changes.is_empty() {
+            let began = Instant::now();
             let written = batch::write(&mut self.session, table, &walker.keyring, after, changes)?;
             for (sum, written) in self.written[first..].iter_mut().zip(&written) {
                 sum.add(written);
                 counters.rewritten.fetch_add(written.rewritten, Relaxed);
             }
+            writing = began.elapsed();
         }
         counters.rows.fetch_add(rows.len() as u64, Relaxed);
-        Ok(())
+        Ok(writing)
     }
 }

@@ -21,7 +21,9 @@ impl Database {
         let Some(url) = walk.database_url.as_deref() else {
             return Err(usage("no database: set DATABASE_URL, or give --database-url"));
         };
-        let connections = u32::try_from(walk.workers.get()).map_err(|_| usage("too many workers"))?;
+        // One more, for the checks of the limits.
+        let connections = u32::try_from(walk.workers.get()).ok().and_then(|workers| workers.checked_add(1));
+        let connections = connections.ok_or_else(|| usage("too many workers"))?;
         match url.split_once("://") {
             #[cfg(feature = "cli-postgres")]
             Some(("postgres" | "postgresql", _)) => pool(url, connections, Exit::GaveUp).map(Self::Postgres),

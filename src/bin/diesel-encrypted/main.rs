@@ -21,7 +21,7 @@ use clap::Parser;
 use diesel_encrypted::reencrypt::{StopHandle, Task};
 use diesel_encrypted::{Key, Keyring};
 
-use cli::{Cli, Command, Reencrypt, Walk};
+use cli::{Cli, Command, Limits, Reencrypt, Walk};
 use database::Database;
 use exit::{Exit, Failure};
 use progress::ProgressDisplay;
@@ -73,6 +73,7 @@ fn reencrypt(options: &Reencrypt) -> Result<Exit, Failure> {
     if let Some(rows) = options.batch_size {
         task = task.batch_size(rows.get());
     }
+    task = limited(task, &options.limits);
     let mut display = ProgressDisplay::new(if options.dry_run { "dry run" } else { "re-encrypting" });
     let result = database.reencrypt(task.dry_run(options.dry_run).observer(|progress| display.show(progress)));
     display.finish();
@@ -89,6 +90,32 @@ fn prepare<'a>(walk: &Walk, keyring: &Arc<Keyring>, stop: &StopHandle) -> Result
         .give_up_after(Duration::from_secs(walk.give_up_after))
         .stop_handle(stop.clone());
     Ok((database, task))
+}
+
+fn limited<'a>(mut task: Task<'a>, limits: &Limits) -> Task<'a> {
+    if let Some(rows) = limits.max_rows_per_second {
+        task = task.max_rows_per_second(rows.get());
+    }
+    if let Some(ratio) = limits.nice {
+        task = task.nice(ratio);
+    }
+    if let Some(time) = limits.max_lag {
+        task = task.max_lag(time);
+    }
+    if let Some(bytes) = limits.max_lag_bytes {
+        task = task.max_lag_bytes(bytes);
+    }
+    if let Some(path) = &limits.pause_file {
+        task = task.pause_file(path);
+    }
+    if let Some(time) = limits.max_runtime {
+        task = task.max_runtime(time);
+    }
+    let urls = limits.replicas.iter().flat_map(|urls| urls.split_whitespace());
+    task.replicas(urls.map(|url| match url.strip_prefix("mariadb://") {
+        Some(rest) => format!("mysql://{rest}"),
+        None => url.to_owned(),
+    }))
 }
 
 /// The first signal lets the workers finish their batch, the second ends the program at once, which is safe too.

@@ -70,6 +70,9 @@ impl ProgressDisplay {
         if progress.bad > 0 {
             line += &format!(", {} bad", HumanCount(progress.bad));
         }
+        if let Some(reason) = &progress.waiting {
+            return line + &format!(", waiting: {reason}");
+        }
         if let Some(left) = time_left(progress, rate) {
             line += &format!(", {} left", HumanDuration(left));
         }
