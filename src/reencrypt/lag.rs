@@ -45,7 +45,10 @@ pub(super) enum Replay {
     /// At this position of the primary's log, and perhaps a lag by the server's own account. That one stays as it was
     /// when the replay stops, or is missing: it serves where the position does not tell.
     #[cfg_attr(not(feature = "postgres"), expect(dead_code))]
-    At { position: i64, lag: Option<Duration> },
+    At {
+        position: i64,
+        lag: Option<Duration>,
+    },
     Unknown(String),
 }
 
@@ -163,7 +166,9 @@ mod tests {
 
     #[test]
     fn behind_since_before_the_first_sample() {
-        assert!(hold(at(900, None), 3).unwrap().starts_with("the lag of replica r is unknown: it has not replayed yet"));
+        assert!(
+            hold(at(900, None), 3).unwrap().starts_with("the lag of replica r is unknown: it has not replayed yet")
+        );
         assert_eq!(hold(at(900, Some(2)), 3), None);
         assert_eq!(hold(at(900, Some(6)), 3).unwrap(), "replica r is 6.0 s behind, more than 5 s");
     }

@@ -21,8 +21,8 @@ pub(super) struct Limits {
     pub(super) pause_file: Option<PathBuf>,
     pub(super) max_runtime: Option<Duration>,
     pub(super) replicas: Vec<String>,
-    max_lag: Option<Duration>,
-    max_lag_bytes: Option<u64>,
+    pub(super) max_lag: Option<Duration>,
+    pub(super) max_lag_bytes: Option<u64>,
 }
 
 /// How far a replica may be behind.
@@ -47,8 +47,8 @@ impl Task<'_> {
     /// Each worker rests after a write for `ratio` times as long as the write took: 1.0 halves the load. The default
     /// is 0.0, the most is 1000.0.
     pub fn nice(mut self, ratio: f64) -> Self {
-        // In this order NaN becomes 0.
-        self.limits.nice = ratio.max(0.0).min(NICEST);
+        // NaN is no ratio either.
+        self.limits.nice = if ratio > 0.0 { ratio.min(NICEST) } else { 0.0 };
         self
     }
 

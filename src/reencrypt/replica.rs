@@ -67,10 +67,7 @@ struct Latest {
     standings: Vec<Standing>,
 }
 
-fn spawn(
-    url: &ReplicaUrl,
-    watch: fn(&ReplicaUrl, &Mutex<Latest>, &Receiver<()>),
-) -> (Arc<Mutex<Latest>>, Sender<()>) {
+fn spawn(url: &ReplicaUrl, watch: fn(&ReplicaUrl, &Mutex<Latest>, &Receiver<()>)) -> (Arc<Mutex<Latest>>, Sender<()>) {
     let latest = Arc::new(Mutex::new(Latest { asked: Instant::now(), answered: None, standings: Vec::new() }));
     let (alive, ended) = mpsc::channel();
     let (url, shared) = (url.clone(), Arc::clone(&latest));

@@ -167,8 +167,9 @@ impl<'a> Task<'a> {
         let mut estimate = rows(tables);
         for number in 1.. {
             let before: u64 = sums.iter().map(|sum| sum.rewritten).sum();
-            let tick =
-                |counters: &Counters| (self.observer)(&progress(number, tables, estimate, before, counters, started, throttle.waiting()));
+            let tick = |counters: &Counters| {
+                (self.observer)(&progress(number, tables, estimate, before, counters, started, throttle.waiting()))
+            };
             let (mut pass, result) = walker.pass(pool, mode, tick);
             sums.iter_mut().zip(&pass.written).for_each(|(sum, written)| sum.add(written));
             pass.problems.sort();

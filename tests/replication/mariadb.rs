@@ -1,0 +1,54 @@
+//! MariaDB: replicas by their URL.
+
+use std::thread;
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+
+use crate::private_server::{PASSWORD, PrivateServer};
+use crate::running::Keys;
+
+fn execute(server: &PrivateServer, sql: &str) {
+    MysqlConnection::establish(&server.url("mysql")).unwrap().batch_execute(sql).unwrap();
+}
+
+#[test]
+fn a_replica_that_stops_and_one_that_falls_behind() {
+    let (primary, replica) = thread::scope(|scope| {
+        let primary = scope.spawn(|| PrivateServer::mariadb(&["--log-bin", "--server-id=1"]));
+        let replica = scope.spawn(|| PrivateServer::mariadb(&["--server-id=2"]));
+        (primary.join().unwrap(), replica.join().unwrap())
+    });
+    execute(&primary, "create database app");
+    let keys = Keys::new();
+    let start = |replica: &PrivateServer| {
+        execute(&primary, &format!("use app; {}", keys.table()));
+        let urls = [replica.url("")];
+        keys.start::<MysqlConnection>(&primary.url("app"), |task| {
+            task.batch_size(10).max_rows_per_second(100).max_lag(Duration::from_secs(1)).replicas(urls)
+        })
+    };
+    start(&primary).is_held_from_the_start("is unknown: it is not a replica");
+
+    let port = primary.port();
+    let follow = |delay: u32| {
+        let source = format!("master_host = '127.0.0.1', master_port = {port}, master_user = 'diesel_encrypted'");
+        let source = format!("{source}, master_password = '{PASSWORD}', master_use_gtid = slave_pos");
+        execute(&replica, &format!("stop slave; change master to {source}, master_delay = {delay}; start slave"));
+    };
+    follow(0);
+    let running = start(&replica);
+    running.until(|progress| progress.rewritten > 0);
+    execute(&replica, "stop slave sql_thread");
+    let held = running.is_held("is unknown: its replication does not run (receiving: Yes, applying: No)");
+    execute(&replica, "start slave sql_thread");
+    running.goes_on_from(&held);
+
+    follow(3600);
+    let running = start(&replica);
+    let held = running.until_held(&format!("replica {} is ", replica.address()));
+    assert!(held.waiting.as_ref().unwrap().ends_with(" s behind, more than 1 s"), "{held:?}");
+    follow(0);
+    running.goes_on_from(&held);
+}
