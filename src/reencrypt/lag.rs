@@ -10,13 +10,10 @@ use super::limits::MaxLag;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replication {
     /// There are none.
-    #[cfg_attr(not(feature = "sqlite"), expect(dead_code))]
     None,
     /// The replicas, in seconds.
-    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
     KnownToReplicas,
     /// The primary and the replicas, in bytes of the log.
-    #[cfg_attr(not(feature = "postgres"), expect(dead_code))]
     KnownToAll,
 }
 
@@ -40,11 +37,11 @@ pub struct Standing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Replay {
     /// So long behind, by its own account.
-    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
+    #[cfg_attr(not(any(feature = "mysql", test)), expect(dead_code))]
     Behind(Duration),
     /// At this position of the primary's log, and perhaps a lag by the server's own account. That one stays as it was
     /// when the replay stops, or is missing: it serves where the position does not tell.
-    #[cfg_attr(not(feature = "postgres"), expect(dead_code))]
+    #[cfg_attr(not(any(feature = "postgres", test)), expect(dead_code))]
     At {
         position: i64,
         lag: Option<Duration>,

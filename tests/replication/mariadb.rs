@@ -9,6 +9,9 @@ use diesel::prelude::*;
 use crate::private_server::{PASSWORD, PrivateServer};
 use crate::running::Keys;
 
+/// Rows in a second, so that a run is long enough to be held.
+const SLOW: u64 = 100;
+
 fn execute(server: &PrivateServer, sql: &str) {
     MysqlConnection::establish(&server.url("mysql")).unwrap().batch_execute(sql).unwrap();
 }
@@ -22,14 +25,14 @@ fn a_replica_that_stops_and_one_that_falls_behind() {
     });
     execute(&primary, "create database app");
     let keys = Keys::new();
-    let start = |replica: &PrivateServer| {
+    let start = |replica: &PrivateServer, rows_per_second| {
         execute(&primary, &format!("use app; {}", keys.table()));
         let urls = [replica.url("")];
         keys.start::<MysqlConnection>(&primary.url("app"), |task| {
-            task.batch_size(10).max_rows_per_second(100).max_lag(Duration::from_secs(1)).replicas(urls)
+            task.batch_size(10).max_rows_per_second(rows_per_second).max_lag(Duration::from_secs(1)).replicas(urls)
         })
     };
-    start(&primary).is_held_from_the_start("is unknown: it is not a replica");
+    start(&primary, SLOW).held_from_the_start("is unknown: it is not a replica");
 
     let port = primary.port();
     let follow = |delay: u32| {
@@ -38,17 +41,19 @@ fn a_replica_that_stops_and_one_that_falls_behind() {
         execute(&replica, &format!("stop slave; change master to {source}, master_delay = {delay}; start slave"));
     };
     follow(0);
-    let running = start(&replica);
+    start(&replica, 1_000_000).proves_it();
+
+    let running = start(&replica, SLOW);
     running.until(|progress| progress.rewritten > 0);
     execute(&replica, "stop slave sql_thread");
-    let held = running.is_held("is unknown: its replication does not run (receiving: Yes, applying: No)");
+    let held = running.stays_held("is unknown: its replication does not run (receiving: Yes, applying: No)");
     execute(&replica, "start slave sql_thread");
     running.goes_on_from(&held);
 
     follow(3600);
-    let running = start(&replica);
-    let held = running.until_held(&format!("replica {} is ", replica.address()));
-    assert!(held.waiting.as_ref().unwrap().ends_with(" s behind, more than 1 s"), "{held:?}");
+    let running = start(&replica, SLOW);
+    let held = running.until_held(" s behind, more than 1 s");
+    assert!(held.waiting.as_ref().unwrap().starts_with(&format!("replica {} is ", replica.address())), "{held:?}");
     follow(0);
     running.goes_on_from(&held);
 }

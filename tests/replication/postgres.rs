@@ -38,41 +38,30 @@ fn a_replica_that_falls_behind() {
     let primary = PrivateServer::postgres(&[]);
     let replica = PrivateServer::postgres_replica(&primary, &REPLICA);
     let keys = Keys::new();
+    let make_table = || conn(&primary).batch_execute(&keys.table()).unwrap();
     let start = |limit: &dyn Fn(_) -> _| {
-        conn(&primary).batch_execute(&keys.table()).unwrap();
-        keys.start::<PgConnection>(&primary.url("postgres"), |task| limit(task.batch_size(10).max_rows_per_second(100)))
+        keys.start::<PgConnection>(&primary.url("postgres"), |task| limit(task.batch_size(10)))
     };
-    let pause = || conn(&replica).batch_execute("select pg_wal_replay_pause()").unwrap();
-    let resume = || conn(&replica).batch_execute("select pg_wal_replay_resume()").unwrap();
-
     let second = Duration::from_secs(1);
-    conn(&primary).batch_execute(&keys.table()).unwrap();
+
+    make_table();
     // An idle replica has a lag of NULL: that is none.
     let is_idle = "select count(*) = 1 from pg_stat_replication where replay_lag is null and replay_lsn is not null";
     until(&primary, is_idle);
-    keys.start::<PgConnection>(&primary.url("postgres"), |task| task.max_lag(second)).is_proven();
+    start(&|task| task.max_lag(second)).proves_it();
 
-    let running = start(&|task| task.max_lag_bytes(20_000));
+    make_table();
+    let running = start(&|task| task.max_lag(second).max_rows_per_second(100));
     running.until(|progress| progress.rewritten > 0);
-    pause();
-    let held = running.is_held("replica 127.0.0.1 is ");
-    assert!(held.waiting.as_ref().unwrap().ends_with(" KiB behind, more than 19.5 KiB"), "{held:?}");
-    resume();
-    running.goes_on_from(&held);
-
-    let running = start(&|task| task.max_lag(second));
-    running.until(|progress| progress.rewritten > 0);
-    pause();
-    let held = running.is_held("replica 127.0.0.1 is ");
+    conn(&replica).batch_execute("select pg_wal_replay_pause()").unwrap();
+    let held = running.stays_held("replica 127.0.0.1 is ");
     assert!(held.waiting.as_ref().unwrap().ends_with(" s behind, more than 1 s"), "{held:?}");
-    resume();
-    running.goes_on_from(&held);
 
-    let running = start(&|task| task.max_lag(second).replicas([replica.url("postgres")]));
-    running.until(|progress| progress.rewritten > 0);
-    pause();
-    let held = running.is_held(&format!("replica {} is ", replica.address()));
-    resume();
+    start(&|task| task.max_lag_bytes(20_000)).held_from_the_start(" KiB behind, more than 19.5 KiB");
+    let by_url = start(&|task| task.max_lag(second).replicas([replica.url("postgres")]));
+    by_url.held_from_the_start(&format!("replica {} is ", replica.address()));
+
+    conn(&replica).batch_execute("select pg_wal_replay_resume()").unwrap();
     running.goes_on_from(&held);
 }
 
@@ -88,13 +77,13 @@ fn a_replica_that_goes_away_and_comes_back() {
         })
     };
     let url = primary.url("postgres");
-    start(&url).is_held_from_the_start("the lag of the replicas is unknown: no replica is connected");
+    start(&url).held_from_the_start("the lag of the replicas is unknown: no replica is connected");
 
     let mut replica = PrivateServer::postgres_replica(&primary, &REPLICA);
     until(&primary, "select count(*) = 1 from pg_stat_replication where replay_lsn is not null");
     conn(&primary).batch_execute("grant select, update on people to stranger").unwrap();
     let stranger = start(&primary.url_as("stranger", "postgres"));
-    stranger.is_held_from_the_start("the lag of replica walreceiver is unknown: the server does not tell its position");
+    stranger.held_from_the_start("the lag of replica walreceiver is unknown: the server does not tell its position");
 
     // Who keeps the log and never replays it is no replica.
     let _archive = Archive::new(&primary);
@@ -102,7 +91,7 @@ fn a_replica_that_goes_away_and_comes_back() {
     let running = start(&url);
     running.until(|progress| progress.rewritten > 0);
     replica.stop();
-    let held = running.is_held("the lag of replica 127.0.0.1 is unknown: it is not connected any more");
+    let held = running.stays_held("the lag of replica 127.0.0.1 is unknown: it is not connected any more");
     replica.start();
     running.goes_on_from(&held);
 }
@@ -116,14 +105,14 @@ fn replicas_that_do_not_tell() {
         keys.start::<PgConnection>(&primary.url("postgres"), |task| task.replicas([replica.to_owned()]))
     };
 
-    start(&primary.url("postgres")).is_held_from_the_start("is unknown: it is not a replica");
-    start(&primary.url_as("nobody", "postgres")).is_held_from_the_start("password authentication failed");
+    start(&primary.url("postgres")).held_from_the_start("is unknown: it is not a replica");
+    start(&primary.url_as("nobody", "postgres")).held_from_the_start("password authentication failed");
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let refused = primary.url("postgres").replace(&primary.address(), &closed.to_string());
-    start(&refused).is_held_from_the_start("Connection refused");
+    start(&refused).held_from_the_start("Connection refused");
     let silent = Proxy::to(&primary.url("postgres"));
     silent.stall();
-    start(&silent.url()).is_held_from_the_start("is unknown: it has not answered yet");
+    start(&silent.url()).held_from_the_start("is unknown: it has not answered yet");
 
     // It answered once, and keeps silent since.
     let replica = PrivateServer::postgres_replica(&primary, &REPLICA);
@@ -133,7 +122,7 @@ fn replicas_that_do_not_tell() {
     });
     running.until(|progress| progress.rewritten > 0);
     silent.stall();
-    let held = running.is_held("is unknown: it has not answered for ");
+    let held = running.stays_held("is unknown: it has not answered for ");
     silent.go_on();
     running.goes_on_from(&held);
 }

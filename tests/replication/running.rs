@@ -88,7 +88,7 @@ impl Running {
 
     /// The task is held from the start for this reason: nothing is written.
     #[track_caller]
-    pub fn is_held_from_the_start(self, reason: &str) {
+    pub fn held_from_the_start(self, reason: &str) {
         self.until_held(reason);
         let report = self.stopped();
         assert_eq!((report.outcome(), report.columns()[0].scanned), (Outcome::Stopped, 0));
@@ -96,7 +96,7 @@ impl Running {
 
     /// The task is held in the middle for this reason: it walks no further.
     #[track_caller]
-    pub fn is_held(&self, reason: &str) -> Progress {
+    pub fn stays_held(&self, reason: &str) -> Progress {
         self.until_held(reason);
         // A page that was begun is finished.
         let held = self.later(Duration::from_millis(300));
@@ -115,7 +115,7 @@ impl Running {
 
     /// The task runs to its end.
     #[track_caller]
-    pub fn is_proven(self) {
+    pub fn proves_it(self) {
         let report = self.thread.join().unwrap();
         assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, ROWS));
     }
