@@ -11,6 +11,7 @@
 //! * Values under the primary key are not written, `NULL` stays `NULL`, other columns are not touched: `ON UPDATE`
 //!   columns of MySQL keep their value. Triggers do fire, and one that keeps an `updated_at` changes it.
 //! * Plaintext and unreadable values are left alone, listed by table, column and row key, and counted.
+//! * It can [spare the database](Task#sparing-the-database): a rate, rests, the lag of replicas, a file that pauses it.
 //! * The data is the state: a task that was stopped or killed is run again, and goes on with what is left.
 //!
 //! # Running it
@@ -67,6 +68,11 @@ mod conduct;
 mod control;
 mod dialect;
 mod error;
+mod hold;
+mod lag;
+mod limits;
+mod lookout;
+mod monitor;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod pace;
@@ -78,6 +84,7 @@ mod progress;
 mod proof;
 mod pulse;
 mod reader;
+mod replica;
 mod report;
 mod retire;
 mod row;
@@ -89,6 +96,7 @@ mod shared;
 mod side_effects;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod slots;
+mod sparing;
 mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -99,6 +107,7 @@ mod store;
 mod table;
 mod tally;
 mod task;
+mod throttle;
 mod verdict;
 mod walk;
 mod watch;

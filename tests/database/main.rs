@@ -25,6 +25,7 @@ mod secrets;
 #[cfg(feature = "cli-mysql")]
 mod mysql {
     mod guards;
+    mod limits;
     mod schema;
     #[path = "../server.rs"]
     mod server;
@@ -43,6 +44,7 @@ mod postgres {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
     mod guards;
+    mod limits;
     #[path = "../returning.rs"]
     mod returning;
     mod schema;
@@ -63,6 +65,7 @@ mod sqlite {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
     mod guards;
+    mod limits;
     mod locked;
     #[path = "../returning.rs"]
     mod returning;
