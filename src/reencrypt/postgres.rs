@@ -105,6 +105,7 @@ impl Dialect for Pg {
                 .into_iter()
                 .map(|key| KeyColumn { name: key.name, cast: Some(key.type_name), is_text: true })
                 .collect(),
+            index: None,
             // -1: never analysed
             rows: (relation.rows >= 0.0).then_some(relation.rows as u64),
         }))

@@ -82,6 +82,7 @@ impl Dialect for Sqlite {
             },
             obstacle,
             row_key: row_key(&columns),
+            index: None,
             columns: columns.into_iter().map(ColumnRow::into_catalogue).collect(),
             rows,
         }))

@@ -25,6 +25,8 @@ mod secrets;
 #[cfg(feature = "cli-mysql")]
 mod mysql {
     mod guards;
+    #[path = "../interrupted.rs"]
+    mod interrupted;
     mod limits;
     mod schema;
     #[path = "../server.rs"]
@@ -44,6 +46,8 @@ mod postgres {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
     mod guards;
+    #[path = "../interrupted.rs"]
+    mod interrupted;
     mod limits;
     #[path = "../returning.rs"]
     mod returning;

@@ -11,6 +11,7 @@ mod races;
 mod refusals;
 mod rotation;
 mod row_keys;
+mod task_migration;
 pub mod traps;
 mod triggers;
 pub mod values;
