@@ -89,6 +89,7 @@ mod status;
 mod table;
 mod tally;
 mod task;
+mod task_limits;
 mod throttle;
 mod verdict;
 mod walk;
