@@ -98,7 +98,6 @@ mod shared;
 mod side_effects;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod slots;
-mod sparing;
 mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -109,6 +108,7 @@ mod store;
 mod table;
 mod tally;
 mod task;
+mod task_limits;
 mod throttle;
 mod verdict;
 mod walk;

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::hold::Hold;
-use super::limits::MaxLag;
 
 /// Who can tell how far replicas are behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +14,13 @@ pub enum Replication {
     KnownToReplicas,
     /// The primary and the replicas, in bytes of the log.
     KnownToAll,
+}
+
+/// How far a replica may be behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct MaxLag {
+    pub(super) time: Option<Duration>,
+    pub(super) bytes: Option<u64>,
 }
 
 /// What a primary tells.

@@ -1,11 +1,11 @@
-//! What a task may take of the database: its settings.
+//! What a task may take of the database.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::dialect::Dialect;
 use super::error::Refusal;
-use super::lag::Replication;
+use super::lag::{MaxLag, Replication};
 
 /// The limit if replicas are named and none is set.
 const MAX_LAG: Duration = Duration::from_secs(5);
@@ -20,13 +20,6 @@ pub(super) struct Limits {
     pub(super) replicas: Vec<String>,
     pub(super) max_lag: Option<Duration>,
     pub(super) max_lag_bytes: Option<u64>,
-}
-
-/// How far a replica may be behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct MaxLag {
-    pub(super) time: Option<Duration>,
-    pub(super) bytes: Option<u64>,
 }
 
 impl Limits {

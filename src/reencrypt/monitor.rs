@@ -9,8 +9,8 @@ use diesel::r2d2::R2D2Connection;
 use super::dialect::Dialect;
 use super::error::{Refusal, TaskError};
 use super::hold::Hold;
-use super::lag::{Positions, Replay, Standing};
-use super::limits::{Limits, MaxLag};
+use super::lag::{MaxLag, Positions, Replay, Standing};
+use super::limits::Limits;
 use super::replica::{Replica, ReplicaUrl};
 
 /// The limits of a task that have to be looked at from time to time, and what is known of them.

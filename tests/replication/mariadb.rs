@@ -24,10 +24,15 @@ fn a_replica_that_stops_and_one_that_falls_behind() {
         (primary.join().unwrap(), replica.join().unwrap())
     });
     execute(&primary, "create database app");
+    for server in [&primary, &replica] {
+        let account = format!("create user watcher@'127.0.0.1' identified by '{PASSWORD}'");
+        let sql = format!("set sql_log_bin = 0; {account}; grant slave monitor on *.* to watcher@'127.0.0.1'");
+        execute(server, &sql);
+    }
     let keys = Keys::new();
     let start = |replica: &PrivateServer, rows_per_second| {
         execute(&primary, &format!("use app; {}", keys.table()));
-        let urls = [replica.url("")];
+        let urls = [replica.url_as("watcher", "")];
         keys.start::<MysqlConnection>(&primary.url("app"), |task| {
             task.batch_size(10).max_rows_per_second(rows_per_second).max_lag(Duration::from_secs(1)).replicas(urls)
         })

@@ -16,6 +16,9 @@ use crate::running::Keys;
 /// Tells often how far it is, so that an idle replica is known as one soon.
 const REPLICA: [&str; 1] = ["wal_receiver_status_interval=1s"];
 
+/// A user without any rights.
+const STRANGER: &str = "create role stranger login password 'pass@word'";
+
 fn conn(server: &PrivateServer) -> PgConnection {
     PgConnection::establish(&server.url("postgres")).unwrap()
 }
@@ -37,6 +40,7 @@ fn until(server: &PrivateServer, query: &str) {
 fn a_replica_that_falls_behind() {
     let primary = PrivateServer::postgres(&[]);
     let replica = PrivateServer::postgres_replica(&primary, &REPLICA);
+    conn(&primary).batch_execute(STRANGER).unwrap();
     let keys = Keys::new();
     let make_table = || conn(&primary).batch_execute(&keys.table()).unwrap();
     let start = |limit: &dyn Fn(_) -> _| {
@@ -58,7 +62,8 @@ fn a_replica_that_falls_behind() {
     assert!(held.waits_for.as_ref().unwrap().ends_with(" s behind, more than 1 s"), "{held:?}");
 
     start(&|task| task.max_lag_bytes(20_000)).held_from_the_start(" KiB behind, more than 19.5 KiB");
-    let by_url = start(&|task| task.max_lag(second).replicas([replica.url("postgres")]));
+    // Of a replica itself everybody may ask.
+    let by_url = start(&|task| task.max_lag(second).replicas([replica.url_as("stranger", "postgres")]));
     by_url.held_from_the_start(&format!("replica {} is ", replica.address()));
 
     conn(&replica).batch_execute("select pg_wal_replay_resume()").unwrap();
@@ -68,7 +73,7 @@ fn a_replica_that_falls_behind() {
 #[test]
 fn a_replica_that_goes_away_and_comes_back() {
     let primary = PrivateServer::postgres(&[]);
-    conn(&primary).batch_execute("create role stranger login password 'pass@word'").unwrap();
+    conn(&primary).batch_execute(STRANGER).unwrap();
     let keys = Keys::new();
     conn(&primary).batch_execute(&keys.table()).unwrap();
     let start = |url: &str| {

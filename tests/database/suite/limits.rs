@@ -40,8 +40,8 @@ fn a_rate_takes_its_time() {
     let report = people.run(task, 2);
     assert_eq!((report.outcome(), report.passes()), (Outcome::Proven, 2));
     assert!(told.reasons().contains(&"60 rows/s".to_owned()));
-    // Two passes over 30 rows take a second: the last page alone is not waited for.
-    assert!(told.0.lock().unwrap().last().unwrap().elapsed >= Duration::from_millis(900));
+    // Two passes over 30 rows.
+    assert!(told.0.lock().unwrap().last().unwrap().elapsed >= Duration::from_secs(1));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a task is told to spare the database.
+//! The limits of a task, as it is given them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +12,8 @@ const NICEST: f64 = 1000.0;
 ///
 /// Each limit is one more reason to wait; [`Progress::waits_for`](super::Progress::waits_for) tells the one that holds the
 /// task at the moment. What cannot be found out counts as a reason: a task whose limit is the lag of a replica waits
-/// while that replica does not answer.
+/// while that replica does not answer. The lag is looked at once a second, on one connection of the pool more than the
+/// workers have.
 impl Task<'_> {
     /// Walks at most so many rows in a second, all workers together. The default is as many as there are.
     pub fn max_rows_per_second(mut self, rows: u64) -> Self {
@@ -47,8 +48,9 @@ impl Task<'_> {
 
     /// Asks these replicas how far they are behind, and no others. Without another limit they may be 5 seconds.
     ///
-    /// On MySQL and MariaDB the user needs the privilege to ask (`REPLICATION CLIENT`, `REPLICA MONITOR`), on
-    /// PostgreSQL none. Messages name a replica by its host and port.
+    /// The user there needs no privilege on PostgreSQL, `REPLICA MONITOR` on MariaDB and `REPLICATION CLIENT` on MySQL.
+    /// Messages name a replica by its host and port. MySQL and MariaDB notice a connection between primary and replica
+    /// that is dead without a word after `slave_net_timeout` only; until then the replica tells no lag.
     pub fn replicas(mut self, urls: impl IntoIterator<Item = String>) -> Self {
         self.settings.limits.replicas.extend(urls);
         self
