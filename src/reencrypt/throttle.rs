@@ -67,12 +67,13 @@ impl Throttle {
         self.state().processes = processes;
     }
 
-    /// Waits while the task is held; then tells when the page begins. `None` if the task is stopped.
+    /// Waits while the task is held; then tells when the page begins. `None` if the task is stopped, or `is_over`
+    /// because of a worker that failed.
     ///
     /// The caller must not have anything that others wait for.
-    pub(super) fn admit(&self) -> Option<Instant> {
-        self.stop.sleep_while(|| self.hold().map(|_| Instant::now() + LOOK));
-        (!self.stop.is_stopped()).then(Instant::now)
+    pub(super) fn admit(&self, is_over: impl Fn() -> bool) -> Option<Instant> {
+        self.stop.sleep_while(|| self.hold().filter(|_| !is_over()).map(|_| Instant::now() + LOOK));
+        (!self.stop.is_stopped() && !is_over()).then(Instant::now)
     }
 
     /// The most rows of a page: no more than the rate allows in a second.
@@ -217,7 +218,7 @@ mod tests {
     #[test]
     fn nothing_is_limited_by_default() {
         let throttle = throttle(Limits::default());
-        let begun = throttle.admit().unwrap();
+        let begun = throttle.admit(|| false).unwrap();
         throttle.pace(begun, usize::MAX, Duration::MAX / 2);
         assert_eq!((throttle.page(10_000), throttle.waiting()), (10_000, None));
     }
@@ -238,7 +239,7 @@ mod tests {
                 let throttle = Arc::clone(&throttle);
                 move || match is_paced {
                     true => throttle.pace(Instant::now(), 3_600_000, hour),
-                    false => assert_eq!(throttle.admit(), None),
+                    false => assert_eq!(throttle.admit(|| false), None),
                 }
             });
             while throttle.waiting().as_deref() != Some(told) {
@@ -250,11 +251,17 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_that_failed_ends_the_hold_of_the_others() {
+        let throttle = throttle(Limits { pause_file: Some("pause".into()), ..Limits::default() });
+        assert_eq!(throttle.admit(|| true), None);
+    }
+
+    #[test]
     fn a_hold_ends_when_the_check_says_so() {
         let throttle = throttle(Limits { pause_file: Some("pause".into()), ..Limits::default() });
         throttle.set_hold(Some(Hold::PauseFile { path: "pause".into() }));
         thread::scope(|scope| {
-            let worker = scope.spawn(|| throttle.admit());
+            let worker = scope.spawn(|| throttle.admit(|| false));
             assert_eq!(throttle.waiting().unwrap(), "the file pause exists");
             throttle.set_hold(None);
             assert!(worker.join().unwrap().is_some());

@@ -205,7 +205,7 @@ where
 {
     fn run(&mut self) -> Result<(), TaskError> {
         let throttle = self.shared.walker.throttle;
-        while let Some(begun) = throttle.admit().filter(|_| !self.shared.failed.load(Relaxed)) {
+        while let Some(begun) = throttle.admit(|| self.shared.failed.load(Relaxed)) {
             let Some(Read { table, after, rows }) = self.next_page()? else { break };
             let writing = self.page(table, after.as_deref(), &rows)?;
             throttle.pace(begun, rows.len(), writing);
