@@ -44,13 +44,14 @@ impl<'a> Pulse<'a> {
         Self { store, throttle, stop, state: Mutex::new(state) }
     }
 
-    /// Returns when the worker may go on, or is to stop.
-    pub(super) fn wait<C>(&self, session: &mut Session<'_, C>) -> Result<(), TaskError>
+    /// Returns when the worker may go on, or is to end: because of a stop, or because another worker failed and all
+    /// `is_over`.
+    pub(super) fn wait<C>(&self, session: &mut Session<'_, C>, is_over: impl Fn() -> bool) -> Result<(), TaskError>
     where
         C: R2D2Connection + LoadConnection + 'static,
         C::Backend: Dialect,
     {
-        while !self.stop.is_stopped() {
+        while !is_over() {
             self.look(session)?;
             if self.lock().waits_for.is_none() && self.throttle.hold().is_none() {
                 return Ok(());

@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
     {
         while !self.shared.is_stopping() {
             let Some(claim) = &mut self.claim else {
-                self.shared.pulse.wait(session)?;
+                self.shared.pulse.wait(session, || self.shared.is_stopping())?;
                 match self.shared.walker.store.claim(session, self.worker, &self.known)? {
                     Claimed::Range(claim) => {
                         self.shared.pulse.idle(false);

@@ -80,7 +80,7 @@ impl<'a> Writer<'a> {
         C::Backend: Dialect,
     {
         let shared = self.shared;
-        shared.pulse.wait(session)?;
+        shared.pulse.wait(session, || shared.is_stopping())?;
         let begun = Instant::now();
         let Some(current) = &mut self.current else { return Ok(()) };
         if shared.is_stopping() {
