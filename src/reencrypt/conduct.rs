@@ -153,6 +153,8 @@ where
         let tick = |waits_for| self.watch.show(&self.counters, waits_for);
         let (found, result) = walk(&walker, sessions, mode, &self.counters, tick);
         self.found.add(found);
+        let (pass, rows, rewritten) = (&self.counters.pass, &self.counters.rows_read, &self.counters.rewritten);
+        tracing::info!(?pass, ?rows, ?rewritten, "walk ended");
         result
     }
 
@@ -178,7 +180,7 @@ where
         let mut problems = found.problems;
         problems.extend(found.stale);
         let mut session = self.session();
-        let (values, omitted) = (found.tallies.iter().map(Tally::values).sum(), problems.omitted());
+        let (values, omitted): (u64, _) = (found.tallies.iter().map(Tally::values).sum(), problems.omitted());
         store.record_all(&mut session, problems.listed())?;
         let is_everywhere = found.stale_ranges.is_empty() || found.stale_ranges.len() > LEFT;
         let ranges = if is_everywhere { run::whole(self.tables.len()) } else { found.stale_ranges };
@@ -194,6 +196,7 @@ where
             run.proven(claim, if walks_again { Err(ranges.clone()) } else { Ok(ending) });
             Ok(())
         })?;
+        tracing::info!(values, left, "everything was read for the proof");
         self.found.problems = problems;
         self.has_proven = true;
         Ok(())

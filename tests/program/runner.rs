@@ -223,6 +223,25 @@ impl Run {
     }
 }
 
+impl Run {
+    /// Standard error as the JSON objects that it is, one on each line.
+    #[track_caller]
+    pub fn events(&self) -> Vec<serde_json::Value> {
+        let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        self.stderr.lines().map(parse).collect()
+    }
+
+    /// Checks that a program is told of this event, with a message that begins like this.
+    #[track_caller]
+    pub fn notes(&self, event: &str, message: &str) {
+        let events = self.events();
+        let is_it = |noted: &serde_json::Value| {
+            noted["event"] == event && noted["message"].as_str().is_some_and(|text| text.starts_with(message))
+        };
+        assert!(events.iter().any(is_it), "no {event} that is {message:?} in {events:#?}");
+    }
+}
+
 /// Writes a file, and the folders above it.
 pub fn write(path: impl AsRef<Path>, text: impl AsRef<[u8]>) {
     let path = path.as_ref();
