@@ -12,6 +12,7 @@
 //!   columns of MySQL keep their value. A table with triggers that these writes would set off is refused, since one that
 //!   keeps an `updated_at` would set it; [`Task::accept_triggers`] lets them fire.
 //! * Plaintext and unreadable values are left alone, listed by table, column and row key, and counted.
+//! * It can [spare the database](Task#sparing-the-database): a rate, rests, the lag of replicas, a file that pauses it.
 //! * The data is the state: a task that was stopped or killed is run again, and goes on with what is left.
 //!
 //! # Running it
@@ -68,7 +69,12 @@ mod conduct;
 mod control;
 mod dialect;
 mod error;
+mod hold;
+mod lag;
+mod limits;
+mod lookout;
 mod migration;
+mod monitor;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod pace;
@@ -80,6 +86,7 @@ mod progress;
 mod proof;
 mod pulse;
 mod reader;
+mod replica;
 mod report;
 mod retire;
 mod row;
@@ -101,6 +108,8 @@ mod store;
 mod table;
 mod tally;
 mod task;
+mod task_limits;
+mod throttle;
 mod verdict;
 mod walk;
 mod watch;

@@ -27,6 +27,7 @@ mod mysql {
     mod guards;
     #[path = "../interrupted.rs"]
     mod interrupted;
+    mod limits;
     mod schema;
     #[path = "../server.rs"]
     mod server;
@@ -47,6 +48,7 @@ mod postgres {
     mod guards;
     #[path = "../interrupted.rs"]
     mod interrupted;
+    mod limits;
     #[path = "../returning.rs"]
     mod returning;
     mod schema;
@@ -67,6 +69,7 @@ mod sqlite {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
     mod guards;
+    mod limits;
     mod locked;
     #[path = "../returning.rs"]
     mod returning;

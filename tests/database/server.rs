@@ -27,8 +27,10 @@ fn a_server_that_is_not_there() {
         assert_eq!(run.stdout, "");
         run.says("diesel-encrypted: cannot connect to the database: ").says("127.0.0.1");
         let run = vault.program(&[command, "--json"], &[NEW, OLD]).database(&url).exits_with(7);
-        let failed = json!({ "outcome": "failed", "primary": fingerprint(NEW), "columns": [], "problems": [] });
-        assert!(command == "status" || run.json() == failed);
+        let json = run.json();
+        assert_eq!((&json["outcome"], &json["primary"]), (&json!("failed"), &json!(fingerprint(NEW))));
+        assert_eq!(json["columns"], json!([]));
+        run.notes("failed", "cannot connect to the database: ");
     }
     // A wrong address is told at once, and not after a minute of trying.
     assert!(started.elapsed().as_secs() < 30);
@@ -55,7 +57,7 @@ fn a_server_that_goes_away() {
     vault.assert_readable(&[NEW, OLD], ROWS as usize);
     // A batch may be written without the program having heard of it; it says no more than it knows.
     let done = vault.rows().iter().filter(|row| row.is_readable(&[NEW])).count() as u64;
-    let told = json["columns"][0]["rewritten"].as_u64().unwrap();
+    let told = json["columns"][1]["rewritten"].as_u64().unwrap();
     assert!(done < ROWS as u64 && (told..=told + 10).contains(&done), "{done} rows, {told} by its own account");
 
     let run = vault.program(&["reencrypt", "--json"], &[NEW, OLD]).exits_with(0);

@@ -14,10 +14,11 @@ use tempfile::TempDir;
 /// Longer than any run takes; a program that hangs then fails its test.
 const DEADLINE: Duration = Duration::from_secs(180);
 /// Settings of the machine that the program must not see.
-const SETTINGS: [&str; 6] = [
+const SETTINGS: [&str; 7] = [
     "DATABASE_URL",
     "DB_ENCRYPTION_KEYS",
     "DB_ENCRYPTION_KEYS_FILE",
+    "DB_REPLICA_URLS",
     "PINAKES_DB_ENCRYPTION_KEYS",
     "RUST_LOG",
     "NO_COLOR",
@@ -219,6 +220,25 @@ impl Run {
     pub fn says(self, text: &str) -> Self {
         assert!(self.stderr.contains(text), "no {text:?} in {:?}", self.stderr);
         self
+    }
+}
+
+impl Run {
+    /// Standard error as the JSON objects that it is, one on each line.
+    #[track_caller]
+    pub fn events(&self) -> Vec<serde_json::Value> {
+        let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        self.stderr.lines().map(parse).collect()
+    }
+
+    /// Checks that a program is told of this event, with a message that begins like this.
+    #[track_caller]
+    pub fn notes(&self, event: &str, message: &str) {
+        let events = self.events();
+        let is_it = |noted: &serde_json::Value| {
+            noted["event"] == event && noted["message"].as_str().is_some_and(|text| text.starts_with(message))
+        };
+        assert!(events.iter().any(is_it), "no {event} that is {message:?} in {events:#?}");
     }
 }
 

@@ -10,7 +10,10 @@ fn refused(program: impl Fn() -> Program, reason: &str) {
     for command in commands {
         let Run { code, stdout, stderr } = program().args(command.iter().copied()).run();
         assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
-        let expected = format!("diesel-encrypted: {reason}");
+        let expected = match command.contains(&"--json") {
+            true => format!(r#"{{"event":"failed","message":"{reason}"#),
+            false => format!("diesel-encrypted: {reason}"),
+        };
         assert!(stderr.starts_with(&expected), "{stderr:?} does not start with {expected:?}");
         assert_eq!(stderr.lines().count(), 1, "{stderr:?}");
     }

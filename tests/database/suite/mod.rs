@@ -3,6 +3,7 @@
 mod bad_values;
 mod column_types;
 pub mod guards;
+mod limits;
 pub mod migrations;
 mod people;
 pub mod program;

@@ -172,6 +172,6 @@ fn python_fills_the_program_re_encrypts_python_reads() {
     let status = program("status", &[NEW]).exits_with(0).json();
     let values = |column: usize| status["columns"][column]["keys"][0]["values"].as_u64().unwrap() as usize;
     assert_eq!(status["primary"], fingerprint(NEW));
-    assert_eq!(values(0), after.iter().filter(|(_, secret, _)| secret.is_some()).count());
-    assert_eq!(values(1), after.iter().filter(|(_, _, photo)| photo.is_some()).count());
+    assert_eq!(values(0), after.iter().filter(|(_, _, photo)| photo.is_some()).count());
+    assert_eq!(values(1), after.iter().filter(|(_, secret, _)| secret.is_some()).count());
 }

@@ -1,10 +1,15 @@
 //! The program as a process, on this database.
 
 mod acceptance;
+mod control;
 mod interruption;
+mod metrics;
+mod migration;
 mod pinakes;
+mod problems;
 mod reencrypt;
 mod refusals;
+mod retire;
 mod status;
 mod targets;
 pub mod vault;
@@ -12,6 +17,8 @@ pub mod vault;
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::common::key;
 
@@ -25,10 +32,33 @@ pub fn fingerprint(number: u8) -> String {
     key(number).fingerprint().to_string()
 }
 
-/// The cells of a printed table, line by line: columns are at least two blanks apart.
-pub fn cells(table: &str) -> Vec<Vec<&str>> {
+/// The cells of the tables that were printed, line by line: columns are at least two blanks apart, an empty line parts
+/// the tables, and a statement of the same kind ends the output.
+pub fn cells(output: &str) -> Vec<Vec<&str>> {
+    let (tables, _) = output.rsplit_once("\n\n").expect("a table, and a statement");
     let line = |line| str::split(line, "  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
-    table.lines().map(line).collect()
+    tables.lines().map(line).collect()
+}
+
+/// The sentences below the tables, in which `TIME` stands for a moment.
+pub fn statement(output: &str) -> String {
+    let (_, statement) = output.rsplit_once("\n\n").expect("a table, and a statement");
+    let words = statement.trim_end().split(' ').map(|word| match word.strip_suffix("Z,").is_some_and(is_a_moment) {
+        true => "TIME,",
+        false => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// `2026-11-25T02:33:10.123Z` without its `Z`
+fn is_a_moment(text: &str) -> bool {
+    text.len() >= 19 && text.starts_with("20") && text.chars().all(|character| "0123456789-:.T".contains(character))
+}
+
+/// Whether a document gives a moment of this day.
+pub fn is_recent(moment: &Value) -> bool {
+    let moment = moment.as_str().and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
+    moment.is_some_and(|moment| (OffsetDateTime::now_utc() - moment).abs() < time::Duration::DAY)
 }
 
 /// Checks that this is a report on two columns with this outcome, and that it has every field and no other.
@@ -36,7 +66,8 @@ pub fn cells(table: &str) -> Vec<Vec<&str>> {
 pub fn assert_is_report(json: &Value, outcome: &str) {
     let fields = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(json["outcome"], outcome);
-    assert_eq!(fields(json), ["columns", "outcome", "primary", "problems"].map(String::from).into());
+    let expected = ["columns", "doubt", "outcome", "passes", "primary", "problems", "problems_omitted", "proof"];
+    assert_eq!(fields(json), expected.map(String::from).into());
     let columns = json["columns"].as_array().unwrap();
     assert_eq!(columns.len(), 2);
     for column in columns {

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use serde_json::json;
 
 use super::vault::{Row, Vault, plaintext, vault};
-use super::{cells, fingerprint, key_text};
+use super::{cells, fingerprint, is_recent, key_text, statement};
 use crate::python;
 
 const OLD: u8 = 1;
@@ -68,35 +68,31 @@ fn status_counts_what_the_columns_hold() {
         ])
     };
     let run = vault.program(&["status", "--json"], &[NEW, OLD]).exits_with(4);
+    let mut json = run.json();
+    let moment = json["moment"].take();
+    assert!(is_recent(&moment), "{moment}");
     let expected = json!({
+        "outcome": "read",
         "primary": fingerprint(NEW),
+        "moment": null,
         "columns": [
-            {
-                "table": vault.name(), "column": "secret", "rows": 8, "null": 1, "plaintext": 2, "unreadable": 2,
-                "keys": keys(2, 1), "oldest": "2001-09-09T01:46:40Z", "newest": "2033-05-18T03:33:20Z",
-            },
             {
                 "table": vault.name(), "column": "photo", "rows": 8, "null": 2, "plaintext": 1, "unreadable": 3,
                 "keys": keys(1, 1), "oldest": "1970-01-01T00:00:00Z", "newest": "9999-12-31T23:59:59Z",
             },
+            {
+                "table": vault.name(), "column": "secret", "rows": 8, "null": 1, "plaintext": 2, "unreadable": 2,
+                "keys": keys(2, 1), "oldest": "2001-09-09T01:46:40Z", "newest": "2033-05-18T03:33:20Z",
+            },
         ],
+        "run": null,
     });
-    assert_eq!(run.json(), expected);
-    assert_eq!(run.stderr, "");
+    assert_eq!(json, expected);
 
     let run = vault.program(&["status"], &[NEW, OLD]).exits_with(4);
     let key = |new: u64, old: u64| format!("{}={new} {}={old}", fingerprint(NEW), fingerprint(OLD));
     let expected = [
         ["column", "rows", "null", "plaintext", "unreadable", "values per key", "tokens from to"],
-        [
-            &format!("{}.secret", vault.name()),
-            "8",
-            "1",
-            "2",
-            "2",
-            &key(2, 1),
-            "2001-09-09T01:46:40Z 2033-05-18T03:33:20Z",
-        ],
         [
             &format!("{}.photo", vault.name()),
             "8",
@@ -106,8 +102,24 @@ fn status_counts_what_the_columns_hold() {
             &key(1, 1),
             "1970-01-01T00:00:00Z 9999-12-31T23:59:59Z",
         ],
+        [
+            &format!("{}.secret", vault.name()),
+            "8",
+            "1",
+            "2",
+            "2",
+            &key(2, 1),
+            "2001-09-09T01:46:40Z 2033-05-18T03:33:20Z",
+        ],
     ];
     assert_eq!(cells(&run.stdout), expected);
+    let expected = format!(
+        "At TIME, on the clock of the database, 13 values were read of {} (photo, secret): 3 under the primary key {}, 2 \
+         under secondary keys, 8 not readable. What transactions had written that were open then is not among them.",
+        vault.name(),
+        fingerprint(NEW)
+    );
+    assert_eq!(statement(&run.stdout), expected);
     assert_eq!(run.stderr, "");
     assert_eq!(vault.rows(), before);
 }
@@ -134,7 +146,7 @@ fn the_exit_code_tells_the_worst() {
 fn status_works_with_a_wrong_keyring() {
     let vault = Vault::sealed(OLD, 1..=200);
     let run = vault.program(&["status", "--json"], &[UNKNOWN]).exits_with(4);
-    assert_eq!(run.json()["columns"][0]["unreadable"], 200);
+    assert_eq!(run.json()["columns"][1]["unreadable"], 200);
 }
 
 #[test]
@@ -145,5 +157,5 @@ fn an_empty_table_is_done() {
         let values = format!("{}=0", fingerprint(NEW));
         [format!("{}.{column}", vault.name()), "0".into(), "0".into(), "0".into(), "0".into(), values, "- -".into()]
     };
-    assert_eq!(cells(&run.stdout)[1..], [empty("secret"), empty("photo")]);
+    assert_eq!(cells(&run.stdout)[1..], [empty("photo"), empty("secret")]);
 }

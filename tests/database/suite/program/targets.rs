@@ -49,7 +49,7 @@ fn only_the_columns_that_are_named() {
     }
     // Twice is once.
     let run = reencrypt(&["--column=vault.secret", "--column=vault.photo", "--column=vault.secret"]).exits_with(0);
-    assert_eq!(columns(&run), ["secret", "photo"].map(|column| format!("{}.{column}", vault.name())));
+    assert_eq!(columns(&run), ["photo", "secret"].map(|column| format!("{}.{column}", vault.name())));
     vault.assert_readable(&[NEW], 10);
 }
 
@@ -69,7 +69,7 @@ fn the_columns_of_a_schema_file() {
     let path = folder.path().join("some where/schema.rs");
     write(&path, SCHEMA);
     let run = vault.bare_program(&["reencrypt", "--json", "--schema"], &[NEW, OLD]).arg(&path).exits_with(0);
-    assert_eq!(columns(&run), ["secret", "photo"].map(|column| format!("{}.{column}", vault.name())));
+    assert_eq!(columns(&run), ["photo", "secret"].map(|column| format!("{}.{column}", vault.name())));
     vault.assert_readable(&[NEW], 10);
 }
 

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 
 use super::super::super::support::{BYTES, Conn, TEXT, TestDatabase};
 use super::key_text;
@@ -81,6 +82,16 @@ impl Vault {
     pub fn sealed(key: u8, ids: RangeInclusive<i64>) -> Self {
         let vault = Self::new();
         vault.insert(&ids.map(|id| Row::sealed(id, key)).collect::<Vec<_>>());
+        vault
+    }
+
+    /// The same with the tables through which processes share a run, as a user's migration makes them.
+    pub fn shared(key: u8, ids: RangeInclusive<i64>) -> Self {
+        let vault = Self::sealed(key, ids);
+        let folder = tempfile::tempdir().unwrap();
+        vault.bare_program(&["migration", "state", "--dir"], &[]).arg(folder.path()).exits_with(0);
+        let migrations = FileBasedMigrations::from_path(folder.path()).unwrap();
+        vault.db.conn().run_pending_migrations(migrations).unwrap();
         vault
     }
 

@@ -1,0 +1,139 @@
+//! `pause`, `resume` and `stop`: processes that share a run do as they are told, and whoever does not fit is refused.
+
+use serde_json::json;
+
+use super::super::super::support::SHARES;
+use super::vault::{Vault, is_under};
+use crate::runner::{Program, Running};
+
+const OLD: u8 = 1;
+const NEW: u8 = 2;
+/// Enough, one by one, that the program is still at it when it hears what is asked.
+const ROWS: i64 = 4000;
+/// What a process says that waits for `resume`.
+const PAUSED: &str = "paused: `diesel-encrypted resume` lets it go on";
+
+fn worker(vault: &Vault) -> Program {
+    vault.program(&["reencrypt", "--json", "--batch-size=1"], &[NEW, OLD])
+}
+
+/// A process that has begun to write.
+fn started(vault: &Vault) -> Running {
+    let mut running = worker(vault).start();
+    let conn = &mut vault.db.conn();
+    running.until(|| is_under(conn, 1, NEW));
+    running
+}
+
+/// The names of the processes that were told.
+#[track_caller]
+fn ask(vault: &Vault, command: &str) -> Vec<String> {
+    let run = vault.bare_program(&[command], &[]).exits_with(0);
+    let (_, names) = run.stdout.trim_end().split_once(": ").unwrap();
+    names.split(", ").map(str::to_owned).collect()
+}
+
+fn done(vault: &Vault) -> usize {
+    vault.rows().iter().filter(|row| row.is_readable(&[NEW])).count()
+}
+
+/// Two processes, of which the second comes while the first waits.
+#[track_caller]
+fn two_that_wait(vault: &Vault) -> [Running; 2] {
+    let mut first = started(vault);
+    assert_eq!(ask(vault, "pause").len(), 1);
+    first.until_it_says(PAUSED);
+    let mut second = worker(vault).start();
+    second.until_it_says(PAUSED);
+    [first, second]
+}
+
+#[test]
+fn a_pause_holds_all_processes_until_they_may_go_on_and_share_what_is_left() {
+    let vault = Vault::shared(OLD, 1..=ROWS);
+    let running = two_that_wait(&vault);
+    let before = done(&vault);
+    assert!(before > 0 && before < ROWS as usize, "{before} rows are done");
+    let status = vault.program(&["status", "--json"], &[NEW, OLD]).exits_with(3).json();
+    assert_eq!((&status["run"]["is_paused"], &status["run"]["pass"]), (&json!(true), &json!(1)));
+    assert_eq!(status["run"]["processes"].as_array().unwrap().len(), 2);
+    let status = vault.program(&["status"], &[NEW, OLD]).exits_with(3);
+    assert!(status.stdout.contains("Re-encryption is paused, in pass 1: "), "{}", status.stdout);
+    assert_eq!(done(&vault), before);
+
+    assert_eq!(ask(&vault, "resume").len(), 2);
+    let [first, second] = running.map(|running| {
+        let run = running.wait();
+        assert_eq!(run.code, 0, "{run:#?}");
+        run.json()
+    });
+    assert_eq!(first, second);
+    let rewritten = [0, 1].map(|column| first["columns"][column]["rewritten"].as_u64().unwrap());
+    assert_eq!(rewritten, [ROWS as u64 - ROWS as u64 / 3, ROWS as u64]);
+    assert_eq!(first["proof"]["values"], rewritten[0] + rewritten[1]);
+    vault.assert_readable(&[NEW], ROWS as usize);
+}
+
+#[test]
+fn a_stop_ends_those_at_work_and_nobody_else() {
+    let vault = Vault::shared(OLD, 1..=ROWS);
+    let running = two_that_wait(&vault);
+    assert_eq!(ask(&vault, "stop").len(), 2);
+    for running in running {
+        let run = running.wait();
+        assert_eq!(run.code, 6, "{run:#?}");
+        assert_eq!(run.json()["outcome"], "stopped");
+    }
+    assert!(done(&vault) < ROWS as usize);
+    vault.bare_program(&["resume"], &[]).exits_with(5);
+    // Neither the stop nor the pause is meant for whoever comes next.
+    let run = vault.program(&["reencrypt", "--json"], &[NEW, OLD]).exits_with(0);
+    assert_eq!(run.json()["columns"][1]["rewritten"], ROWS);
+    vault.assert_readable(&[NEW], ROWS as usize);
+}
+
+#[test]
+fn other_keys_and_other_columns_are_refused_while_one_is_at_work() {
+    let vault = Vault::shared(OLD, 1..=ROWS);
+    let mut first = started(&vault);
+    ask(&vault, "pause");
+    first.until_it_says(PAUSED);
+    let other_keys = "is re-encrypting with other keys: ";
+    for keys in [&[OLD, NEW][..], &[NEW], &[NEW, OLD, 3]] {
+        let run = vault.program(&["reencrypt", "--json"], keys).exits_with(5);
+        assert_eq!(run.json()["outcome"], "refused");
+        assert!(run.stderr.contains(other_keys) || keys == [NEW], "{}", run.stderr);
+    }
+    let other_columns = vault.bare_program(&["reencrypt", "--column", "vault.secret"], &[NEW, OLD]);
+    other_columns.exits_with(5).says("is re-encrypting other columns: ").says("Name the same columns");
+    ask(&vault, "resume");
+    assert_eq!(first.wait().code, 0);
+    vault.assert_readable(&[NEW], ROWS as usize);
+}
+
+#[test]
+fn nobody_is_there_to_be_asked() {
+    let refused = |vault: &Vault| {
+        for command in ["pause", "resume", "stop"] {
+            let run = vault.bare_program(&[command], &[]).exits_with(5);
+            assert_eq!(run.stdout, "");
+            run.says("no process is re-encrypting this database now").says("SIGTERM");
+        }
+    };
+    let without_tables = Vault::sealed(OLD, 1..=5);
+    refused(&without_tables);
+    let vault = Vault::shared(OLD, 1..=5);
+    refused(&vault);
+    vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(0);
+    refused(&vault);
+}
+
+#[test]
+fn a_stateless_task_leaves_no_tables_behind() {
+    let vault = Vault::sealed(OLD, 1..=5);
+    vault.program(&["reencrypt", "--stateless"], &[NEW, OLD]).exits_with(0);
+    vault.bare_program(&["problems"], &[]).exits_with(5).says("nothing was ever recorded here");
+    // The tables come by default, but not on SQLite.
+    vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(0);
+    vault.bare_program(&["problems"], &[]).exits_with(if SHARES { 0 } else { 5 });
+}

@@ -1,0 +1,110 @@
+//! `problems`: the bad values that were found last, until they are mended.
+
+use diesel::prelude::*;
+use serde_json::{Value, json};
+
+use super::vault::{Row, Vault, vault};
+use super::{cells, is_recent};
+
+const OLD: u8 = 1;
+const NEW: u8 = 2;
+const UNKNOWN: u8 = 3;
+
+fn vault_with_bad_values() -> Vault {
+    let vault = Vault::shared(OLD, 1..=30);
+    let bad = [Row::sealed(40, UNKNOWN), Row::new(41, Some("plaintext of 41"), None)];
+    vault.insert(&bad);
+    vault
+}
+
+fn problem(vault: &Vault, column: &str, row: i64, kind: &str) -> Value {
+    json!({ "table": vault.name(), "column": column, "row": format!("id={row}"), "kind": kind })
+}
+
+/// Those that are recorded. The exit code tells whether there are any.
+#[track_caller]
+fn recorded(vault: &Vault) -> Vec<Value> {
+    let run = vault.bare_program(&["problems", "--json"], &[]).run();
+    let json = run.json();
+    assert_eq!((&json["recorded"], &json["problems_omitted"]), (&json!(true), &json!(0)));
+    assert!(is_recent(&json["moment"]), "{json}");
+    let problems = json["problems"].as_array().unwrap().clone();
+    assert_eq!(run.code, if problems.is_empty() { 0 } else { 4 });
+    problems
+}
+
+fn mend(vault: &Vault, id: i64) {
+    let row = Row::sealed(id, NEW);
+    let mended = (vault::secret.eq(row.secret), vault::photo.eq(row.photo));
+    diesel::update(vault::table.find(id)).set(mended).execute(&mut vault.db.conn()).unwrap();
+}
+
+#[test]
+fn bad_values_are_listed_until_they_are_mended() {
+    let vault = vault_with_bad_values();
+    let reencrypt = |code| vault.program(&["reencrypt", "--json"], &[NEW, OLD]).exits_with(code).json();
+    let report = reencrypt(4);
+    let photo = problem(&vault, "photo", 40, "unreadable");
+    let secrets = [problem(&vault, "secret", 40, "unreadable"), problem(&vault, "secret", 41, "plaintext")];
+    let all = [&[photo.clone()], secrets.as_slice()].concat();
+    assert_eq!((recorded(&vault), &report["problems"]), (all.clone(), &json!(all)));
+
+    mend(&vault, 41);
+    reencrypt(4);
+    assert_eq!(recorded(&vault), all[..2]);
+
+    let run = vault.bare_program(&["problems"], &[]).exits_with(4);
+    let table = format!("{}\n\n", run.stdout);
+    let columns = ["photo", "secret"].map(|column| format!("{}.{column}", vault.name()));
+    let expected =
+        [["column", "row", "problem"], [&columns[0], "id=40", "unreadable"], [&columns[1], "id=40", "unreadable"]];
+    assert_eq!(cells(&table), expected);
+    run.says("2 values are on record since everything was read at ");
+
+    mend(&vault, 40);
+    reencrypt(0);
+    assert_eq!(recorded(&vault), Vec::<Value>::new());
+    let run = vault.bare_program(&["problems"], &[]).exits_with(0);
+    assert_eq!(run.stdout, "");
+    run.says("no value is on record since everything was read at ");
+}
+
+/// A run has its own columns only in its report, and leaves the record of the others alone.
+#[test]
+fn what_was_recorded_of_other_columns_stays() {
+    let vault = vault_with_bad_values();
+    vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(4);
+    let all = recorded(&vault);
+    for id in [40, 41] {
+        mend(&vault, id);
+    }
+    let secret = vault.bare_program(&["reencrypt", "--json", "--column", "vault.secret"], &[NEW, OLD]);
+    assert_eq!(secret.exits_with(0).json()["problems"], json!([]));
+    assert_eq!(recorded(&vault), all[..1]);
+}
+
+/// What a run has found so far is known before it ends.
+#[test]
+fn a_run_that_did_not_end() {
+    let vault = Vault::shared(OLD, 1..=2000);
+    vault.insert(&[Row::new(0, Some("plaintext of 0"), None)]);
+    let mut running = vault.program(&["reencrypt", "--batch-size=1", "--lease=1"], &[NEW, OLD]).start();
+    let conn = &mut vault.db.conn();
+    running.until(|| super::vault::is_under(conn, 1, NEW));
+    running.signal("TERM");
+    assert_eq!(running.wait().code, 6);
+    let run = vault.bare_program(&["problems", "--json"], &[]).exits_with(4);
+    assert_eq!(run.json()["problems"], json!([problem(&vault, "secret", 0, "plaintext")]));
+    assert_eq!(run.json()["moment"], Value::Null);
+    run.notes("ended", "1 value is on record; the last run did not end");
+}
+
+#[test]
+fn nothing_was_ever_recorded() {
+    for vault in [Vault::sealed(OLD, 1..=5), Vault::shared(OLD, 1..=5)] {
+        let run = vault.bare_program(&["problems", "--json"], &[]).exits_with(5);
+        let expected = json!({ "recorded": false, "moment": null, "problems": [], "problems_omitted": 0 });
+        assert_eq!(run.json(), expected);
+        run.notes("failed", "nothing was ever recorded here");
+    }
+}
