@@ -1,6 +1,7 @@
 //! PostgreSQL: row keys as text, cast by the server; one statement of constant text with an array per column.
 
 mod effects;
+mod estimate;
 use std::time::Duration;
 
 use diesel::connection::{Connection, LoadConnection};
@@ -14,6 +15,7 @@ use diesel::{RunQueryDsl, sql_query};
 use super::dialect::{
     Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names,
 };
+use super::estimate::TableEstimate;
 use super::lag::{Primary, Replay, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
@@ -116,6 +118,13 @@ impl Dialect for Pg {
         C: Connection<Backend = Self> + LoadConnection,
     {
         effects::side_effects(conn, table)
+    }
+
+    fn estimate<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        estimate::estimate(conn, table)
     }
 
     const WITHOUT_TRIGGERS: &'static str = "connect as a user who may set session_replication_role, with \

@@ -61,8 +61,9 @@ where
         let observer = thread::current();
         let spawn = |(worker, sessions)| {
             let (shared, observer) = (&shared, observer.clone());
+            let span = tracing::Span::current();
             scope.spawn(move || {
-                let result = work(shared, worker, sessions);
+                let result = span.in_scope(|| work(shared, worker, sessions));
                 shared.failed.fetch_or(result.is_err(), Relaxed);
                 observer.unpark();
                 result
@@ -103,7 +104,9 @@ where
     };
     thread::scope(|scope| {
         let (messages, inbox) = sync_channel(AHEAD);
+        let span = tracing::Span::current();
         let half = scope.spawn(move || {
+            let _entered = span.enter();
             let result = inbox.iter().try_for_each(|message| writer.handle(&mut writing, message));
             shared.failed.fetch_or(result.is_err(), Relaxed);
             // A reader that is about to send finds nobody there.

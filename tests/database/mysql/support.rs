@@ -153,6 +153,11 @@ pub const IDLE_TRIGGERS: &[&str] = &[
     "create trigger on_pets before update on pets for each row set new.person = 1",
 ];
 
+/// Brings what the catalogue says of `people` up to date.
+pub const ANALYZE: &str = "analyze table people";
+/// Whether a table grows when it is rewritten.
+pub const GROWS: bool = false;
+
 /// Text columns to which different texts are equal, and another one that is equal to `secret`.
 pub const LENIENT_TYPES: &[(&str, &str)] = &[
     ("varchar(300)", "upper(secret)"),

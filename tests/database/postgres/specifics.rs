@@ -205,6 +205,23 @@ fn a_table_with_a_rule_on_update_is_refused() {
     assert!(task("public", "t").run(&db.pool(1)).unwrap().is_proven());
 }
 
+#[test]
+fn the_estimate_knows_partitions_fill_factor_and_indexes() {
+    let db = TestDatabase::new();
+    partitioned(&db);
+    let estimate = || task("public", "t").estimate(&db.pool(1)).unwrap().tables.remove(0);
+    assert_eq!((estimate().rows, estimate().logged), (None, None));
+    db.conn().batch_execute("analyze t").unwrap();
+    let bytes = estimate().rewritten.unwrap();
+    assert_eq!((estimate().rows, bytes % 8192), (Some(2), 0));
+    assert!(estimate().growth > Some(bytes));
+    db.conn().batch_execute("alter table t_1 set (fillfactor = 50); alter table t_2 set (fillfactor = 50)").unwrap();
+    assert_eq!(estimate().growth, Some(0));
+    // An index on an expression, which is one on the column.
+    db.conn().batch_execute("create index on t (upper(secret))").unwrap();
+    assert!(estimate().growth > Some(0));
+}
+
 #[derive(QueryableByName)]
 struct Token {
     #[diesel(sql_type = diesel::sql_types::Text)]

@@ -161,6 +161,11 @@ pub const IDLE_TRIGGERS: &[&str] = &[
     "create table pets (person bigint references people on update cascade)",
 ];
 
+/// Brings what the catalogue says of `people` up to date.
+pub const ANALYZE: &str = "analyze people";
+/// Whether a table grows when it is rewritten.
+pub const GROWS: bool = true;
+
 /// Text columns to which different texts are equal, and another one that is equal to `secret`.
 pub const LENIENT_TYPES: &[(&str, &str)] =
     &[("citext", "upper(secret::text)"), ("text collate lenient", "upper(secret)")];
