@@ -9,8 +9,10 @@
 //! again instead. Walks are repeated until one finds nothing to do: that walk is the proof.
 //!
 //! * Values under the primary key are not written, `NULL` stays `NULL`, other columns are not touched: `ON UPDATE`
-//!   columns of MySQL keep their value. Triggers do fire, and one that keeps an `updated_at` changes it.
+//!   columns of MySQL keep their value. A table with triggers that these writes would set off is refused, since one that
+//!   keeps an `updated_at` would set it; [`Task::accept_triggers`] lets them fire.
 //! * Plaintext and unreadable values are left alone, listed by table, column and row key, and counted.
+//! * It can [spare the database](Task#sparing-the-database): a rate, rests, the lag of replicas, a file that pauses it.
 //! * The data is the state: a task that was stopped or killed is run again, and goes on with what is left.
 //!
 //! # Running it
@@ -67,6 +69,12 @@ mod conduct;
 mod control;
 mod dialect;
 mod error;
+mod hold;
+mod lag;
+mod limits;
+mod lookout;
+mod migration;
+mod monitor;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod pace;
@@ -78,6 +86,7 @@ mod progress;
 mod proof;
 mod pulse;
 mod reader;
+mod replica;
 mod report;
 mod retire;
 mod row;
@@ -99,6 +108,8 @@ mod store;
 mod table;
 mod tally;
 mod task;
+mod task_limits;
+mod throttle;
 mod verdict;
 mod walk;
 mod watch;
@@ -107,6 +118,7 @@ mod writer;
 pub use control::{Control, RecordedProblems, SharedRun};
 pub use dialect::Dialect;
 pub use error::TaskError;
+pub use migration::ReencryptMigration;
 pub use progress::{Progress, StopHandle, TableProgress};
 pub use report::{ColumnReport, Doubt, Outcome, Problem, ProblemKind, Proof, Report};
 pub use retire::Retirement;

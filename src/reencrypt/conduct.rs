@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use diesel::connection::LoadConnection;
@@ -10,6 +12,9 @@ use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 use super::clock::DatabaseClock;
 use super::dialect::Dialect;
 use super::error::TaskError;
+use super::limits::Limits;
+use super::lookout::look_out;
+use super::monitor::Monitor;
 use super::progress::{Observer, StopHandle};
 use super::proof::{Prover, Reading};
 use super::pulse::Pulse;
@@ -22,6 +27,7 @@ use super::state;
 use super::store::Store;
 use super::table::PlannedTable;
 use super::tally::Tally;
+use super::throttle::Throttle;
 use super::walk::{Sessions, walk};
 use super::watch::Watch;
 
@@ -76,7 +82,8 @@ where
     /// Does everything but write, in one walk.
     pub(super) fn rehearse(mut self) -> Result<Report, TaskError> {
         let store = self.memory(&mut self.session())?;
-        if let Err(error) = self.walk(&store, Mode::DryRun) {
+        let throttle = Throttle::new(&Limits::default(), self.settings.stop.clone());
+        if let Err(error) = self.walk(&store, &throttle, Mode::DryRun) {
             return Err(error.with_report(self.unfinished(Outcome::Failed)));
         }
         let is_done = self.found.tallies.iter().all(|tally| tally.stale() == 0);
@@ -89,8 +96,19 @@ where
 
     /// Takes part in the run until it has ended.
     pub(super) fn run(mut self) -> Result<Report, TaskError> {
+        let Settings { limits, stop, .. } = self.settings;
+        let monitor = limits.need_watching().then(|| Monitor::new::<C>(limits)).transpose()?;
         let mut store = self.store()?;
-        let result = self.follow(&mut store);
+        let throttle = Throttle::new(limits, stop.clone());
+        let pool = self.pool;
+        let result = thread::scope(|scope| {
+            let (_alive, ended) = mpsc::channel();
+            if let Some(monitor) = monitor {
+                let throttle = &throttle;
+                scope.spawn(move || look_out(monitor, throttle, pool, stop, &ended));
+            }
+            self.follow(&mut store, &throttle)
+        });
         let mut session = self.session();
         if result.is_err() {
             session.hurry();
@@ -107,16 +125,16 @@ where
     }
 
     /// Does what the run asks for, step by step; `None` if it was stopped.
-    fn follow(&mut self, store: &mut Store<'a>) -> Result<Option<Report>, TaskError> {
+    fn follow(&mut self, store: &mut Store<'a>, throttle: &Throttle) -> Result<Option<Report>, TaskError> {
         while !self.settings.stop.is_stopped() {
             let (step, run) = store.step(&mut self.session())?;
             match step {
-                Step::Walk => self.walk(store, Mode::Write)?,
-                Step::Prove(claim) => self.prove(store, claim)?,
+                Step::Walk => self.walk(store, throttle, Mode::Write)?,
+                Step::Prove(claim) => self.prove(store, throttle, claim)?,
                 Step::Wait => {
                     self.watch.show(&self.counters, Some("another process reads everything, for the proof".into()));
                     let mut session = self.session();
-                    Pulse::new(store, self.settings.stop.clone()).look(&mut session)?;
+                    Pulse::new(store, throttle, self.settings.stop.clone()).look(&mut session)?;
                     session.pause(NAP);
                 }
                 Step::Ended(ending) => return self.finished(store, &run, ending).map(Some),
@@ -126,12 +144,12 @@ where
         Ok(None)
     }
 
-    fn walk(&mut self, store: &Store<'_>, mode: Mode) -> Result<(), TaskError> {
+    fn walk(&mut self, store: &Store<'_>, throttle: &Throttle, mode: Mode) -> Result<(), TaskError> {
         let clock = DatabaseClock::new(self.session().run(state::now)?);
         let sessions = self.sessions()?;
         let Settings { keyring, batch, stop, .. } = self.settings;
         let (keyring, batch, stop) = (Arc::clone(keyring), *batch, stop.clone());
-        let walker = Walker { tables: self.tables, keyring, store, batch, clock, stop };
+        let walker = Walker { tables: self.tables, keyring, store, throttle, batch, clock, stop };
         let tick = |waits_for| self.watch.show(&self.counters, waits_for);
         let (found, result) = walk(&walker, sessions, mode, &self.counters, tick);
         self.found.add(found);
@@ -141,8 +159,8 @@ where
     }
 
     /// Reads everything, and tells the run what that comes to.
-    fn prove(&mut self, store: &Store<'_>, claim: ClaimNumber) -> Result<(), TaskError> {
-        let pulse = Pulse::new(store, self.settings.stop.clone());
+    fn prove(&mut self, store: &Store<'_>, throttle: &Throttle, claim: ClaimNumber) -> Result<(), TaskError> {
+        let pulse = Pulse::new(store, throttle, self.settings.stop.clone());
         // A pause ends the reading: it would keep its snapshot open, and the database everything that changes meanwhile.
         let (doubt, Reading { moment, found }) = loop {
             self.hold(&pulse)?;
@@ -188,7 +206,7 @@ where
     fn hold(&mut self, pulse: &Pulse<'_>) -> Result<(), TaskError> {
         let mut session = self.session();
         pulse.look(&mut session)?;
-        while let Some(reason) = pulse.waits_for().filter(|_| !session.is_stopped()) {
+        while let Some(reason) = pulse.is_paused().filter(|_| !session.is_stopped()) {
             self.watch.show(&self.counters, Some(reason));
             session.pause(NAP);
             pulse.look(&mut session)?;
@@ -204,7 +222,7 @@ where
             if let Some(Err(error)) = session.map(|session| pulse.look(session)) {
                 tracing::warn!(%error, "the other processes do not hear of this one");
             }
-            if settings.stop.is_stopped() || pulse.waits_for().is_some() {
+            if settings.stop.is_stopped() || pulse.is_paused().is_some() {
                 halt.stop();
             }
         };

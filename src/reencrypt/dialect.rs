@@ -8,6 +8,7 @@ use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 use diesel::sql_types::Untyped;
 
+use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
 use super::table::{Catalogue, KeyColumn, PlannedTable};
@@ -146,6 +147,22 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     /// The transactions that began before the fence and are not over, in words for the operator.
     #[doc(hidden)]
     fn older_than<C>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// Who can tell how far replicas are behind.
+    #[doc(hidden)]
+    const REPLICATION: Replication;
+
+    /// The end of the log, and the replicas that are connected; `None` if the server does not know.
+    #[doc(hidden)]
+    fn primary<C>(conn: &mut C) -> QueryResult<Option<Primary>>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// How far a replica has come, by its own account: for each channel from which it replicates.
+    #[doc(hidden)]
+    fn standings<C>(conn: &mut C) -> QueryResult<Vec<Standing>>
     where
         C: Connection<Backend = Self> + LoadConnection;
 }

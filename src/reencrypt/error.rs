@@ -23,7 +23,8 @@ enum Kind {
 
 impl TaskError {
     /// The task would not have done what it was asked to, and nothing was written: no targets, an unknown table or
-    /// column, no usable row key, triggers that were not accepted, a keyring that does not belong to the data.
+    /// column, no usable row key, triggers that were not accepted, a keyring that does not belong to the data, limits
+    /// that cannot be kept.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         matches!(self.kind, Kind::Refused(_))
@@ -137,6 +138,9 @@ pub(super) enum Refusal {
         key: Fingerprint,
         known: String,
     },
+    Limits {
+        reason: String,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -222,6 +226,7 @@ impl fmt::Display for Refusal {
                 "{key} is not in the keyring ({known}), so nobody can tell which values are under it. Add the key to the \
                  keyring, behind the others, and ask again"
             ),
+            Self::Limits { reason } => f.write_str(reason),
         }
     }
 }

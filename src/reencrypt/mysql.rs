@@ -1,16 +1,19 @@
 //! MySQL and MariaDB: values typed at run time; a join with a table of parameters.
 
 mod effects;
+use std::time::Duration;
 
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, FromSql, QueryableByName};
 use diesel::mysql::{Mysql, MysqlType};
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::{Error as DieselError, OptionalExtension, QueryResult};
+use diesel::row::NamedRow;
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Unsigned, Untyped};
 use diesel::{RunQueryDsl, sql_query};
 
 use super::dialect::{Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table};
+use super::lag::{Primary, Replay, Replication, Standing};
 use super::row::{Cell, Change, KeyValue, Row};
 use super::side_effects::SideEffects;
 use super::slots::{Slots, in_transaction, text};
@@ -85,8 +88,10 @@ impl Dialect for Mysql {
         let keys = keys.load::<IndexRow>(conn)?;
         let obstacle = (relation.kind != "BASE TABLE")
             .then(|| "it is not a base table: name the table that holds the data".to_owned());
+        let (index, row_key) = row_key(&keys, &columns).unzip();
         Ok(Some(Catalogue {
-            row_key: row_key(&keys, &columns),
+            row_key: row_key.unwrap_or_default(),
+            index,
             name: TableName::in_schema(relation.schema, relation.name),
             obstacle,
             columns: columns.into_iter().map(ColumnRow::into_catalogue).collect(),
@@ -166,7 +171,11 @@ impl Dialect for Mysql {
             if !skips_locked {
                 return slots(changes).execute(conn);
             }
-            let free: Vec<Row> = Lock { table, changes }.load(conn)?;
+            // MariaDB takes no wait at all for an error of the commit when it is to skip a row. It does not wait.
+            Self::set(conn, "innodb_lock_wait_timeout", "1")?;
+            let free = Lock { table, changes }.load::<Row>(conn);
+            Self::set(conn, "innodb_lock_wait_timeout", "0")?;
+            let free = free?;
             let is_free = |change: &&Change| free.iter().any(|row| row.key == change.key);
             let free: Vec<Change> = changes.iter().filter(is_free).cloned().collect();
             if free.is_empty() {
@@ -233,6 +242,30 @@ impl Dialect for Mysql {
         .load(conn)?;
         Ok(rows.into_iter().filter_map(|mut row| row.take(0)).collect())
     }
+
+    const REPLICATION: Replication = Replication::KnownToReplicas;
+
+    fn primary<C>(_: &mut C) -> QueryResult<Option<Primary>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Ok(None)
+    }
+
+    fn standings<C>(conn: &mut C) -> QueryResult<Vec<Standing>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let version: Version = sql_query("SELECT version() AS version").get_result(conn)?;
+        let channels: Vec<Channel> = match version.version.contains("MariaDB") {
+            true => sql_query("SHOW ALL SLAVES STATUS").load(conn)?,
+            // The older name before MySQL 8.0.22, the newer one from then on.
+            false => {
+                sql_query("SHOW REPLICA STATUS").load(conn).or_else(|_| sql_query("SHOW SLAVE STATUS").load(conn))?
+            }
+        };
+        Ok(channels.into_iter().map(Channel::into_standing).collect())
+    }
 }
 
 /// `SELECT key FROM t WHERE key = … OR key = … FOR UPDATE SKIP LOCKED`, in the form that the index serves.
@@ -254,7 +287,9 @@ impl QueryFragment<Mysql> for Lock<'_> {
         })?;
         out.push_sql(" FROM ");
         push_table(&table.name, &mut out)?;
-        out.push_sql(" AS t WHERE (");
+        out.push_sql(" AS t");
+        push_force_index(table, &mut out)?;
+        out.push_sql(" WHERE (");
         push_all(&table.row_key, ", ", &mut out, |column, out| push_column(&column.name, out))?;
         out.push_sql(") IN (");
         push_all(*changes, ", ", &mut out, |change, out| {
@@ -282,13 +317,11 @@ impl QueryId for Lock<'_> {
 
 impl<C> RunQueryDsl<C> for Lock<'_> {}
 
-/// `UPDATE t JOIN (SELECT ?, … UNION ALL SELECT ?, …) v ON key = … AND column <=> old SET column = new`
+/// `UPDATE (SELECT ?, … UNION ALL SELECT ?, …) v STRAIGHT_JOIN t ON key = … AND column = old SET column = new`
 impl QueryFragment<Mysql> for Slots<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         let PlannedTable { name, row_key, columns, keep, .. } = self.table;
-        out.push_sql("UPDATE ");
-        push_table(name, &mut out)?;
-        out.push_sql(" AS t JOIN (SELECT ");
+        out.push_sql("UPDATE (SELECT ");
         // An arm without rows gives the parameters the types and collations of the table's own columns.
         push_all(row_key.iter().enumerate(), ", ", &mut out, |(index, column), out| {
             out.push_identifier(&column.name)?;
@@ -323,7 +356,11 @@ impl QueryFragment<Mysql> for Slots<'_> {
                 }
             }
         }
-        out.push_sql(") AS v ON ");
+        out.push_sql(") AS v STRAIGHT_JOIN ");
+        push_table(name, &mut out)?;
+        out.push_sql(" AS t");
+        push_force_index(self.table, &mut out)?;
+        out.push_sql(" ON ");
         push_key_match(self.table, |_, _| {}, &mut out)?;
         for (index, column) in columns.iter().enumerate() {
             // Byte for byte: the default collations take `A` and `a`, or `a` and `a `, for equal.
@@ -373,11 +410,22 @@ fn push_slot_key<'b>(
     Ok(())
 }
 
-/// The columns of the primary key, else of a unique index, whose types compare as they sort.
-fn row_key(indexes: &[IndexRow], columns: &[ColumnRow]) -> Vec<KeyColumn> {
+/// The name of the primary key, else of a unique index, whose types compare as they sort; and its columns.
+fn row_key(indexes: &[IndexRow], columns: &[ColumnRow]) -> Option<(String, Vec<KeyColumn>)> {
     let same_index = |a: &IndexRow, b: &IndexRow| a.index_name == b.index_name;
-    let keys = |index: &[IndexRow]| index.iter().map(|part| part.key_column(columns)).collect::<Option<Vec<_>>>();
-    indexes.chunk_by(same_index).find_map(keys).unwrap_or_default()
+    indexes.chunk_by(same_index).find_map(|index| {
+        let keys = index.iter().map(|part| part.key_column(columns)).collect::<Option<Vec<_>>>()?;
+        Some((index.first()?.index_name.clone(), keys))
+    })
+}
+
+/// Of a small table the server would read, and lock, every row; and wait for those that the application has locked.
+fn push_force_index(table: &PlannedTable, out: &mut AstPass<'_, '_, Mysql>) -> QueryResult<()> {
+    let Some(index) = &table.index else { return Ok(()) };
+    out.push_sql(" FORCE INDEX (");
+    out.push_identifier(index)?;
+    out.push_sql(")");
+    Ok(())
 }
 
 impl IndexRow {
@@ -482,4 +530,43 @@ struct IndexRow {
     /// `NULL` for an index on an expression.
     #[diesel(sql_type = Nullable<Text>)]
     column_name: Option<String>,
+}
+
+#[derive(QueryableByName)]
+struct Version {
+    #[diesel(sql_type = Text)]
+    version: String,
+}
+
+/// A connection of a replica to a primary.
+struct Channel {
+    name: Option<String>,
+    receiver: Option<String>,
+    applier: Option<String>,
+    seconds: Option<i64>,
+}
+
+impl QueryableByName<Mysql> for Channel {
+    /// The columns have one name in MariaDB and older versions of MySQL, another in newer ones.
+    fn build<'a>(row: &impl NamedRow<'a, Mysql>) -> deserialize::Result<Self> {
+        let text = |name| NamedRow::get::<Nullable<Text>, Option<String>>(row, name);
+        let seconds = |name| NamedRow::get::<Nullable<BigInt>, Option<i64>>(row, name);
+        Ok(Self {
+            name: text("Connection_name").or_else(|_| text("Channel_Name")).unwrap_or_default(),
+            receiver: text("Slave_IO_Running").or_else(|_| text("Replica_IO_Running"))?,
+            applier: text("Slave_SQL_Running").or_else(|_| text("Replica_SQL_Running"))?,
+            seconds: seconds("Seconds_Behind_Master").or_else(|_| seconds("Seconds_Behind_Source"))?,
+        })
+    }
+}
+
+impl Channel {
+    fn into_standing(self) -> Standing {
+        let (receiver, applier) = (self.receiver.unwrap_or_default(), self.applier.unwrap_or_default());
+        let replay = match self.seconds.map(u64::try_from) {
+            Some(Ok(seconds)) if receiver == "Yes" && applier == "Yes" => Replay::Behind(Duration::from_secs(seconds)),
+            _ => Replay::Unknown(format!("its replication does not run (receiving: {receiver}, applying: {applier})")),
+        };
+        Standing { name: self.name.unwrap_or_default(), replay }
+    }
 }

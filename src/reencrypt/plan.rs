@@ -53,7 +53,7 @@ where
 }
 
 fn planned(catalogue: Catalogue, wanted: &[&String], folds_case: bool) -> Result<PlannedTable, Refusal> {
-    let Catalogue { name: table, obstacle, columns: known, row_key, rows } = catalogue;
+    let Catalogue { name: table, obstacle, columns: known, row_key, index, rows } = catalogue;
     if let Some(reason) = obstacle {
         return Err(Refusal::Table { table, reason });
     }
@@ -89,5 +89,5 @@ fn planned(catalogue: Catalogue, wanted: &[&String], folds_case: bool) -> Result
         return Err(Refusal::NoRowKey { table });
     }
     let keep = known.into_iter().filter(|column| column.changes_on_update).map(|column| column.name).collect();
-    Ok(PlannedTable { name: table, row_key, columns, keep, rows })
+    Ok(PlannedTable { name: table, row_key, index, columns, keep, rows })
 }

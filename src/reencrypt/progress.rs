@@ -1,8 +1,8 @@
 //! Watching a task, and stopping it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Where a running task is. Made ten times a second for the observer of a [`Task`](super::Task).
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +44,9 @@ pub struct TableProgress {
     pub rows_estimated: Option<u64>,
 }
 
-/// Stops a running task from another thread, or from a signal handler: workers finish the page they are at.
+/// Stops a running task from another thread: workers finish the page they are at.
+///
+/// It takes a lock, which a signal handler must not; the handlers of the crate `ctrlc` run on a thread of their own.
 ///
 /// ```
 /// use diesel_encrypted::reencrypt::{StopHandle, Task};
@@ -55,16 +57,40 @@ pub struct TableProgress {
 /// stop.stop();
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct StopHandle(Arc<AtomicBool>);
+pub struct StopHandle(Arc<Stop>);
+
+#[derive(Debug, Default)]
+struct Stop {
+    is_stopped: AtomicBool,
+    sleepers: Mutex<()>,
+    wake: Condvar,
+}
 
 impl StopHandle {
     /// Asks the task to stop.
     pub fn stop(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.is_stopped.store(true, Ordering::Relaxed);
+        self.wake();
     }
 
     pub(super) fn is_stopped(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_stopped.load(Ordering::Relaxed)
+    }
+
+    /// Lets everybody who sleeps look again whether there is still a reason to.
+    pub(super) fn wake(&self) {
+        // A sleeper that looks has the lock until it sleeps: it cannot miss this.
+        drop(self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner));
+        self.0.wake.notify_all();
+    }
+
+    /// Sleeps while `until` names a time to look again, at the latest; not when it is stopped.
+    pub(super) fn sleep_while(&self, until: impl Fn() -> Option<Instant>) {
+        let mut guard = self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(until) = until().filter(|_| !self.is_stopped()) {
+            let left = until.saturating_duration_since(Instant::now());
+            guard = self.0.wake.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 use super::clock::DatabaseClock;
 use super::dialect::Dialect;
 use super::error::TaskError;
+use super::limits::Limits;
 use super::progress::StopHandle;
 use super::report::Doubt;
 use super::run::{Moment, Run, Scope};
@@ -18,6 +19,7 @@ use super::shared::{Counters, Found, Mode, Walker};
 use super::state;
 use super::store::Store;
 use super::table::PlannedTable;
+use super::throttle::Throttle;
 use super::walk::{Sessions, walk};
 
 /// Between two looks at what is still open.
@@ -108,10 +110,12 @@ where
         let keys = self.settings.keyring.fingerprints().len();
         let run = Run::new(Scope::default(), self.tables, keys, moment);
         let store = Store::memory(self.tables, run, sessions.len());
+        let throttle = Throttle::new(&Limits::default(), self.stop.clone());
         let walker = Walker {
             tables: self.tables,
             keyring: Arc::clone(&self.settings.keyring),
             store: &store,
+            throttle: &throttle,
             batch: self.settings.batch,
             clock: DatabaseClock::new(moment),
             stop: self.stop.clone(),

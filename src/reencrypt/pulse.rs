@@ -8,10 +8,12 @@ use diesel::r2d2::R2D2Connection;
 
 use super::dialect::Dialect;
 use super::error::TaskError;
+use super::hold::Hold;
 use super::progress::StopHandle;
 use super::run::Asked;
 use super::session::Session;
 use super::store::Store;
+use super::throttle::Throttle;
 
 /// How often a process looks at what operators have asked for.
 const LOOK: Duration = Duration::from_secs(1);
@@ -23,33 +25,35 @@ const NAP: Duration = Duration::from_millis(100);
 /// One for all workers of a process. The worker that comes first when it is time does the asking.
 pub(super) struct Pulse<'a> {
     store: &'a Store<'a>,
+    throttle: &'a Throttle,
     stop: StopHandle,
     state: Mutex<State>,
 }
 
 struct State {
     looked: Option<Instant>,
-    renewed: Instant,
+    renewed: Option<Instant>,
     asked: Asked,
     waits_for: Option<String>,
     is_idle: bool,
 }
 
 impl<'a> Pulse<'a> {
-    pub(super) fn new(store: &'a Store<'a>, stop: StopHandle) -> Self {
-        let state = State { looked: None, renewed: Instant::now(), asked: Asked::Run, waits_for: None, is_idle: false };
-        Self { store, stop, state: Mutex::new(state) }
+    pub(super) fn new(store: &'a Store<'a>, throttle: &'a Throttle, stop: StopHandle) -> Self {
+        let state = State { looked: None, renewed: None, asked: Asked::Run, waits_for: None, is_idle: false };
+        Self { store, throttle, stop, state: Mutex::new(state) }
     }
 
-    /// Returns when the worker may go on, or is to stop.
-    pub(super) fn wait<C>(&self, session: &mut Session<'_, C>) -> Result<(), TaskError>
+    /// Returns when the worker may go on, or is to end: because of a stop, or because another worker failed and all
+    /// `is_over`.
+    pub(super) fn wait<C>(&self, session: &mut Session<'_, C>, is_over: impl Fn() -> bool) -> Result<(), TaskError>
     where
         C: R2D2Connection + LoadConnection + 'static,
         C::Backend: Dialect,
     {
-        while !self.stop.is_stopped() {
+        while !is_over() {
             self.look(session)?;
-            if self.lock().waits_for.is_none() {
+            if self.lock().waits_for.is_none() && self.throttle.hold().is_none() {
                 return Ok(());
             }
             session.pause(NAP);
@@ -70,12 +74,19 @@ impl<'a> Pulse<'a> {
                 return Ok(());
             }
             state.looked = Some(Instant::now());
-            state.renewed.elapsed() >= lease / RENEW
+            state.renewed.is_none_or(|renewed| renewed.elapsed() >= lease / RENEW)
         };
-        let asked = if renews { self.store.beat(session)? } else { self.store.asked(session)? };
+        let asked = match renews {
+            true => {
+                let (asked, processes) = self.store.beat(session)?;
+                self.throttle.set_share(processes);
+                asked
+            }
+            false => self.store.asked(session)?,
+        };
         let mut state = self.lock();
         if renews {
-            state.renewed = Instant::now();
+            state.renewed = Some(Instant::now());
         }
         state.asked = asked;
         state.waits_for = (asked == Asked::Pause).then(|| "paused: `diesel-encrypted resume` lets it go on".to_owned());
@@ -94,7 +105,14 @@ impl<'a> Pulse<'a> {
     pub(super) fn waits_for(&self) -> Option<String> {
         let state = self.lock();
         let idle = || "other processes hold what is left, until they are done or their lease ends".to_owned();
-        state.waits_for.clone().or_else(|| state.is_idle.then(idle))
+        let waits_for = state.waits_for.clone().or_else(|| self.throttle.waiting());
+        waits_for.or_else(|| state.is_idle.then(idle))
+    }
+
+    /// Why a reading of everything does not go on: it spares the database nothing to wait for replicas.
+    pub(super) fn is_paused(&self) -> Option<String> {
+        let hold = self.throttle.hold().filter(Hold::is_a_pause).map(|hold| hold.to_string());
+        self.lock().waits_for.clone().or(hold)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

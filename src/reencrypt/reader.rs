@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
     {
         while !self.shared.is_stopping() {
             let Some(claim) = &mut self.claim else {
-                self.shared.pulse.wait(session)?;
+                self.shared.pulse.wait(session, || self.shared.is_stopping())?;
                 match self.shared.walker.store.claim(session, self.worker, &self.known)? {
                     Claimed::Range(claim) => {
                         self.shared.pulse.idle(false);
@@ -99,7 +99,8 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let table = &self.shared.walker.tables[claim.range.table];
-            let limit = self.shared.pace.rows().min(table.max_rows(C::Backend::MAX_BINDS));
+            let limit =
+                self.shared.walker.throttle.page(self.shared.pace.rows()).min(table.max_rows(C::Backend::MAX_BINDS));
             let mut page = Page::new(table, limit);
             (page.after, page.until) = (claim.range.after.as_deref(), claim.range.until.as_deref());
             let rows: Vec<Row> = session.run(|conn| page.load(conn))?;

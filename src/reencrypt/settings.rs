@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::limits::Limits;
 use super::progress::StopHandle;
 use crate::keyring::Keyring;
 
 /// What a [`Task`](super::Task) was told, but for its targets.
-#[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) keyring: Arc<Keyring>,
     pub(super) batch: Option<usize>,
@@ -16,5 +16,6 @@ pub(super) struct Settings {
     pub(super) give_up_after: Duration,
     pub(super) fence_timeout: Duration,
     pub(super) lease: Duration,
+    pub(super) limits: Limits,
     pub(super) stop: StopHandle,
 }

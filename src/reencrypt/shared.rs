@@ -13,6 +13,7 @@ use super::run::{ClaimNumber, LEFT, Range};
 use super::store::Store;
 use super::table::PlannedTable;
 use super::tally::{Tally, Written};
+use super::throttle::Throttle;
 use crate::keyring::Keyring;
 
 /// What every walk of a process has in common.
@@ -20,6 +21,7 @@ pub(super) struct Walker<'a> {
     pub(super) tables: &'a [PlannedTable],
     pub(super) keyring: Arc<Keyring>,
     pub(super) store: &'a Store<'a>,
+    pub(super) throttle: &'a Throttle,
     pub(super) batch: Option<usize>,
     pub(super) clock: DatabaseClock,
     pub(super) stop: StopHandle,

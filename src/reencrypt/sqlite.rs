@@ -13,6 +13,7 @@ use diesel::{RunQueryDsl, sql_query};
 use super::dialect::{
     Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names,
 };
+use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
 use super::slots::{Slots, in_transaction, text};
@@ -81,6 +82,7 @@ impl Dialect for Sqlite {
             },
             obstacle,
             row_key: row_key(&columns),
+            index: None,
             columns: columns.into_iter().map(ColumnRow::into_catalogue).collect(),
             rows,
         }))
@@ -195,6 +197,22 @@ impl Dialect for Sqlite {
             }
             result => result.map(|()| Vec::new()),
         }
+    }
+
+    const REPLICATION: Replication = Replication::None;
+
+    fn primary<C>(_: &mut C) -> QueryResult<Option<Primary>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Ok(None)
+    }
+
+    fn standings<C>(_: &mut C) -> QueryResult<Vec<Standing>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Ok(Vec::new())
     }
 }
 

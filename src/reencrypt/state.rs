@@ -89,6 +89,8 @@ where
 }
 
 /// What the table of the run holds.
+// One of these at a time.
+#[expect(clippy::large_enum_variant)]
 pub(super) enum Stored {
     Nothing,
     Run(Run),

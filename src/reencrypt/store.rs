@@ -1,5 +1,6 @@
 //! Where a run is kept: in the memory of the one process that works on it, or in the database for any number of them.
 
+use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ pub(super) struct Store<'a> {
 
 enum Place {
     /// Ranges are split only if there are several workers to share them.
-    Memory(Mutex<Run>, bool),
+    Memory(Box<Mutex<Run>>, bool),
     Database,
 }
 
@@ -48,7 +49,7 @@ impl<'a> Store<'a> {
     pub(super) fn memory(tables: &'a [PlannedTable], mut run: Run, workers: usize) -> Self {
         let (process, lease) = ("this".to_owned(), Duration::MAX);
         run.join(&process, run.started, lease);
-        Self { tables, process, lease, place: Place::Memory(Mutex::new(run), workers > 1) }
+        Self { tables, process, lease, place: Place::Memory(Box::new(Mutex::new(run)), workers > 1) }
     }
 
     /// The run in the database: joined if it is at work, gone on with if nobody is, and a new one if there is none of
@@ -239,15 +240,16 @@ impl<'a> Store<'a> {
         self.is_shared().then_some(self.lease)
     }
 
-    /// Renews the lease; what operators have asked for.
-    pub(super) fn beat<C>(&self, session: &mut Session<'_, C>) -> Result<Asked, TaskError>
+    /// Renews the lease; what operators have asked for, and how many processes are alive.
+    pub(super) fn beat<C>(&self, session: &mut Session<'_, C>) -> Result<(Asked, NonZeroU32), TaskError>
     where
         C: R2D2Connection + LoadConnection + 'static,
         C::Backend: Dialect,
     {
         self.update(session, |run, now, _| {
             run.beat(&self.process, now, self.lease);
-            Ok(run.asked(&self.process))
+            let alive = u32::try_from(run.alive(now).count()).ok().and_then(NonZeroU32::new);
+            Ok((run.asked(&self.process), alive.unwrap_or(NonZeroU32::MIN)))
         })
     }
 

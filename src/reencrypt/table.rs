@@ -9,6 +9,9 @@ use crate::target::TableName;
 pub struct PlannedTable {
     pub(super) name: TableName,
     pub(super) row_key: Vec<KeyColumn>,
+    /// The index of the row key, where the database has to be told to use it.
+    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
+    pub(super) index: Option<String>,
     pub(super) columns: Vec<PlannedColumn>,
     /// Columns that the database would change by itself on any update of the row, and that must be told not to.
     #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
@@ -45,6 +48,7 @@ pub struct Catalogue {
     pub(super) columns: Vec<CatalogueColumn>,
     /// Empty if no key identifies a row.
     pub(super) row_key: Vec<KeyColumn>,
+    pub(super) index: Option<String>,
     pub(super) rows: Option<u64>,
 }
 

@@ -9,6 +9,7 @@ use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 use super::conduct::Conductor;
 use super::dialect::Dialect;
 use super::error::{Refusal, TaskError};
+use super::limits::Limits;
 use super::plan;
 use super::progress::{Observer, Progress, StopHandle};
 use super::report::Report;
@@ -31,7 +32,7 @@ pub struct Task<'a> {
     targets: Vec<Target>,
     dry_run: bool,
     accept_triggers: bool,
-    settings: Settings,
+    pub(super) settings: Settings,
     observer: Observer<'a>,
 }
 
@@ -50,6 +51,7 @@ impl<'a> Task<'a> {
                 give_up_after: Duration::from_secs(60),
                 fence_timeout: Duration::from_secs(60),
                 lease: Duration::from_secs(60),
+                limits: Limits::default(),
                 stop: StopHandle::default(),
             },
             observer: Box::new(|_| {}),

@@ -50,7 +50,7 @@ where
         walker,
         mode,
         pace: Pace::new(walker.batch.unwrap_or(C::Backend::BATCH)),
-        pulse: Pulse::new(walker.store, walker.stop.clone()),
+        pulse: Pulse::new(walker.store, walker.throttle, walker.stop.clone()),
         counters,
         seen: Mutex::new(walker.tables.iter().map(|table| vec![(0, 0); table.columns.len()]).collect()),
         found: Mutex::new(Found::new(walker.tables, walker.keyring.fingerprints().len())),

@@ -80,7 +80,8 @@ impl<'a> Writer<'a> {
         C::Backend: Dialect,
     {
         let shared = self.shared;
-        shared.pulse.wait(session)?;
+        shared.pulse.wait(session, || shared.is_stopping())?;
+        let begun = Instant::now();
         let Some(current) = &mut self.current else { return Ok(()) };
         if shared.is_stopping() {
             return Ok(());
@@ -127,7 +128,10 @@ impl<'a> Writer<'a> {
         if shared.walker.store.is_shared() {
             current.problems.extend_from_slice(&page.problems);
         }
+        let rows = usize::try_from(page.tallies.first().map_or(0, Tally::rows)).unwrap_or(usize::MAX);
+        let writing = if written.is_empty() { Duration::ZERO } else { begun.elapsed() };
         shared.note(page.range, &page.tallies, &written, page.problems, page.stale);
+        shared.walker.throttle.pace(begun, rows, writing);
         Ok(())
     }
 

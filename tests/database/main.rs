@@ -12,6 +12,9 @@ mod child;
 mod common;
 #[cfg(all(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite"))]
 mod multi_connection;
+#[cfg(any(feature = "cli-mysql", feature = "cli-postgres"))]
+#[path = "../proxy.rs"]
+mod proxy;
 #[path = "../python/mod.rs"]
 mod python;
 #[path = "../program/runner.rs"]
@@ -22,8 +25,13 @@ mod secrets;
 #[cfg(feature = "cli-mysql")]
 mod mysql {
     mod guards;
+    #[path = "../interrupted.rs"]
+    mod interrupted;
+    mod limits;
+    #[path = "../operators.rs"]
+    mod operators;
     mod schema;
-    #[path = "../server/mod.rs"]
+    #[path = "../server.rs"]
     mod server;
     mod shipped;
     mod specifics;
@@ -40,11 +48,16 @@ mod postgres {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
     mod guards;
+    #[path = "../interrupted.rs"]
+    mod interrupted;
+    mod limits;
+    #[path = "../operators.rs"]
+    mod operators;
     #[path = "../returning.rs"]
     mod returning;
     mod schema;
     mod schemas;
-    #[path = "../server/mod.rs"]
+    #[path = "../server.rs"]
     mod server;
     mod shipped;
     mod specifics;
@@ -60,6 +73,7 @@ mod sqlite {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
     mod guards;
+    mod limits;
     mod locked;
     #[path = "../returning.rs"]
     mod returning;

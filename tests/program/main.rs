@@ -4,6 +4,7 @@
 
 mod database_urls;
 mod keys;
+mod limits;
 #[path = "../python/mod.rs"]
 mod python;
 mod runner;

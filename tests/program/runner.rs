@@ -14,10 +14,11 @@ use tempfile::TempDir;
 /// Longer than any run takes; a program that hangs then fails its test.
 const DEADLINE: Duration = Duration::from_secs(180);
 /// Settings of the machine that the program must not see.
-const SETTINGS: [&str; 6] = [
+const SETTINGS: [&str; 7] = [
     "DATABASE_URL",
     "DB_ENCRYPTION_KEYS",
     "DB_ENCRYPTION_KEYS_FILE",
+    "DB_REPLICA_URLS",
     "PINAKES_DB_ENCRYPTION_KEYS",
     "RUST_LOG",
     "NO_COLOR",
@@ -151,7 +152,11 @@ pub struct Running {
 }
 
 impl Running {
-    /// `INT`, `TERM` or `KILL`
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// `INT`, `TERM`, `KILL`, `STOP` or `CONT`
     #[track_caller]
     pub fn signal(&self, name: &str) {
         let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status().unwrap();

@@ -2,6 +2,7 @@
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use diesel_encrypted::Target;
@@ -119,6 +120,45 @@ pub(crate) struct Reencrypt {
     /// Keeps this file up to date with metrics for Prometheus
     #[arg(long, value_name = "PATH")]
     pub(crate) metrics_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) limits: Limits,
+}
+
+/// What the task may take of the database.
+#[derive(Args)]
+#[command(next_help_heading = "Sparing the database")]
+pub(crate) struct Limits {
+    /// Walks at most so many rows in a second
+    #[arg(long, value_name = "N")]
+    pub(crate) max_rows_per_second: Option<NonZeroU64>,
+
+    /// Rests after each write for R times as long as it took: 1 halves the load
+    #[arg(long, value_name = "R", value_parser = ratio)]
+    pub(crate) nice: Option<f64>,
+
+    /// Waits while a replica is further behind than this, or does not tell
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) max_lag: Option<Duration>,
+
+    /// Waits while a replica has more than this of the log before it (PostgreSQL); K, M and G are understood
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) max_lag_bytes: Option<u64>,
+
+    /// A replica to ask for its lag; may be given several times. Default on PostgreSQL: those that are connected.
+    ///
+    /// Arguments are visible to every user of the machine: a URL with a password belongs into the environment, where
+    /// blanks separate several. With no limit of the lag, it is 5 seconds.
+    #[arg(long = "replica", value_name = "URL", env = "DB_REPLICA_URLS", hide_env_values = true)]
+    pub(crate) replicas: Vec<String>,
+
+    /// Waits while this file exists
+    #[arg(long, value_name = "PATH")]
+    pub(crate) pause_file: Option<PathBuf>,
+
+    /// Stops after this time, with exit code 6
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) max_runtime: Option<Duration>,
 }
 
 #[derive(Args)]
@@ -189,6 +229,30 @@ impl Command {
     }
 }
 
+fn ratio(text: &str) -> Result<f64, &'static str> {
+    match text.parse() {
+        Ok(ratio) if (0.0..=1000.0).contains(&ratio) => Ok(ratio),
+        _ => Err("a number from 0 to 1000, such as 0.5"),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or("a number of seconds, such as 5 or 0.5")
+}
+
+/// `256M` is 256 MiB.
+fn bytes(text: &str) -> Result<u64, &'static str> {
+    let (number, unit) = match text.char_indices().next_back() {
+        Some((index, 'K' | 'k')) => (&text[..index], 1 << 10),
+        Some((index, 'M' | 'm')) => (&text[..index], 1 << 20),
+        Some((index, 'G' | 'g')) => (&text[..index], 1 << 30),
+        _ => (text, 1),
+    };
+    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    bytes.ok_or("a number of bytes, such as 268435456 or 256M")
+}
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done and proven (status: every value is under the primary key; retire: the key may be removed;
@@ -199,7 +263,8 @@ Exit codes:
      in use, or may be)
   4  proven except for the listed rows (status: plaintext or unreadable values exist; problems: some
      are recorded)
-  5  refused: no targets, unknown table or column, no usable row key, triggers, wrong keyring;
+  5  refused: no targets, unknown table or column, no usable row key, triggers, wrong keyring,
+     limits that cannot be kept;
      others are at work with other keys or columns; nobody is there to be paused, resumed
      or stopped; nothing was ever recorded; the key is the primary one, or not in the keyring
   6  stopped on request; run it again to go on

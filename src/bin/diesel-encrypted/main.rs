@@ -24,7 +24,7 @@ use clap::Parser;
 use diesel_encrypted::reencrypt::{StopHandle, Task};
 use diesel_encrypted::{Fingerprint, InvalidFingerprint, Key, Keyring};
 
-use cli::{Cli, Command, Migration, Problems, Reencrypt, Retire, Server, Walk};
+use cli::{Cli, Command, Limits, Migration, Problems, Reencrypt, Retire, Server, Walk};
 use database::{Database, Request};
 use exit::{Exit, Failure};
 use metrics::Metrics;
@@ -110,6 +110,7 @@ fn reencrypt(options: &Reencrypt) -> Result<Exit, Failure> {
             task = task.dry_run(*dry_run).stateless(options.stateless);
             task = task.lease(Duration::from_secs(options.lease.get())).accept_triggers(options.accept_triggers);
             task = task.fence_timeout(Duration::from_secs(options.fence.fence_timeout));
+            task = limited(task, &options.limits);
             let mut display = ProgressDisplay::new(if *dry_run { "dry run" } else { "re-encrypting" }, walk.json);
             let result = database.reencrypt(task.observer(|progress| {
                 display.show(progress);
@@ -158,6 +159,32 @@ fn prepare<'a>(walk: &Walk, keyring: &Arc<Keyring>, stop: &StopHandle) -> Result
         .give_up_after(Duration::from_secs(walk.server.give_up_after))
         .stop_handle(stop.clone());
     Ok((database, task))
+}
+
+fn limited<'a>(mut task: Task<'a>, limits: &Limits) -> Task<'a> {
+    if let Some(rows) = limits.max_rows_per_second {
+        task = task.max_rows_per_second(rows.get());
+    }
+    if let Some(ratio) = limits.nice {
+        task = task.nice(ratio);
+    }
+    if let Some(time) = limits.max_lag {
+        task = task.max_lag(time);
+    }
+    if let Some(bytes) = limits.max_lag_bytes {
+        task = task.max_lag_bytes(bytes);
+    }
+    if let Some(path) = &limits.pause_file {
+        task = task.pause_file(path);
+    }
+    if let Some(time) = limits.max_runtime {
+        task = task.max_runtime(time);
+    }
+    let urls = limits.replicas.iter().flat_map(|urls| urls.split_whitespace());
+    task.replicas(urls.map(|url| match url.strip_prefix("mariadb://") {
+        Some(rest) => format!("mysql://{rest}"),
+        None => url.to_owned(),
+    }))
 }
 
 /// The first signal lets the workers finish their batch, the second ends the program at once, which is safe too.

@@ -5,7 +5,7 @@ use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::QueryableByName;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
-use diesel::sql_types::{Nullable, Text, Untyped};
+use diesel::sql_types::{Binary, Nullable, Untyped};
 use diesel::sqlite::Sqlite;
 
 use super::super::dialect::{push_all, push_table};
@@ -20,9 +20,10 @@ where
     let steps: Vec<Step> = Explain(table).load(conn)?;
     let mut effects = SideEffects::default();
     for step in &steps {
-        let Some(name) = step.p4.as_deref().and_then(|p4| p4.strip_prefix("-- TRIGGER ")) else { continue };
-        if !effects.triggers.iter().any(|known| known == name) {
-            effects.triggers.push(name.to_owned());
+        let Some(name) = step.p4.as_deref().and_then(|p4| p4.strip_prefix(b"-- TRIGGER ")) else { continue };
+        let name = String::from_utf8_lossy(name).into_owned();
+        if !effects.triggers.contains(&name) {
+            effects.triggers.push(name);
         }
     }
     Ok(effects)
@@ -60,6 +61,7 @@ impl<C> RunQueryDsl<C> for Explain<'_> {}
 /// One instruction of the compiled statement.
 #[derive(QueryableByName)]
 struct Step {
-    #[diesel(sql_type = Nullable<Text>)]
-    p4: Option<String>,
+    /// Text, in which constants of the statement stand as they are: bytes that are no UTF-8.
+    #[diesel(sql_type = Nullable<Binary>)]
+    p4: Option<Vec<u8>>,
 }

@@ -3,10 +3,11 @@
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Text};
-use diesel_encrypted::reencrypt::{Outcome, Task};
+use diesel_encrypted::reencrypt::{Doubt, Outcome, Task};
 use diesel_encrypted::{TableName, Target};
 
-use super::support::{Conn, TestDatabase};
+use super::suite::traps::{self, insert, interfere, is_under, rows};
+use super::support::{Conn, TEXT, TestDatabase};
 use crate::common::keyring;
 
 fn task<'a>() -> Task<'a> {
@@ -111,4 +112,52 @@ fn long_text_keys_that_begin_alike() {
     }
     let report = task().batch_size(8).run(&db.pool(1)).unwrap();
     assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 40));
+}
+
+/// At the default isolation level a statement locks what lies between the rows, too.
+#[test]
+fn gap_locks_against_inserts() {
+    let db = traps::table(TEXT);
+    let report = interfere(&db, traps::task(), 32, |conn| {
+        // All rows of the first page are locked now, but for the last.
+        conn.batch_execute("set innodb_lock_wait_timeout = 0").unwrap();
+        for id in [1, 3, 5, 31] {
+            insert(conn, id, 2);
+        }
+    });
+    assert!(report.is_proven());
+}
+
+/// A transaction that waits for its second commit belongs to no connection.
+#[test]
+fn an_old_token_in_a_prepared_transaction() {
+    let db = traps::table(TEXT);
+    assert!(traps::task().run(&db.pool(2)).unwrap().is_proven());
+    let name = crate::common::unique_name();
+    let mut conn = db.conn();
+    conn.batch_execute(&format!("xa start '{name}'")).unwrap();
+    insert(&mut conn, 1, 1);
+    conn.batch_execute(&format!("xa end '{name}'; xa prepare '{name}'")).unwrap();
+    drop(conn);
+    let impatient = traps::task().fence_timeout(std::time::Duration::ZERO).run(&db.pool(2)).unwrap();
+    db.conn().batch_execute(&format!("xa commit '{name}'")).unwrap();
+    assert!(matches!(impatient.doubt(), Some(Doubt::Open(_))), "{:?}", impatient.doubt());
+    let report = traps::task().run(&db.pool(2)).unwrap();
+    assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 1));
+    assert!(is_under(&rows(&mut db.conn(), "id = 1")[0], 2));
+}
+
+/// The server may read the whole of a small table, and with it rows that are none of the statement's business.
+#[test]
+fn a_lock_on_another_row_of_a_small_table() {
+    let db = TestDatabase::new();
+    let mut application = db.conn();
+    application.batch_execute(&format!("create table t (id bigint not null primary key, secret {TEXT})")).unwrap();
+    for id in [1, 2] {
+        insert(&mut application, id, 1);
+    }
+    application.batch_execute("begin").unwrap();
+    insert(&mut application, 3, 1);
+    let report = traps::task().fence_timeout(std::time::Duration::ZERO).run(&db.pool(2)).unwrap();
+    assert_eq!((report.columns()[0].rewritten, report.passes()), (2, 1));
 }

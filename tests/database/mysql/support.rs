@@ -174,6 +174,18 @@ pub fn let_go(application: &mut Conn) {
     application.batch_execute("do release_lock(database())").unwrap();
 }
 
+/// How the task names the transaction that is open on this connection.
+pub fn name_of_transaction(conn: &mut Conn) -> String {
+    #[derive(QueryableByName)]
+    struct Connection {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        id: i64,
+    }
+    let connection: Connection =
+        diesel::sql_query("select cast(connection_id() as signed) as id").get_result(conn).unwrap();
+    format!("connection {}, since ", connection.id)
+}
+
 /// What changes a table `t` once, and the second time is an error.
 pub const CHANGES_OF_THE_SCHEMA: &[&str] = &[
     "alter table t add column extra int",

@@ -180,6 +180,17 @@ pub fn let_go(application: &mut Conn) {
     application.batch_execute("select pg_advisory_unlock(1)").unwrap();
 }
 
+/// How the task names the transaction that is open on this connection.
+pub fn name_of_transaction(conn: &mut Conn) -> String {
+    #[derive(QueryableByName)]
+    struct Process {
+        #[diesel(sql_type = diesel::sql_types::Integer)]
+        pid: i32,
+    }
+    let process: Process = diesel::sql_query("select pg_backend_pid() as pid").get_result(conn).unwrap();
+    format!("process {} of ", process.pid)
+}
+
 /// What changes a table `t` once, and the second time is an error.
 pub const CHANGES_OF_THE_SCHEMA: &[&str] = &[
     "alter table t add column extra int",

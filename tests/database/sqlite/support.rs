@@ -114,6 +114,11 @@ pub fn let_go(application: &mut Conn) {
     application.batch_execute("commit").unwrap();
 }
 
+/// How the task names the transaction that is open on this connection.
+pub fn name_of_transaction(_conn: &mut Conn) -> String {
+    "the one that is writing".into()
+}
+
 /// What changes a table `t` once, and the second time is an error.
 pub const CHANGES_OF_THE_SCHEMA: &[&str] =
     &["alter table t add column extra int", "create index changed on t (secret)"];

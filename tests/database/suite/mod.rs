@@ -3,6 +3,7 @@
 mod bad_values;
 mod column_types;
 pub mod guards;
+mod limits;
 pub mod migrations;
 mod people;
 pub mod program;
@@ -10,6 +11,7 @@ mod races;
 mod refusals;
 mod rotation;
 mod row_keys;
+mod task_migration;
 pub mod traps;
 mod triggers;
 pub mod values;

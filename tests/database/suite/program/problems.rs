@@ -44,10 +44,12 @@ fn bad_values_are_listed_until_they_are_mended() {
     let vault = vault_with_bad_values();
     let reencrypt = |code| vault.program(&["reencrypt", "--json"], &[NEW, OLD]).exits_with(code).json();
     let report = reencrypt(4);
-    let photo = problem(&vault, "photo", 40, "unreadable");
-    let secrets = [problem(&vault, "secret", 40, "unreadable"), problem(&vault, "secret", 41, "plaintext")];
-    let all = [&[photo.clone()], secrets.as_slice()].concat();
-    assert_eq!((recorded(&vault), &report["problems"]), (all.clone(), &json!(all)));
+    let all = [
+        problem(&vault, "photo", 40, "unreadable"),
+        problem(&vault, "secret", 40, "unreadable"),
+        problem(&vault, "secret", 41, "plaintext"),
+    ];
+    assert_eq!((recorded(&vault), &report["problems"]), (all.to_vec(), &json!(all)));
 
     mend(&vault, 41);
     reencrypt(4);

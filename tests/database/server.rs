@@ -1,8 +1,5 @@
 //! What can go wrong with a database that is a server: it is not there, or not any more.
 
-mod operators;
-mod proxy;
-
 use std::net::TcpListener;
 use std::time::Instant;
 
@@ -12,8 +9,8 @@ use serde_json::json;
 use super::suite::program::vault::{Vault, is_under};
 use super::suite::program::{assert_is_report, fingerprint};
 use super::support::TEXT;
+use crate::proxy::{Proxy, at_port};
 use crate::runner::{Program, Running};
-use proxy::{Proxy, at_port};
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;

@@ -1,3 +1,5 @@
+#![allow(dead_code)] // each test program uses a part of it
+
 //! A way to a database server that can be cut.
 
 use std::io::{Read, Write};
@@ -32,7 +34,9 @@ impl Proxy {
                 if shared.is_closed.load(Relaxed) {
                     return; // and the port is closed
                 }
-                let (client, server) = (client.unwrap(), TcpStream::connect(&server).unwrap());
+                // A server that is down: the client is hung up on.
+                let Ok(server) = TcpStream::connect(&server) else { continue };
+                let client = client.unwrap();
                 shared.connections.fetch_add(1, Relaxed);
                 for (from, to) in [(&client, &server), (&server, &client)] {
                     let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());

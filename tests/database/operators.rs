@@ -3,9 +3,9 @@
 use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 
-use super::super::suite::program::vault::Vault;
-use super::super::suite::program::{fingerprint, statement};
-use super::super::support::{Conn, LimitedUser};
+use super::suite::program::vault::Vault;
+use super::suite::program::{fingerprint, statement};
+use super::support::{Conn, LimitedUser};
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;

@@ -1,0 +1,48 @@
+//! The thread that looks once a second whether the workers may go on.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use diesel::connection::LoadConnection;
+use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
+
+use super::dialect::Dialect;
+use super::hold::Hold;
+use super::monitor::Monitor;
+use super::progress::StopHandle;
+use super::throttle::Throttle;
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Checks until the other end of `ended` is dropped.
+pub(super) fn look_out<C>(
+    mut monitor: Monitor,
+    throttle: &Throttle,
+    pool: &Pool<ConnectionManager<C>>,
+    stop: &StopHandle,
+    ended: &Receiver<()>,
+) where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    let mut conn = None;
+    loop {
+        if conn.is_none() && monitor.asks_primary() {
+            conn = pool.get_timeout(INTERVAL).ok();
+        }
+        let hold = monitor.check::<C>(conn.as_deref_mut());
+        if let Some(hold) = hold.as_ref().filter(|hold| hold.ends_the_run()) {
+            tracing::warn!("stopping: {hold}");
+            stop.stop();
+        }
+        if matches!(hold, Some(Hold::Unknown { replica: None, .. }))
+            && conn.as_mut().is_some_and(|conn| conn.ping().is_err())
+        {
+            conn = None;
+        }
+        throttle.set_hold(hold);
+        if ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Disconnected) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What goes wrong, at random moments.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+
+use super::super::backend::{PROCESSES, SERVER, SHUTDOWN, pid_file, sessions, terminate};
+use super::keys::HOT;
+use super::planted::plant;
+use super::processes::Slot;
+use super::session::Session;
+use super::world::{Watch, World, count};
+
+/// Between two looks at the processes.
+const TICK: Duration = Duration::from_millis(5);
+/// Storms of this length see a restart of the server.
+const LONG: Duration = Duration::from_secs(15);
+
+/// Runs the processes of the task, and breaks what there is to break, until it is over.
+pub fn run(world: &World, time: Duration, mut rng: Rng) {
+    let _watch = Watch(world);
+    let mut session = world.session();
+    let mut slots: Vec<Slot> = (0..rng.usize(PROCESSES))
+        .map(|number| Slot::new(if number == 0 { world.shaky_url() } else { world.db.url() }, rng.fork()))
+        .collect();
+    let start = Instant::now();
+    let mut restart = (time >= LONG && is_disposable()).then(|| start + time.mul_f64(0.2 + 0.6 * rng.f64()));
+    let mut next = start;
+    while !world.is_over() {
+        slots.iter_mut().for_each(|slot| slot.tend(world));
+        if Instant::now() >= next {
+            strike(world, &mut session, &mut slots, &mut rng);
+            next = Instant::now() + Duration::from_millis(rng.u64(20..250));
+        }
+        if restart.is_some_and(|time| Instant::now() >= time) {
+            shut_down(world, &mut session);
+            restart = None;
+        }
+        thread::sleep(TICK);
+    }
+}
+
+fn strike(world: &World, session: &mut Session, slots: &mut [Slot], rng: &mut Rng) {
+    world.hot.store(rng.usize(0..world.keys.count - HOT), Relaxed);
+    // Once there is something to prove, one process is left to its end, on a connection that is cut.
+    let spared = usize::from(Instant::now() > world.turn() && slots.len() > 1);
+    let slot = rng.choice(&mut slots[spared..]).unwrap();
+    match rng.u8(0..10) {
+        0..3 => slot.kill(world),
+        3 => slot.stop(world, Duration::from_millis(rng.u64(50..2500))),
+        4 => plant(world, session, rng),
+        5..8 => {
+            let terminated = session.run(|conn| {
+                let spared = world.spared.load(Relaxed);
+                let mut sessions = sessions(conn)?;
+                sessions.retain(|session| *session != spared);
+                rng.choice(sessions).map(|victim| terminate(conn, victim)).transpose()
+            });
+            if terminated.is_some() {
+                count(&world.counts.terminations);
+            }
+        }
+        _ => {
+            let Some(proxy) = &world.proxy else { return };
+            // What was under way is held back, and then lost: a COMMIT, or the answer to one.
+            proxy.stall();
+            thread::sleep(Duration::from_millis(rng.u64(0..20)));
+            proxy.hang_up();
+            proxy.go_on();
+            count(&world.counts.cuts);
+        }
+    }
+}
+
+/// Whether the server was started for this run alone, and comes back by itself.
+fn is_disposable() -> bool {
+    let servers = std::env::var("DISPOSABLE_SERVERS").unwrap_or_default();
+    SERVER.is_some_and(|server| servers.split_whitespace().any(|name| name == server))
+}
+
+/// Ends the server without giving it time to finish anything.
+fn shut_down(world: &World, session: &mut Session) {
+    let path = session.run(pid_file);
+    let file = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let pid = file.lines().next().unwrap_or_default().trim().to_owned();
+    let kill = std::process::Command::new("sh").arg("-c").arg(format!("kill -{SHUTDOWN} {pid}")).status();
+    assert!(kill.unwrap().success());
+    count(&world.counts.restarts);
+}

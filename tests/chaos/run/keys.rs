@@ -1,0 +1,75 @@
+//! Which rows there can be.
+
+use std::ops::Range;
+
+use fastrand::Rng;
+
+/// The row key as the tables have it. The second part is empty, and not part of the key, where the key is an integer.
+pub type Key = (i64, &'static str);
+
+const PARTS: [&str; 4] = ["", "a", "b c", "z-9"];
+
+/// Rows are numbered. Of every `RESERVED_EVERY` one belongs to no writer.
+const RESERVED_EVERY: usize = 53;
+/// Rows that are written again and again, next to one another, so that the task has them in one batch.
+pub const HOT: usize = 16;
+
+#[derive(Clone, Copy)]
+pub struct Keys {
+    pub count: usize,
+    pub is_composite: bool,
+}
+
+impl Keys {
+    pub fn key(&self, number: usize) -> Key {
+        match self.is_composite {
+            true => ((number / PARTS.len()) as i64, PARTS[number % PARTS.len()]),
+            false => (number as i64, ""),
+        }
+    }
+
+    /// The columns of the row key.
+    pub fn columns(&self) -> &'static str {
+        if self.is_composite { "id, part" } else { "id" }
+    }
+
+    /// A row key as reports show it.
+    pub fn label(&self, (id, part): (i64, &str)) -> String {
+        if self.is_composite { format!("id={id}, part={part}") } else { format!("id={id}") }
+    }
+
+    pub fn is_reserved(number: usize) -> bool {
+        number % RESERVED_EVERY == RESERVED_EVERY / 2
+    }
+
+    fn reserved(&self) -> Vec<Key> {
+        (0..self.count).filter(|number| Self::is_reserved(*number)).map(|number| self.key(number)).collect()
+    }
+
+    /// The reserved rows that are locked for a long time.
+    pub fn held(&self) -> [Key; 2] {
+        let reserved = self.reserved();
+        [reserved[0], reserved[reserved.len() - 1]]
+    }
+
+    /// The reserved rows for bad values.
+    pub fn for_bad(&self) -> Vec<Key> {
+        let held = self.held();
+        self.reserved().into_iter().filter(|key| !held.contains(key)).collect()
+    }
+
+    /// A row for a writer: out of those that are hot, or any.
+    pub fn pick(&self, hot: Option<usize>, rng: &mut Rng) -> usize {
+        let range = hot.map_or(0..self.count, |first| first..first + HOT);
+        match rng.usize(range.clone()) {
+            reserved if Self::is_reserved(reserved) => reserved - 1,
+            number => number,
+        }
+    }
+
+    /// Some rows next to one another, hot or any, by the first part of their keys.
+    pub fn pick_page(&self, hot: Option<usize>, rng: &mut Rng) -> Range<i64> {
+        let first = hot.unwrap_or_else(|| rng.usize(0..self.count));
+        self.key(first).0..self.key(first + HOT).0 + 1
+    }
+}

@@ -1,0 +1,143 @@
+//! Processes of the task: started again whenever they end, and what they say when they do.
+
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use serde_json::Value;
+
+use super::checker;
+use super::values::{COLUMNS, NEW, OLD, PLAINTEXT};
+use super::world::{World, count};
+use crate::common::key;
+use crate::runner::{Program, Run, Running};
+
+/// Exit codes of the program.
+pub const NOT_PROVEN: i32 = 3;
+pub const BAD_VALUES: i32 = 4;
+const GAVE_UP: i32 = 7;
+
+/// The task on all encrypted columns.
+pub fn task(url: &str, batch: usize, workers: usize) -> Program {
+    let keys = [NEW, OLD].map(|number| key(number).to_text().to_string());
+    let (batch, workers) = (batch.to_string(), workers.to_string());
+    Program::new(["reencrypt", "--json", "--batch-size", &batch, "--workers", &workers, "--give-up-after", "60"])
+        .args(COLUMNS.iter().flat_map(|column| ["--column".to_owned(), format!("item.{column}")]))
+        .keys(&[&keys[0], &keys[1]])
+        .database(url)
+        .secrets([PLAINTEXT])
+}
+
+/// The place of one process.
+pub struct Slot {
+    url: String,
+    rng: Rng,
+    process: Option<Process>,
+}
+
+struct Process {
+    running: Running,
+    continues: Option<Instant>,
+    is_killed: bool,
+    /// Whether it began when nobody stored tokens under the old key any more: what it proves stays true.
+    is_late: bool,
+}
+
+impl Slot {
+    pub fn new(url: String, rng: Rng) -> Self {
+        Self { url, rng, process: None }
+    }
+
+    /// Starts the process if there is none, lets it go on if it is time, and looks at its result if it has ended.
+    pub fn tend(&mut self, world: &World) {
+        let Some(process) = &mut self.process else {
+            let batch = *self.rng.choice(&[8, 25, 80]).unwrap();
+            let workers = self.rng.usize(1..3);
+            let is_late = world.is_old_key_given_up();
+            let running = task(&self.url, batch, workers).start();
+            self.process = Some(Process { running, continues: None, is_killed: false, is_late });
+            return;
+        };
+        if process.continues.is_some_and(|time| Instant::now() >= time) {
+            process.running.signal("CONT");
+            process.continues = None;
+        }
+        if process.running.has_ended() {
+            // Invariant: it was there two lines above.
+            let Process { running, is_killed, is_late, .. } = self.process.take().unwrap();
+            judge(world, &running.wait(), is_killed, is_late);
+        }
+    }
+
+    pub fn kill(&mut self, world: &World) {
+        if let Some(process) = self.alive() {
+            process.running.signal("KILL");
+            process.is_killed = true;
+            count(&world.counts.kills);
+        }
+    }
+
+    /// Stops it without a word, as a machine that is suspended; it knows nothing of it when it goes on.
+    pub fn stop(&mut self, world: &World, time: Duration) {
+        if let Some(process) = self.alive() {
+            process.running.signal("STOP");
+            process.continues = Some(Instant::now() + time);
+            count(&world.counts.stops);
+        }
+    }
+
+    fn alive(&mut self) -> Option<&mut Process> {
+        let process = self.process.as_mut()?;
+        if process.running.has_ended() { None } else { Some(process) }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some(process) = self.alive() {
+            process.running.signal("KILL");
+        }
+    }
+}
+
+fn judge(world: &World, run: &Run, is_killed: bool, is_late: bool) {
+    count(&world.counts.runs);
+    match run.code {
+        -1 if is_killed => {}
+        NOT_PROVEN | GAVE_UP => {}
+        BAD_VALUES => {
+            count(&world.counts.proofs);
+            checker::only_planted_reported(world, &problems(run));
+            if is_late {
+                checker::nothing_under_the_old_key(world);
+            }
+        }
+        // Bad rows were planted before the first process began.
+        code => world.fail(format!("the task ended with {code}: {}", run.stderr)),
+    }
+}
+
+/// What the task reports: table, column, row key, kind.
+pub fn problems(run: &Run) -> Vec<[String; 4]> {
+    let text = |problem: &Value, field: &str| problem[field].as_str().unwrap().to_owned();
+    let report = run.json();
+    let problems = report["problems"].as_array().unwrap().iter();
+    problems.map(|problem| ["table", "column", "row", "kind"].map(|field| text(problem, field))).collect()
+}
+
+/// Runs the task in peace until it has proven all but the bad rows; the last run, and how many it took.
+pub fn to_the_end(world: &World) -> Option<(Run, usize)> {
+    const MOST: usize = 5;
+    for number in 1..=MOST {
+        let run = task(&world.db.url(), 100, 1).run();
+        match run.code {
+            BAD_VALUES => return Some((run, number)),
+            NOT_PROVEN => {}
+            code => {
+                world.fail(format!("undisturbed, the task ended with {code}: {}", run.stderr));
+                return None;
+            }
+        }
+    }
+    world.fail(format!("undisturbed, the task proved nothing in {MOST} runs"));
+    None
+}

@@ -1,0 +1,91 @@
+//! The course of a run.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+
+use super::super::backend::ROW_LOCKS;
+use super::keys::Keys;
+use super::ledger::{create, fill};
+use super::planted::plant;
+use super::values::{NEW, OLD, Sealer};
+use super::world::World;
+use super::writers::{self, Writer};
+use super::{checker, faults, processes, reader, stragglers};
+use crate::options::Options;
+
+const ROWS: usize = 2000;
+/// Bad rows that are there from the beginning.
+const BAD: usize = 3;
+
+/// Everything at once, for as long as the options say; then the task in peace, and the checks.
+pub fn run(seed: u64, options: &Options) -> Result<String, Vec<String>> {
+    let started = Instant::now();
+    let time = Duration::from_secs(options.seconds);
+    let mut rng = Rng::with_seed(seed);
+    let keys = Keys { count: ROWS, is_composite: seed % 2 == 0 };
+    let (holds, straggles) = (ROW_LOCKS && seed % 3 == 0, ROW_LOCKS && seed % 3 == 1);
+    let world = World::new(keys, Writer::ALL + usize::from(straggles), time);
+    let mut session = world.session();
+    session.run(|conn| create(conn, keys));
+    fill(&mut world.db.conn(), keys, &Sealer::with_keys([OLD, NEW]), &mut rng).unwrap();
+    while world.planted.all().len() < BAD {
+        plant(&world, &mut session, &mut rng);
+    }
+
+    let committed: Vec<u64> = thread::scope(|threads| {
+        if holds {
+            let (sender, has_begun) = mpsc::channel();
+            threads.spawn(|| stragglers::hold(&world, sender));
+            has_begun.recv().unwrap();
+        }
+        if straggles {
+            let rng = rng.fork();
+            threads.spawn(|| stragglers::straggle(&world, rng));
+        }
+        let writers: Vec<_> = writers::all(&world)
+            .into_iter()
+            .map(|writer| (writer, rng.fork()))
+            .map(|(writer, rng)| threads.spawn(|| writer.run(&world, rng)))
+            .collect();
+        let (for_reader, for_faults) = (rng.fork(), rng.fork());
+        threads.spawn(|| reader::run(&world, for_reader));
+        threads.spawn(|| faults::run(&world, time, for_faults));
+        writers.into_iter().map(|writer| writer.join().unwrap_or_default()).collect()
+    });
+
+    let mut runs = 0;
+    if world.failures().is_empty() {
+        if let Some((last, number)) = processes::to_the_end(&world) {
+            runs = number;
+            checker::everything(&world, &last, &committed);
+        }
+    }
+    match world.failures() {
+        failures if failures.is_empty() => Ok(figures(&world, runs, started.elapsed())),
+        failures => Err(failures),
+    }
+}
+
+fn figures(world: &World, runs: usize, time: Duration) -> String {
+    let counts = &world.counts;
+    let of = |counter: &AtomicU64, what: &str| format!("{} {what}", counter.load(Relaxed));
+    [
+        of(&counts.operations, "operations"),
+        of(&counts.unanswered, "unanswered commits"),
+        of(&counts.reads, "reads"),
+        of(&counts.runs, "runs"),
+        of(&counts.proofs, "proofs"),
+        of(&counts.kills, "kills"),
+        of(&counts.stops, "stops"),
+        of(&counts.cuts, "cuts"),
+        of(&counts.terminations, "terminations"),
+        of(&counts.restarts, "restarts"),
+        format!("{runs} runs until proven"),
+        format!("{:.1} s", time.as_secs_f64()),
+    ]
+    .join(", ")
+}

@@ -1,0 +1,68 @@
+//! Transactions that stay open while the task wants to come to an end. One seed in three has each of them.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error};
+use fastrand::Rng;
+
+use super::super::backend::{own_session, transaction};
+use super::ledger::{Common, insert, item};
+use super::values::{NEW, OLD, Plain, Sealer};
+use super::world::{Watch, World};
+
+/// Locks rows under the old key, long after the others have given it up: while it does, nothing can be proven.
+/// Says so once it has them.
+pub fn hold(world: &World, has_begun: Sender<()>) {
+    let _watch = Watch(world);
+    let end = world.moment(0.8);
+    world.session().run(|conn| {
+        let held = transaction(conn, |conn| {
+            world.spared.store(own_session(conn)?, Relaxed);
+            for key in world.keys.held() {
+                diesel::update(item::table.find(key)).set(item::plain.eq(item::plain)).execute(conn)?;
+            }
+            // Nobody listens any more when it is repeated.
+            let _ = has_begun.send(());
+            wait(world, end);
+            Err::<(), _>(Error::RollbackTransaction)
+        });
+        match held {
+            Err(Error::RollbackTransaction) => Ok(()),
+            other => other,
+        }
+    });
+}
+
+/// Inserts a row under the old key, which nobody can see before its late commit.
+pub fn straggle(world: &World, mut rng: Rng) {
+    let _watch = Watch(world);
+    wait(world, world.moment(0.3));
+    let key = world.keys.key(world.keys.count);
+    let plain = Plain::random("a straggler", &mut rng);
+    let sealer = Sealer::with_keys([OLD, NEW]);
+    world.session().run(|conn| {
+        let inserted = transaction(conn, |conn| {
+            world.spared.store(own_session(conn)?, Relaxed);
+            let common = Common { key, plain: "late", stamp: "2026-12-31 00:00:00" };
+            insert(conn, common, plain.clone(), plain.seal(&sealer, &mut rng))?;
+            wait(world, world.moment(0.6));
+            Ok(())
+        });
+        match inserted {
+            // Its own row of an attempt whose outcome was not known: nobody else uses this key.
+            Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(()),
+            inserted => inserted,
+        }
+    });
+    world.old_writers.fetch_sub(1, Relaxed);
+}
+
+fn wait(world: &World, until: Instant) {
+    while !world.is_over() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,119 @@
+//! What everybody in a run shares.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::super::backend::{SERVER, TestDatabase};
+use super::keys::Keys;
+use super::planted::Planted;
+use super::session::Session;
+use crate::proxy::Proxy;
+
+pub struct World {
+    pub db: TestDatabase,
+    pub keys: Keys,
+    pub planted: Planted,
+    pub counts: Counts,
+    /// A way to the server that can be cut.
+    pub proxy: Option<Proxy>,
+    /// The first of the hot rows.
+    pub hot: AtomicUsize,
+    /// The session that is not terminated.
+    pub spared: AtomicI64,
+    /// The writers who may still store tokens under the old key.
+    pub old_writers: AtomicUsize,
+    beginning: Instant,
+    time: Duration,
+    has_failed: AtomicBool,
+    failures: Mutex<Vec<String>>,
+}
+
+#[derive(Default)]
+pub struct Counts {
+    pub operations: AtomicU64,
+    /// Commits whose answer was lost, and that the journal knows of.
+    pub unanswered: AtomicU64,
+    pub reads: AtomicU64,
+    pub runs: AtomicU64,
+    pub proofs: AtomicU64,
+    pub kills: AtomicU64,
+    pub stops: AtomicU64,
+    pub cuts: AtomicU64,
+    pub terminations: AtomicU64,
+    pub restarts: AtomicU64,
+}
+
+impl World {
+    pub fn new(keys: Keys, old_writers: usize, time: Duration) -> Self {
+        let db = TestDatabase::new();
+        Self {
+            proxy: SERVER.map(|_| Proxy::to(&db.url())),
+            db,
+            keys,
+            planted: Planted::default(),
+            counts: Counts::default(),
+            hot: AtomicUsize::new(0),
+            spared: AtomicI64::new(0),
+            old_writers: AtomicUsize::new(old_writers),
+            beginning: Instant::now(),
+            time,
+            has_failed: AtomicBool::new(false),
+            failures: Mutex::default(),
+        }
+    }
+
+    /// The database's address, by the way that can be cut if there is one.
+    pub fn shaky_url(&self) -> String {
+        self.proxy.as_ref().map_or_else(|| self.db.url(), Proxy::url)
+    }
+
+    pub fn session(&self) -> Session {
+        Session::new(self.db.url())
+    }
+
+    /// Whether it is time to stop.
+    pub fn is_over(&self) -> bool {
+        self.has_failed.load(Relaxed) || Instant::now() >= self.moment(1.0)
+    }
+
+    /// After this share of the time.
+    pub fn moment(&self, share: f64) -> Instant {
+        self.beginning + self.time.mul_f64(share)
+    }
+
+    /// When the application gives the old primary key up.
+    pub fn turn(&self) -> Instant {
+        self.moment(0.4)
+    }
+
+    pub fn fail(&self, failure: String) {
+        self.has_failed.store(true, Relaxed);
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+    }
+
+    pub fn failures(&self) -> Vec<String> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether nobody stores tokens under the old key any more.
+    pub fn is_old_key_given_up(&self) -> bool {
+        self.old_writers.load(Relaxed) == 0
+    }
+}
+
+/// Ends the run if its thread panics: the others would go on.
+pub struct Watch<'a>(pub &'a World);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.fail("a thread panicked, see above".into());
+        }
+    }
+}
+
+pub fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Relaxed);
+}

@@ -1,0 +1,288 @@
+//! The application: transactions that change the table and the ledger together.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::Instant;
+
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error};
+use fastrand::Rng;
+
+use super::super::backend::{Conn, LONG_TRANSACTION, transaction};
+use super::keys::Key;
+use super::ledger::{self, Common, item, journal, truth};
+use super::session::Session;
+use super::values::{NEW, OLD, Plain, Sealed, Sealer};
+use super::world::{Watch, World, count};
+
+/// What one process of the application does until it is over.
+pub struct Writer {
+    pub number: i32,
+    /// Until the old primary key is given up, and after.
+    pub sealers: [Sealer; 2],
+    /// How often out of ten it writes to a hot row.
+    pub hot: u8,
+    pub url: String,
+}
+
+/// The writers of a run: one of them keeps the old primary key for a while, two have a wrong clock.
+pub fn all(world: &World) -> Vec<Writer> {
+    let current = || Sealer::with_keys([NEW, OLD]);
+    let hour = 3600;
+    let sealers = [
+        [Sealer::with_keys([OLD, NEW]), current()],
+        [current(), current()],
+        [current(), current()],
+        [Sealer::Dated(hour), Sealer::Dated(hour)],
+        [Sealer::Dated(-hour), Sealer::Dated(-hour)],
+    ];
+    let writer = |(number, sealers): (usize, [Sealer; 2])| {
+        let url = if number == 1 { world.shaky_url() } else { world.db.url() };
+        Writer { number: number as i32, sealers, hot: if number == 0 { 9 } else { 6 }, url }
+    };
+    sealers.into_iter().enumerate().map(writer).collect()
+}
+
+impl Writer {
+    /// How many writers there are. While the old key is in use, any of them can move a row with its token.
+    pub const ALL: usize = 5;
+
+    /// Writes until it is over; returns how many transactions were committed.
+    pub fn run(self, world: &World, mut rng: Rng) -> u64 {
+        let _watch = Watch(world);
+        let mut session = Session::new(self.url.clone());
+        let (mut committed, mut has_old_key) = (0, true);
+        for operation in 0.. {
+            if world.is_over() {
+                break;
+            }
+            if has_old_key && Instant::now() >= world.turn() {
+                has_old_key = false;
+                // Its last transaction is over: after an error it was repeated until its outcome was known.
+                world.old_writers.fetch_sub(1, Relaxed);
+            }
+            let sealer = &self.sealers[usize::from(!has_old_key)];
+            let plan = Plan::random(&self, operation, has_old_key, sealer, world, &mut rng);
+            if commit(world, &mut session, &plan) {
+                committed += 1;
+                count(&world.counts.operations);
+            }
+        }
+        committed
+    }
+}
+
+/// A transaction, with all that is random about it: when it is repeated it does the same.
+struct Plan<'a> {
+    writer: i32,
+    operation: i64,
+    key: Key,
+    /// Where the row may move to.
+    other: Key,
+    action: Action,
+    /// The columns that an update changes.
+    changes: [bool; 3],
+    ending: Ending,
+    plain: Plain,
+    sealer: &'a Sealer,
+    seal_seed: u64,
+    text: String,
+    stamp: String,
+}
+
+/// What happens to a row that is there; one that is not is inserted.
+#[derive(Clone, Copy)]
+enum Action {
+    Update,
+    Delete,
+    Replace,
+    /// To another key; with its tokens as they are, or with new ones.
+    Move {
+        keeps_tokens: bool,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Ending {
+    Commit,
+    CommitLate,
+    Rollback,
+}
+
+impl<'a> Plan<'a> {
+    fn random(
+        writer: &Writer,
+        operation: i64,
+        has_old_key: bool,
+        sealer: &'a Sealer,
+        world: &World,
+        rng: &mut Rng,
+    ) -> Self {
+        let ending = match rng.u8(0..200) {
+            0 => Ending::CommitLate,
+            1..10 => Ending::Rollback,
+            _ => Ending::Commit,
+        };
+        // A lock on a hot row for a second would bring everybody to a halt.
+        let hot = (ending != Ending::CommitLate && rng.u8(0..10) < writer.hot).then(|| world.hot.load(Relaxed));
+        let text = format!("writer {} operation {operation}", writer.number);
+        Self {
+            writer: writer.number,
+            operation,
+            key: world.keys.key(world.keys.pick(hot, rng)),
+            other: world.keys.key(world.keys.pick(None, rng)),
+            action: match rng.u8(0..20) {
+                0 => Action::Delete,
+                1 => Action::Replace,
+                // The proof does not speak of rows that move while it is made.
+                2 => Action::Move { keeps_tokens: has_old_key },
+                _ => Action::Update,
+            },
+            changes: [rng.bool(), rng.bool(), rng.bool()],
+            ending,
+            plain: Plain::random(&text, rng),
+            sealer,
+            seal_seed: rng.u64(..),
+            text,
+            stamp: stamp(writer.number, operation),
+        }
+    }
+
+    fn apply(&self, conn: &mut Conn) -> QueryResult<()> {
+        // It locks the row of the ledger, if there is one, and so keeps the other writers away from both.
+        let row = diesel::update(truth::table.find(self.key)).set(truth::updated_at.eq(&self.stamp));
+        let is_there = row.execute(conn)? == 1;
+        match self.action {
+            _ if !is_there => self.insert(conn)?,
+            Action::Update => self.update(conn)?,
+            Action::Delete => self.delete(conn)?,
+            Action::Replace => {
+                self.delete(conn)?;
+                self.insert(conn)?;
+            }
+            Action::Move { keeps_tokens } => {
+                let others = truth::table.find(self.other).count().get_result::<i64>(conn)?;
+                match (others, keeps_tokens) {
+                    (0, true) => self.rename(conn)?,
+                    (0, false) => {
+                        self.update(conn)?;
+                        self.rename(conn)?;
+                    }
+                    _ => self.update(conn)?,
+                }
+            }
+        }
+        if self.ending == Ending::CommitLate {
+            thread::sleep(LONG_TRANSACTION);
+        }
+        if self.ending == Ending::Rollback { Err(Error::RollbackTransaction) } else { Ok(()) }
+    }
+
+    fn sealed(&self) -> Sealed {
+        self.plain.seal(self.sealer, &mut Rng::with_seed(self.seal_seed))
+    }
+
+    fn insert(&self, conn: &mut Conn) -> QueryResult<()> {
+        let common = Common { key: self.key, plain: &self.text, stamp: &self.stamp };
+        ledger::insert(conn, common, self.plain.clone(), self.sealed())
+    }
+
+    fn delete(&self, conn: &mut Conn) -> QueryResult<()> {
+        one(diesel::delete(truth::table.find(self.key)).execute(conn)?);
+        one(diesel::delete(item::table.find(self.key)).execute(conn)?);
+        Ok(())
+    }
+
+    fn update(&self, conn: &mut Conn) -> QueryResult<()> {
+        let ([name, phone, photo], plain, sealed) = (self.changes, self.plain.clone(), self.sealed());
+        let truths = TruthChange {
+            plain: &self.text,
+            name: name.then_some(plain.name),
+            phone: phone.then_some(plain.phone),
+            photo: photo.then_some(plain.photo),
+        };
+        let items = ItemChange {
+            plain: &self.text,
+            updated_at: &self.stamp,
+            name: name.then_some(sealed.name),
+            phone: phone.then_some(sealed.phone),
+            photo: photo.then_some(sealed.photo),
+        };
+        one(diesel::update(truth::table.find(self.key)).set(truths).execute(conn)?);
+        one(diesel::update(item::table.find(self.key)).set(items).execute(conn)?);
+        Ok(())
+    }
+
+    fn rename(&self, conn: &mut Conn) -> QueryResult<()> {
+        let (id, part) = self.other;
+        let row = diesel::update(truth::table.find(self.key));
+        one(row.set((truth::id.eq(id), truth::part.eq(part))).execute(conn)?);
+        let row = diesel::update(item::table.find(self.key));
+        let stamp = item::updated_at.eq(&self.stamp);
+        one(row.set((item::id.eq(id), item::part.eq(part), stamp)).execute(conn)?);
+        Ok(())
+    }
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = item)]
+struct ItemChange<'a> {
+    plain: &'a str,
+    updated_at: &'a str,
+    name: Option<String>,
+    phone: Option<Option<String>>,
+    photo: Option<Option<Vec<u8>>>,
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = truth)]
+struct TruthChange<'a> {
+    plain: &'a str,
+    name: Option<Vec<u8>>,
+    phone: Option<Option<Vec<u8>>>,
+    photo: Option<Option<Vec<u8>>>,
+}
+
+/// Carries the plan out exactly once, and tells whether it was committed.
+///
+/// After an error nobody knows whether the transaction was. Its entry in the journal does: a second one with the same
+/// key waits until the first is decided, and is refused if that was committed.
+fn commit(world: &World, session: &mut Session, plan: &Plan<'_>) -> bool {
+    session.run(|conn| {
+        let mut is_known = false;
+        let result = transaction(conn, |conn| {
+            let entry = (journal::writer.eq(plan.writer), journal::operation.eq(plan.operation));
+            let entered = diesel::insert_into(journal::table).values(entry).execute(conn);
+            if let Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) = entered {
+                is_known = true;
+                count(&world.counts.unanswered);
+                return Err(Error::RollbackTransaction);
+            }
+            entered?;
+            plan.apply(conn)
+        });
+        match result {
+            Ok(()) => Ok(true),
+            Err(Error::RollbackTransaction) => Ok(is_known),
+            Err(error) => Err(error),
+        }
+    })
+}
+
+/// While the ledger's row is locked, the table's row is there.
+fn one(rows: usize) {
+    assert_eq!(rows, 1, "a row of the table is gone, and the ledger has it");
+}
+
+/// A moment that no other transaction has.
+fn stamp(writer: i32, operation: i64) -> String {
+    let number = operation * Writer::ALL as i64 + i64::from(writer);
+    let (seconds, micros) = (number / 1000, number % 1000);
+    format!(
+        "2026-01-{:02} {:02}:{:02}:{:02}.{micros:06}",
+        1 + seconds / 86_400,
+        seconds / 3600 % 24,
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}

@@ -1,0 +1,20 @@
+//! A task that was stopped and goes on, on the databases in which it writes down how far it is.
+
+use diesel_encrypted::reencrypt::{Outcome, StopHandle};
+
+use super::suite::traps::{interfere, is_under, rows, table, task};
+use super::support::TEXT;
+
+/// Two pages have been read and not been written when the task is stopped: the next one goes on in front of them.
+#[test]
+fn a_cursor_saved_before_the_work() {
+    let db = table(TEXT);
+    let stop = StopHandle::default();
+    let report = interfere(&db, task().stop_handle(stop.clone()), 2, |_| stop.stop());
+    assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Stopped, 16));
+    let rest = task().run(&db.pool(1)).unwrap();
+    assert_eq!((rest.outcome(), rest.columns()[0].rewritten), (Outcome::Proven, 100));
+    assert!(rows(&mut db.conn(), "true").iter().all(|row| is_under(row, 2)));
+    // Had a row been passed over, the proof would have found it, and another pass would have followed.
+    assert_eq!(rest.passes(), 1);
+}

@@ -1,0 +1,110 @@
+//! What limits a task, apart from replicas: those have tests of their own.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use diesel_encrypted::reencrypt::{Outcome, Progress, StopHandle};
+
+use super::people::People;
+use super::program::vault::{Vault, is_under};
+use crate::runner::write;
+
+/// What the observer of a task was told in all.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<Progress>>>);
+
+impl Told {
+    fn observer(&self) -> impl FnMut(&Progress) + Send + 'static {
+        let told = Arc::clone(&self.0);
+        move |progress| told.lock().unwrap().push(progress.clone())
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        self.0.lock().unwrap().iter().filter_map(|progress| progress.waits_for.clone()).collect()
+    }
+
+    fn until(&self, reason: &str) {
+        while !self.reasons().iter().any(|told| told == reason) {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+#[test]
+fn a_rate_takes_its_time() {
+    let people = People::new(1, 1..=30);
+    let told = Told::default();
+    let task = people.task([2, 1]).max_rows_per_second(60).batch_size(5).observer(told.observer());
+    let report = people.run(task, 2);
+    assert_eq!((report.outcome(), report.passes()), (Outcome::Proven, 2));
+    assert!(told.reasons().contains(&"60 rows/s".to_owned()));
+    // Two passes over 30 rows.
+    assert!(told.0.lock().unwrap().last().unwrap().elapsed >= Duration::from_secs(1));
+}
+
+#[test]
+fn a_nice_task_rests() {
+    let people = People::new(1, 1..=30);
+    let stop = StopHandle::default();
+    let told = Told::default();
+    let task = people.task([2, 1]).nice(1000.0).batch_size(1).stop_handle(stop.clone()).observer(told.observer());
+    thread::scope(|scope| {
+        let run = scope.spawn(|| people.run(task, 1));
+        told.until("nice 1000");
+        stop.stop();
+        assert_eq!(run.join().unwrap().outcome(), Outcome::Stopped);
+    });
+}
+
+#[test]
+fn a_file_pauses_it() {
+    let people = People::new(1, 1..=30);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pause");
+    write(&file, "");
+    let told = Told::default();
+    let task = people.task([2, 1]).pause_file(&file).observer(told.observer());
+    let before = people.raw();
+    thread::scope(|scope| {
+        let run = scope.spawn(|| people.run(task, 1));
+        told.until(&format!("the file {} exists", file.display()));
+        assert_eq!(people.raw(), before);
+        std::fs::remove_file(&file).unwrap();
+        assert!(run.join().unwrap().is_proven());
+    });
+}
+
+/// Whether a file exists below a file cannot be said.
+#[test]
+fn what_cannot_be_looked_for_pauses_it() {
+    let people = People::new(1, 1..=30);
+    let (stop, told) = (StopHandle::default(), Told::default());
+    let file = Path::new("/dev/null/pause");
+    let task = people.task([2, 1]).pause_file(file).stop_handle(stop.clone()).observer(told.observer());
+    thread::scope(|scope| {
+        let run = scope.spawn(|| people.run(task, 1));
+        while !told.reasons().iter().any(|told| told.starts_with("whether the file /dev/null/pause exists is unknown"))
+        {
+            thread::sleep(Duration::from_millis(10));
+        }
+        stop.stop();
+        assert_eq!(run.join().unwrap().outcome(), Outcome::Stopped);
+    });
+}
+
+/// The program; the time is over while the file pauses it.
+#[test]
+fn a_time_to_run() {
+    let vault = Vault::sealed(1, 1..=20);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pause");
+    write(&file, "");
+    let args = ["reencrypt", "--max-runtime", "0.5", "--pause-file", file.to_str().unwrap()];
+    let run = vault.program(&args, &[2, 1]).exits_with(6);
+    run.says("the time limit of 0.5 s is over").says("stopped on request: run it again to go on");
+    assert!(is_under(&mut vault.db.conn(), 1, 1), "nothing is written");
+    vault.program(&["reencrypt", "--max-runtime", "600", "--nice", "0.1"], &[2, 1]).exits_with(0);
+    assert!(is_under(&mut vault.db.conn(), 1, 2));
+}

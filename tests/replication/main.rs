@@ -1,0 +1,14 @@
+//! The task and the lag of replicas, on servers with replicas that the tests start for themselves.
+
+#![cfg(any(feature = "cli-mysql", feature = "cli-postgres"))]
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+#[cfg(feature = "cli-mysql")]
+mod mariadb;
+#[cfg(feature = "cli-postgres")]
+mod postgres;
+#[path = "../private_server.rs"]
+mod private_server;
+#[path = "../proxy.rs"]
+mod proxy;
+mod running;
