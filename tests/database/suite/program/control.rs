@@ -8,13 +8,14 @@ use crate::runner::{Program, Running};
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
-/// Enough, one by one, that the program is still at it when it hears what is asked.
-const ROWS: i64 = 4000;
+/// Enough, at their rate, that the program is still at it when it hears what is asked.
+const ROWS: i64 = 1000;
+const RATE: &str = "--max-rows-per-second=200";
 /// What a process says that waits for `resume`.
 const PAUSED: &str = "paused: `diesel-encrypted resume` lets it go on";
 
 fn worker(vault: &Vault) -> Program {
-    vault.program(&["reencrypt", "--json", "--batch-size=1"], &[NEW, OLD])
+    vault.program(&["reencrypt", "--json", RATE], &[NEW, OLD])
 }
 
 /// A process that has begun to write.

@@ -88,9 +88,9 @@ fn what_was_recorded_of_other_columns_stays() {
 /// What a run has found so far is known before it ends.
 #[test]
 fn a_run_that_did_not_end() {
-    let vault = Vault::shared(OLD, 1..=2000);
+    let vault = Vault::shared(OLD, 1..=1000);
     vault.insert(&[Row::new(0, Some("plaintext of 0"), None)]);
-    let mut running = vault.program(&["reencrypt", "--batch-size=1", "--lease=1"], &[NEW, OLD]).start();
+    let mut running = vault.program(&["reencrypt", "--max-rows-per-second=200"], &[NEW, OLD]).start();
     let conn = &mut vault.db.conn();
     running.until(|| super::vault::is_under(conn, 1, NEW));
     running.signal("TERM");
