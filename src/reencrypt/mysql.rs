@@ -1,6 +1,8 @@
 //! MySQL and MariaDB: values typed at run time; a join with a table of parameters.
 
 mod effects;
+mod fence;
+
 use std::time::Duration;
 
 use diesel::connection::{Connection, LoadConnection};
@@ -17,7 +19,7 @@ use super::lag::{Primary, Replay, Replication, Standing};
 use super::row::{Cell, Change, KeyValue, Row};
 use super::side_effects::SideEffects;
 use super::slots::{Slots, in_transaction, text};
-use super::sql::{Fields, Sql};
+use super::sql::Sql;
 use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
 use crate::column::Form;
 use crate::target::TableName;
@@ -215,32 +217,18 @@ impl Dialect for Mysql {
         conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").map(|()| None)
     }
 
-    /// When those transactions began that run now. A transaction keeps its time when it gets a number, or another
-    /// connection takes it over to commit it.
     fn fence<C>(conn: &mut C) -> QueryResult<String>
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        let rows: Vec<Fields> = Sql::new(
-            "SELECT DISTINCT CAST(trx_started AS CHAR) FROM information_schema.innodb_trx \
-             WHERE trx_mysql_thread_id <> CONNECTION_ID()",
-        )
-        .load(conn)?;
-        Ok(rows.into_iter().filter_map(|mut row| row.take(0)).collect::<Vec<_>>().join(","))
+        fence::fence(conn)
     }
 
     fn older_than<C>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>>
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        let rows: Vec<Fields> = Sql::new(
-            "SELECT CONCAT('connection ', trx_mysql_thread_id, ', since ', trx_started, ' (server time)') \
-             FROM information_schema.innodb_trx \
-             WHERE FIND_IN_SET(CAST(trx_started AS CHAR), ?) AND trx_mysql_thread_id <> CONNECTION_ID()",
-        )
-        .bind(fence)
-        .load(conn)?;
-        Ok(rows.into_iter().filter_map(|mut row| row.take(0)).collect())
+        fence::older_than(conn, fence)
     }
 
     const REPLICATION: Replication = Replication::KnownToReplicas;

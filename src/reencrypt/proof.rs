@@ -22,8 +22,9 @@ use super::table::PlannedTable;
 use super::throttle::Throttle;
 use super::walk::{Sessions, walk};
 
-/// Between two looks at what is still open.
+/// Between two looks at what is still open; longer from look to look.
 const NAP: Duration = Duration::from_millis(100);
+const LONGEST_NAP: Duration = Duration::from_secs(1);
 
 /// All values, as they were at one moment.
 pub(super) struct Reading {
@@ -62,6 +63,7 @@ where
             Err(error) => return Ok(Some(Doubt::Blind(error.to_string()))),
         };
         let started = Instant::now();
+        let mut nap = NAP;
         loop {
             let older = session.run(|conn| C::Backend::older_than(conn, &fence))?;
             if older.is_empty() {
@@ -72,7 +74,8 @@ where
             }
             let waits_for = format!("transactions that began before the proof are open: {}", older.join("; "));
             tick(&mut session, Some(waits_for));
-            session.pause(NAP);
+            session.pause(nap);
+            nap = (nap * 3 / 2).min(LONGEST_NAP);
         }
     }
 

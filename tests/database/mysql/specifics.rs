@@ -161,3 +161,25 @@ fn a_lock_on_another_row_of_a_small_table() {
     let report = traps::task().fence_timeout(std::time::Duration::ZERO).run(&db.pool(2)).unwrap();
     assert_eq!((report.columns()[0].rewritten, report.passes()), (2, 1));
 }
+
+/// The server's list of transactions is one of the past while it is read all the time, by a monitor for example.
+#[test]
+fn an_old_token_in_a_transaction_that_is_not_in_the_list_yet() {
+    let db = traps::table(TEXT);
+    assert!(traps::task().run(&db.pool(2)).unwrap().is_proven());
+    let (mut monitor, mut application) = (db.conn(), db.conn());
+    let started = std::time::Instant::now();
+    let mut watch = || diesel::sql_query("select * from information_schema.innodb_trx").execute(&mut monitor).unwrap();
+    watch();
+    application.batch_execute("begin").unwrap();
+    insert(&mut application, 1, 1);
+    let report = std::thread::scope(|threads| {
+        threads.spawn(|| {
+            while started.elapsed().as_secs() < 2 {
+                watch();
+            }
+        });
+        traps::task().fence_timeout(std::time::Duration::ZERO).run(&db.pool(2)).unwrap()
+    });
+    assert!(matches!(report.doubt(), Some(Doubt::Open(_))), "{:?}", report.doubt());
+}
