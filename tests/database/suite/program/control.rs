@@ -10,7 +10,7 @@ use crate::runner::{Program, Running};
 const OLD: u8 = 1;
 const NEW: u8 = 2;
 /// Enough, at their rate, that the program is still at it when it hears what is asked.
-const ROWS: i64 = 1000;
+const ROWS: i64 = 600;
 const RATE: &str = "--max-rows-per-second=200";
 /// What a process says that waits for `resume`.
 const PAUSED: &str = "paused: `diesel-encrypted resume` lets it go on";
