@@ -28,6 +28,8 @@ mod mysql {
     #[path = "../interrupted.rs"]
     mod interrupted;
     mod limits;
+    #[path = "../operators.rs"]
+    mod operators;
     mod schema;
     #[path = "../server.rs"]
     mod server;
@@ -49,6 +51,8 @@ mod postgres {
     #[path = "../interrupted.rs"]
     mod interrupted;
     mod limits;
+    #[path = "../operators.rs"]
+    mod operators;
     #[path = "../returning.rs"]
     mod returning;
     mod schema;
