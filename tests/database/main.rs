@@ -12,6 +12,9 @@ mod child;
 mod common;
 #[cfg(all(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite"))]
 mod multi_connection;
+#[cfg(feature = "cli-postgres")]
+#[path = "../private_server.rs"]
+mod private_server;
 #[cfg(any(feature = "cli-mysql", feature = "cli-postgres"))]
 #[path = "../proxy.rs"]
 mod proxy;
@@ -28,6 +31,8 @@ mod mysql {
     #[path = "../interrupted.rs"]
     mod interrupted;
     mod limits;
+    #[path = "../operators.rs"]
+    mod operators;
     mod schema;
     #[path = "../server.rs"]
     mod server;
@@ -49,6 +54,8 @@ mod postgres {
     #[path = "../interrupted.rs"]
     mod interrupted;
     mod limits;
+    #[path = "../operators.rs"]
+    mod operators;
     #[path = "../returning.rs"]
     mod returning;
     mod schema;

@@ -1,6 +1,7 @@
 //! What people see while the task runs: a bar per table on a terminal, a line every ten seconds elsewhere, JSON for
 //! programs.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -23,9 +24,10 @@ pub(crate) struct ProgressDisplay {
     /// The pass that is being walked, whether it is the reading for the proof, and when it began.
     pass: (u32, bool, Duration),
     printed: Instant,
-    waits_since: Option<Instant>,
-    /// When a line was printed before its time.
-    told: Option<Instant>,
+    /// The kind of reason for which the task waits, and since when.
+    waits_for: Option<(String, Instant)>,
+    /// When a line was printed before its time, for each kind of reason.
+    told: BTreeMap<String, Instant>,
 }
 
 enum Form {
@@ -41,7 +43,14 @@ impl ProgressDisplay {
             () if std::io::stderr().is_terminal() => Form::Bars(Bars::new()),
             () => Form::Lines,
         };
-        Self { verb, form, pass: (0, false, Duration::ZERO), printed: Instant::now(), waits_since: None, told: None }
+        Self {
+            verb,
+            form,
+            pass: (0, false, Duration::ZERO),
+            printed: Instant::now(),
+            waits_for: None,
+            told: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn show(&mut self, progress: &Progress) {
@@ -75,23 +84,27 @@ impl ProgressDisplay {
         }
     }
 
-    /// Whether it is time for a line: at intervals, and soon after the task has begun to wait. Also that not more often:
-    /// a limit may let it wait again and again.
+    /// Whether it is time for a line: at intervals, and soon after the task has begun to wait for something else. That
+    /// not more often for each reason: a limit may let it wait again and again.
     fn is_time(&mut self, progress: &Progress) -> bool {
-        match progress.waits_for {
-            Some(_) => self.waits_since.get_or_insert_with(Instant::now),
-            None => {
-                self.waits_since = None;
-                return self.printed.elapsed() >= INTERVAL;
+        let reason = progress.waits_for.as_deref().map(kind);
+        if reason != self.waits_for.as_ref().map(|(reason, _)| reason.clone()) {
+            self.waits_for = reason.map(|reason| (reason, Instant::now()));
+        }
+        if let Some((reason, since)) = &self.waits_for {
+            let was_told = self.told.get(reason).is_some_and(|told| told.elapsed() < INTERVAL);
+            if !was_told && since.elapsed() >= PATIENCE {
+                self.told.insert(reason.clone(), Instant::now());
+                return true;
             }
-        };
-        let waits = self.waits_since.is_some_and(|since| since.elapsed() >= PATIENCE);
-        if waits && self.told.is_none_or(|told| told.elapsed() >= INTERVAL) {
-            self.told = Some(Instant::now());
-            return true;
         }
         self.printed.elapsed() >= INTERVAL
     }
+}
+
+/// A reason without its numbers, which may be others at every look.
+fn kind(reason: &str) -> String {
+    reason.chars().filter(|character| !character.is_ascii_digit()).collect()
 }
 
 /// A bar for each table, as soon as it is read, and a line below.

@@ -263,3 +263,39 @@ impl Drop for TestDatabase {
         conn.batch_execute(&format!("DROP DATABASE IF EXISTS {}", self.name)).unwrap();
     }
 }
+
+/// A user who may read and change some tables, and see who else is at work, but nothing else.
+pub struct LimitedUser {
+    server: String,
+    database: String,
+    name: String,
+}
+
+impl LimitedUser {
+    pub fn new(db: &TestDatabase, tables: &[&str]) -> Self {
+        let this = Self { server: db.server.clone(), database: db.url(), name: format!("{}_user", db.name) };
+        let name = &this.name;
+        let sql = format!("create user {name} identified by 'secret'; grant process on *.* to {name}");
+        db.conn().batch_execute(&sql).unwrap();
+        this.grant(db, tables);
+        this
+    }
+
+    pub fn grant(&self, db: &TestDatabase, tables: &[&str]) {
+        for table in tables {
+            let sql = format!("grant select, insert, update, delete, trigger on {}.{table} to {}", db.name, self.name);
+            db.conn().batch_execute(&sql).unwrap();
+        }
+    }
+
+    pub fn url(&self) -> String {
+        let (_, rest) = self.database.split_once('@').unwrap();
+        format!("mysql://{}:secret@{rest}", self.name)
+    }
+}
+
+impl Drop for LimitedUser {
+    fn drop(&mut self) {
+        Conn::establish(&self.server).unwrap().batch_execute(&format!("drop user {}", self.name)).unwrap();
+    }
+}

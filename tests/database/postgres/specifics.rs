@@ -2,11 +2,13 @@
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel_encrypted::reencrypt::{Outcome, Task};
+use diesel_encrypted::reencrypt::{Doubt, Outcome, Task};
 use diesel_encrypted::{TableName, Target};
 
+use super::suite::traps;
 use super::support::TestDatabase;
 use crate::common::keyring;
+use crate::private_server::PrivateServer;
 
 fn task<'a>(schema: &str, table: &str) -> Task<'a> {
     Task::new(keyring([2, 1])).target(Target::named(TableName::in_schema(schema, table), ["secret"]).unwrap())
@@ -220,6 +222,26 @@ fn the_estimate_knows_partitions_fill_factor_and_indexes() {
     // An index on an expression, which is one on the column.
     db.conn().batch_execute("create index on t (upper(secret))").unwrap();
     assert!(estimate().growth > Some(0));
+}
+
+/// A transaction that waits for its second commit belongs to no connection.
+#[test]
+fn an_old_token_in_a_prepared_transaction() {
+    let server = PrivateServer::postgres(&["max_prepared_transactions=1"]);
+    let pool = diesel::r2d2::Pool::builder()
+        .max_size(2)
+        .build(diesel::r2d2::ConnectionManager::<PgConnection>::new(server.url("postgres")))
+        .unwrap();
+    let conn = &mut pool.get().unwrap();
+    conn.batch_execute("create table t (id bigint primary key, secret text); begin").unwrap();
+    traps::insert(conn, 1, 1);
+    conn.batch_execute("prepare transaction 'the first half'").unwrap();
+    let report = traps::task().fence_timeout(std::time::Duration::ZERO).run(&pool).unwrap();
+    let Some(Doubt::Open(open)) = report.doubt() else { panic!("{:?}", report.doubt()) };
+    assert!(open[0].starts_with("the prepared transaction the first half, since "), "{open:?}");
+    conn.batch_execute("commit prepared 'the first half'").unwrap();
+    let report = traps::task().run(&pool).unwrap();
+    assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 1));
 }
 
 #[derive(QueryableByName)]

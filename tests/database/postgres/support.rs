@@ -267,3 +267,38 @@ impl Drop for TestDatabase {
         conn.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)).unwrap();
     }
 }
+
+/// A user who may read and change some tables, and nothing else.
+pub struct LimitedUser {
+    server: String,
+    database: String,
+    name: String,
+}
+
+impl LimitedUser {
+    pub fn new(db: &TestDatabase, tables: &[&str]) -> Self {
+        let this = Self { server: db.server.clone(), database: db.url(), name: format!("{}_user", db.name) };
+        db.conn().batch_execute(&format!("create role {} login password 'secret'", this.name)).unwrap();
+        this.grant(db, tables);
+        this
+    }
+
+    pub fn grant(&self, db: &TestDatabase, tables: &[&str]) {
+        let (tables, name) = (tables.join(", "), &self.name);
+        db.conn().batch_execute(&format!("grant select, insert, update, delete on {tables} to {name}")).unwrap();
+    }
+
+    pub fn url(&self) -> String {
+        let (_, rest) = self.database.split_once('@').unwrap();
+        format!("postgres://{}:secret@{rest}", self.name)
+    }
+}
+
+impl Drop for LimitedUser {
+    fn drop(&mut self) {
+        let mut conn = Conn::establish(&self.database).unwrap();
+        conn.batch_execute(&format!("drop owned by {}", self.name)).unwrap();
+        let mut conn = Conn::establish(&self.server).unwrap();
+        conn.batch_execute(&format!("drop role {}", self.name)).unwrap();
+    }
+}

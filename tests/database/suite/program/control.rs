@@ -1,20 +1,22 @@
 //! `pause`, `resume` and `stop`: processes that share a run do as they are told, and whoever does not fit is refused.
 
+use diesel::connection::SimpleConnection;
 use serde_json::json;
 
-use super::super::super::support::SHARES;
+use super::super::super::support::{SHARES, TEXT};
 use super::vault::{Vault, is_under};
 use crate::runner::{Program, Running};
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
-/// Enough, one by one, that the program is still at it when it hears what is asked.
-const ROWS: i64 = 4000;
+/// Enough, at their rate, that the program is still at it when it hears what is asked.
+const ROWS: i64 = 600;
+const RATE: &str = "--max-rows-per-second=200";
 /// What a process says that waits for `resume`.
 const PAUSED: &str = "paused: `diesel-encrypted resume` lets it go on";
 
 fn worker(vault: &Vault) -> Program {
-    vault.program(&["reencrypt", "--json", "--batch-size=1"], &[NEW, OLD])
+    vault.program(&["reencrypt", "--json", RATE], &[NEW, OLD])
 }
 
 /// A process that has begun to write.
@@ -48,9 +50,18 @@ fn two_that_wait(vault: &Vault) -> [Running; 2] {
     [first, second]
 }
 
+/// What an earlier run has found in another table is no business of this one, whichever process reports on it.
+fn record_a_problem_elsewhere(vault: &Vault) {
+    let sql = format!("create table elsewhere (id int not null primary key, secret {TEXT})");
+    vault.db.conn().batch_execute(&sql).unwrap();
+    vault.db.conn().batch_execute("insert into elsewhere values (1, 'plaintext of 1')").unwrap();
+    vault.bare_program(&["reencrypt", "--column", "elsewhere.secret"], &[NEW, OLD]).exits_with(4);
+}
+
 #[test]
 fn a_pause_holds_all_processes_until_they_may_go_on_and_share_what_is_left() {
     let vault = Vault::shared(OLD, 1..=ROWS);
+    record_a_problem_elsewhere(&vault);
     let running = two_that_wait(&vault);
     let before = done(&vault);
     assert!(before > 0 && before < ROWS as usize, "{before} rows are done");
@@ -68,6 +79,7 @@ fn a_pause_holds_all_processes_until_they_may_go_on_and_share_what_is_left() {
         run.json()
     });
     assert_eq!(first, second);
+    assert_eq!(first["problems"], json!([]));
     let rewritten = [0, 1].map(|column| first["columns"][column]["rewritten"].as_u64().unwrap());
     assert_eq!(rewritten, [ROWS as u64 - ROWS as u64 / 3, ROWS as u64]);
     assert_eq!(first["proof"]["values"], rewritten[0] + rewritten[1]);

@@ -88,11 +88,15 @@ impl Vault {
     /// The same with the tables through which processes share a run, as a user's migration makes them.
     pub fn shared(key: u8, ids: RangeInclusive<i64>) -> Self {
         let vault = Self::sealed(key, ids);
-        let folder = tempfile::tempdir().unwrap();
-        vault.bare_program(&["migration", "state", "--dir"], &[]).arg(folder.path()).exits_with(0);
-        let migrations = FileBasedMigrations::from_path(folder.path()).unwrap();
-        vault.db.conn().run_pending_migrations(migrations).unwrap();
+        vault.add_state_tables();
         vault
+    }
+
+    pub fn add_state_tables(&self) {
+        let folder = tempfile::tempdir().unwrap();
+        self.bare_program(&["migration", "state", "--dir"], &[]).arg(folder.path()).exits_with(0);
+        let migrations = FileBasedMigrations::from_path(folder.path()).unwrap();
+        self.db.conn().run_pending_migrations(migrations).unwrap();
     }
 
     pub fn insert(&self, rows: &[Row]) {

@@ -1,0 +1,92 @@
+//! What operators see where transactions and users are many: proofs that have to wait, and a user without rights.
+
+use diesel::connection::SimpleConnection;
+use serde_json::{Value, json};
+
+use super::suite::program::vault::Vault;
+use super::suite::program::{fingerprint, statement};
+use super::support::{Conn, LimitedUser};
+
+const OLD: u8 = 1;
+const NEW: u8 = 2;
+
+/// An application that has written something, and does not end its transaction.
+fn open_transaction(vault: &Vault) -> Conn {
+    let mut application = vault.db.conn();
+    application.batch_execute("begin; insert into others values (1)").unwrap();
+    application
+}
+
+fn vault_with_another_table() -> Vault {
+    let vault = Vault::sealed(OLD, 1..=30);
+    vault.db.conn().batch_execute("create table others (id int not null primary key)").unwrap();
+    vault
+}
+
+#[test]
+fn nothing_is_proven_while_an_older_transaction_is_open() {
+    let vault = vault_with_another_table();
+    let mut application = open_transaction(&vault);
+    let reencrypt = |args: &[&str]| vault.program(&["reencrypt", "--fence-timeout=1"], &[NEW, OLD]).args(args.to_vec());
+    let open = "transactions that began before the last reading are still open";
+    let run = reencrypt(&["--json"]).exits_with(3);
+    let json = run.json();
+    assert_eq!((&json["outcome"], &json["proof"]["values"]), (&json!("incomplete"), &json!(50)));
+    assert!(json["doubt"].as_str().unwrap().starts_with(open), "{json}");
+    run.notes("ended", &format!("not proven: {open}"));
+    let run = reencrypt(&[]).exits_with(3);
+    let expected = "0 under secondary keys, 0 not readable. It is not proven that this is all: transactions that";
+    assert!(statement(&run.stdout).contains(expected), "{}", run.stdout);
+
+    let old = fingerprint(OLD);
+    let retire = || vault.program(&["retire", &old, "--fence-timeout=1"], &[NEW, OLD]);
+    let run = retire().exits_with(3);
+    let expected = format!("was under the key {old}. It is not proven that this is all: {open}");
+    assert!(statement(&run.stdout).contains(&expected), "{}", run.stdout);
+    run.says(&format!("not proven: keep {old}, and ask again"));
+
+    application.batch_execute("commit").unwrap();
+    retire().args(["--fence-timeout=60"]).exits_with(2).says("cannot be used multiple times");
+    let run = vault.program(&["retire", &old, "--json"], &[NEW, OLD]).exits_with(0);
+    assert_eq!(run.json()["doubt"], Value::Null);
+}
+
+/// It waits for others, and is told to wait by people meanwhile.
+#[test]
+fn a_pause_before_the_proof() {
+    let vault = vault_with_another_table();
+    let mut application = open_transaction(&vault);
+    let mut running = vault.program(&["reencrypt", "--json"], &[NEW, OLD]).start();
+    running.until_it_says("transactions that began before the proof are open");
+    vault.bare_program(&["pause"], &[]).exits_with(0);
+    let is_paused = || {
+        let status = vault.program(&["status", "--json"], &[NEW, OLD]).run().json();
+        status["run"]["is_paused"] == true
+    };
+    running.until(is_paused);
+    running.until_it_says("paused: `diesel-encrypted resume` lets it go on");
+    application.batch_execute("commit").unwrap();
+    vault.bare_program(&["resume"], &[]).exits_with(0);
+    let run = running.wait();
+    assert_eq!(run.code, 0, "{run:#?}");
+    assert_eq!(run.json()["proof"]["values"], 50);
+}
+
+#[test]
+fn a_user_who_may_not_create_tables() {
+    let vault = Vault::sealed(OLD, 1..=30);
+    let user = LimitedUser::new(&vault.db, &["vault"]);
+    let as_user = |args: &[&str]| vault.program(args, &[NEW, OLD]).database(&user.url());
+    let run = as_user(&["reencrypt"]).exits_with(5);
+    run.says("the tables that the task shares its work through are not there, and it may not create them: ")
+        .says("`diesel-encrypted migration state`");
+    vault.assert_readable(&[OLD], 30);
+
+    vault.add_state_tables();
+    let tables = ["run", "chunk", "problem"].map(|name| format!("__diesel_encrypted_{name}"));
+    user.grant(&vault.db, &tables.each_ref().map(String::as_str));
+    let run = as_user(&["reencrypt", "--json"]).exits_with(0);
+    assert_eq!(run.json()["columns"][1]["rewritten"], 30);
+    vault.bare_program(&["problems"], &[]).database(&user.url()).exits_with(0).says("no value is on record");
+    vault.assert_readable(&[NEW], 30);
+}
