@@ -98,14 +98,21 @@ where
     pub(super) fn run(mut self) -> Result<Report, TaskError> {
         let Settings { limits, stop, .. } = self.settings;
         let monitor = limits.need_watching().then(|| Monitor::new::<C>(limits)).transpose()?;
+        let primary = self.settings.keyring.primary();
+        let span = tracing::info_span!("reencrypt", %primary, process = tracing::field::Empty);
+        let _entered = span.enter();
         let mut store = self.store()?;
+        if let Some(process) = store.process() {
+            span.record("process", process);
+        }
         let throttle = Throttle::new(limits, stop.clone());
         let pool = self.pool;
         let result = thread::scope(|scope| {
             let (_alive, ended) = mpsc::channel();
             if let Some(monitor) = monitor {
                 let throttle = &throttle;
-                scope.spawn(move || look_out(monitor, throttle, pool, stop, &ended));
+                let span = span.clone();
+                scope.spawn(move || span.in_scope(|| look_out(monitor, throttle, pool, stop, &ended)));
             }
             self.follow(&mut store, &throttle)
         });
@@ -246,8 +253,10 @@ where
             // Another process has read everything, and has written down what it found.
             false => store.recorded(&mut self.session())?.and_omitted(ending.omitted),
         };
+        let outcome = if ending.doubt.is_none() { Outcome::Proven } else { Outcome::Incomplete };
+        tracing::info!(?outcome, passes = run.pass, "run ended");
         Ok(Report {
-            outcome: if ending.doubt.is_none() { Outcome::Proven } else { Outcome::Incomplete },
+            outcome,
             primary: self.settings.keyring.primary(),
             passes: run.pass,
             columns: run.columns(self.tables, Some(&ending.tallies)),

@@ -8,6 +8,7 @@ use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 use diesel::sql_types::Untyped;
 
+use super::estimate::TableEstimate;
 use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
@@ -57,6 +58,12 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     /// What an update of the table's encrypted columns would set off in this session.
     #[doc(hidden)]
     fn side_effects<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// What rewriting every row of the table would cost. Reads no row.
+    #[doc(hidden)]
+    fn estimate<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>
     where
         C: Connection<Backend = Self> + LoadConnection;
 

@@ -1,6 +1,7 @@
 //! MySQL and MariaDB: values typed at run time; a join with a table of parameters.
 
 mod effects;
+mod estimate;
 mod fence;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Unsigned, Untyped}
 use diesel::{RunQueryDsl, sql_query};
 
 use super::dialect::{Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table};
+use super::estimate::TableEstimate;
 use super::lag::{Primary, Replay, Replication, Standing};
 use super::row::{Cell, Change, KeyValue, Row};
 use super::side_effects::SideEffects;
@@ -106,6 +108,13 @@ impl Dialect for Mysql {
         C: Connection<Backend = Self> + LoadConnection,
     {
         effects::side_effects(conn, table)
+    }
+
+    fn estimate<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        estimate::estimate(conn, table)
     }
 
     const WITHOUT_TRIGGERS: &'static str = "drop them while it runs; the application does without them, too, then";

@@ -1,24 +1,26 @@
 //! PostgreSQL: row keys as text, cast by the server; one statement of constant text with an array per column.
 
 mod effects;
+mod estimate;
 use std::time::Duration;
 
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, FromSql, QueryableByName};
 use diesel::pg::Pg;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::{Error as DieselError, OptionalExtension, QueryResult};
-use diesel::sql_types::{Array, BigInt, Binary, Bool, Double, Nullable, Text, Untyped};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Double, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
 use super::dialect::{
     Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names,
 };
+use super::estimate::TableEstimate;
 use super::lag::{Primary, Replay, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
 use super::sql::{Fields, Sql};
-use super::state::CHECKPOINT;
+use super::state::{self, CHECKPOINT};
 use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
 use crate::column::Form;
 use crate::target::TableName;
@@ -118,6 +120,13 @@ impl Dialect for Pg {
         effects::side_effects(conn, table)
     }
 
+    fn estimate<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        estimate::estimate(conn, table)
+    }
+
     const WITHOUT_TRIGGERS: &'static str = "connect as a user who may set session_replication_role, with \
         `?options=-c%20session_replication_role%3Dreplica` at the end of the URL: triggers do not fire for these \
         connections then, and for all others they do";
@@ -164,8 +173,13 @@ impl Dialect for Pg {
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        let Counts { claims, rows } = Swap::new(table, changes, checkpoint, skips_locked)?.get_result(conn)?;
-        Ok((claims > 0).then_some(rows.try_into().unwrap_or_default()))
+        let swapped = Swap::new(table, changes, checkpoint, skips_locked)?.execute(conn)?;
+        // Was it the rows, or the claim?
+        let is_taken = match checkpoint {
+            Some(Checkpoint { claim, progress }) if swapped == 0 => !state::checkpoint(conn, claim, progress)?,
+            _ => false,
+        };
+        Ok((!is_taken).then_some(swapped))
     }
 
     /// Never: see the lock timeout.
@@ -332,49 +346,45 @@ impl Swap<'_> {
 impl QueryFragment<Pg> for Swap<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let name = &self.table.name;
-        out.push_sql("WITH claim AS (");
-        match &self.checkpoint {
-            Some((claim, progress)) => {
-                out.push_sql(CHECKPOINT);
-                out.push_sql(" ");
-                out.push_bind_param::<Text, _>(progress)?;
-                out.push_sql(" WHERE claim = ");
-                out.push_bind_param::<BigInt, _>(claim)?;
-                out.push_sql(" RETURNING 1");
-            }
-            None => out.push_sql("SELECT 1"),
+        let mut clause = "WITH ";
+        if let Some((claim, progress)) = &self.checkpoint {
+            out.push_sql(clause);
+            out.push_sql("claim AS (");
+            out.push_sql(CHECKPOINT);
+            out.push_sql(" ");
+            out.push_bind_param::<Text, _>(progress)?;
+            out.push_sql(" WHERE claim = ");
+            out.push_bind_param::<BigInt, _>(claim)?;
+            out.push_sql(" RETURNING 1)");
+            clause = ", ";
         }
+        // Without a claim there is nothing to join, and nothing is changed.
+        let from_claim = if self.checkpoint.is_some() { " FROM claim, " } else { " FROM " };
         if self.skips_locked {
+            out.push_sql(clause);
             // Materialized: the rows are locked once. NO KEY: rows that refer to these can be inserted meanwhile.
-            out.push_sql("), free AS MATERIALIZED (SELECT v.* FROM claim, ");
+            out.push_sql("free AS MATERIALIZED (SELECT v.*");
+            out.push_sql(from_claim);
             push_table(name, &mut out)?;
             out.push_sql(" AS t, ");
             self.push_values(&mut out)?;
             out.push_sql(" WHERE ");
             self.push_condition(&mut out)?;
-            out.push_sql(" FOR NO KEY UPDATE OF t SKIP LOCKED");
+            out.push_sql(" FOR NO KEY UPDATE OF t SKIP LOCKED)");
         }
-        out.push_sql("), swap AS (UPDATE ");
+        out.push_sql(" UPDATE ");
         push_table(name, &mut out)?;
         out.push_sql(" AS t SET ");
         push_assignments(self.table, |name, out| out.push_identifier(name), &mut out)?;
         if self.skips_locked {
-            out.push_sql(" FROM free AS v WHERE ");
+            out.push_sql(" FROM free AS v");
         } else {
-            out.push_sql(" FROM claim, ");
+            out.push_sql(from_claim);
             self.push_values(&mut out)?;
-            out.push_sql(" WHERE ");
         }
-        self.push_condition(&mut out)?;
-        out.push_sql(
-            " RETURNING 1) SELECT (SELECT count(*) FROM claim) AS claims, (SELECT count(*) FROM swap) AS rows",
-        );
-        Ok(())
+        out.push_sql(" WHERE ");
+        self.push_condition(&mut out)
     }
-}
-
-impl Query for Swap<'_> {
-    type SqlType = Untyped;
 }
 
 impl QueryId for Swap<'_> {
@@ -459,15 +469,6 @@ const OLDER: &str = "\
     LEFT JOIN pg_catalog.pg_stat_activity a ON a.backend_xid = x::xid \
     LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = x::xid \
     WHERE x <= ?::text::xid8 AND coalesce(a.datname, p.database, current_database()) = current_database()";
-
-/// How many claims the checkpoint has found, which is one or none, and how many rows were swapped.
-#[derive(QueryableByName)]
-struct Counts {
-    #[diesel(sql_type = BigInt)]
-    claims: i64,
-    #[diesel(sql_type = BigInt)]
-    rows: i64,
-}
 
 #[derive(QueryableByName)]
 struct Setting {

@@ -123,6 +123,8 @@ impl<'a> Reader<'a> {
         C::Backend: Dialect,
     {
         self.shared.counters.begin(claim.pass);
+        let table = &self.shared.walker.tables[claim.range.table].name;
+        tracing::debug!(%table, pass = claim.pass, claim = claim.number, "range claimed");
         if claim.pass > self.pass {
             self.pass = claim.pass;
             session.pause((PAUSE * 2u32.saturating_pow(claim.pass - 2)).min(LONGEST_PAUSE));

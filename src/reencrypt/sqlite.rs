@@ -1,6 +1,7 @@
 //! SQLite: values typed one by one; an update from a list of values.
 
 mod effects;
+mod estimate;
 
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, QueryableByName};
@@ -13,6 +14,7 @@ use diesel::{RunQueryDsl, sql_query};
 use super::dialect::{
     Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names,
 };
+use super::estimate::TableEstimate;
 use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
@@ -93,6 +95,13 @@ impl Dialect for Sqlite {
         C: Connection<Backend = Self> + LoadConnection,
     {
         effects::side_effects(conn, table)
+    }
+
+    fn estimate<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        estimate::estimate(conn, table)
     }
 
     const WITHOUT_TRIGGERS: &'static str = "drop them while it runs; the application does without them, too, then";

@@ -146,6 +146,7 @@ impl<'a> Store<'a> {
                 Next::Over => return Ok(Claimed::Over),
             };
             if let Some(dead) = dead {
+                tracing::info!(claim = dead, "taking over a range: nothing was heard lately of who had it");
                 let progress = if self.is_shared() { state::close_chunk(conn, dead)? } else { None };
                 run.settle(dead, progress.unwrap_or_default(), false, self.tables);
             }
@@ -233,6 +234,11 @@ impl<'a> Store<'a> {
         C::Backend: Dialect,
     {
         self.update(session, |run, now, _| Ok((run.step(&self.process, now), run.clone())))
+    }
+
+    /// The name under which the others know this process, if there can be others.
+    pub(super) fn process(&self) -> Option<&str> {
+        self.is_shared().then_some(self.process.as_str())
     }
 
     /// How long the others take this process to be alive after they have heard of it, if there can be others.

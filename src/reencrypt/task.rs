@@ -9,6 +9,7 @@ use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 use super::conduct::Conductor;
 use super::dialect::Dialect;
 use super::error::{Refusal, TaskError};
+use super::estimate::{self, Estimate};
 use super::limits::Limits;
 use super::plan;
 use super::progress::{Observer, Progress, StopHandle};
@@ -220,6 +221,20 @@ impl<'a> Task<'a> {
             return Err(Refusal::UnknownKey { key, known: known.join(", ") }.into());
         }
         Ok(Retirement { key, status: self.prove(pool)? })
+    }
+
+    /// What it will cost to rewrite every row of the targets. It reads the catalogue only, and nothing of the tables;
+    /// on SQLite, which has no such figure, the rows are counted.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Task::status`].
+    pub fn estimate<C>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<Estimate, TaskError>
+    where
+        C: R2D2Connection + LoadConnection + 'static,
+        C::Backend: Dialect,
+    {
+        estimate::estimate(&mut self.session(pool), &self.plan(pool)?)
     }
 
     fn read<C>(mut self, pool: &Pool<ConnectionManager<C>>, waits: bool) -> Result<Status, TaskError>

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{RecvTimeoutError, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -58,20 +58,25 @@ where
         failed: AtomicBool::new(false),
     };
     let outcome = thread::scope(|scope| {
-        let observer = thread::current();
+        let (alive, ended) = channel::<()>();
         let spawn = |(worker, sessions)| {
-            let (shared, observer) = (&shared, observer.clone());
+            let (shared, alive) = (&shared, alive.clone());
+            let span = tracing::Span::current();
             scope.spawn(move || {
-                let result = work(shared, worker, sessions);
+                let result = span.in_scope(|| work(shared, worker, sessions));
                 shared.failed.fetch_or(result.is_err(), Relaxed);
-                observer.unpark();
+                drop(alive);
                 result
             })
         };
         let threads: Vec<_> = sessions.into_iter().enumerate().map(spawn).collect();
-        while threads.iter().any(|thread| !thread.is_finished()) {
+        drop(alive);
+        loop {
             tick(shared.pulse.waits_for());
-            thread::park_timeout(TICK);
+            // Nothing is ever sent: the last worker that ends closes the channel.
+            if ended.recv_timeout(TICK) == Err(RecvTimeoutError::Disconnected) {
+                break;
+            }
         }
         let results = threads.into_iter().map(join);
         results.fold(Ok(()), Result::and)
@@ -103,7 +108,9 @@ where
     };
     thread::scope(|scope| {
         let (messages, inbox) = sync_channel(AHEAD);
+        let span = tracing::Span::current();
         let half = scope.spawn(move || {
+            let _entered = span.enter();
             let result = inbox.iter().try_for_each(|message| writer.handle(&mut writing, message));
             shared.failed.fetch_or(result.is_err(), Relaxed);
             // A reader that is about to send finds nobody there.

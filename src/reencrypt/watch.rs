@@ -11,15 +11,22 @@ pub(super) struct Watch<'a, 'o> {
     tables: &'a [PlannedTable],
     observer: &'a mut Observer<'o>,
     started: Instant,
+    is_waiting: bool,
 }
 
 impl<'a, 'o> Watch<'a, 'o> {
     pub(super) fn new(tables: &'a [PlannedTable], observer: &'a mut Observer<'o>) -> Self {
-        Self { tables, observer, started: Instant::now() }
+        Self { tables, observer, started: Instant::now(), is_waiting: false }
     }
 
     /// Tells the observer where the task is, and what it waits for if it does.
     pub(super) fn show(&mut self, counters: &Counters, waits_for: Option<String>) {
+        match &waits_for {
+            Some(reason) if !self.is_waiting => tracing::info!(reason, "waiting"),
+            None if self.is_waiting => tracing::info!("going on"),
+            _ => {}
+        }
+        self.is_waiting = waits_for.is_some();
         let tables = self.tables.iter().zip(&counters.rows).map(|(table, rows)| TableProgress {
             table: table.name.to_string(),
             rows: rows.load(Relaxed),

@@ -12,6 +12,9 @@ mod child;
 mod common;
 #[cfg(all(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite"))]
 mod multi_connection;
+#[cfg(feature = "cli-postgres")]
+#[path = "../private_server.rs"]
+mod private_server;
 #[cfg(any(feature = "cli-mysql", feature = "cli-postgres"))]
 #[path = "../proxy.rs"]
 mod proxy;

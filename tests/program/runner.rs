@@ -224,6 +224,11 @@ impl Run {
 }
 
 impl Run {
+    /// The last line that people are told.
+    pub fn last_words(&self) -> &str {
+        self.stderr.lines().last().unwrap_or_default()
+    }
+
     /// Standard error as the JSON objects that it is, one on each line.
     #[track_caller]
     pub fn events(&self) -> Vec<serde_json::Value> {

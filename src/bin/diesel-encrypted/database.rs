@@ -6,7 +6,8 @@ use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 use diesel::{Connection, ConnectionError};
 use diesel_encrypted::Fingerprint;
 use diesel_encrypted::reencrypt::{
-    Control, RecordedProblems, Report, Retirement, SharedRun, StateTables, Status, Task, TaskError, state_tables,
+    Control, Estimate, RecordedProblems, Report, Retirement, SharedRun, StateTables, Status, Task, TaskError,
+    state_tables,
 };
 
 use crate::cli::{Backend, Server};
@@ -62,6 +63,10 @@ impl Database {
 
     pub(crate) fn status(&self, task: Task<'_>) -> Result<Status, TaskError> {
         on_pool!(self, pool => task.status(pool))
+    }
+
+    pub(crate) fn estimate(&self, task: &Task<'_>) -> Result<Estimate, TaskError> {
+        on_pool!(self, pool => task.estimate(pool))
     }
 
     pub(crate) fn reencrypt(&self, task: Task<'_>) -> Result<Report, TaskError> {

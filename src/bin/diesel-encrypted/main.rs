@@ -117,12 +117,16 @@ fn reencrypt(options: &Reencrypt) -> Result<Exit, Failure> {
             task = task.fence_timeout(Duration::from_secs(options.fence.fence_timeout));
             task = limited(task, &options.limits);
             let mut display = ProgressDisplay::new(if *dry_run { "dry run" } else { "re-encrypting" }, walk.json);
-            let result = database.reencrypt(task.observer(|progress| {
+            let task = task.observer(|progress| {
                 display.show(progress);
                 if let Some(metrics) = &mut metrics {
                     metrics.show(progress);
                 }
-            }));
+            });
+            let result = database.estimate(&task).and_then(|estimate| {
+                notes::estimate(walk.json, &estimate);
+                database.reencrypt(task)
+            });
             display.finish();
             match result {
                 Ok(report) => (Some(report), None),

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use diesel_encrypted::reencrypt::{Estimate, TableEstimate};
 use serde::Serialize;
 
 /// Tells people what happened, or a program what event that was.
@@ -18,6 +19,20 @@ pub(crate) fn warn(json: bool, event: &'static str, message: impl Display) {
     match json {
         true => tell(json, event, message),
         false => tell(json, event, format_args!("diesel-encrypted: {message}")),
+    }
+}
+
+/// What lies ahead, table by table.
+pub(crate) fn estimate(json: bool, estimate: &Estimate) {
+    for table in &estimate.tables {
+        if json {
+            let TableEstimate { table, rows, rewritten, logged, growth, advice, .. } = table;
+            let (rows, rewritten, logged, growth) = (*rows, *rewritten, *logged, *growth);
+            emit("estimate", &Ahead { table, rows, rewritten, logged, growth, advice });
+        } else {
+            eprintln!("{table}");
+            table.advice.iter().for_each(|advice| eprintln!("  {advice}"));
+        }
     }
 }
 
@@ -39,4 +54,15 @@ struct Event<'a, D> {
 #[derive(Serialize)]
 struct Message {
     message: String,
+}
+
+/// Sizes in bytes.
+#[derive(Serialize)]
+struct Ahead<'a> {
+    table: &'a str,
+    rows: Option<u64>,
+    rewritten: Option<u64>,
+    logged: Option<u64>,
+    growth: Option<u64>,
+    advice: &'a [String],
 }

@@ -153,6 +153,11 @@ pub const IDLE_TRIGGERS: &[&str] = &[
     "create trigger on_pets before update on pets for each row set new.person = 1",
 ];
 
+/// Brings what the catalogue says of `people` up to date.
+pub const ANALYZE: &str = "analyze table people";
+/// Whether a table grows when it is rewritten.
+pub const GROWS: bool = false;
+
 /// Text columns to which different texts are equal, and another one that is equal to `secret`.
 pub const LENIENT_TYPES: &[(&str, &str)] = &[
     ("varchar(300)", "upper(secret)"),
@@ -186,6 +191,11 @@ pub fn name_of_transaction(conn: &mut Conn) -> String {
     format!("connection {}, since ", connection.id)
 }
 
+/// What the server says to a condition.
+pub fn is_true(conn: &mut Conn, condition: &str) -> bool {
+    diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(condition)).get_result(conn).unwrap()
+}
+
 /// What changes a table `t` once, and the second time is an error.
 pub const CHANGES_OF_THE_SCHEMA: &[&str] = &[
     "alter table t add column extra int",
@@ -196,9 +206,9 @@ pub const CHANGES_OF_THE_SCHEMA: &[&str] = &[
 pub fn change_schema(db: &TestDatabase, application: &mut Conn, change: &'static str) {
     let mut conn = db.conn();
     std::thread::spawn(move || conn.batch_execute(change).unwrap());
-    let waiting = "select id from information_schema.processlist
-                   where db = database() and state = 'Waiting for table metadata lock'";
-    while diesel::sql_query(waiting).execute(application).unwrap() == 0 {}
+    let waiting = "exists (select * from information_schema.processlist
+                   where db = database() and state = 'Waiting for table metadata lock')";
+    while !is_true(application, waiting) {}
 }
 
 /// Refuses every update of the table `vault`, and quotes the tokens.

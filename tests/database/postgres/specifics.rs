@@ -2,11 +2,13 @@
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel_encrypted::reencrypt::{Outcome, Task};
+use diesel_encrypted::reencrypt::{Doubt, Outcome, Task};
 use diesel_encrypted::{TableName, Target};
 
+use super::suite::traps;
 use super::support::TestDatabase;
 use crate::common::keyring;
+use crate::private_server::PrivateServer;
 
 fn task<'a>(schema: &str, table: &str) -> Task<'a> {
     Task::new(keyring([2, 1])).target(Target::named(TableName::in_schema(schema, table), ["secret"]).unwrap())
@@ -203,6 +205,43 @@ fn a_table_with_a_rule_on_update_is_refused() {
     task("public", "t").status(&db.pool(1)).unwrap();
     db.conn().batch_execute("alter table t disable rule log_it").unwrap();
     assert!(task("public", "t").run(&db.pool(1)).unwrap().is_proven());
+}
+
+#[test]
+fn the_estimate_knows_partitions_fill_factor_and_indexes() {
+    let db = TestDatabase::new();
+    partitioned(&db);
+    let estimate = || task("public", "t").estimate(&db.pool(1)).unwrap().tables.remove(0);
+    assert_eq!((estimate().rows, estimate().logged), (None, None));
+    db.conn().batch_execute("analyze t").unwrap();
+    let bytes = estimate().rewritten.unwrap();
+    assert_eq!((estimate().rows, bytes % 8192), (Some(2), 0));
+    assert!(estimate().growth > Some(bytes));
+    db.conn().batch_execute("alter table t_1 set (fillfactor = 50); alter table t_2 set (fillfactor = 50)").unwrap();
+    assert_eq!(estimate().growth, Some(0));
+    // An index on an expression, which is one on the column.
+    db.conn().batch_execute("create index on t (upper(secret))").unwrap();
+    assert!(estimate().growth > Some(0));
+}
+
+/// A transaction that waits for its second commit belongs to no connection.
+#[test]
+fn an_old_token_in_a_prepared_transaction() {
+    let server = PrivateServer::postgres(&["max_prepared_transactions=1"]);
+    let pool = diesel::r2d2::Pool::builder()
+        .max_size(2)
+        .build(diesel::r2d2::ConnectionManager::<PgConnection>::new(server.url("postgres")))
+        .unwrap();
+    let conn = &mut pool.get().unwrap();
+    conn.batch_execute("create table t (id bigint primary key, secret text); begin").unwrap();
+    traps::insert(conn, 1, 1);
+    conn.batch_execute("prepare transaction 'the first half'").unwrap();
+    let report = traps::task().fence_timeout(std::time::Duration::ZERO).run(&pool).unwrap();
+    let Some(Doubt::Open(open)) = report.doubt() else { panic!("{:?}", report.doubt()) };
+    assert!(open[0].starts_with("the prepared transaction the first half, since "), "{open:?}");
+    conn.batch_execute("commit prepared 'the first half'").unwrap();
+    let report = traps::task().run(&pool).unwrap();
+    assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 1));
 }
 
 #[derive(QueryableByName)]

@@ -161,6 +161,11 @@ pub const IDLE_TRIGGERS: &[&str] = &[
     "create table pets (person bigint references people on update cascade)",
 ];
 
+/// Brings what the catalogue says of `people` up to date.
+pub const ANALYZE: &str = "analyze people";
+/// Whether a table grows when it is rewritten.
+pub const GROWS: bool = true;
+
 /// Text columns to which different texts are equal, and another one that is equal to `secret`.
 pub const LENIENT_TYPES: &[(&str, &str)] =
     &[("citext", "upper(secret::text)"), ("text collate lenient", "upper(secret)")];
@@ -191,6 +196,11 @@ pub fn name_of_transaction(conn: &mut Conn) -> String {
     format!("process {} of ", process.pid)
 }
 
+/// What the server says to a condition.
+pub fn is_true(conn: &mut Conn, condition: &str) -> bool {
+    diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(condition)).get_result(conn).unwrap()
+}
+
 /// What changes a table `t` once, and the second time is an error.
 pub const CHANGES_OF_THE_SCHEMA: &[&str] = &[
     "alter table t add column extra int",
@@ -201,9 +211,9 @@ pub const CHANGES_OF_THE_SCHEMA: &[&str] = &[
 pub fn change_schema(db: &TestDatabase, application: &mut Conn, change: &'static str) {
     let mut conn = db.conn();
     std::thread::spawn(move || conn.batch_execute(change).unwrap());
-    let waiting = "select pid from pg_locks where not granted and database = (select oid from pg_database
-                   where datname = current_database())";
-    while diesel::sql_query(waiting).execute(application).unwrap() == 0 {}
+    let waiting = "exists (select from pg_locks where not granted and database = (
+                   select oid from pg_database where datname = current_database()))";
+    while !is_true(application, waiting) {}
 }
 
 /// Refuses every update of the table `vault`, and quotes the tokens.

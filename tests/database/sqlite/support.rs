@@ -101,6 +101,11 @@ pub const IDLE_TRIGGERS: &[&str] = &[
     "create trigger on_pets after update on pets begin update people set updated_at = current_timestamp; end",
 ];
 
+/// Brings what the catalogue says of `people` up to date.
+pub const ANALYZE: &str = "analyze people";
+/// Whether a table grows when it is rewritten.
+pub const GROWS: bool = false;
+
 /// Text columns to which different texts are equal, and another one that is equal to `secret`.
 pub const LENIENT_TYPES: &[(&str, &str)] =
     &[("text collate nocase", "upper(secret)"), ("text collate rtrim", "secret || ' '")];

@@ -64,15 +64,15 @@ fn proven_as_people_see_it() {
     assert_eq!(statement(&run.stdout), expected);
     let advice = format!(
         "proven: every value is under the primary key {}. When no application writes with another primary key any \
-         more, these may be removed from the keyring: {}, {}\n",
+         more, these may be removed from the keyring: {}, {}",
         fingerprint(NEW),
         fingerprint(OLD),
         fingerprint(UNKNOWN)
     );
-    assert_eq!(run.stderr, advice);
+    assert_eq!(run.last_words(), advice);
 
     let run = vault.program(&["reencrypt"], &[NEW]).exits_with(0);
-    assert_eq!(run.stderr, format!("proven: every value is under the primary key {}\n", fingerprint(NEW)));
+    assert_eq!(run.last_words(), format!("proven: every value is under the primary key {}", fingerprint(NEW)));
 }
 
 /// Columns stand under their heads.
@@ -133,7 +133,7 @@ fn proven_except_for_bad_values() {
     let except = format!("under the primary key {}, except for 5 that are listed: 56 values.", fingerprint(NEW));
     assert!(statement(&run.stdout).contains(&except), "{}", run.stdout);
     let advice = format!("proven: every value is under the primary key {}, except those listed", fingerprint(NEW));
-    assert!(run.stderr.starts_with(&advice), "{}", run.stderr);
+    assert!(run.last_words().starts_with(&advice), "{}", run.stderr);
     // What could not be read is what it was.
     let rows = vault.rows();
     assert_eq!(rows.iter().find(|row| row.id == 41), Some(&bad[2]));
@@ -156,8 +156,8 @@ fn a_dry_run_writes_nothing_and_proves_nothing() {
         "{}",
         run.stdout
     );
-    let advice = format!("dry run: nothing was written; values are left to be rewritten under {}\n", fingerprint(NEW));
-    assert_eq!(run.stderr, advice);
+    let advice = format!("dry run: nothing was written; values are left to be rewritten under {}", fingerprint(NEW));
+    assert_eq!(run.last_words(), advice);
     assert_eq!(vault.rows(), before);
 
     vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(0);
@@ -195,11 +195,17 @@ fn the_log() {
     let vault = Vault::sealed(OLD, 1..=30);
     vault.insert(&[Row::sealed(31, UNKNOWN), Row::new(32, Some("plaintext of 32"), None)]);
     let run = vault.program(&["reencrypt"], &[NEW, OLD]).set("RUST_LOG", "trace").exits_with(4);
-    run.says(" INFO diesel_encrypted::reencrypt::conduct: walk ended pass=1 rows=32 rewritten=50")
-        .says(" INFO diesel_encrypted::reencrypt::conduct: everything was read for the proof values=53 left=0");
-    // Without being asked it keeps to what matters.
+    // Whichever thread an event comes from, it is one of this run.
+    let run = run.says("diesel_encrypted::reencrypt::conduct: walk ended pass=1 rows=32 rewritten=50\n");
+    let run = run.says("diesel_encrypted::reencrypt::conduct: everything was read for the proof values=53 left=0\n");
+    let run = run.says("diesel_encrypted::reencrypt::conduct: run ended outcome=Proven passes=1\n");
+    let run = run.says(&format!("range claimed table={} pass=1 claim=1\n", vault.name()));
+    let span = format!(" reencrypt{{primary={}", fingerprint(NEW));
+    let events: Vec<_> = run.stderr.lines().filter(|line| line.contains(": diesel_encrypted::reencrypt::")).collect();
+    assert!(events.len() >= 4 && events.iter().all(|event| event.contains(&span)), "{events:#?}");
+    // Without being asked it keeps to what matters: what lies ahead, and what has come of it.
     let run = vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(4);
-    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    assert_eq!(run.stderr.lines().count(), 2, "{}", run.stderr);
 }
 
 /// The database's own words are passed on, but for tokens in them.
@@ -212,4 +218,19 @@ fn a_message_of_the_database_that_quotes_tokens() {
         .set("RUST_LOG", "trace");
     program.exits_with(7).says("refused (a token) and (a token)");
     vault.assert_readable(&[OLD], 30);
+}
+
+/// What lies ahead is told before it begins, to people and to programs; a dry run tells it too.
+#[test]
+fn the_estimate() {
+    let vault = Vault::sealed(OLD, 1..=30);
+    let start = format!("{}, if every row is rewritten: ", vault.name());
+    for args in [&["reencrypt", "--dry-run"][..], &["reencrypt"]] {
+        let run = vault.program(args, &[NEW, OLD]).run();
+        assert!(run.stderr.starts_with(&start), "{}", run.stderr);
+    }
+    let run = vault.program(&["reencrypt", "--json"], &[NEW, OLD]).exits_with(0);
+    let estimate = &run.events()[0];
+    assert_eq!((&estimate["event"], &estimate["table"]), (&json!("estimate"), &json!(vault.name())));
+    assert!(estimate["rewritten"].as_u64() > Some(0), "{estimate}");
 }

@@ -110,7 +110,7 @@ fn everything_from_files() {
         format!("DATABASE_URL={}\nDB_ENCRYPTION_KEYS={}\n", vault.db.url(), keys.join(":")),
     );
     let run = crate::runner::Program::new(["reencrypt"]).folder(folder.path()).secrets(keys).exits_with(0);
-    assert!(run.stderr.starts_with("proven: "));
+    assert!(run.last_words().starts_with("proven: "));
     assert!(is_under(&mut vault.db.conn(), 1, NEW));
 }
 

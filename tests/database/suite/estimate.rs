@@ -1,0 +1,30 @@
+//! What lies ahead, from the catalogue.
+
+use diesel::connection::SimpleConnection;
+
+use super::super::support::{ANALYZE, GROWS};
+use super::people::People;
+
+#[test]
+fn tells_rows_and_sizes() {
+    let people = People::new(1, 1..=2000);
+    people.conn().batch_execute(ANALYZE).unwrap();
+    let estimate = people.task([2, 1]).estimate(&people.db.pool(1)).unwrap();
+    let [table] = estimate.tables.as_slice() else { panic!("{estimate:?}") };
+    assert_eq!(table.table, format!("{}people", people.db.schema()));
+    let rows = table.rows.unwrap();
+    assert!((1500..=2500).contains(&rows), "{table:?}");
+    // Three tokens of 100 characters and more in most rows.
+    let rewritten = table.rewritten.unwrap();
+    assert!((300_000..3_000_000).contains(&rewritten), "{table:?}");
+    assert!(table.logged.unwrap() >= rewritten, "{table:?}");
+    assert_eq!(table.growth.unwrap() > 0, GROWS, "{table:?}");
+    assert_eq!(table.advice, [""; 0]);
+}
+
+#[test]
+fn an_empty_table() {
+    let people = People::empty();
+    let estimate = people.task([2, 1]).estimate(&people.db.pool(1)).unwrap();
+    assert!(estimate.tables[0].rewritten.unwrap() < 100_000, "{estimate:?}");
+}
