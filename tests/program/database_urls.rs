@@ -123,10 +123,19 @@ fn a_schema_file_that_is_none() {
 fn nothing_to_work_on() {
     let folder = tempfile::tempdir().unwrap();
     let reencrypt = || Program::new(["reencrypt", "--json"]).keys(&[A]).database("unused").folder(folder.path());
-    let refused = json!({ "outcome": "refused", "primary": fingerprint(A), "columns": [], "problems": [] });
-    let run = reencrypt().exits_with(5).says("there is nothing to work on: no diesel.toml in this folder or above");
+    let refused = json!({
+        "outcome": "refused", "primary": fingerprint(A), "passes": 0, "columns": [], "problems": [],
+        "problems_omitted": 0, "proof": null, "doubt": null,
+    });
+    let run = reencrypt().exits_with(5);
+    run.notes("failed", "there is nothing to work on: no diesel.toml in this folder or above");
     assert_eq!(run.json(), refused);
     write(folder.path().join("diesel.toml"), "[print_schema]\n");
-    let run = reencrypt().exits_with(5).says("there is nothing to work on: ").says("diesel.toml names no schema file");
+    let run = reencrypt().exits_with(5).says("diesel.toml names no schema file");
+    run.notes("failed", "there is nothing to work on: ");
     assert_eq!(run.json(), refused);
+    let status = Program::new(["status", "--json"]).keys(&[A]).database("unused").folder(folder.path());
+    let refused =
+        json!({ "outcome": "refused", "primary": fingerprint(A), "moment": null, "columns": [], "run": null });
+    assert_eq!(status.exits_with(5).json(), refused);
 }

@@ -32,17 +32,22 @@ use progress::ProgressDisplay;
 
 fn main() -> ExitCode {
     if let Err(failure) = load_dotenv() {
-        return fail(&failure, false);
+        // Before the arguments are read, since settings may be among them.
+        return fail(&failure, std::env::args_os().any(|argument| argument == "--json"));
     }
     let Cli { command } = Cli::parse();
+    let json = command.is_json();
     let filter = tracing_subscriber::EnvFilter::builder()
         .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into())
         .from_env_lossy();
-    let log = tracing_subscriber::fmt().with_env_filter(filter);
-    log.with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match json {
+        true => log.json().flatten_event(true).init(),
+        false => log.with_ansi(io::stderr().is_terminal()).init(),
+    }
     match run(&command) {
         Ok(exit) => exit.into(),
-        Err(failure) => fail(&failure, command.is_json()),
+        Err(failure) => fail(&failure, json),
     }
 }
 
