@@ -99,9 +99,9 @@ where
 
     fn try_read(&self, counters: &Counters, tick: impl FnMut(Option<String>)) -> Result<Reading, TaskError> {
         let mut first = self.session();
-        first.run(|_| Ok(()))?;
-        let shared = first.pin(None)?;
+        // Before the snapshot: nothing that was committed by then is missing, however long this takes.
         let moment = first.run(state::now)?;
+        let shared = first.pin(None)?;
         let mut sessions = vec![Sessions { reading: first, writing: None }];
         while let Some(shared) = shared.as_deref().filter(|_| sessions.len() < self.settings.workers) {
             let mut session = self.session();

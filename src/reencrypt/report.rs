@@ -101,7 +101,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Proof {
-    /// The moment of the snapshot: milliseconds since 1970, on the clock of the database.
+    /// What was committed by then was read: milliseconds since 1970, on the clock of the database.
     pub moment: u64,
     /// The values that were read, `NULL`s left out.
     pub values: u64,

@@ -111,11 +111,12 @@ impl<'a> Store<'a> {
             return Ok(false);
         }
         for statement in state::state_tables::<C::Backend>().create {
-            if let Err(error) = session.once(|conn| conn.batch_execute(&statement))? {
+            match session.once(|conn| conn.batch_execute(&statement))? {
+                Ok(()) => {}
+                Err(_) if !session.is_connected() => session.run(|conn| conn.batch_execute(&statement))?,
                 // Another process may be creating them.
-                if !session.run(state::exists)? {
-                    return Err(Refusal::NoStateTables { reason: error.to_string() }.into());
-                }
+                Err(_) if session.run(state::exists)? => {}
+                Err(error) => return Err(Refusal::NoStateTables { reason: error.to_string() }.into()),
             }
         }
         Ok(true)

@@ -18,15 +18,17 @@ const TICK: Duration = Duration::from_millis(5);
 /// Storms of this length see a restart of the server.
 const LONG: Duration = Duration::from_secs(15);
 
-/// Runs the processes of the task, and breaks what there is to break, until it is over.
-pub fn run(world: &World, time: Duration, mut rng: Rng) {
+/// Runs the processes of the task, and breaks what there is to break, until it is over; a restart would end transactions
+/// that others count on.
+pub fn run(world: &World, time: Duration, may_restart: bool, mut rng: Rng) {
     let _watch = Watch(world);
     let mut session = world.session();
     let mut slots: Vec<Slot> = (0..rng.usize(PROCESSES))
         .map(|number| Slot::new(if number == 0 { world.shaky_url() } else { world.db.url() }, rng.fork()))
         .collect();
     let start = Instant::now();
-    let mut restart = (time >= LONG && is_disposable()).then(|| start + time.mul_f64(0.2 + 0.6 * rng.f64()));
+    let mut restart =
+        (may_restart && time >= LONG && is_disposable()).then(|| start + time.mul_f64(0.2 + 0.6 * rng.f64()));
     let mut next = start;
     while !world.is_over() {
         slots.iter_mut().for_each(|slot| slot.tend(world));
@@ -47,11 +49,12 @@ fn strike(world: &World, session: &mut Session, slots: &mut [Slot], rng: &mut Rn
     // Once there is something to prove, one process is left to its end, on a connection that is cut.
     let spared = usize::from(Instant::now() > world.turn() && slots.len() > 1);
     let slot = rng.choice(&mut slots[spared..]).unwrap();
-    match rng.u8(0..10) {
-        0..3 => slot.kill(world),
-        3 => slot.stop(world, Duration::from_millis(rng.u64(50..2500))),
-        4 => plant(world, session, rng),
-        5..8 => {
+    match rng.u8(0..16) {
+        // What it held waits for its lease to end.
+        0 => slot.kill(world),
+        1 => slot.stop(world, Duration::from_millis(rng.u64(50..2500))),
+        2..4 => plant(world, session, rng),
+        4..6 => {
             let terminated = session.run(|conn| {
                 let spared = world.spared.load(Relaxed);
                 let mut sessions = sessions(conn)?;
@@ -62,7 +65,7 @@ fn strike(world: &World, session: &mut Session, slots: &mut [Slot], rng: &mut Rn
                 count(&world.counts.terminations);
             }
         }
-        _ => {
+        6..8 => {
             let Some(proxy) = &world.proxy else { return };
             // What was under way is held back, and then lost: a COMMIT, or the answer to one.
             proxy.stall();
@@ -71,6 +74,7 @@ fn strike(world: &World, session: &mut Session, slots: &mut [Slot], rng: &mut Rn
             proxy.go_on();
             count(&world.counts.cuts);
         }
+        _ => {}
     }
 }
 

@@ -1,9 +1,12 @@
 //! Processes of the task: started again whenever they end, and what they say when they do.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::checker;
 use super::values::{COLUMNS, NEW, OLD, PLAINTEXT};
@@ -20,11 +23,22 @@ const GAVE_UP: i32 = 7;
 pub fn task(url: &str, batch: usize, workers: usize) -> Program {
     let keys = [NEW, OLD].map(|number| key(number).to_text().to_string());
     let (batch, workers) = (batch.to_string(), workers.to_string());
-    Program::new(["reencrypt", "--json", "--batch-size", &batch, "--workers", &workers, "--give-up-after", "60"])
-        .args(COLUMNS.iter().flat_map(|column| ["--column".to_owned(), format!("item.{column}")]))
-        .keys(&[&keys[0], &keys[1]])
-        .database(url)
-        .secrets([PLAINTEXT])
+    Program::new([
+        "reencrypt",
+        "--json",
+        "--batch-size",
+        &batch,
+        "--workers",
+        &workers,
+        "--give-up-after",
+        "60",
+        "--lease",
+        "1",
+    ])
+    .args(COLUMNS.iter().flat_map(|column| ["--column".to_owned(), format!("item.{column}")]))
+    .keys(&[&keys[0], &keys[1]])
+    .database(url)
+    .secrets([PLAINTEXT])
 }
 
 /// The place of one process.
@@ -38,8 +52,6 @@ struct Process {
     running: Running,
     continues: Option<Instant>,
     is_killed: bool,
-    /// Whether it began when nobody stored tokens under the old key any more: what it proves stays true.
-    is_late: bool,
 }
 
 impl Slot {
@@ -50,11 +62,10 @@ impl Slot {
     /// Starts the process if there is none, lets it go on if it is time, and looks at its result if it has ended.
     pub fn tend(&mut self, world: &World) {
         let Some(process) = &mut self.process else {
-            let batch = *self.rng.choice(&[8, 25, 80]).unwrap();
+            let batch = *self.rng.choice(&[25, 80, 200]).unwrap();
             let workers = self.rng.usize(1..3);
-            let is_late = world.is_old_key_given_up();
             let running = task(&self.url, batch, workers).start();
-            self.process = Some(Process { running, continues: None, is_killed: false, is_late });
+            self.process = Some(Process { running, continues: None, is_killed: false });
             return;
         };
         if process.continues.is_some_and(|time| Instant::now() >= time) {
@@ -63,8 +74,8 @@ impl Slot {
         }
         if process.running.has_ended() {
             // Invariant: it was there two lines above.
-            let Process { running, is_killed, is_late, .. } = self.process.take().unwrap();
-            judge(world, &running.wait(), is_killed, is_late);
+            let Process { running, is_killed, .. } = self.process.take().unwrap();
+            judge(world, &running.wait(), is_killed);
         }
     }
 
@@ -99,7 +110,7 @@ impl Drop for Slot {
     }
 }
 
-fn judge(world: &World, run: &Run, is_killed: bool, is_late: bool) {
+fn judge(world: &World, run: &Run, is_killed: bool) {
     count(&world.counts.runs);
     match run.code {
         -1 if is_killed => {}
@@ -107,13 +118,22 @@ fn judge(world: &World, run: &Run, is_killed: bool, is_late: bool) {
         BAD_VALUES => {
             count(&world.counts.proofs);
             checker::only_planted_reported(world, &problems(run));
-            if is_late {
+            if world.straggles.load(Relaxed) {
+                world.fail(format!("a proof while a transaction was open with an old token: {}", run.stdout));
+            }
+            if world.given_up().is_some_and(|given_up| moment(run) > given_up) {
+                count(&world.counts.lasting);
                 checker::nothing_under_the_old_key(world);
             }
         }
         // Bad rows were planted before the first process began.
         code => world.fail(format!("the task ended with {code}: {}", run.stderr)),
     }
+}
+
+/// By when what the proof speaks of was committed.
+fn moment(run: &Run) -> OffsetDateTime {
+    OffsetDateTime::parse(run.json()["proof"]["moment"].as_str().unwrap(), &Rfc3339).unwrap()
 }
 
 /// What the task reports: table, column, row key, kind.

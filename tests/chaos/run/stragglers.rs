@@ -18,7 +18,7 @@ use super::world::{Watch, World};
 /// Says so once it has them.
 pub fn hold(world: &World, has_begun: Sender<()>) {
     let _watch = Watch(world);
-    let end = world.moment(0.8);
+    let end = world.moment(0.6);
     world.session().run(|conn| {
         let held = transaction(conn, |conn| {
             world.spared.store(own_session(conn)?, Relaxed);
@@ -37,10 +37,10 @@ pub fn hold(world: &World, has_begun: Sender<()>) {
     });
 }
 
-/// Inserts a row under the old key, which nobody can see before its late commit.
-pub fn straggle(world: &World, mut rng: Rng) {
+/// Inserts a row under the old key, which nobody can see before its late commit: until then, nothing can be proven. Says
+/// so once it has.
+pub fn straggle(world: &World, mut rng: Rng, has_begun: Sender<()>) {
     let _watch = Watch(world);
-    wait(world, world.moment(0.3));
     let key = world.keys.key(world.keys.count);
     let plain = Plain::random("a straggler", &mut rng);
     let sealer = Sealer::with_keys([OLD, NEW]);
@@ -49,7 +49,10 @@ pub fn straggle(world: &World, mut rng: Rng) {
             world.spared.store(own_session(conn)?, Relaxed);
             let common = Common { key, plain: "late", stamp: "2026-12-31 00:00:00" };
             insert(conn, common, plain.clone(), plain.seal(&sealer, &mut rng))?;
-            wait(world, world.moment(0.6));
+            world.straggles.store(true, Relaxed);
+            let _ = has_begun.send(());
+            wait(world, world.moment(0.4));
+            world.straggles.store(false, Relaxed);
             Ok(())
         });
         match inserted {
@@ -58,7 +61,6 @@ pub fn straggle(world: &World, mut rng: Rng) {
             inserted => inserted,
         }
     });
-    world.old_writers.fetch_sub(1, Relaxed);
 }
 
 fn wait(world: &World, until: Instant) {

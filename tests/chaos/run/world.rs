@@ -1,9 +1,11 @@
 //! What everybody in a run shares.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use time::OffsetDateTime;
 
 use super::super::backend::{SERVER, TestDatabase};
 use super::keys::Keys;
@@ -23,7 +25,10 @@ pub struct World {
     /// The session that is not terminated.
     pub spared: AtomicI64,
     /// The writers who may still store tokens under the old key.
-    pub old_writers: AtomicUsize,
+    old_writers: AtomicUsize,
+    given_up: OnceLock<OffsetDateTime>,
+    /// Whether a transaction is open that has stored a token under the old key.
+    pub straggles: AtomicBool,
     beginning: Instant,
     time: Duration,
     has_failed: AtomicBool,
@@ -38,6 +43,8 @@ pub struct Counts {
     pub reads: AtomicU64,
     pub runs: AtomicU64,
     pub proofs: AtomicU64,
+    /// Of these, the ones that stay true: nobody stored tokens under the old key any more.
+    pub lasting: AtomicU64,
     pub kills: AtomicU64,
     pub stops: AtomicU64,
     pub cuts: AtomicU64,
@@ -57,6 +64,8 @@ impl World {
             hot: AtomicUsize::new(0),
             spared: AtomicI64::new(0),
             old_writers: AtomicUsize::new(old_writers),
+            given_up: OnceLock::new(),
+            straggles: AtomicBool::new(false),
             beginning: Instant::now(),
             time,
             has_failed: AtomicBool::new(false),
@@ -85,7 +94,7 @@ impl World {
 
     /// When the application gives the old primary key up.
     pub fn turn(&self) -> Instant {
-        self.moment(0.4)
+        self.moment(0.3)
     }
 
     pub fn fail(&self, failure: String) {
@@ -97,9 +106,16 @@ impl World {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether nobody stores tokens under the old key any more.
-    pub fn is_old_key_given_up(&self) -> bool {
-        self.old_writers.load(Relaxed) == 0
+    /// One writer stores no more tokens under the old key: its last transaction is over.
+    pub fn give_up(&self) {
+        if self.old_writers.fetch_sub(1, AcqRel) == 1 {
+            let _ = self.given_up.set(OffsetDateTime::now_utc());
+        }
+    }
+
+    /// When the last one did.
+    pub fn given_up(&self) -> Option<OffsetDateTime> {
+        self.given_up.get().copied()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
@@ -58,8 +58,8 @@ impl Writer {
             }
             if has_old_key && Instant::now() >= world.turn() {
                 has_old_key = false;
-                // Its last transaction is over: after an error it was repeated until its outcome was known.
-                world.old_writers.fetch_sub(1, Relaxed);
+                // After an error its last transaction was repeated until its outcome was known.
+                world.give_up();
             }
             let sealer = &self.sealers[usize::from(!has_old_key)];
             let plan = Plan::random(&self, operation, has_old_key, sealer, world, &mut rng);
@@ -67,6 +67,8 @@ impl Writer {
                 committed += 1;
                 count(&world.counts.operations);
             }
+            // The others have to have their turn, too.
+            thread::sleep(Duration::from_millis(rng.u64(0..8)));
         }
         committed
     }
