@@ -114,8 +114,8 @@ impl<'a> Store<'a> {
             match session.once(|conn| conn.batch_execute(&statement))? {
                 Ok(()) => {}
                 Err(_) if !session.is_connected() => session.run(|conn| conn.batch_execute(&statement))?,
-                // Another process may be creating them.
-                Err(_) if session.run(state::exists)? => {}
+                // Another process was creating it at the same moment: by now it is there.
+                Err(_) if session.once(|conn| conn.batch_execute(&statement))?.is_ok() => {}
                 Err(error) => return Err(Refusal::NoStateTables { reason: error.to_string() }.into()),
             }
         }
