@@ -75,6 +75,7 @@ mod lag;
 mod limits;
 mod lookout;
 mod migration;
+mod moment;
 mod monitor;
 #[cfg(feature = "mysql")]
 mod mysql;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::run::Moment;
+use super::moment::Moment;
 
 /// The clock of the database, as it was read once and has gone on since.
 #[derive(Debug, Clone, Copy)]

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::dialect::Dialect;
 use super::error::{Refusal, TaskError};
+use super::moment::Moment;
 use super::progress::StopHandle;
 use super::report::Problem;
-use super::run::{Moment, Run};
+use super::run::Run;
 use super::session::Session;
 use super::state::{self, Stored};
 

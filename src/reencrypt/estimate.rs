@@ -2,14 +2,6 @@
 
 use std::fmt;
 
-use diesel::connection::LoadConnection;
-use diesel::r2d2::R2D2Connection;
-
-use super::dialect::Dialect;
-use super::error::TaskError;
-use super::session::Session;
-use super::table::PlannedTable;
-
 /// Bytes of a table from which it is worth while to prepare the database.
 pub(super) const LARGE: u64 = 1 << 30;
 
@@ -57,16 +49,6 @@ impl fmt::Display for TableEstimate {
         }
         Ok(())
     }
-}
-
-/// Looks at every table. Reads no row.
-pub(super) fn estimate<C>(session: &mut Session<'_, C>, tables: &[PlannedTable]) -> Result<Estimate, TaskError>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
-    let estimates = tables.iter().map(|table| session.run(|conn| C::Backend::estimate(conn, table)));
-    Ok(Estimate { tables: estimates.collect::<Result<_, _>>()? })
 }
 
 /// `840 B`, `1.5 GiB`

@@ -52,6 +52,40 @@ where
     Ok(tables)
 }
 
+/// Refuses tables on which a write of the task does more than to change its columns, unless the operator wants it.
+pub(super) fn check_side_effects<C>(
+    session: &mut Session<'_, C>,
+    tables: &[PlannedTable],
+    accepts_triggers: bool,
+) -> Result<(), TaskError>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    for table in tables {
+        let found = session.run(|conn| C::Backend::side_effects(conn, table))?;
+        let table = table.name.clone();
+        if !found.rules.is_empty() {
+            return Err(Refusal::Rules { table, rules: found.rules }.into());
+        }
+        if accepts_triggers {
+            continue;
+        }
+        if !found.triggers.is_empty() {
+            let way_out = C::Backend::WITHOUT_TRIGGERS;
+            return Err(Refusal::Triggers { table, triggers: found.triggers, way_out }.into());
+        }
+        if found.may_be_hidden {
+            tracing::warn!(
+                %table,
+                "this user is not shown the triggers of the table, which would fire: grant it TRIGGER to have them \
+                 looked for"
+            );
+        }
+    }
+    Ok(())
+}
+
 fn planned(catalogue: Catalogue, wanted: &[&String], folds_case: bool) -> Result<PlannedTable, Refusal> {
     let Catalogue { name: table, obstacle, columns: known, row_key, index, rows } = catalogue;
     if let Some(reason) = obstacle {

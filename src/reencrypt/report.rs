@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::statement;
+use super::moment;
 use super::table::PlannedTable;
 use super::tally::{Tally, Written};
 use crate::key::Fingerprint;
@@ -133,7 +133,7 @@ impl fmt::Display for Doubt {
                 f,
                 "somebody wrote with an old primary key after the task began: a token under a secondary key is dated \
                  {}. Give every instance of the application the new keyring, then run it again",
-                statement::date(*date)
+                moment::date(*date)
             ),
             Self::Open(transactions) => write!(
                 f,

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::moment::Moment;
 use super::report::{ColumnReport, Ending};
 use super::row::KeyValue;
 use super::table::PlannedTable;
@@ -21,8 +22,6 @@ const PASSES: u32 = 10;
 /// Ranges that are kept for the next pass one by one. If there are more, whole tables are walked again.
 pub(super) const LEFT: usize = 1_000;
 
-/// Milliseconds since 1970, on the clock of the database.
-pub(super) type Moment = u64;
 /// Which claim it is, counted over all processes. It is never used twice: whoever writes under a claim that was taken
 /// over is told so by the database.
 pub(super) type ClaimNumber = u64;

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::dialect::Dialect;
+use super::moment::Moment;
 use super::report::{LISTED, Problem, ProblemKind, Problems};
-use super::run::{ClaimNumber, Moment, Progress, Run};
+use super::run::{ClaimNumber, Progress, Run};
 use super::sql::{Fields, Sql};
 use crate::target::TableName;
 

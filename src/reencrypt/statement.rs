@@ -1,11 +1,8 @@
 //! What was proven or read, in a sentence or two for the operator: when, which columns, how many values, under which key.
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
+use super::moment::{Moment, moment};
 use super::report::{Outcome, Report};
 use super::retire::Retirement;
-use super::run::Moment;
 use super::status::Status;
 
 const FENCED: &str = "Every transaction that began before is over.";
@@ -95,11 +92,6 @@ impl Retirement {
     }
 }
 
-/// Seconds since 1970 as `2026-11-25T02:33:10Z`.
-pub(super) fn date(seconds: u64) -> String {
-    moment(seconds.saturating_mul(1000))
-}
-
 struct Counts {
     current: u64,
     stale: u64,
@@ -128,14 +120,6 @@ fn at(milliseconds: Moment) -> String {
     format!("At {}, on the clock of the database", moment(milliseconds))
 }
 
-fn moment(milliseconds: Moment) -> String {
-    let date = OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000).ok();
-    match date.and_then(|date| date.format(&Rfc3339).ok()) {
-        Some(date) => date,
-        None => format!("{} seconds after 1970", milliseconds / 1000),
-    }
-}
-
 fn values(count: u64) -> String {
     if count == 1 { "1 value".into() } else { format!("{count} values") }
 }
@@ -160,6 +144,7 @@ fn names<'a>(columns: impl Iterator<Item = (&'a str, &'a str)>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reencrypt::moment::date;
 
     #[test]
     fn moments_and_names_as_people_read_them() {

@@ -11,10 +11,11 @@ use diesel::result::{Error as DieselError, QueryResult};
 
 use super::dialect::Dialect;
 use super::error::{Refusal, TaskError};
+use super::moment::Moment;
 use super::page::Page;
 use super::report::{Problem, Problems};
 use super::row::{KeyValue, Row};
-use super::run::{Asked, Claim, ClaimNumber, Moment, Next, Progress, Range, Run, Scope, Step};
+use super::run::{Asked, Claim, ClaimNumber, Next, Progress, Range, Run, Scope, Step};
 use super::session::Session;
 use super::state::{self, Stored};
 use super::table::PlannedTable;

@@ -9,7 +9,7 @@ use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 use super::conduct::Conductor;
 use super::dialect::Dialect;
 use super::error::{Refusal, TaskError};
-use super::estimate::{self, Estimate};
+use super::estimate::Estimate;
 use super::limits::Limits;
 use super::plan;
 use super::progress::{Observer, Progress, StopHandle};
@@ -18,7 +18,6 @@ use super::retire::Retirement;
 use super::sample;
 use super::session::Session;
 use super::settings::Settings;
-use super::side_effects;
 use super::status::Status;
 use super::table::PlannedTable;
 use crate::key::Fingerprint;
@@ -168,7 +167,7 @@ impl<'a> Task<'a> {
     {
         let tables = self.plan(pool)?;
         if !self.dry_run {
-            side_effects::check(&mut self.session(pool), &tables, self.accept_triggers)?;
+            plan::check_side_effects(&mut self.session(pool), &tables, self.accept_triggers)?;
         }
         sample::check_keyring(&mut self.session(pool), &tables, &self.settings.keyring)?;
         let conductor = Conductor::new(&self.settings, pool, &tables, &mut self.observer);
@@ -234,7 +233,9 @@ impl<'a> Task<'a> {
         C: R2D2Connection + LoadConnection + 'static,
         C::Backend: Dialect,
     {
-        estimate::estimate(&mut self.session(pool), &self.plan(pool)?)
+        let (tables, mut session) = (self.plan(pool)?, self.session(pool));
+        let estimates = tables.iter().map(|table| session.run(|conn| C::Backend::estimate(conn, table)));
+        Ok(Estimate { tables: estimates.collect::<Result<_, _>>()? })
     }
 
     fn read<C>(mut self, pool: &Pool<ConnectionManager<C>>, waits: bool) -> Result<Status, TaskError>

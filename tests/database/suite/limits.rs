@@ -38,10 +38,9 @@ fn a_rate_takes_its_time() {
     let told = Told::default();
     let task = people.task([2, 1]).max_rows_per_second(60).batch_size(5).observer(told.observer());
     let report = people.run(task, 2);
-    assert_eq!((report.outcome(), report.passes()), (Outcome::Proven, 2));
+    assert_eq!((report.outcome(), report.passes()), (Outcome::Proven, 1));
     assert!(told.reasons().contains(&"60 rows/s".to_owned()));
-    // Two passes over 30 rows.
-    assert!(told.0.lock().unwrap().last().unwrap().elapsed >= Duration::from_secs(1));
+    assert!(told.0.lock().unwrap().last().unwrap().elapsed >= Duration::from_millis(500));
 }
 
 #[test]
