@@ -233,7 +233,8 @@ fn an_old_token_in_a_prepared_transaction() {
         .build(diesel::r2d2::ConnectionManager::<PgConnection>::new(server.url("postgres")))
         .unwrap();
     let conn = &mut pool.get().unwrap();
-    conn.batch_execute("create table t (id bigint primary key, secret text); begin").unwrap();
+    conn.batch_execute("create table t (id bigint primary key, secret text)").unwrap();
+    conn.batch_execute("begin").unwrap();
     traps::insert(conn, 1, 1);
     conn.batch_execute("prepare transaction 'the first half'").unwrap();
     let report = traps::task().fence_timeout(std::time::Duration::ZERO).run(&pool).unwrap();
