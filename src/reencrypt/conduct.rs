@@ -50,7 +50,7 @@ where
     counters: Counters,
     /// What this process has come across.
     found: Found,
-    /// Whether it was this process that read everything at the end.
+    /// Whether it was this process whose reading ended the run: the problems that were found are those of that reading.
     has_proven: bool,
 }
 
@@ -135,6 +135,8 @@ where
     fn follow(&mut self, store: &mut Store<'a>, throttle: &Throttle) -> Result<Option<Report>, TaskError> {
         while !self.settings.stop.is_stopped() {
             let (step, run) = store.step(&mut self.session())?;
+            // Its reading may have led to another pass, or ended a run that another one has followed.
+            self.has_proven &= matches!(step, Step::Ended(_));
             match step {
                 Step::Walk => self.walk(store, throttle, Mode::Write)?,
                 Step::Prove(claim) => self.prove(store, throttle, claim)?,
@@ -188,10 +190,9 @@ where
         problems.extend(found.stale);
         let mut session = self.session();
         let (values, omitted): (u64, _) = (found.tallies.iter().map(Tally::values).sum(), problems.omitted());
-        store.record_all(&mut session, problems.listed())?;
         let is_everywhere = found.stale_ranges.is_empty() || found.stale_ranges.len() > LEFT;
         let ranges = if is_everywhere { run::whole(self.tables.len()) } else { found.stale_ranges };
-        store.update(&mut session, |run, _, _| {
+        self.has_proven = store.update(&mut session, |run, _, conn| {
             let newest = run.newest_stale().max(newest).filter(|date| *date > run.started / 1000 + CLOCKS);
             let doubt = match newest {
                 Some(date) => Some(Doubt::OldPrimary(date)),
@@ -200,12 +201,14 @@ where
             };
             let walks_again = matches!(doubt, Some(Doubt::Left(_))) && run.may_walk_again();
             let ending = Ending { proof: Proof { moment, values }, doubt, tallies: found.tallies.clone(), omitted };
-            run.proven(claim, if walks_again { Err(ranges.clone()) } else { Ok(ending) });
-            Ok(())
+            let is_accepted = run.proven(claim, if walks_again { Err(ranges.clone()) } else { Ok(ending) });
+            if is_accepted {
+                store.record_all(conn, problems.listed())?;
+            }
+            Ok(is_accepted && !walks_again)
         })?;
         tracing::info!(values, left, "everything was read for the proof");
         self.found.problems = problems;
-        self.has_proven = true;
         Ok(())
     }
 

@@ -350,10 +350,11 @@ impl Run {
         self.pass < PASSES
     }
 
-    /// What the proof came to: the end of the run, or ranges to walk again. Nothing happens if the claim was taken over.
-    pub(super) fn proven(&mut self, claim: ClaimNumber, result: Result<Ending, Vec<Range>>) {
+    /// What the proof came to: the end of the run, or ranges to walk again. Nothing happens, and `false` is returned, if
+    /// the claim was taken over.
+    pub(super) fn proven(&mut self, claim: ClaimNumber, result: Result<Ending, Vec<Range>>) -> bool {
         if !matches!(&self.phase, Phase::Prove(Some(holder)) if holder.claim == claim) {
-            return;
+            return false;
         }
         match result {
             Ok(ending) => self.phase = Phase::Ended(ending),
@@ -363,6 +364,7 @@ impl Run {
                 self.open(ranges);
             }
         }
+        true
     }
 
     /// What the walks have found and done, with what a later reading of everything found in place of the first walk.

@@ -194,8 +194,9 @@ impl<'a> Store<'a> {
         session.run(|conn| conn.transaction(|conn| state::record(conn, problems)))
     }
 
-    /// Puts the bad values that the proof has found in place of all that were recorded before.
-    pub(super) fn record_all<C>(&self, session: &mut Session<'_, C>, problems: &[Problem]) -> Result<(), TaskError>
+    /// Puts the bad values that the proof has found in place of all that were recorded before; in one transaction with
+    /// the end of the proof, so that nobody who was taken for dead does it.
+    pub(super) fn record_all<C>(&self, conn: &mut C, problems: &[Problem]) -> QueryResult<()>
     where
         C: R2D2Connection + LoadConnection + 'static,
         C::Backend: Dialect,
@@ -203,16 +204,12 @@ impl<'a> Store<'a> {
         if !self.is_shared() {
             return Ok(());
         }
-        session.run(|conn| {
-            conn.transaction(|conn| {
-                for table in self.tables {
-                    for column in &table.columns {
-                        state::forget(conn, &table.name.to_string(), &column.name)?;
-                    }
-                }
-                state::record(conn, problems)
-            })
-        })
+        for table in self.tables {
+            for column in &table.columns {
+                state::forget(conn, &table.name.to_string(), &column.name)?;
+            }
+        }
+        state::record(conn, problems)
     }
 
     /// The bad values that were recorded of the run.

@@ -51,7 +51,7 @@ pub fn straggle(world: &World, mut rng: Rng, has_begun: Sender<()>) {
             insert(conn, common, plain.clone(), plain.seal(&sealer, &mut rng))?;
             world.straggles.store(true, Relaxed);
             let _ = has_begun.send(());
-            wait(world, world.moment(0.4));
+            wait(world, world.moment(0.6));
             world.straggles.store(false, Relaxed);
             Ok(())
         });
