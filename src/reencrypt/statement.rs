@@ -5,7 +5,6 @@ use time::format_description::well_known::Rfc3339;
 
 use super::report::{Outcome, Report};
 use super::retire::Retirement;
-use super::run::Moment;
 use super::status::Status;
 
 const FENCED: &str = "Every transaction that began before is over.";
@@ -124,11 +123,11 @@ impl Counts {
     }
 }
 
-fn at(milliseconds: Moment) -> String {
+fn at(milliseconds: u64) -> String {
     format!("At {}, on the clock of the database", moment(milliseconds))
 }
 
-fn moment(milliseconds: Moment) -> String {
+fn moment(milliseconds: u64) -> String {
     let date = OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000).ok();
     match date.and_then(|date| date.format(&Rfc3339).ok()) {
         Some(date) => date,
