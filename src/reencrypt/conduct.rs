@@ -240,7 +240,8 @@ where
             look(Some(session));
             self.watch.show(&self.counters, waits_for);
         })?;
-        let mut control = None;
+        // Before the readers take what the pool has.
+        let mut control = if pool.max_size() > 1 { spare(pool, settings) } else { None };
         let reading = prover.read(&self.counters, |waits_for| {
             control = control.take().or_else(|| spare(pool, settings));
             look(control.as_mut());

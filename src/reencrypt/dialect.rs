@@ -139,9 +139,9 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     fn read_text(value: Self::RawValue<'_>) -> deserialize::Result<String>;
 
     /// Begins a transaction that reads one snapshot: that of `shared`, or a new one. Returns its name if other sessions
-    /// can share it.
+    /// can share it. The tables keep their shape until it ends.
     #[doc(hidden)]
-    fn begin_snapshot<C>(conn: &mut C, shared: Option<&str>) -> QueryResult<Option<String>>
+    fn begin_snapshot<C>(conn: &mut C, tables: &[PlannedTable], shared: Option<&str>) -> QueryResult<Option<String>>
     where
         C: Connection<Backend = Self> + LoadConnection;
 

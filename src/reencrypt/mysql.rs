@@ -90,8 +90,14 @@ impl Dialect for Mysql {
         let columns = columns.load::<ColumnRow>(conn)?;
         let keys = sql_query(UNIQUE_INDEXES).bind::<Text, _>(&relation.schema).bind::<Text, _>(&relation.name);
         let keys = keys.load::<IndexRow>(conn)?;
-        let obstacle = (relation.kind != "BASE TABLE")
-            .then(|| "it is not a base table: name the table that holds the data".to_owned());
+        let obstacle = match relation.engine.as_deref() {
+            _ if relation.kind != "BASE TABLE" => {
+                Some("it is not a base table: name the table that holds the data".to_owned())
+            }
+            // The others have no snapshot to read, and do not tell which transactions are open.
+            Some("InnoDB") => None,
+            engine => Some(format!("its storage engine is {}: convert it to InnoDB", engine.unwrap_or("not known"))),
+        };
         let (index, row_key) = row_key(&keys, &columns).unzip();
         Ok(Some(Catalogue {
             row_key: row_key.unwrap_or_default(),
@@ -218,7 +224,7 @@ impl Dialect for Mysql {
         Ok(String::from_utf8(value.as_bytes().to_vec())?)
     }
 
-    fn begin_snapshot<C>(conn: &mut C, _shared: Option<&str>) -> QueryResult<Option<String>>
+    fn begin_snapshot<C>(conn: &mut C, _tables: &[PlannedTable], _shared: Option<&str>) -> QueryResult<Option<String>>
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
@@ -473,7 +479,7 @@ impl ColumnRow {
 
 const TABLE: &str = "\
     SELECT CAST(table_schema AS CHAR) AS `schema`, CAST(table_name AS CHAR) AS name, \
-           CAST(table_type AS CHAR) AS kind, CAST(table_rows AS SIGNED) AS `rows` \
+           CAST(table_type AS CHAR) AS kind, CAST(engine AS CHAR) AS engine, CAST(table_rows AS SIGNED) AS `rows` \
     FROM information_schema.tables WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ?";
 
 const COLUMNS: &str = "\
@@ -502,6 +508,8 @@ struct Relation {
     name: String,
     #[diesel(sql_type = Text)]
     kind: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    engine: Option<String>,
     #[diesel(sql_type = Nullable<BigInt>)]
     rows: Option<i64>,
 }

@@ -203,11 +203,17 @@ impl Dialect for Pg {
         <String as FromSql<Text, Self>>::from_sql(value)
     }
 
-    fn begin_snapshot<C>(conn: &mut C, shared: Option<&str>) -> QueryResult<Option<String>>
+    fn begin_snapshot<C>(conn: &mut C, tables: &[PlannedTable], shared: Option<&str>) -> QueryResult<Option<String>>
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        conn.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+        // A table that is rewritten after the snapshot was taken reads as empty. It cannot be from before that on.
+        let tables: Vec<String> = tables.iter().map(|table| quoted(&table.name)).collect();
+        conn.batch_execute(&format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '10s'; \
+             LOCK TABLE {} IN ACCESS SHARE MODE",
+            tables.join(", ")
+        ))?;
         match shared {
             // A name that the server has made.
             Some(name) => conn.batch_execute(&format!("SET TRANSACTION SNAPSHOT '{name}'")).map(|()| None),
@@ -228,7 +234,7 @@ impl Dialect for Pg {
         C: Connection<Backend = Self> + LoadConnection,
     {
         // Not `pg_snapshot_xmax` as the fence: it can be past a transaction that still runs.
-        let rows: Vec<Fields> = Sql::new(OLDER).bind(fence).load(conn)?;
+        let rows: Vec<Fields> = Sql::new(OLDER).bind(fence).bind(fence).load(conn)?;
         Ok(rows.into_iter().filter_map(|mut row| row.take(0)).collect())
     }
 
@@ -400,7 +406,7 @@ fn push_key_cast(column: &KeyColumn, out: &mut AstPass<'_, '_, Pg>) {
     out.push_sql(column.cast.as_deref().unwrap_or("text"));
 }
 
-/// The name as SQL has it, for `to_regclass`.
+/// The name as SQL has it.
 fn quoted(table: &TableName) -> String {
     let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let schema = table.schema().map(|schema| quote(schema) + ".");
@@ -457,7 +463,8 @@ const ROW_KEY: &str = "\
     JOIN pg_catalog.pg_type t ON t.oid = a.atttypid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace \
     WHERE x.position <= i.indnkeyatts ORDER BY x.position";
 
-/// What began before a transaction and is not over, whether it runs or is prepared. Left out is only what is known to
+/// What began before a transaction and is not over, whether it runs or is prepared, or has only read so far and may yet
+/// write what it saw. Left out is only what is known to
 /// belong to another database of the server.
 const OLDER: &str = "\
     SELECT coalesce( \
@@ -468,7 +475,13 @@ const OLDER: &str = "\
     FROM pg_snapshot_xip(pg_current_snapshot()) AS x \
     LEFT JOIN pg_catalog.pg_stat_activity a ON a.backend_xid = x::xid \
     LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = x::xid \
-    WHERE x <= ?::text::xid8 AND coalesce(a.datname, p.database, current_database()) = current_database()";
+    WHERE x <= ?::text::xid8 AND coalesce(a.datname, p.database, current_database()) = current_database() \
+    UNION ALL \
+    SELECT 'process ' || pid || ' of ' || coalesce(nullif(application_name, ''), usename, 'an unknown user') \
+           || coalesce(', which reads since ' || date_trunc('second', xact_start), '') \
+    FROM pg_catalog.pg_stat_activity \
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' \
+      AND backend_xid IS NULL AND age(backend_xmin) >= age(?::text::xid8::xid)";
 
 #[derive(QueryableByName)]
 struct Setting {

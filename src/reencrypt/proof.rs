@@ -84,8 +84,11 @@ where
     pub(super) fn read(&self, counters: &Counters, mut tick: impl FnMut(Option<String>)) -> Result<Reading, TaskError> {
         let mut failing: Option<Instant> = None;
         loop {
+            let begun = Instant::now();
             match self.try_read(counters, &mut tick) {
                 Err(error) if error.is_database() && !self.stop.is_stopped() => {
+                    // A failure after a long time of reading is a new one.
+                    failing = failing.filter(|_| begun.elapsed() < self.settings.give_up_after);
                     if failing.get_or_insert_with(Instant::now).elapsed() >= self.settings.give_up_after {
                         return Err(error);
                     }
@@ -101,14 +104,14 @@ where
         let mut first = self.session();
         // Before the snapshot: nothing that was committed by then is missing, however long this takes.
         let moment = first.run(state::now)?;
-        let shared = first.pin(None)?;
+        let shared = first.pin(self.tables, None)?;
         let mut sessions = vec![Sessions { reading: first, writing: None }];
         while let Some(shared) = shared.as_deref().filter(|_| sessions.len() < self.settings.workers) {
             let mut session = self.session();
             if !session.is_available() {
                 break;
             }
-            session.pin(Some(shared))?;
+            session.pin(self.tables, Some(shared))?;
             sessions.push(Sessions { reading: session, writing: None });
         }
         let keys = self.settings.keyring.fingerprints().len();

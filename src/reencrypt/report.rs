@@ -33,10 +33,10 @@ impl Report {
     }
 
     /// Whether it is proven that no token is left under a secondary key. The values listed as
-    /// [problems](Report::problems) are the only ones that are not under the primary key.
+    /// [problems](Report::problems) are the only ones that are not under the primary key. A dry run proves nothing.
     #[must_use]
     pub fn is_proven(&self) -> bool {
-        self.outcome == Outcome::Proven
+        self.outcome == Outcome::Proven && self.proof.is_some()
     }
 
     /// The key under which the values are.

@@ -229,6 +229,10 @@ impl Run {
             self.processes.clear();
             (self.started, self.is_paused, self.newest_stale) = (now, false, None);
         }
+        // Who begins now is not told what was read before.
+        if let Phase::Prove(holder) = &mut self.phase {
+            *holder = None;
+        }
         self.processes.insert(process.to_owned(), Member { until: end(now, lease), is_stopped: false });
     }
 
@@ -321,7 +325,10 @@ impl Run {
             self.written[first + index].add(written);
             self.busy[first + index] += written.busy;
         }
-        self.left.extend(progress.left);
+        // More than that is not looked at one by one.
+        if self.left.len() <= LEFT {
+            self.left.extend(progress.left);
+        }
         if self.chunks.is_empty() {
             self.end_pass(tables.len());
         }

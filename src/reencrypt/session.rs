@@ -11,6 +11,7 @@ use diesel::result::{Error as DieselError, QueryResult};
 use super::dialect::Dialect;
 use super::error::TaskError;
 use super::progress::StopHandle;
+use super::table::PlannedTable;
 
 /// The pause before the first retry; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -105,9 +106,9 @@ where
 
     /// Begins a transaction that reads one snapshot of the database, `shared` if another session has begun it. Returns
     /// what others need to share it, if they can. From then on nothing is tried again.
-    pub(super) fn pin(&mut self, shared: Option<&str>) -> Result<Option<String>, TaskError> {
+    pub(super) fn pin(&mut self, tables: &[PlannedTable], shared: Option<&str>) -> Result<Option<String>, TaskError> {
         let conn = self.connection()?;
-        let name = C::Backend::begin_snapshot(conn, shared);
+        let name = C::Backend::begin_snapshot(conn, tables, shared);
         if let Some(conn) = &mut self.conn {
             conn.is_pinned = true;
         }

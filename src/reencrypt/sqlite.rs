@@ -61,7 +61,8 @@ impl Dialect for Sqlite {
             return Ok(None);
         }
         let relation = sql_query(format!(
-            "SELECT name, type AS kind, coalesce(sql, '') LIKE 'create virtual%' AS is_virtual FROM {master} \
+            "SELECT name, type AS kind, coalesce(sql, '') LIKE 'create virtual%' AS is_virtual, \
+                    coalesce(sql, '') AS sql FROM {master} \
              WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"
         ));
         let relation = relation.bind::<Text, _>(table.name()).get_result::<Relation>(conn).optional()?;
@@ -72,6 +73,12 @@ impl Dialect for Sqlite {
         let mut obstacle = None;
         if relation.kind != "table" || relation.is_virtual {
             obstacle = Some("it is not an ordinary table: name the table that holds the data".into());
+        } else if has_own_collation(&relation.sql) {
+            obstacle = Some(
+                "its primary key has a collation of its own, in which rows are equal that are not, or the reverse: give \
+                 the collation to the column"
+                    .into(),
+            );
         } else {
             let count =
                 format!("SELECT count(*) AS count FROM {}", master.replace("sqlite_master", &quoted(&relation.name)));
@@ -180,7 +187,7 @@ impl Dialect for Sqlite {
         Ok(value.read_text().to_owned())
     }
 
-    fn begin_snapshot<C>(conn: &mut C, _shared: Option<&str>) -> QueryResult<Option<String>>
+    fn begin_snapshot<C>(conn: &mut C, _tables: &[PlannedTable], _shared: Option<&str>) -> QueryResult<Option<String>>
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
@@ -317,6 +324,13 @@ impl ColumnRow {
     }
 }
 
+/// Whether a primary key sorts otherwise than its columns compare: pages would skip rows.
+fn has_own_collation(sql: &str) -> bool {
+    let sql = sql.to_ascii_uppercase();
+    let mut keys = sql.split("PRIMARY KEY").skip(1).map(str::trim_start).filter_map(|rest| rest.strip_prefix('('));
+    keys.any(|columns| columns.split(')').next().is_some_and(|columns| columns.contains("COLLATE")))
+}
+
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
@@ -344,6 +358,8 @@ struct Relation {
     kind: String,
     #[diesel(sql_type = Bool)]
     is_virtual: bool,
+    #[diesel(sql_type = Text)]
+    sql: String,
 }
 
 #[derive(QueryableByName)]

@@ -1,6 +1,6 @@
 //! What was proven or read, in a sentence or two for the operator: when, which columns, how many values, under which key.
 
-use super::moment::{Moment, moment};
+use super::moment::moment;
 use super::report::{Outcome, Report};
 use super::retire::Retirement;
 use super::status::Status;
@@ -116,7 +116,7 @@ impl Counts {
     }
 }
 
-fn at(milliseconds: Moment) -> String {
+fn at(milliseconds: u64) -> String {
     format!("At {}, on the clock of the database", moment(milliseconds))
 }
 

@@ -1,6 +1,5 @@
 //! Under which keys the values are.
 
-use super::proof::Reading;
 use super::report::Doubt;
 use super::table::PlannedTable;
 use super::tally::Tally;
@@ -66,12 +65,12 @@ impl Status {
     pub(super) fn new(
         keyring: &Keyring,
         tables: &[PlannedTable],
-        reading: &Reading,
+        moment: u64,
+        tallies: &[Tally],
         waited: bool,
         doubt: Option<Doubt>,
         stopped: bool,
     ) -> Self {
-        let tallies: &[Tally] = &reading.found.tallies;
         let columns = tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
         let columns = columns.zip(tallies).map(|((table, column), tally)| ColumnStatus {
             table: table.name.to_string(),
@@ -93,7 +92,7 @@ impl Status {
             oldest: tally.dates.map(|(oldest, _)| oldest),
             newest: tally.dates.map(|(_, newest)| newest),
         });
-        let (moment, fenced) = (reading.moment, waited && doubt.is_none());
+        let fenced = waited && doubt.is_none();
         Self { primary: keyring.primary(), columns: columns.collect(), moment, fenced, doubt, stopped }
     }
 

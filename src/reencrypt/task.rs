@@ -13,6 +13,7 @@ use super::estimate::Estimate;
 use super::limits::Limits;
 use super::plan;
 use super::progress::{Observer, Progress, StopHandle};
+use super::proof::Reading;
 use super::report::Report;
 use super::retire::Retirement;
 use super::sample;
@@ -245,8 +246,9 @@ impl<'a> Task<'a> {
     {
         let tables = self.plan(pool)?;
         let conductor = Conductor::new(&self.settings, pool, &tables, &mut self.observer);
-        let (reading, doubt) = conductor.read(waits)?;
-        Ok(Status::new(&self.settings.keyring, &tables, &reading, waits, doubt, self.settings.stop.is_stopped()))
+        let (Reading { moment, found }, doubt) = conductor.read(waits)?;
+        let Settings { keyring, stop, .. } = &self.settings;
+        Ok(Status::new(keyring, &tables, moment, &found.tallies, waits, doubt, stop.is_stopped()))
     }
 
     fn plan<C>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<Vec<PlannedTable>, TaskError>

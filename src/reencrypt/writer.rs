@@ -1,5 +1,6 @@
 //! One worker's writing half: writes the pages of a range, and notes how far it is.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use diesel::connection::LoadConnection;
@@ -9,7 +10,7 @@ use super::batch::{ALWAYS_CAUTIOUS, Batches, Outcome};
 use super::dialect::{Checkpoint, Dialect};
 use super::error::TaskError;
 use super::reader::{Message, Prepared};
-use super::report::Problem;
+use super::report::{LISTED, Problem};
 use super::run::{Claim, LEFT, Progress, Range};
 use super::session::Session;
 use super::shared::{Mode, Shared};
@@ -61,7 +62,8 @@ impl<'a> Writer<'a> {
                 Ok(())
             }
             Message::Page(page) => self.page(session, page),
-            Message::End => self.settle(session, true),
+            // A page may have been left out because of a stop.
+            Message::End => self.settle(session, !self.shared.is_stopping()),
         }
     }
 
@@ -125,7 +127,8 @@ impl<'a> Writer<'a> {
             sum.merge(tally);
         }
         current.progress.at = page.range.until.clone().or(current.progress.at.take());
-        if shared.walker.store.is_shared() {
+        // As many as a report lists; the proof finds them all.
+        if shared.walker.store.is_shared() && shared.counters.bad.load(Relaxed) <= LISTED as u64 {
             current.problems.extend_from_slice(&page.problems);
         }
         let rows = usize::try_from(page.tallies.first().map_or(0, Tally::rows)).unwrap_or(usize::MAX);
