@@ -6,7 +6,8 @@
 //! token, seals the plaintext of those under a secondary key again under the primary key, dated as before, and
 //! writes the page back with one statement that is a *compare and swap*: a value changes only if it still is, byte
 //! for byte, the token that was read. What the application writes meanwhile is never overwritten; the page is read
-//! again instead. Walks are repeated until one finds nothing to do: that walk is the proof.
+//! again instead. Rows that somebody has locked are left for a further pass. When no pass leaves any, the task waits for
+//! the transactions that are open, and reads everything once more, as it was at one moment: that reading is the proof.
 //!
 //! * Values under the primary key are not written, `NULL` stays `NULL`, other columns are not touched: `ON UPDATE`
 //!   columns of MySQL keep their value. A table with triggers that these writes would set off is refused, since one that

@@ -189,6 +189,12 @@ pub struct ColumnReport {
 }
 
 impl ColumnReport {
+    /// Values that were under secondary keys when everything was read last.
+    #[must_use]
+    pub fn stale(&self) -> u64 {
+        self.scanned - self.null - self.current - self.bad
+    }
+
     pub(super) fn all(tables: &[PlannedTable], tallies: &[Tally], written: &[Written], busy: &[u64]) -> Vec<Self> {
         let columns = tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
         let counts = tallies.iter().zip(written).zip(busy);

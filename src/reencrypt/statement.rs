@@ -12,7 +12,7 @@ impl Report {
     #[must_use]
     pub fn statement(&self) -> String {
         let sum = |count: fn(&super::ColumnReport) -> u64| self.columns().iter().map(count).sum();
-        let stale = sum(|column| column.scanned - column.null - column.current - column.bad);
+        let stale = sum(super::ColumnReport::stale);
         let counts = Counts { current: sum(|column| column.current), stale, bad: sum(|column| column.bad) };
         let columns = names(self.columns().iter().map(|column| (column.table.as_str(), column.column.as_str())));
         let primary = self.primary();

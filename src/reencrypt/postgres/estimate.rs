@@ -65,8 +65,8 @@ impl Figures {
         if self.fill_factor > 50 && !self.has_indexed_token {
             advice.push(format!(
                 "where tables are rotated often: pages that are half empty take the new rows. ALTER TABLE {name} SET \
-                 (fillfactor = 50); it holds for pages that are written from then on, and VACUUM FULL {name} writes \
-                 all, but locks the table"
+                 (fillfactor = 50), and then VACUUM FULL {name}, which locks the table while it writes it anew; \
+                 without the second the first makes it grow more, not less"
             ));
         }
         advice

@@ -77,7 +77,10 @@ fn advice(keyring: &Keyring, report: &Report, exit: Exit, dry_run: bool) -> Stri
              Find the key that wrote the unreadable ones, or repair the rows; keep the old keys until then"
         ),
         (Exit::Stopped, _) => "stopped on request: run it again to go on; keep the old keys until it is proven".into(),
-        _ if dry_run => format!("dry run: nothing was written; values are left to be rewritten under {primary}"),
+        _ if dry_run => match report.columns().iter().map(ColumnReport::stale).sum::<u64>() {
+            0 => "dry run: nothing was written, and nothing is left to be; a run without --dry-run proves it".into(),
+            stale => format!("dry run: nothing was written; {stale} values are left to be rewritten under {primary}"),
+        },
         (_, Some(doubt)) => format!("not proven: {doubt}; keep the old keys until it is proven"),
         _ => "not proven: run it again; keep the old keys until it is proven".into(),
     }

@@ -156,12 +156,15 @@ fn a_dry_run_writes_nothing_and_proves_nothing() {
         "{}",
         run.stdout
     );
-    let advice = format!("dry run: nothing was written; values are left to be rewritten under {}", fingerprint(NEW));
+    let advice = format!("dry run: nothing was written; 50 values are left to be rewritten under {}", fingerprint(NEW));
     assert_eq!(run.last_words(), advice);
     assert_eq!(vault.rows(), before);
 
     vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(0);
-    vault.program(&["reencrypt", "--dry-run"], &[NEW, OLD]).exits_with(0);
+    // Nothing left to do is no proof either.
+    let run = vault.program(&["reencrypt", "--dry-run", "--json"], &[NEW, OLD]).exits_with(3);
+    assert_eq!(run.json()["outcome"], "incomplete");
+    assert!(run.stderr.contains("nothing is left to be; a run without --dry-run proves it"), "{}", run.stderr);
 }
 
 #[test]
