@@ -41,6 +41,8 @@ impl Dialect for Mysql {
         ("innodb_lock_wait_timeout", "0"),
         // Of a page, which takes milliseconds. MariaDB's, in seconds.
         ("max_statement_time", "15"),
+        // What a suspended process has locked is the application's again after so many seconds. MariaDB's.
+        ("idle_write_transaction_timeout", "5"),
         // Without a strict mode a value that is too long is cut off without a word.
         ("sql_mode", "STRICT_ALL_TABLES"),
         // Without it everything would be rolled back at the end.

@@ -38,7 +38,8 @@ impl Dialect for Pg {
         ("lock_timeout", "1ms"),
         // Of a page, which takes milliseconds.
         ("statement_timeout", "15s"),
-        ("idle_in_transaction_session_timeout", "60s"),
+        // What a suspended process has locked is free again after that.
+        ("idle_in_transaction_session_timeout", "5s"),
         // Row-level security would hide rows without a word; off, it is an error.
         ("row_security", "off"),
         // Row keys travel as text and must come back as the same value.
@@ -211,7 +212,7 @@ impl Dialect for Pg {
         let tables: Vec<String> = tables.iter().map(|table| quoted(&table.name)).collect();
         conn.batch_execute(&format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '10s'; \
-             LOCK TABLE {} IN ACCESS SHARE MODE",
+             SET LOCAL idle_in_transaction_session_timeout = '60s'; LOCK TABLE {} IN ACCESS SHARE MODE",
             tables.join(", ")
         ))?;
         match shared {
