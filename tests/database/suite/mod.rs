@@ -2,6 +2,7 @@
 
 mod bad_values;
 mod column_types;
+mod conversion;
 mod estimate;
 pub mod guards;
 mod limits;
