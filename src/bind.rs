@@ -51,7 +51,7 @@ macro_rules! stored_in {
 stored_in! {
     TokenColumn: Encrypted<T>, &Encrypted<T>, &&Encrypted<T>;
     TokenColumn: Adopting<T>, &Adopting<T>, &&Adopting<T>;
-    PlainColumn: Leaving<T>, &Leaving<T>, &&Leaving<T>;
+    PlainColumn: Leaving<T>, &Leaving<T>, &&Leaving<T>; // plaintext: never in a column that is declared as encrypted
 }
 
 impl<ST: SqlType + TypedExpressionType, U> Expression for EncryptedBind<ST, U> {

@@ -10,7 +10,7 @@ use crate::column::{Form, TokenColumn};
 use crate::error::Error;
 use crate::keyring::Keyring;
 use crate::plaintext::Plaintext;
-use crate::token::Token;
+use crate::token::{Sealed, Token};
 
 /// The value of a token.
 pub(crate) fn read_token<T: Plaintext>(bytes: &[u8]) -> Result<T, Error> {
@@ -29,12 +29,7 @@ where
     ST: TokenColumn,
     DB: TokenBackend,
 {
-    let keyring = Keyring::current()?;
-    let mut bytes = value.encode()?;
-    let token = keyring.seal(&bytes);
-    if let Cow::Owned(bytes) = &mut bytes {
-        bytes.zeroize();
-    }
+    let token = sealed(value)?;
     match ST::FORM {
         Form::Text => DB::write_text(token.into_text(), out),
         Form::Binary => DB::write_binary(token.into_raw(), out),
@@ -61,6 +56,16 @@ where
         }
         Form::Binary => DB::write_binary(bytes.into_owned(), out),
     }
+}
+
+fn sealed<T: Plaintext>(value: &T) -> Result<Sealed, Error> {
+    let keyring = Keyring::current()?;
+    let mut bytes = value.encode()?;
+    let token = keyring.seal(&bytes);
+    if let Cow::Owned(bytes) = &mut bytes {
+        bytes.zeroize();
+    }
+    Ok(token)
 }
 
 /// What was in a token; `None` if the bytes are plaintext. What sets out to be a token and cannot be opened is an error,
