@@ -9,6 +9,7 @@ use diesel::result::QueryResult;
 use diesel::sql_types::Untyped;
 
 use super::estimate::TableEstimate;
+use super::guard_kind::GuardKind;
 use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
@@ -64,6 +65,12 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     /// What rewriting every row of the table would cost. Reads no row.
     #[doc(hidden)]
     fn estimate<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// What keeps plaintext out of a column.
+    #[doc(hidden)]
+    fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
     where
         C: Connection<Backend = Self> + LoadConnection;
 

@@ -3,6 +3,7 @@
 mod effects;
 mod estimate;
 mod fence;
+mod guard;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use diesel::{RunQueryDsl, sql_query};
 
 use super::dialect::{Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table};
 use super::estimate::TableEstimate;
+use super::guard_kind::GuardKind;
 use super::lag::{Primary, Replay, Replication, Standing};
 use super::row::{Cell, Change, KeyValue, Row};
 use super::side_effects::SideEffects;
@@ -123,6 +125,13 @@ impl Dialect for Mysql {
         C: Connection<Backend = Self> + LoadConnection,
     {
         estimate::estimate(conn, table)
+    }
+
+    fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        guard::guard(conn, table, column)
     }
 
     const WITHOUT_TRIGGERS: &'static str = "drop them while it runs; the application does without them, too, then";

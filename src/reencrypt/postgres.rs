@@ -2,6 +2,7 @@
 
 mod effects;
 mod estimate;
+mod guard;
 use std::time::Duration;
 
 use diesel::connection::{Connection, LoadConnection};
@@ -16,6 +17,7 @@ use super::dialect::{
     Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names,
 };
 use super::estimate::TableEstimate;
+use super::guard_kind::GuardKind;
 use super::lag::{Primary, Replay, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
@@ -126,6 +128,13 @@ impl Dialect for Pg {
         C: Connection<Backend = Self> + LoadConnection,
     {
         estimate::estimate(conn, table)
+    }
+
+    fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        guard::guard(conn, table, column)
     }
 
     const WITHOUT_TRIGGERS: &'static str = "connect as a user who may set session_replication_role, with \

@@ -2,6 +2,8 @@
 
 mod effects;
 mod estimate;
+mod guard;
+pub(crate) mod words;
 
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, QueryableByName};
@@ -15,6 +17,7 @@ use super::dialect::{
     Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names,
 };
 use super::estimate::TableEstimate;
+use super::guard_kind::GuardKind;
 use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
@@ -109,6 +112,13 @@ impl Dialect for Sqlite {
         C: Connection<Backend = Self> + LoadConnection,
     {
         estimate::estimate(conn, table)
+    }
+
+    fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        guard::guard(conn, table, column)
     }
 
     const WITHOUT_TRIGGERS: &'static str = "drop them while it runs; the application does without them, too, then";

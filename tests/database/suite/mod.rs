@@ -4,6 +4,7 @@ mod bad_values;
 mod column_types;
 mod estimate;
 pub mod guards;
+mod guards_found;
 mod limits;
 pub mod migrations;
 mod people;
