@@ -36,6 +36,6 @@ where
 /// Whether a condition, in the words in which the database shows it, is that of a guard: it asks for the beginning, the
 /// length and the alphabet of a token. Whatever else a server makes of the text, it keeps the literals.
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
-pub(super) fn is_guard(condition: &str) -> bool {
+pub(crate) fn is_guard(condition: &str) -> bool {
     ["gAAAA", "100", "A-Za-z0-9_-]"].iter().all(|part| condition.contains(part))
 }
