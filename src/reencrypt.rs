@@ -71,6 +71,7 @@ mod control;
 mod dialect;
 mod error;
 mod estimate;
+pub(crate) mod guard_kind;
 mod hold;
 mod job;
 mod lag;
@@ -102,9 +103,9 @@ mod shared;
 mod side_effects;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod slots;
-mod sql;
+pub(crate) mod sql;
 #[cfg(feature = "sqlite")]
-mod sqlite;
+pub(crate) mod sqlite;
 mod state;
 mod statement;
 mod status;

@@ -9,6 +9,7 @@ use diesel::result::QueryResult;
 use diesel::sql_types::Untyped;
 
 use super::estimate::TableEstimate;
+use super::guard_kind::GuardKind;
 use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
@@ -76,6 +77,12 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     /// Bytes of the longest value of a column that does not set out to be a token. Reads every row.
     #[doc(hidden)]
     fn longest_plaintext<C>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<Option<u64>>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// What keeps plaintext out of a column.
+    #[doc(hidden)]
+    fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
     where
         C: Connection<Backend = Self> + LoadConnection;
 

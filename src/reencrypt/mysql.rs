@@ -4,6 +4,7 @@ mod conversion;
 mod effects;
 mod estimate;
 mod fence;
+mod guard;
 mod replication;
 
 use diesel::connection::{Connection, LoadConnection};
@@ -16,6 +17,7 @@ use diesel::{RunQueryDsl, sql_query};
 
 use super::dialect::{Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table};
 use super::estimate::TableEstimate;
+use super::guard_kind::GuardKind;
 use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue, Row};
 use super::side_effects::SideEffects;
@@ -136,6 +138,13 @@ impl Dialect for Mysql {
         C: Connection<Backend = Self> + LoadConnection,
     {
         conversion::longest_plaintext(conn, table, column)
+    }
+
+    fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        guard::guard(conn, table, column)
     }
 
     const WITHOUT_TRIGGERS: &'static str = "drop them while it runs; the application does without them, too, then";

@@ -3,6 +3,7 @@
 mod conversion;
 mod effects;
 mod estimate;
+mod guard;
 mod replication;
 
 use diesel::connection::{Connection, LoadConnection};
@@ -17,6 +18,7 @@ use super::dialect::{
     Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names,
 };
 use super::estimate::TableEstimate;
+use super::guard_kind::GuardKind;
 use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
@@ -143,6 +145,13 @@ impl Dialect for Pg {
         C: Connection<Backend = Self> + LoadConnection,
     {
         conversion::longest_plaintext(conn, table, column)
+    }
+
+    fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        guard::guard(conn, table, column)
     }
 
     const WITHOUT_TRIGGERS: &'static str = "connect as a user who may set session_replication_role, with \

@@ -226,6 +226,8 @@ pub(crate) struct Problems {
 pub(crate) enum Migration {
     /// The tables through which several processes share a run, for users who may not create tables, and for SQLite
     State(State),
+    /// Guards of existing columns, which refuse what is not a token: looks the columns up, and changes nothing
+    Guard(Guard),
 }
 
 #[derive(Args)]
@@ -235,6 +237,25 @@ pub(crate) struct State {
     pub(crate) backend: Option<Backend>,
 
     /// Where its scheme tells the database; nothing connects to it
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+
+    /// The folder of the migrations. Default: the one that diesel.toml names, else `migrations`
+    #[arg(long, value_name = "PATH")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Guard {
+    /// The columns; those of one table are guarded together
+    #[arg(value_name = "TABLE.COLUMN", required = true)]
+    pub(crate) columns: Vec<Target>,
+
+    /// Two migrations, between which and after which readers and writers go on (PostgreSQL, MariaDB)
+    #[arg(long)]
+    pub(crate) online: bool,
+
+    /// The database: postgres://…, mysql://…, or the path of an SQLite file
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,
 

@@ -76,6 +76,7 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Resume(server) => ask(Request::Resume, server),
         Command::Stop(server) => ask(Request::Stop, server),
         Command::Migration(Migration::State(options)) => migration::state(options),
+        Command::Migration(Migration::Guard(options)) => migration::guard(options),
     }
 }
 

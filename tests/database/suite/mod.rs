@@ -5,6 +5,7 @@ mod column_types;
 mod conversion;
 mod estimate;
 pub mod guards;
+mod guards_found;
 mod limits;
 pub mod migrations;
 mod people;
