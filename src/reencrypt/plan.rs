@@ -5,6 +5,7 @@ use diesel::r2d2::R2D2Connection;
 
 use super::dialect::Dialect;
 use super::error::{Refusal, TaskError};
+use super::guard_kind;
 use super::job::Job;
 use super::session::Session;
 use super::table::{Catalogue, PlannedColumn, PlannedTable, Room};
@@ -71,7 +72,8 @@ where
     Ok(tables)
 }
 
-/// Refuses columns that cannot become what the job makes of them: too short for their tokens, or tied to other columns.
+/// Refuses columns that cannot become what the job makes of them: too short for their tokens, guarded against plaintext,
+/// or tied to other columns.
 pub(super) fn check_conversion<C>(
     session: &mut Session<'_, C>,
     tables: &[PlannedTable],
@@ -85,6 +87,12 @@ where
         let ties = session.run(|conn| C::Backend::ties(conn, table))?;
         if !ties.is_empty() {
             return Err(Refusal::Tied { table: table.name.clone(), ties }.into());
+        }
+        for column in table.columns.iter().filter(|_| job == Job::Decrypt) {
+            if session.run(|conn| guard_kind::of(conn, &table.name, &column.name))?.is_some() {
+                let (table, column) = (table.name.clone(), column.name.clone());
+                return Err(Refusal::Guarded { table, column }.into());
+            }
         }
         for column in table.columns.iter().filter(|_| job == Job::Encrypt) {
             let Room { limit, is_padded, type_name } = &column.room;
