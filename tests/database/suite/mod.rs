@@ -8,6 +8,7 @@ pub mod guards;
 mod guards_found;
 mod limits;
 pub mod migrations;
+mod new_column;
 mod people;
 pub mod program;
 mod races;
