@@ -153,6 +153,8 @@ pub mod sql_types;
 
 // the task
 #[cfg(feature = "reencrypt")]
+pub mod guard;
+#[cfg(feature = "reencrypt")]
 pub mod reencrypt;
 #[cfg(feature = "reencrypt")]
 mod rotation;

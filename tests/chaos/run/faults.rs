@@ -52,7 +52,7 @@ fn strike(world: &World, session: &mut Session, slots: &mut [Slot], rng: &mut Rn
     match rng.u8(0..16) {
         // What it held waits for its lease to end.
         0 => slot.kill(world),
-        1 => slot.stop(world, Duration::from_millis(rng.u64(50..2500))),
+        1 => slot.suspend(world, Duration::from_millis(rng.u64(50..2500))),
         2..4 => plant(world, session, rng),
         4..6 => {
             let terminated = session.run(|conn| {

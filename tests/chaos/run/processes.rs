@@ -1,7 +1,7 @@
 //! Processes of the task: started again whenever they end, and what they say when they do.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fastrand::Rng;
 use serde_json::Value;
@@ -50,7 +50,6 @@ pub struct Slot {
 
 struct Process {
     running: Running,
-    continues: Option<Instant>,
     is_killed: bool,
 }
 
@@ -59,22 +58,18 @@ impl Slot {
         Self { url, rng, process: None }
     }
 
-    /// Starts the process if there is none, lets it go on if it is time, and looks at its result if it has ended.
+    /// Starts the process if there is none, and looks at its result if it has ended.
     pub fn tend(&mut self, world: &World) {
         let Some(process) = &mut self.process else {
             let batch = *self.rng.choice(&[25, 80, 200]).unwrap();
             let workers = self.rng.usize(1..3);
             let running = task(&self.url, batch, workers).start();
-            self.process = Some(Process { running, continues: None, is_killed: false });
+            self.process = Some(Process { running, is_killed: false });
             return;
         };
-        if process.continues.is_some_and(|time| Instant::now() >= time) {
-            process.running.signal("CONT");
-            process.continues = None;
-        }
         if process.running.has_ended() {
             // Invariant: it was there two lines above.
-            let Process { running, is_killed, .. } = self.process.take().unwrap();
+            let Process { running, is_killed } = self.process.take().unwrap();
             judge(world, &running.wait(), is_killed);
         }
     }
@@ -87,11 +82,9 @@ impl Slot {
         }
     }
 
-    /// Stops it without a word, as a machine that is suspended; it knows nothing of it when it goes on.
-    pub fn stop(&mut self, world: &World, time: Duration) {
+    pub fn suspend(&mut self, world: &World, time: Duration) {
         if let Some(process) = self.alive() {
-            process.running.signal("STOP");
-            process.continues = Some(Instant::now() + time);
+            process.running.suspend(time);
             count(&world.counts.stops);
         }
     }

@@ -7,8 +7,9 @@ use diesel_encrypted::reencrypt::{Doubt, Outcome, Task};
 use diesel_encrypted::{TableName, Target};
 
 use super::suite::traps::{self, insert, interfere, is_under, rows};
-use super::support::{Conn, TEXT, TestDatabase, is_true};
-use crate::common::keyring;
+use super::support::{Conn, TEXT, TestDatabase, hold_up, is_true, let_go};
+use crate::common::{key, keyring};
+use crate::runner::Program;
 
 fn task<'a>() -> Task<'a> {
     Task::new(keyring([2, 1])).target(Target::named(TableName::new("t"), ["secret"]).unwrap())
@@ -215,4 +216,33 @@ fn an_old_token_in_a_transaction_that_is_not_in_the_list_yet() {
         traps::task().fence_timeout(std::time::Duration::ZERO).run(&db.pool(2)).unwrap()
     });
     assert!(matches!(report.doubt(), Some(Doubt::Open(_))), "{:?}", report.doubt());
+}
+
+/// A process that is suspended between two statements of a transaction keeps its locks, and the application waits for it:
+/// MariaDB is told to end such a transaction. (MySQL cannot be.)
+#[test]
+fn what_a_suspended_process_has_locked_is_free_again_soon() {
+    let db = traps::table(TEXT);
+    let mut application = db.conn();
+    if !is_true(&mut application, "version() like '%MariaDB%'") {
+        return;
+    }
+    // It gets stuck in the write of the first page, with the rows before this one locked already.
+    hold_up(&mut application, 20);
+    let keys = [2, 1].map(|number| key(number).to_text().to_string());
+    let mut process = Program::new(["reencrypt", "--column", "t.secret", "--accept-triggers", "--batch-size", "16"])
+        .keys(&[&keys[0], &keys[1]])
+        .database(&db.url())
+        .start();
+    let stuck = "exists (select 1 from information_schema.processlist
+                 where db = database() and state = 'User lock' and id <> connection_id())";
+    process.until(|| is_true(&mut application, stuck));
+    process.signal("STOP");
+    let_go(&mut application);
+    application.batch_execute("set innodb_lock_wait_timeout = 30; update t set secret = concat(secret, '')").unwrap();
+    assert!(!process.has_ended());
+    process.signal("CONT");
+    let run = process.wait();
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(rows(&mut application, "true").iter().all(|row| is_under(row, 2)));
 }

@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod control;
+mod conversion;
 mod interruption;
 mod metrics;
 mod migration;
