@@ -14,6 +14,7 @@ mod races;
 mod refusals;
 mod rotation;
 mod row_keys;
+mod startup;
 mod task_migration;
 pub mod traps;
 mod triggers;
