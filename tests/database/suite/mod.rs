@@ -2,6 +2,8 @@
 
 mod bad_values;
 mod column_types;
+#[cfg(feature = "chrono")]
+mod elsewhere;
 mod estimate;
 pub mod guards;
 mod limits;
