@@ -1,5 +1,6 @@
 //! SQLite: values typed one by one; an update from a list of values.
 
+mod conversion;
 mod effects;
 mod estimate;
 
@@ -19,7 +20,7 @@ use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
 use super::slots::{Slots, in_transaction, text};
-use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
+use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedColumn, PlannedTable};
 use crate::column::Form;
 use crate::target::TableName;
 
@@ -109,6 +110,21 @@ impl Dialect for Sqlite {
         C: Connection<Backend = Self> + LoadConnection,
     {
         estimate::estimate(conn, table)
+    }
+
+    fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        conversion::ties(conn, table)
+    }
+
+    /// Not asked for: there are no limits.
+    fn longest_plaintext<C>(_: &mut C, _: &TableName, _: &PlannedColumn) -> QueryResult<Option<u64>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Ok(None)
     }
 
     const WITHOUT_TRIGGERS: &'static str = "drop them while it runs; the application does without them, too, then";
@@ -244,13 +260,12 @@ impl QueryFragment<Sqlite> for Slots<'_> {
             push_all(&change.key, ", ", out, |value, out| push_slot_key(value, is_spare, out))?;
             for swap in &change.swaps {
                 let swap = swap.as_ref().filter(|_| !is_spare);
-                // The type of a value is its own: text is never equal to a blob.
-                let is_text = swap.is_some_and(|swap| swap.old.is_text);
-                for token in [swap.map(|swap| &swap.old.bytes), swap.map(|swap| &swap.new)] {
+                for cell in [swap.map(|swap| &swap.old), swap.map(|swap| &swap.new)] {
                     out.push_sql(", ");
-                    match token {
-                        Some(token) if is_text => out.push_bind_param::<Text, _>(text(token)?)?,
-                        Some(token) => out.push_bind_param::<Binary, _>(token)?,
+                    match cell {
+                        // The type of a value is its own: text is never equal to a blob.
+                        Some(Cell { bytes, is_text: true }) => out.push_bind_param::<Text, _>(text(bytes)?)?,
+                        Some(Cell { bytes, is_text: false }) => out.push_bind_param::<Binary, _>(bytes)?,
                         None => out.push_bind_param::<Nullable<Text>, _>(&None::<&str>)?,
                     }
                 }
@@ -318,6 +333,9 @@ impl ColumnRow {
             name: self.name,
             type_name: self.declared,
             form,
+            // Lengths are not enforced.
+            limit: None,
+            is_padded: false,
             is_generated: self.hidden > 1,
             changes_on_update: false,
         }
