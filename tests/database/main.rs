@@ -10,6 +10,8 @@
 #[path = "../child.rs"]
 mod child;
 mod common;
+#[path = "../elsewhere.rs"]
+mod data;
 #[cfg(all(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite"))]
 mod multi_connection;
 #[cfg(feature = "cli-postgres")]

@@ -3,6 +3,8 @@
 mod bad_values;
 mod column_types;
 mod conversion;
+#[cfg(feature = "chrono")]
+mod elsewhere;
 mod estimate;
 pub mod guards;
 mod guards_found;
