@@ -145,6 +145,8 @@ pub mod sql_types;
 
 // the task
 #[cfg(feature = "reencrypt")]
+pub mod discover;
+#[cfg(feature = "reencrypt")]
 pub mod reencrypt;
 #[cfg(feature = "reencrypt")]
 mod rotation;

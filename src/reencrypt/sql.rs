@@ -11,27 +11,27 @@ use diesel::sql_types::Untyped;
 use super::dialect::Dialect;
 
 /// A statement with a `?` for each of its parameters, on every database.
-pub(super) struct Sql<'a> {
+pub(crate) struct Sql<'a> {
     text: String,
     values: Vec<&'a str>,
 }
 
 /// A row of a result.
-pub(super) struct Fields(Vec<Option<String>>);
+pub(crate) struct Fields(Vec<Option<String>>);
 
 impl<'a> Sql<'a> {
-    pub(super) fn new(text: impl Into<String>) -> Self {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), values: Vec::new() }
     }
 
     /// The next parameter.
-    pub(super) fn bind(mut self, value: &'a str) -> Self {
+    pub(crate) fn bind(mut self, value: &'a str) -> Self {
         self.values.push(value);
         self
     }
 
     /// The first field of the first row, if there is one and it is not `NULL`.
-    pub(super) fn first<C>(self, conn: &mut C) -> QueryResult<Option<String>>
+    pub(crate) fn first<C>(self, conn: &mut C) -> QueryResult<Option<String>>
     where
         C: Connection + LoadConnection,
         C::Backend: Dialect,
@@ -43,7 +43,7 @@ impl<'a> Sql<'a> {
 
 impl Fields {
     /// The field at this position, once.
-    pub(super) fn take(&mut self, position: usize) -> Option<String> {
+    pub(crate) fn take(&mut self, position: usize) -> Option<String> {
         self.0.get_mut(position).and_then(Option::take)
     }
 }

@@ -21,10 +21,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
+use diesel_encrypted::discover::Discovery;
 use diesel_encrypted::reencrypt::{StopHandle, Task};
 use diesel_encrypted::{Fingerprint, InvalidFingerprint, Key, Keyring};
 
-use cli::{Cli, Command, Limits, Migration, Problems, Reencrypt, Retire, Server, Walk};
+use cli::{Cli, Command, Discover, Limits, Migration, Problems, Reencrypt, Retire, Server, Walk};
 use database::{Database, Request};
 use exit::{Exit, Failure};
 use metrics::Metrics;
@@ -63,6 +64,7 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Status(walk) => status(walk),
         Command::Reencrypt(options) => reencrypt(options),
         Command::Retire(options) => retire(options),
+        Command::Discover(options) => discover(options),
         Command::Problems(options) => problems(options),
         Command::Pause(server) => ask(Request::Pause, server),
         Command::Resume(server) => ask(Request::Resume, server),
@@ -139,6 +141,18 @@ fn reencrypt(options: &Reencrypt) -> Result<Exit, Failure> {
         metrics.finish(report.as_ref(), exit);
     }
     output::report(&keyring, report, failure, walk.json, *dry_run)
+}
+
+fn discover(options: &Discover) -> Result<Exit, Failure> {
+    let Discover { server, schema, ignored, json } = options;
+    let look = || {
+        let discovery = Discovery::new()
+            .declared(targets::register(schema.as_deref())?)
+            .ignore(ignored.iter().cloned())
+            .give_up_after(Duration::from_secs(server.give_up_after));
+        Ok(Database::connect(server, 1)?.discover(discovery)?)
+    };
+    output::discovery(look(), *json)
 }
 
 fn problems(options: &Problems) -> Result<Exit, Failure> {
