@@ -58,7 +58,7 @@ impl Scene {
         discover(&self.db).arg("--schema").arg(self.schema_file())
     }
 
-    /// Kind and column of each finding.
+    /// Kind and column of each finding, in the order of the latter.
     #[track_caller]
     pub fn findings(&self) -> Vec<(String, String)> {
         let run = self.discover().arg("--json").run();
@@ -90,7 +90,9 @@ fn findings(db: &TestDatabase, run: &Run) -> Vec<(String, String)> {
         let table = table.strip_prefix(&db.schema()).unwrap_or(&table);
         (text(finding, "kind"), format!("{table}.{}", text(finding, "column")))
     });
-    findings.collect()
+    let mut findings: Vec<(String, String)> = findings.collect();
+    findings.sort_by(|a, b| a.1.cmp(&b.1));
+    findings
 }
 
 pub fn token() -> String {
