@@ -46,7 +46,6 @@ mod catalogue;
 mod copies;
 mod discovery;
 mod finding;
-mod guard;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
@@ -55,7 +54,6 @@ mod register;
 mod sample;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-mod words;
 
 pub use catalogue::Discoverable;
 pub use discovery::{ColumnFound, Discovered, Discovery};

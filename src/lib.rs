@@ -132,13 +132,17 @@ mod source;
 mod token;
 
 // values
+mod adopting;
 mod backend;
 mod bind;
 mod column;
+mod decrypted;
 mod encrypted;
 mod error;
 #[cfg(feature = "serde")]
 pub mod expose;
+mod field;
+mod leaving;
 mod multi;
 mod plaintext;
 pub mod sql_types;
@@ -147,21 +151,28 @@ pub mod sql_types;
 #[cfg(feature = "reencrypt")]
 pub mod discover;
 #[cfg(feature = "reencrypt")]
+pub mod guard;
+#[cfg(feature = "reencrypt")]
 pub mod reencrypt;
 #[cfg(feature = "reencrypt")]
 mod rotation;
 #[cfg(feature = "reencrypt")]
 mod target;
+#[cfg(feature = "reencrypt")]
+mod words;
 
+pub use adopting::Adopting;
 pub use backend::TokenBackend;
 pub use bind::{ComparableInSql, EncryptedBind};
-pub use column::{Form, TokenColumn, TokenType};
+pub use column::{Form, PlainColumn, TokenColumn, TokenType};
+pub use decrypted::Decrypted;
 pub use encrypted::Encrypted;
 pub use error::Error;
 pub use global::AlreadyInstalled;
 pub use key::{Fingerprint, InvalidFingerprint, InvalidKey, Key};
 pub use keyring::Keyring;
 pub use keyring_error::KeyringError;
+pub use leaving::Leaving;
 #[cfg(feature = "json")]
 pub use plaintext::Json;
 pub use plaintext::Plaintext;

@@ -4,16 +4,19 @@ use diesel::connection::{Connection, LoadConnection};
 use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 
-use super::words::Word;
 use crate::column::Form;
 use crate::reencrypt::Dialect;
 use crate::target::TableName;
+use crate::words::Flavor;
 
 /// A backend whose catalogue can be compared with a schema: Diesel's `Pg`, `Mysql` and `Sqlite`, each with its feature.
 /// Sealed, as [`Dialect`] is.
 ///
 /// The methods are not part of the public interface.
 pub trait Discoverable: Dialect {
+    #[doc(hidden)]
+    const FLAVOR: Flavor;
+
     /// The tables and views of the user, in any order: in every schema, on MySQL in the connected database and in these.
     #[doc(hidden)]
     fn relations<C>(conn: &mut C, schemas: &[&str]) -> QueryResult<Vec<Relation>>
@@ -56,8 +59,8 @@ pub struct Column {
     /// The longest value: characters of a text, bytes otherwise. `None` if there is no limit.
     pub(super) limit: Option<u64>,
     pub(super) is_generated: bool,
-    /// Whether the database refuses what is not a token.
-    pub(super) is_guarded: bool,
+    /// Whether the catalogue has anything that could be a guard of it.
+    pub(super) may_be_guarded: bool,
 }
 
 pub(super) struct Index {
@@ -68,14 +71,15 @@ pub(super) struct Index {
 
 pub(super) enum IndexKey {
     Column(String),
-    Expression(Vec<Word>),
+    Expression(String),
 }
 
 /// A trigger, or a rule of PostgreSQL.
 pub(super) struct Trigger {
     pub(super) name: String,
-    /// What it does.
-    pub(super) body: Vec<Word>,
+    /// What it does, which in the statement that makes it is behind the word in `body_after`.
+    pub(super) definition: String,
+    pub(super) body_after: Option<&'static str>,
     /// The names of tables in it that have the rows of the statement.
     pub(super) transitions: Vec<String>,
     /// What its function is told.

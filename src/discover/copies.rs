@@ -1,7 +1,7 @@
 //! Whether a trigger copies an encrypted column. What it copies to is not re-encrypted.
 
 use super::catalogue::Trigger;
-use super::words::{Word, closing, opening};
+use crate::words::{Flavor, Word, closing, opening, words_of};
 
 /// What a trigger copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,15 +14,17 @@ pub(super) enum Copied {
 ///
 /// To compare the column, or the whole row, with what it was before is no copy, nor is it one to write to the column or to
 /// return the row: a trigger that keeps an `updated_at` does no more.
-pub(super) fn copied(trigger: &Trigger, table: &str, column: &str) -> Option<Copied> {
+pub(super) fn copied(trigger: &Trigger, flavor: Flavor, table: &str, column: &str) -> Option<Copied> {
     if trigger.arguments.iter().any(|argument| argument.eq_ignore_ascii_case(column)) {
         return Some(Copied::Column);
     }
+    let words = words_of(flavor, &trigger.definition).unwrap_or_default();
     if trigger.is_foreign {
-        let mentions = |word: &Word| word.names(column) || word.text() == Some(column);
-        return trigger.body.iter().any(mentions).then_some(Copied::Column);
+        let mentions = |word: &Word| word.names(column) || word.literal().is_some_and(|text| text == column);
+        return words.iter().any(mentions).then_some(Copied::Column);
     }
-    let words = without_parentheses(&trigger.body);
+    let body = trigger.body_after.and_then(|keyword| words.iter().position(|word| word.is(keyword)));
+    let words = without_parentheses(&words[body.unwrap_or(0)..]);
     let harmless = harmless(&words);
     let mut copied = None;
     for row in references(&words, 0, words.len()) {
@@ -42,7 +44,7 @@ pub(super) fn copied(trigger: &Trigger, table: &str, column: &str) -> Option<Cop
 #[derive(Clone, Copy)]
 struct Reference<'w> {
     position: usize,
-    column: Option<&'w Word>,
+    column: Option<Word<'w>>,
 }
 
 /// Words that end a statement, or behind which one begins.
@@ -50,25 +52,30 @@ const BOUNDARIES: [&str; 6] = [";", "begin", "then", "else", "loop", "do"];
 /// Operators with a value on either side that stays where it is. `=` and `:=` may also assign one.
 const COMPARISONS: [&str; 9] = ["=", ":=", "<>", "!=", "<=>", "<", ">", "<=", ">="];
 
-fn is_row(words: &[Word], position: usize) -> bool {
-    let is_qualified = position > 0 && words[position - 1].is(".");
-    words.get(position).is_some_and(|word| word.is_one_of(&["new", "old"])) && !is_qualified
+/// Whether it is one of these keywords or signs.
+fn is_one_of(word: &Word<'_>, known: &[&str]) -> bool {
+    known.iter().any(|known| word.is(known))
 }
 
-fn reference(words: &[Word], position: usize) -> Option<Reference<'_>> {
+fn is_row(words: &[Word<'_>], position: usize) -> bool {
+    let is_qualified = position > 0 && words[position - 1].is(".");
+    words.get(position).is_some_and(|word| is_one_of(word, &["new", "old"])) && !is_qualified
+}
+
+fn reference<'w>(words: &[Word<'w>], position: usize) -> Option<Reference<'w>> {
     is_row(words, position).then(|| {
         let member = words.get(position + 1).filter(|word| word.is(".")).and_then(|_| words.get(position + 2));
-        Reference { position, column: member.filter(|word| !word.is("*")) }
+        Reference { position, column: member.filter(|word| !word.is("*")).copied() }
     })
 }
 
-fn references(words: &[Word], from: usize, until: usize) -> impl Iterator<Item = Reference<'_>> {
+fn references<'w>(words: &[Word<'w>], from: usize, until: usize) -> impl Iterator<Item = Reference<'w>> {
     (from..until).filter_map(|position| reference(words, position))
 }
 
 /// `(NEW).email` as `NEW.email`
-fn without_parentheses(words: &[Word]) -> Vec<Word> {
-    let mut plain: Vec<Word> = Vec::with_capacity(words.len());
+fn without_parentheses<'w>(words: &[Word<'w>]) -> Vec<Word<'w>> {
+    let mut plain: Vec<Word<'w>> = Vec::with_capacity(words.len());
     for word in words {
         let length = plain.len();
         let is_parted = length > 2 && word.is(".") && plain[length - 1].is(")") && plain[length - 3].is("(");
@@ -76,13 +83,13 @@ fn without_parentheses(words: &[Word]) -> Vec<Word> {
             plain.pop();
             plain.remove(length - 3);
         }
-        plain.push(word.clone());
+        plain.push(*word);
     }
     plain
 }
 
 /// Where rows are mentioned and nothing of them goes anywhere.
-fn harmless(words: &[Word]) -> Vec<usize> {
+fn harmless(words: &[Word<'_>]) -> Vec<usize> {
     let mut harmless = Vec::new();
     for position in 0..words.len() {
         if let Some(row) = reference(words, position) {
@@ -94,7 +101,7 @@ fn harmless(words: &[Word]) -> Vec<usize> {
         let left = operand_before(words, position);
         let right = operand_after(words, end);
         let same = |a: &Reference<'_>, b: &Reference<'_>| match (a.column, b.column) {
-            (Some(a), Some(b)) => matches!(a, Word::Name(name) | Word::Quoted(name) if b.names(name)),
+            (Some(a), Some(b)) => a.name().is_some_and(|name| b.names(&name)),
             (a, b) => a.is_none() && b.is_none(),
         };
         let is_harmless = is_about_null
@@ -107,8 +114,8 @@ fn harmless(words: &[Word]) -> Vec<usize> {
 }
 
 /// Where the right side of the comparison at this position begins, and whether that is `NULL`.
-fn comparison(words: &[Word], position: usize) -> Option<(usize, bool)> {
-    if words[position].is_one_of(&COMPARISONS) {
+fn comparison(words: &[Word<'_>], position: usize) -> Option<(usize, bool)> {
+    if is_one_of(&words[position], &COMPARISONS) {
         return Some((position + 1, false));
     }
     if !words[position].is("is") {
@@ -122,56 +129,61 @@ fn comparison(words: &[Word], position: usize) -> Option<(usize, bool)> {
 }
 
 /// The rows in the expression that ends before `end`: one of them, or those in parentheses.
-fn operand_before(words: &[Word], end: usize) -> Vec<Reference<'_>> {
+fn operand_before<'w>(words: &[Word<'w>], end: usize) -> Vec<Reference<'w>> {
     let Some(last) = end.checked_sub(1) else { return Vec::new() };
     if words[last].is(")") {
-        return references(words, opening(words, last), last).collect();
+        return references(words, opening(words, last).unwrap_or(0), last).collect();
     }
     let single = [Some(last), last.checked_sub(2)].into_iter().flatten().filter_map(|start| reference(words, start));
     single.filter(|row| row.position == last || words[row.position + 1].is(".")).take(1).collect()
 }
 
 /// The rows in the expression that begins at `start`: one of them, or those in parentheses, also of a function.
-fn operand_after(words: &[Word], start: usize) -> Vec<Reference<'_>> {
+fn operand_after<'w>(words: &[Word<'w>], start: usize) -> Vec<Reference<'w>> {
     let open = [start, start + 1].into_iter().find(|position| words.get(*position).is_some_and(|word| word.is("(")));
     match (reference(words, start), open) {
         (Some(row), _) => vec![row],
-        (None, Some(open)) => references(words, open, closing(words, open)).collect(),
+        (None, Some(open)) => references(words, open, closing(words, open).unwrap_or(words.len())).collect(),
         (None, None) => Vec::new(),
     }
 }
 
 /// `NEW.email := …`, `SET NEW.email = …`, `SELECT … INTO NEW.email`
-fn is_assigned(words: &[Word], row: Reference<'_>) -> bool {
+fn is_assigned(words: &[Word<'_>], row: Reference<'_>) -> bool {
     let before = row.position.checked_sub(1).map(|before| &words[before]);
     let end = row.position + if row.column.is_some() { 3 } else { 1 };
-    let is_set = words.get(end).is_some_and(|word| word.is_one_of(&["=", ":="]));
+    let is_set = words.get(end).is_some_and(|word| is_one_of(word, &["=", ":="]));
     match before {
         None => is_set,
         Some(word) if word.is("into") => true,
-        Some(word) => is_set && (word.is_one_of(&BOUNDARIES) || word.is_one_of(&["set", ","])),
+        Some(word) => is_set && (is_one_of(word, &BOUNDARIES) || is_one_of(word, &["set", ","])),
     }
 }
 
 /// `RETURN NEW`, `RETURN coalesce(NEW, OLD)`
-fn is_returned(words: &[Word], position: usize) -> bool {
-    let start = (0..position).rev().find(|before| words[*before].is_one_of(&BOUNDARIES)).map_or(0, |before| before + 1);
+fn is_returned(words: &[Word<'_>], position: usize) -> bool {
+    let start =
+        (0..position).rev().find(|before| is_one_of(&words[*before], &BOUNDARIES)).map_or(0, |before| before + 1);
     words[start].is("return")
 }
 
 /// Whether the column is taken out of the row: `to_jsonb(NEW) - 'email'`, `… - ARRAY['email', 'phone']`.
-fn is_left_out(words: &[Word], column: &str) -> bool {
+fn is_left_out(words: &[Word<'_>], column: &str) -> bool {
     let minuses = words.iter().enumerate().filter(|(_, word)| word.is("-")).map(|(position, _)| position + 1);
     minuses.into_iter().any(|start| {
-        let list =
-            words[start..].iter().take_while(|word| word.text().is_some() || word.is_one_of(&["array", "[", ","]));
-        let mut items = list.filter_map(Word::text).flat_map(|text| text.trim_matches(['{', '}']).split(','));
-        items.any(|item| item.trim() == column)
+        let is_listed = |word: &&Word| word.literal().is_some() || is_one_of(word, &["array", "[", ","]);
+        let lists = words[start..].iter().take_while(is_listed).filter_map(Word::literal);
+        let mut items = lists.flat_map(|list| {
+            let items: Vec<String> =
+                list.trim_matches(['{', '}']).split(',').map(|item| item.trim().to_owned()).collect();
+            items
+        });
+        items.any(|item| item == column)
     })
 }
 
 /// What is read back from the table itself, or from the rows of the statement.
-fn selected(words: &[Word], trigger: &Trigger, table: &str, column: &str) -> Option<Copied> {
+fn selected(words: &[Word<'_>], trigger: &Trigger, table: &str, column: &str) -> Option<Copied> {
     let is_source = |word: &Word| word.names(table) || trigger.transitions.iter().any(|name| word.names(name));
     if !words.iter().any(is_source) {
         return None;
@@ -183,7 +195,7 @@ fn selected(words: &[Word], trigger: &Trigger, table: &str, column: &str) -> Opt
         return Some(Copied::Column);
     }
     let is_star = |at: usize| {
-        let is_all = at > 0 && words[at].is("*") && words[at - 1].is_one_of(&["select", "distinct", "all", "."]);
+        let is_all = at > 0 && words[at].is("*") && is_one_of(&words[at - 1], &["select", "distinct", "all", "."]);
         is_all && !of_a_row(at) && !(at > 2 && words[at - 2].is("(") && words[at - 3].is("exists"))
     };
     positions.any(is_star).then_some(Copied::Row)
@@ -191,19 +203,19 @@ fn selected(words: &[Word], trigger: &Trigger, table: &str, column: &str) -> Opt
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::words;
     use super::*;
 
     fn of(body: &str, change: impl FnOnce(&mut Trigger)) -> Option<Copied> {
         let mut trigger = Trigger {
             name: "t".into(),
-            body: words(body, false),
+            definition: body.into(),
+            body_after: None,
             transitions: Vec::new(),
             arguments: Vec::new(),
             is_foreign: false,
         };
         change(&mut trigger);
-        copied(&trigger, "people", "email")
+        copied(&trigger, Flavor::Postgres, "people", "email")
     }
 
     #[test]

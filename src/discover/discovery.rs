@@ -10,8 +10,10 @@ use super::copies::{Copied, copied};
 use super::finding::{Finding, FindingKind};
 use super::register::{Register, relation, same};
 use super::sample::{Counts, Obstacle, sample};
+use crate::guard::{self, GuardKind};
 use crate::reencrypt::{Session, StopHandle, TaskError};
 use crate::target::{TableName, Target};
+use crate::words::{Flavor, words_of};
 
 /// Compares a database with what is declared as encrypted.
 ///
@@ -181,14 +183,20 @@ impl Discovered {
         let rest = rest.into_iter().map(|column| (column, Counts::default()));
         for (column, counts) in sampled.into_iter().zip(counts).chain(rest) {
             let declared = is_declared(&column.name);
-            let kinds =
-                if declared { of_declared(relation, column, counts) } else { of_other(relation, column, counts) };
+            let guard = match column.may_be_guarded {
+                true => session.run(|conn| guard::of(conn, &relation.name, &column.name))?,
+                false => None,
+            };
+            let kinds = match declared {
+                true => of_declared(relation, C::Backend::FLAVOR, column, counts, guard),
+                false => of_other(relation, column, counts, guard.is_some()),
+            };
             self.findings.extend(kinds.into_iter().map(|kind| finding(&relation.name, &column.name, kind)));
             self.columns.push(ColumnFound {
                 table: relation.name.clone(),
                 column: column.name.clone(),
                 declared,
-                guarded: column.is_guarded,
+                guarded: guard.is_some(),
                 sampled: counts.sampled,
                 tokens: if declared { counts.begun } else { counts.tokens },
             });
@@ -219,7 +227,13 @@ fn finding(table: &TableName, column: &str, kind: FindingKind) -> Finding {
 }
 
 /// What is wrong with a column that is declared.
-fn of_declared(relation: &Relation, column: &Column, counts: Counts) -> Vec<FindingKind> {
+fn of_declared(
+    relation: &Relation,
+    flavor: Flavor,
+    column: &Column,
+    counts: Counts,
+    guard: Option<GuardKind>,
+) -> Vec<FindingKind> {
     let wrong = |reason: String| vec![FindingKind::WrongType(reason)];
     if let Some(kind) = wrong_relation(relation) {
         return vec![kind];
@@ -232,8 +246,8 @@ fn of_declared(relation: &Relation, column: &Column, counts: Counts) -> Vec<Find
         return wrong(format!("its type is {}, {what}", column.type_name));
     }
     let mut kinds = Vec::new();
-    if !column.is_guarded {
-        kinds.push(FindingKind::Unguarded);
+    if matches!(guard, None | Some(GuardKind::UnvalidatedCheck)) {
+        kinds.push(FindingKind::Unguarded { is_unvalidated: guard.is_some() });
     }
     if counts.sampled > counts.begun {
         let values = counts.sampled - counts.begun;
@@ -242,7 +256,10 @@ fn of_declared(relation: &Relation, column: &Column, counts: Counts) -> Vec<Find
     kinds.extend(too_short(column, counts));
     let is_key = |key: &IndexKey| match key {
         IndexKey::Column(name) => *name == column.name,
-        IndexKey::Expression(words) => words.iter().any(|word| word.names(&column.name)),
+        IndexKey::Expression(expression) => {
+            let words = words_of(flavor, expression).unwrap_or_default();
+            words.iter().any(|word| word.names(&column.name))
+        }
     };
     let indexes = relation.indexes.iter().filter(|index| index.keys.iter().any(is_key));
     kinds.extend(indexes.map(|index| {
@@ -250,15 +267,15 @@ fn of_declared(relation: &Relation, column: &Column, counts: Counts) -> Vec<Find
         FindingKind::UselessIndex { index, is_unique }
     }));
     kinds.extend(relation.triggers.iter().filter_map(|trigger| {
-        let copied = copied(trigger, relation.name.name(), &column.name)?;
+        let copied = copied(trigger, flavor, relation.name.name(), &column.name)?;
         Some(FindingKind::Trigger { trigger: trigger.name.clone(), whole_row: copied == Copied::Row })
     }));
     kinds
 }
 
 /// What is wrong with a column that is not declared: that it is not.
-fn of_other(relation: &Relation, column: &Column, counts: Counts) -> Vec<FindingKind> {
-    let Some(form) = column.form.filter(|_| counts.tokens > 0 || column.is_guarded) else { return Vec::new() };
+fn of_other(relation: &Relation, column: &Column, counts: Counts, is_guarded: bool) -> Vec<FindingKind> {
+    let Some(form) = column.form.filter(|_| counts.tokens > 0 || is_guarded) else { return Vec::new() };
     let within = match column.is_array {
         true => Some("an array".to_owned()),
         false => relation.other.clone(),

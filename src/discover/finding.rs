@@ -42,7 +42,10 @@ pub enum FindingKind {
     /// The task cannot rewrite such a column; why not.
     WrongType(String),
     /// Nothing in the database refuses plaintext.
-    Unguarded,
+    Unguarded {
+        /// Whether there is a guard for what is written, and nobody has validated that it holds for what is there.
+        is_unvalidated: bool,
+    },
     /// The column holds plaintext.
     Plaintext {
         /// Values that do not set out to be tokens.
@@ -98,7 +101,10 @@ impl Finding {
             },
             FindingKind::Missing { .. } => "it is declared, and the table has no such column".into(),
             FindingKind::WrongType(reason) => format!("it is declared, and {reason}"),
-            FindingKind::Unguarded => "nothing in the database refuses plaintext".into(),
+            FindingKind::Unguarded { is_unvalidated: true } => {
+                "its guard is not validated, and plaintext may be there from before".into()
+            }
+            FindingKind::Unguarded { .. } => "nothing in the database refuses plaintext".into(),
             FindingKind::Plaintext { values, sampled } => format!("{} plaintext", of(*values, *sampled)),
             FindingKind::TooShort { limit, needed, cut: 0 } => {
                 format!("its length is {limit}, and its tokens take {} at least", needed - 1)
@@ -149,7 +155,12 @@ impl Finding {
                  `Encrypted` field also reads a column that is declared as `Text` or `Binary`"
                     .into()
             }
-            FindingKind::Unguarded => format!("write a migration with `diesel-encrypted migration guard {place}`"),
+            FindingKind::Unguarded { is_unvalidated: true } => {
+                "run the migration that validates it, or ALTER TABLE … VALIDATE CONSTRAINT".into()
+            }
+            FindingKind::Unguarded { .. } => {
+                format!("write a migration with `diesel-encrypted migration guard {place}`")
+            }
             FindingKind::Plaintext { .. } => format!(
                 "find out what writes it, encrypt it with `diesel-encrypted encrypt --column {place}`, and let a guard \
                  refuse it from then on"
@@ -192,7 +203,7 @@ impl fmt::Display for FindingKind {
             Self::Undeclared { .. } => "undeclared",
             Self::Missing { .. } => "missing",
             Self::WrongType(_) => "wrong type",
-            Self::Unguarded => "unguarded",
+            Self::Unguarded { .. } => "unguarded",
             Self::Plaintext { .. } => "plaintext",
             Self::TooShort { .. } => "too short",
             Self::UselessIndex { .. } => "useless index",

@@ -2,23 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use diesel::RunQueryDsl;
 use diesel::connection::{Connection, LoadConnection};
-use diesel::deserialize::QueryableByName;
 use diesel::mysql::Mysql;
 use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
-use diesel::sql_types::Text;
-use diesel::{RunQueryDsl, sql_query};
 
 use super::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
-use super::guard;
-use super::words::{Word, words};
 use crate::column::Form;
 use crate::reencrypt::{Fields, Sql, push_column};
 use crate::target::TableName;
 use crate::token::Token;
+use crate::words::Flavor;
 
 impl Discoverable for Mysql {
+    const FLAVOR: Flavor = Flavor::Mysql;
+
     fn relations<C>(conn: &mut C, schemas: &[&str]) -> QueryResult<Vec<Relation>>
     where
         C: Connection<Backend = Self> + LoadConnection,
@@ -36,24 +35,18 @@ impl Discoverable for Mysql {
             };
             relations.insert(key, Relation { is_in_reach: is_in_reach == "1", ..relation });
         }
-        let mut definitions = BTreeMap::new();
         for row in load(conn, COLUMNS, schemas)? {
             let [schema, table, name, data_type, type_name, length, extra] = row;
-            let key = (schema, table);
-            let Some(relation) = relations.get_mut(&key).filter(|relation| relation.is_own) else { continue };
-            let definition = definitions.entry(key).or_insert_with(|| definition(conn, &relation.name));
+            let relation = relations.get_mut(&(schema, table)).filter(|relation: &&mut Relation| relation.is_own);
+            let Some(relation) = relation else { continue };
             relation.columns.push(Column {
-                is_guarded: guard::is_among(definition, &[&name]),
                 name,
-                form: match data_type.as_str() {
-                    "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => Some(Form::Text),
-                    "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Some(Form::Binary),
-                    _ => None,
-                },
+                form: Form::of_mysql(&data_type),
                 type_name,
                 is_array: false,
                 limit: length.parse().ok(),
                 // `DEFAULT_GENERATED` is a default that is an expression.
+                may_be_guarded: true,
                 is_generated: extra.split_whitespace().any(|word| word == "GENERATED"),
             });
         }
@@ -70,7 +63,8 @@ impl Discoverable for Mysql {
             let Some(relation) = relations.get_mut(&(schema, table)) else { continue };
             relation.triggers.push(Trigger {
                 name,
-                body: words(&statement, true),
+                definition: statement,
+                body_after: None,
                 transitions: Vec::new(),
                 arguments: Vec::new(),
                 is_foreign: false,
@@ -118,25 +112,6 @@ where
     let rows: Vec<Fields> = schemas.iter().fold(sql, |sql, schema| sql.bind(schema)).load(conn)?;
     let texts = |mut row: Fields| std::array::from_fn(|position| row.take(position).unwrap_or_default());
     Ok(rows.into_iter().map(texts).collect())
-}
-
-/// The statement that makes the table, where the CHECKs are that `information_schema` does not show to who only reads.
-/// None if this user may not even read.
-fn definition<C>(conn: &mut C, table: &TableName) -> Vec<Word>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
-    let quoted = |name: &str| format!("`{}`", name.replace('`', "``"));
-    let schema = quoted(table.schema().unwrap_or_default());
-    let definition = sql_query(format!("SHOW CREATE TABLE {schema}.{}", quoted(table.name())));
-    let definition = definition.get_result::<Definition>(conn);
-    definition.map_or_else(|_| Vec::new(), |definition| words(&definition.sql, true))
-}
-
-#[derive(QueryableByName)]
-struct Definition {
-    #[diesel(sql_type = Text, column_name = "Create Table")]
-    sql: String,
 }
 
 const RELATIONS: &str = "\

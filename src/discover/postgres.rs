@@ -11,14 +11,15 @@ use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
 use super::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
-use super::guard;
-use super::words::words;
 use crate::column::Form;
 use crate::reencrypt::push_column;
 use crate::target::TableName;
 use crate::token::Token;
+use crate::words::Flavor;
 
 impl Discoverable for Pg {
+    const FLAVOR: Flavor = Flavor::Postgres;
+
     fn relations<C>(conn: &mut C, _schemas: &[&str]) -> QueryResult<Vec<Relation>>
     where
         C: Connection<Backend = Self> + LoadConnection,
@@ -37,7 +38,7 @@ impl Discoverable for Pg {
             let Some(relation) = relations.get_mut(&row.relation) else { continue };
             let key = match row.column {
                 Some(column) => IndexKey::Column(column),
-                None => IndexKey::Expression(words(&row.definition, false)),
+                None => IndexKey::Expression(row.definition),
             };
             relation.add_index_key(row.name, row.is_unique, key);
         }
@@ -85,9 +86,7 @@ const RELATIONS: &str = "\
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
-/// A domain is of the type that it is made of, and an array of that of its elements, however many are in between. Its
-/// guards are the CHECKs of all of them, those of the table that are about the column, and those of the domains to which
-/// these cast it.
+/// A domain is of the type that it is made of, and an array of that of its elements, however many are in between.
 const COLUMNS: &str = "\
     WITH RECURSIVE base (relation, num, type, length, next, is_array) AS ( \
         SELECT a.attrelid, a.attnum, t.oid, CASE a.atttypmod WHEN -1 THEN t.typtypmod ELSE a.atttypmod END, \
@@ -101,24 +100,15 @@ const COLUMNS: &str = "\
         SELECT relation, num, t.oid, CASE length WHEN -1 THEN t.typtypmod ELSE length END, \
                CASE t.typcategory WHEN 'A' THEN t.typelem ELSE t.typbasetype END, is_array OR t.typcategory = 'A' \
         FROM base JOIN pg_catalog.pg_type t ON t.oid = base.next \
-    ), checks (relation, num, definitions) AS ( \
-        SELECT base.relation, base.num, string_agg(pg_get_constraintdef(k.oid), ' ') \
-        FROM base JOIN pg_catalog.pg_constraint k ON k.contypid = base.type GROUP BY 1, 2 \
     ) \
     SELECT base.relation::int8 AS relation, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type_name, \
            t.typname::text AS base, base.is_array, a.attgenerated <> '' AS is_generated, \
            CASE WHEN t.typname IN ('varchar', 'bpchar') AND base.length > 4 THEN base.length::int8 - 4 END AS length, \
-           concat_ws(' ', checks.definitions, ( \
-               SELECT string_agg(concat_ws(' ', pg_get_constraintdef(k.oid), ( \
-                   SELECT string_agg(pg_get_constraintdef(of_type.oid), ' ') \
-                   FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_constraint of_type ON of_type.contypid = d.refobjid \
-                   WHERE d.classid = 'pg_catalog.pg_constraint'::regclass AND d.objid = k.oid \
-                     AND d.refclassid = 'pg_catalog.pg_type'::regclass)), ' ') \
-               FROM pg_catalog.pg_constraint k \
-               WHERE k.conrelid = a.attrelid AND k.contype = 'c' AND a.attnum = ANY (k.conkey))) AS checks \
+           t.oid <> a.atttypid OR EXISTS ( \
+               SELECT FROM pg_catalog.pg_constraint k \
+               WHERE k.conrelid = a.attrelid AND k.contype = 'c' AND a.attnum = ANY (k.conkey)) AS may_be_guarded \
     FROM base JOIN pg_catalog.pg_attribute a ON a.attrelid = base.relation AND a.attnum = base.num \
     JOIN pg_catalog.pg_type t ON t.oid = base.type \
-    LEFT JOIN checks ON checks.relation = base.relation AND checks.num = base.num \
     WHERE base.next = 0 ORDER BY a.attrelid, a.attnum";
 
 const PRIMARY_KEYS: &str = "\
@@ -142,14 +132,14 @@ const INDEXES: &str = "\
 /// Those that fire, and rules. A trigger of a partitioned table is in each of its partitions, too.
 const TRIGGERS: &str = "\
     SELECT DISTINCT ON (r.oid, t.tgname) r.oid::int8 AS relation, t.tgname::text AS name, p.prosrc AS definition, \
-           l.lanname <> 'plpgsql' AS is_foreign, encode(t.tgargs, 'escape') AS arguments, \
+           false AS is_rule, l.lanname <> 'plpgsql' AS is_foreign, encode(t.tgargs, 'escape') AS arguments, \
            array_remove(ARRAY[t.tgoldtable::text, t.tgnewtable::text], NULL) AS transitions \
     FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid \
     JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
     CROSS JOIN LATERAL (SELECT t.tgrelid AS oid UNION SELECT pg_partition_root(t.tgrelid)) AS r \
     WHERE r.oid IS NOT NULL AND NOT t.tgisinternal AND t.tgenabled <> 'D' \
     UNION ALL \
-    SELECT w.ev_class::int8, w.rulename::text, pg_get_ruledef(w.oid), false, '', '{}' \
+    SELECT w.ev_class::int8, w.rulename::text, pg_get_ruledef(w.oid), true, false, '', '{}' \
     FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_class c ON c.oid = w.ev_class \
     WHERE w.ev_type <> '1' AND w.ev_enabled <> 'D' AND c.relkind IN ('r', 'p') \
     ORDER BY 1, 2";
@@ -199,25 +189,20 @@ struct ColumnRow {
     is_generated: bool,
     #[diesel(sql_type = Nullable<BigInt>)]
     length: Option<i64>,
-    #[diesel(sql_type = Text)]
-    checks: String,
+    #[diesel(sql_type = Bool)]
+    may_be_guarded: bool,
 }
 
 impl ColumnRow {
     fn into_column(self) -> Column {
         Column {
-            // `VALUE` is what the CHECK of a domain calls it.
-            is_guarded: guard::is_among(&words(&self.checks, false), &[&self.name, "VALUE"]),
             name: self.name,
             type_name: self.type_name,
-            form: match self.base.as_str() {
-                "text" | "varchar" | "bpchar" | "citext" => Some(Form::Text),
-                "bytea" => Some(Form::Binary),
-                _ => None,
-            },
+            form: Form::of_postgres(&self.base),
             is_array: self.is_array,
             limit: self.length.and_then(|length| length.try_into().ok()),
             is_generated: self.is_generated,
+            may_be_guarded: self.may_be_guarded,
         }
     }
 }
@@ -253,6 +238,8 @@ struct TriggerRow {
     #[diesel(sql_type = Text)]
     definition: String,
     #[diesel(sql_type = Bool)]
+    is_rule: bool,
+    #[diesel(sql_type = Bool)]
     is_foreign: bool,
     #[diesel(sql_type = Text)]
     arguments: String,
@@ -262,16 +249,11 @@ struct TriggerRow {
 
 impl TriggerRow {
     fn into_trigger(self) -> Trigger {
-        let mut body = words(&self.definition, false);
-        if let Some(does) =
-            body.first().filter(|word| word.is("create")).and_then(|_| body.iter().position(|word| word.is("do")))
-        {
-            // What is before it in a rule says when.
-            body.drain(..=does);
-        }
         Trigger {
             name: self.name,
-            body,
+            definition: self.definition,
+            // What is before it in a rule says when.
+            body_after: self.is_rule.then_some("do"),
             transitions: self.transitions,
             arguments: self.arguments.split("\\000").map(str::to_owned).collect(),
             is_foreign: self.is_foreign,

@@ -9,14 +9,15 @@ use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
 
 use super::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
-use super::guard;
-use super::words::{Word, closing, words};
 use crate::column::Form;
 use crate::reencrypt::{Fields, Sql, push_column};
 use crate::target::TableName;
 use crate::token::Token;
+use crate::words::{Flavor, closing, words};
 
 impl Discoverable for Sqlite {
+    const FLAVOR: Flavor = Flavor::Sqlite;
+
     fn relations<C>(conn: &mut C, _schemas: &[&str]) -> QueryResult<Vec<Relation>>
     where
         C: Connection<Backend = Self> + LoadConnection,
@@ -50,35 +51,31 @@ where
     C: Connection<Backend = Sqlite> + LoadConnection,
 {
     let mut relations = BTreeMap::new();
-    let mut definitions = BTreeMap::new();
-    for [name, kind, sql] in load(conn, RELATIONS, schema)? {
+    for [name, kind] in load(conn, RELATIONS, schema)? {
         let table = match schema {
             "main" => TableName::new(&name),
             _ => TableName::in_schema(schema, &name),
         };
-        let sql = words(&sql, false);
-        let is_virtual = sql.get(1).is_some_and(|word| word.is("virtual"));
         let relation = match kind.as_str() {
             "view" => Relation::view(table, "a view"),
-            _ if is_virtual => Relation::view(table, "a virtual table"),
+            "virtual" => Relation::view(table, "a virtual table"),
             _ => Relation::new(table),
         };
-        relations.insert(name.clone(), Relation { is_in_reach: schema == "main", ..relation });
-        definitions.insert(name, sql);
+        relations.insert(name, Relation { is_in_reach: schema == "main", ..relation });
     }
     let mut keys: BTreeMap<String, Vec<(u32, String)>> = BTreeMap::new();
-    for [table, name, type_name, key, hidden] in load(conn, COLUMNS, schema)? {
-        let (Some(relation), Some(definition)) = (relations.get_mut(&table), definitions.get(&table)) else { continue };
+    for [table, name, type_name, key, hidden, may_be_guarded] in load(conn, COLUMNS, schema)? {
+        let Some(relation) = relations.get_mut(&table) else { continue };
         if let Some(position) = key.parse().ok().filter(|position| *position > 0) {
             keys.entry(table).or_default().push((position, name.clone()));
         }
         relation.columns.push(Column {
-            is_guarded: guard::is_among(definition, &[&name]),
-            form: form(&type_name),
+            form: Form::of_sqlite(&type_name),
             name,
             type_name,
             is_array: false,
             limit: None,
+            may_be_guarded: may_be_guarded == "1",
             is_generated: matches!(hidden.as_str(), "2" | "3"),
         });
     }
@@ -91,17 +88,16 @@ where
         let Some(relation) = relations.get_mut(&table) else { continue };
         let key = match column.is_empty() {
             false => IndexKey::Column(column),
-            true => IndexKey::Expression(keys_of_index(&sql)),
+            true => IndexKey::Expression(keys_of_index(&sql).unwrap_or_default()),
         };
         relation.add_index_key(index, is_unique == "1", key);
     }
     for [table, name, sql] in load(conn, TRIGGERS, schema)? {
         let Some(relation) = relations.get_mut(&table) else { continue };
-        let sql = words(&sql, false);
-        let body = sql.iter().skip_while(|word| !word.is("begin")).cloned().collect();
         relation.triggers.push(Trigger {
             name,
-            body,
+            definition: sql,
+            body_after: Some("begin"),
             transitions: Vec::new(),
             arguments: Vec::new(),
             is_foreign: false,
@@ -122,32 +118,22 @@ where
     Ok(rows.into_iter().map(texts).collect())
 }
 
-/// https://www.sqlite.org/datatype3.html#determination_of_column_affinity
-fn form(declared: &str) -> Option<Form> {
-    let declared = declared.to_ascii_uppercase();
-    let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
-    match () {
-        () if has(&["INT"]) => None,
-        () if has(&["CHAR", "CLOB", "TEXT"]) => Some(Form::Text),
-        () if declared.is_empty() || has(&["BLOB", "BINARY"]) => Some(Form::Binary),
-        () => None,
-    }
-}
-
 /// What is between the parentheses behind the name of the table.
-fn keys_of_index(sql: &str) -> Vec<Word> {
-    let sql = words(sql, false);
-    let open = sql.iter().position(|word| word.is("(")).unwrap_or(sql.len());
-    sql[open..closing(&sql, open)].to_vec()
+fn keys_of_index(sql: &str) -> Option<String> {
+    let words = words(sql)?;
+    let open = words.iter().position(|word| word.is("("))?;
+    Some(sql[words[open].start..words[closing(&words, open)?].end()].to_owned())
 }
 
 /// But for those of SQLite itself.
 const RELATIONS: &str = "\
-    SELECT name, type, sql FROM SCHEMA.sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+    SELECT name, CASE WHEN sql LIKE 'create virtual%' THEN 'virtual' ELSE type END \
+    FROM SCHEMA.sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 
 /// Of ordinary tables: a view may not even be valid.
 const COLUMNS: &str = "\
-    SELECT m.name, x.name, x.type, CAST(x.pk AS TEXT), CAST(x.hidden AS TEXT) \
+    SELECT m.name, x.name, x.type, CAST(x.pk AS TEXT), CAST(x.hidden AS TEXT), \
+           CAST(instr(m.sql, 'gAAAA') > 0 AS TEXT) \
     FROM SCHEMA.sqlite_master m, pragma_table_xinfo(m.name, :schema) x \
     WHERE m.type = 'table' AND m.sql NOT LIKE 'create virtual%' ORDER BY m.name, x.cid";
 

@@ -9,10 +9,11 @@ use diesel::result::QueryResult;
 use diesel::sql_types::Untyped;
 
 use super::estimate::TableEstimate;
+use super::guard_kind::GuardKind;
 use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
-use super::table::{Catalogue, KeyColumn, PlannedTable};
+use super::table::{Catalogue, KeyColumn, PlannedColumn, PlannedTable};
 use crate::backend::TokenBackend;
 use crate::target::TableName;
 
@@ -64,6 +65,24 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     /// What rewriting every row of the table would cost. Reads no row.
     #[doc(hidden)]
     fn estimate<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// What else in the database would change with the values of the columns, or keeps them from changing, in words.
+    #[doc(hidden)]
+    fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// Bytes of the longest value of a column that does not set out to be a token. Reads every row.
+    #[doc(hidden)]
+    fn longest_plaintext<C>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<Option<u64>>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// What keeps plaintext out of a column.
+    #[doc(hidden)]
+    fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
     where
         C: Connection<Backend = Self> + LoadConnection;
 

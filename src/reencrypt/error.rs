@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::job::Job;
 use super::report::Report;
 use crate::key::Fingerprint;
 use crate::target::TableName;
@@ -125,6 +126,31 @@ pub(super) enum Refusal {
         theirs: String,
         mine: String,
     },
+    /// The two would undo each other's work for ever.
+    OtherJob {
+        others: String,
+        theirs: Job,
+        mine: Job,
+    },
+    TooShort {
+        table: TableName,
+        column: String,
+        type_name: String,
+        longest: u64,
+        needed: u64,
+    },
+    Guarded {
+        table: TableName,
+        column: String,
+    },
+    NotATarget {
+        table: TableName,
+        column: String,
+    },
+    Tied {
+        table: TableName,
+        ties: Vec<String>,
+    },
     ForeignRun,
     NoStateTables {
         reason: String,
@@ -190,6 +216,33 @@ impl fmt::Display for Refusal {
                 f,
                 "another process ({others}) is re-encrypting with other keys: {theirs} there, the primary first, {mine} \
                  here. Give both the same keyring, or wait until it is done"
+            ),
+            Self::OtherJob { others, theirs, mine } => write!(
+                f,
+                "another process ({others}) is {theirs} this database, and this one would be {mine} it. Wait until it is \
+                 done, or end it with `diesel-encrypted stop`"
+            ),
+            Self::TooShort { table, column, type_name, longest, needed } => write!(
+                f,
+                "the column {table}.{column} is too short: its type is {type_name}, and the token of its longest plaintext, \
+                 of {longest} bytes, has a length of {needed}. Make it {} long at least, one more for the guard to know \
+                 a token that was cut off by, and run it again",
+                needed + 1
+            ),
+            Self::Guarded { table, column } => write!(
+                f,
+                "the column {table}.{column} has a guard, which lets no plaintext in: revert its migration (`diesel migration \
+                 revert`, or the statements of its down.sql) when the application writes plaintext, and run it again"
+            ),
+            Self::NotATarget { table, column } => write!(
+                f,
+                "{table}.{column} is said to hold plaintext that looks like tokens, and is none of the columns at hand: \
+                 name it among them, in the same words"
+            ),
+            Self::Tied { table, ties } => write!(
+                f,
+                "the table {table} cannot be rewritten without changing other columns: {}. Take that away first",
+                ties.join("; ")
             ),
             Self::OtherTargets { others, theirs, mine } => write!(
                 f,

@@ -1,28 +1,29 @@
 //! MySQL and MariaDB: values typed at run time; a join with a table of parameters.
 
+mod conversion;
 mod effects;
 mod estimate;
 mod fence;
-
-use std::time::Duration;
+mod guard;
+mod replication;
 
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, FromSql, QueryableByName};
 use diesel::mysql::{Mysql, MysqlType};
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::{Error as DieselError, OptionalExtension, QueryResult};
-use diesel::row::NamedRow;
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Unsigned, Untyped};
 use diesel::{RunQueryDsl, sql_query};
 
 use super::dialect::{Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table};
 use super::estimate::TableEstimate;
-use super::lag::{Primary, Replay, Replication, Standing};
+use super::guard_kind::GuardKind;
+use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue, Row};
 use super::side_effects::SideEffects;
 use super::slots::{Slots, in_transaction, text};
 use super::sql::Sql;
-use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
+use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedColumn, PlannedTable};
 use crate::column::Form;
 use crate::target::TableName;
 
@@ -123,6 +124,27 @@ impl Dialect for Mysql {
         C: Connection<Backend = Self> + LoadConnection,
     {
         estimate::estimate(conn, table)
+    }
+
+    fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        conversion::ties(conn, table)
+    }
+
+    fn longest_plaintext<C>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<Option<u64>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        conversion::longest_plaintext(conn, table, column)
+    }
+
+    fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        guard::guard(conn, table, column)
     }
 
     const WITHOUT_TRIGGERS: &'static str = "drop them while it runs; the application does without them, too, then";
@@ -261,15 +283,7 @@ impl Dialect for Mysql {
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        let version: Version = sql_query("SELECT version() AS version").get_result(conn)?;
-        let channels: Vec<Channel> = match version.version.contains("MariaDB") {
-            true => sql_query("SHOW ALL SLAVES STATUS").load(conn)?,
-            // The older name before MySQL 8.0.22, the newer one from then on.
-            false => {
-                sql_query("SHOW REPLICA STATUS").load(conn).or_else(|_| sql_query("SHOW SLAVE STATUS").load(conn))?
-            }
-        };
-        Ok(channels.into_iter().map(Channel::into_standing).collect())
+        replication::standings(conn)
     }
 }
 
@@ -350,7 +364,7 @@ impl QueryFragment<Mysql> for Slots<'_> {
             })?;
             for (swap, column) in change.swaps.iter().zip(columns) {
                 let swap = swap.as_ref().filter(|_| !is_spare);
-                for token in [swap.map(|swap| &swap.old.bytes), swap.map(|swap| &swap.new)] {
+                for token in [swap.map(|swap| &swap.old.bytes), swap.map(|swap| &swap.new.bytes)] {
                     out.push_sql(", ");
                     match (token, column.is_text) {
                         (Some(token), true) => out.push_bind_param::<Text, _>(text(token)?)?,
@@ -460,11 +474,7 @@ impl IndexRow {
 
 impl ColumnRow {
     fn form(&self) -> Option<Form> {
-        match self.data_type.as_str() {
-            "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => Some(Form::Text),
-            "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Some(Form::Binary),
-            _ => None,
-        }
+        Form::of_mysql(&self.data_type)
     }
 
     fn into_catalogue(self) -> CatalogueColumn {
@@ -472,6 +482,8 @@ impl ColumnRow {
             form: self.form(),
             name: self.name,
             type_name: self.column_type,
+            limit: self.length.and_then(|length| length.try_into().ok()),
+            is_padded: self.data_type == "binary",
             // `DEFAULT_GENERATED` is a default that is an expression.
             is_generated: self.extra.split_whitespace().any(|word| word == "GENERATED"),
             changes_on_update: self.extra.contains("on update"),
@@ -486,7 +498,7 @@ const TABLE: &str = "\
 
 const COLUMNS: &str = "\
     SELECT CAST(column_name AS CHAR) AS name, LOWER(CAST(data_type AS CHAR)) AS data_type, \
-           CAST(column_type AS CHAR) AS column_type, CAST(extra AS CHAR) AS extra, is_nullable = 'YES' AS is_nullable \
+           CAST(column_type AS CHAR) AS column_type, CAST(character_maximum_length AS SIGNED) AS length, CAST(extra AS CHAR) AS extra, is_nullable = 'YES' AS is_nullable \
     FROM information_schema.columns WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position";
 
 const UNIQUE_INDEXES: &str = "\
@@ -524,6 +536,8 @@ struct ColumnRow {
     data_type: String,
     #[diesel(sql_type = Text)]
     column_type: String,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    length: Option<i64>,
     #[diesel(sql_type = Text)]
     extra: String,
     #[diesel(sql_type = Bool)]
@@ -537,43 +551,4 @@ struct IndexRow {
     /// `NULL` for an index on an expression.
     #[diesel(sql_type = Nullable<Text>)]
     column_name: Option<String>,
-}
-
-#[derive(QueryableByName)]
-struct Version {
-    #[diesel(sql_type = Text)]
-    version: String,
-}
-
-/// A connection of a replica to a primary.
-struct Channel {
-    name: Option<String>,
-    receiver: Option<String>,
-    applier: Option<String>,
-    seconds: Option<i64>,
-}
-
-impl QueryableByName<Mysql> for Channel {
-    /// The columns have one name in MariaDB and older versions of MySQL, another in newer ones.
-    fn build<'a>(row: &impl NamedRow<'a, Mysql>) -> deserialize::Result<Self> {
-        let text = |name| NamedRow::get::<Nullable<Text>, Option<String>>(row, name);
-        let seconds = |name| NamedRow::get::<Nullable<BigInt>, Option<i64>>(row, name);
-        Ok(Self {
-            name: text("Connection_name").or_else(|_| text("Channel_Name")).unwrap_or_default(),
-            receiver: text("Slave_IO_Running").or_else(|_| text("Replica_IO_Running"))?,
-            applier: text("Slave_SQL_Running").or_else(|_| text("Replica_SQL_Running"))?,
-            seconds: seconds("Seconds_Behind_Master").or_else(|_| seconds("Seconds_Behind_Source"))?,
-        })
-    }
-}
-
-impl Channel {
-    fn into_standing(self) -> Standing {
-        let (receiver, applier) = (self.receiver.unwrap_or_default(), self.applier.unwrap_or_default());
-        let replay = match self.seconds.map(u64::try_from) {
-            Some(Ok(seconds)) if receiver == "Yes" && applier == "Yes" => Replay::Behind(Duration::from_secs(seconds)),
-            _ => Replay::Unknown(format!("its replication does not run (receiving: {receiver}, applying: {applier})")),
-        };
-        Standing { name: self.name.unwrap_or_default(), replay }
-    }
 }

@@ -1,27 +1,30 @@
 //! PostgreSQL: row keys as text, cast by the server; one statement of constant text with an array per column.
 
+mod conversion;
 mod effects;
 mod estimate;
-use std::time::Duration;
+mod guard;
+mod replication;
 
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, FromSql, QueryableByName};
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::{Error as DieselError, OptionalExtension, QueryResult};
-use diesel::sql_types::{Array, BigInt, Binary, Bool, Double, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Double, Integer, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
 use super::dialect::{
     Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names,
 };
 use super::estimate::TableEstimate;
-use super::lag::{Primary, Replay, Replication, Standing};
+use super::guard_kind::GuardKind;
+use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
 use super::sql::{Fields, Sql};
 use super::state::{self, CHECKPOINT};
-use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
+use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedColumn, PlannedTable};
 use crate::column::Form;
 use crate::target::TableName;
 
@@ -91,12 +94,10 @@ impl Dialect for Pg {
         };
         let columns = columns.into_iter().map(|column| CatalogueColumn {
             name: column.name,
-            form: match column.base.as_str() {
-                "text" | "varchar" | "bpchar" | "citext" => Some(Form::Text),
-                "bytea" => Some(Form::Binary),
-                _ => None,
-            },
+            form: Form::of_postgres(&column.base),
             type_name: column.type_name,
+            limit: column.length.and_then(|length| length.try_into().ok()),
+            is_padded: column.base == "bpchar",
             is_generated: column.is_generated,
             changes_on_update: false,
         });
@@ -126,6 +127,27 @@ impl Dialect for Pg {
         C: Connection<Backend = Self> + LoadConnection,
     {
         estimate::estimate(conn, table)
+    }
+
+    fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        conversion::ties(conn, table)
+    }
+
+    fn longest_plaintext<C>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<Option<u64>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        conversion::longest_plaintext(conn, table, column)
+    }
+
+    fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        guard::guard(conn, table, column)
     }
 
     const WITHOUT_TRIGGERS: &'static str = "connect as a user who may set session_replication_role, with \
@@ -245,18 +267,14 @@ impl Dialect for Pg {
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        // Before the replicas, so that none seems to be behind what was written in between.
-        let position = sql_query(POSITION).get_result::<Position>(conn)?.position;
-        let replicas = sql_query(REPLICAS).load::<ReplicaRow>(conn)?;
-        Ok(Some(Primary { position, replicas: replicas.into_iter().map(ReplicaRow::into_standing).collect() }))
+        replication::primary(conn).map(Some)
     }
 
     fn standings<C>(conn: &mut C) -> QueryResult<Vec<Standing>>
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        let rows = sql_query(REPLICA).load::<ReplicaRow>(conn)?;
-        Ok(rows.into_iter().map(ReplicaRow::into_standing).collect())
+        replication::standings(conn)
     }
 }
 
@@ -294,7 +312,7 @@ impl<'a> Swap<'a> {
         let tokens = table.columns.iter().enumerate().map(|(index, column)| {
             let swaps = || changes.iter().map(move |change| change.swaps[index].as_ref());
             let old = swaps().map(|swap| swap.map(|swap| swap.old.bytes.as_slice()));
-            let new = swaps().map(|swap| swap.map(|swap| swap.new.as_slice()));
+            let new = swaps().map(|swap| swap.map(|swap| swap.new.bytes.as_slice()));
             Ok((Tokens::new(column.is_text, old)?, Tokens::new(column.is_text, new)?))
         });
         Ok(Self { table, checkpoint, skips_locked, keys, tokens: tokens.collect::<QueryResult<_>>()? })
@@ -431,14 +449,16 @@ const RELATION: &str = "\
 
 /// A domain is of the type that it is made of, however many domains are in between.
 const COLUMNS: &str = "\
-    WITH RECURSIVE base (num, type, basetype) AS ( \
-        SELECT a.attnum, t.oid, t.typbasetype \
+    WITH RECURSIVE base (num, type, basetype, modifier) AS ( \
+        SELECT a.attnum, t.oid, t.typbasetype, CASE a.atttypmod WHEN -1 THEN t.typtypmod ELSE a.atttypmod END \
         FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
         WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped \
         UNION ALL \
-        SELECT base.num, t.oid, t.typbasetype FROM base JOIN pg_catalog.pg_type t ON t.oid = base.basetype \
+        SELECT base.num, t.oid, t.typbasetype, CASE base.modifier WHEN -1 THEN t.typtypmod ELSE base.modifier END \
+        FROM base JOIN pg_catalog.pg_type t ON t.oid = base.basetype \
     ) \
     SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type_name, t.typname::text AS base, \
+           CASE WHEN t.typname IN ('varchar', 'bpchar') AND base.modifier > 4 THEN base.modifier - 4 END AS length, \
            a.attgenerated <> '' AS is_generated \
     FROM base JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::oid AND a.attnum = base.num \
     JOIN pg_catalog.pg_type t ON t.oid = base.type \
@@ -518,6 +538,8 @@ struct ColumnRow {
     type_name: String,
     #[diesel(sql_type = Text)]
     base: String,
+    #[diesel(sql_type = Nullable<Integer>)]
+    length: Option<i32>,
     #[diesel(sql_type = Bool)]
     is_generated: bool,
 }
@@ -528,54 +550,4 @@ struct KeyRow {
     name: String,
     #[diesel(sql_type = Text)]
     type_name: String,
-}
-
-const POSITION: &str = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::int8 AS position";
-
-/// Base backups are no replicas, and neither are those that keep the log but never replay it, such as pg_receivewal.
-/// Without the privilege everything but the name is NULL.
-const REPLICAS: &str = "\
-    SELECT CASE WHEN client_addr IS NULL THEN coalesce(application_name, '') \
-                WHEN application_name IN ('', 'walreceiver') THEN host(client_addr) \
-                ELSE host(client_addr) || ' (' || application_name || ')' END AS name, \
-           pg_wal_lsn_diff(replay_lsn, '0/0')::int8 AS position, extract(epoch FROM replay_lag)::float8 AS lag \
-    FROM pg_catalog.pg_stat_replication \
-    WHERE state IS DISTINCT FROM 'backup' AND (write_lsn IS NULL OR replay_lsn IS NOT NULL) \
-    ORDER BY 1";
-
-/// No row if the server is not in recovery.
-const REPLICA: &str = "\
-    SELECT '' AS name, pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::int8 AS position, \
-           extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8 AS lag \
-    WHERE pg_is_in_recovery()";
-
-#[derive(QueryableByName)]
-struct Position {
-    #[diesel(sql_type = BigInt)]
-    position: i64,
-}
-
-#[derive(QueryableByName)]
-struct ReplicaRow {
-    #[diesel(sql_type = Text)]
-    name: String,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    position: Option<i64>,
-    #[diesel(sql_type = Nullable<Double>)]
-    lag: Option<f64>,
-}
-
-impl ReplicaRow {
-    fn into_standing(self) -> Standing {
-        let replay = match self.position {
-            // The clocks of two machines differ: a lag below zero is none.
-            Some(position) => Replay::At { position, lag: self.lag.map(|lag| Duration::from_secs_f64(lag.max(0.0))) },
-            None => Replay::Unknown(
-                "the server does not tell its position: grant pg_monitor to the user of the task, if the replica is \
-                 not just connecting"
-                    .into(),
-            ),
-        };
-        Standing { name: self.name, replay }
-    }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::job::Job;
 use super::moment::Moment;
 use super::report::{ColumnReport, Ending};
 use super::row::KeyValue;
@@ -73,6 +74,7 @@ pub(super) struct Run {
 /// What the processes of a run must have in common.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Scope {
+    pub(super) job: Job,
     /// Fingerprints, the primary first and the others in order.
     pub(super) keys: Vec<String>,
     /// Each table with its row key and its encrypted columns.
@@ -376,10 +378,10 @@ impl Run {
 
     /// What the walks have found and done, with what a later reading of everything found in place of the first walk.
     pub(super) fn columns(&self, tables: &[PlannedTable], read: Option<&[Tally]>) -> Vec<ColumnReport> {
-        ColumnReport::all(tables, read.unwrap_or(&self.tallies), &self.written, &self.busy)
+        ColumnReport::all(self.scope.job, tables, read.unwrap_or(&self.tallies), &self.written, &self.busy)
     }
 
-    /// The date of the newest token under a secondary key that any process has seen, in seconds since 1970.
+    /// The date of the newest token that is to be written, of all that the processes have seen, in seconds since 1970.
     pub(super) fn newest_stale(&self) -> Option<u64> {
         self.newest_stale
     }

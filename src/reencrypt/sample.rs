@@ -6,6 +6,7 @@ use diesel::r2d2::R2D2Connection;
 
 use super::dialect::Dialect;
 use super::error::{Refusal, TaskError};
+use super::job::Job;
 use super::page::Page;
 use super::row::Row;
 use super::session::Session;
@@ -24,6 +25,7 @@ const COLUMN_SAMPLE: u64 = 100;
 pub(super) fn check_keyring<C>(
     session: &mut Session<'_, C>,
     tables: &[PlannedTable],
+    job: Job,
     keyring: &Keyring,
 ) -> Result<(), TaskError>
 where
@@ -39,9 +41,9 @@ where
             page.descending = descending;
             let rows: Vec<Row> = session.run(|conn| page.load(conn))?;
             for row in &rows {
-                Verdict::of_row(row, &mut opener, |column, verdict| {
+                Verdict::of_row(row, table, job, &mut opener, |column, verdict| {
                     if let Some(verdict) = verdict {
-                        tallies[column].add(verdict, 0);
+                        tallies[column].add(verdict, job, 0);
                     }
                 });
             }

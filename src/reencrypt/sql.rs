@@ -48,6 +48,15 @@ impl Fields {
     }
 }
 
+impl IntoIterator for Fields {
+    type Item = Option<String>;
+    type IntoIter = std::vec::IntoIter<Option<String>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl<DB: Dialect> QueryFragment<DB> for Sql<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         // Numbers are written into the text: kept, these statements would fill the cache.
@@ -56,8 +65,10 @@ impl<DB: Dialect> QueryFragment<DB> for Sql<'_> {
         let mut parts = self.text.split('?');
         out.push_sql(parts.next().unwrap_or_default());
         for part in parts {
-            if let Some(value) = values.next() {
-                DB::push_text(value, &mut out)?;
+            match values.next() {
+                Some(value) => DB::push_text(value, &mut out)?,
+                // One of a name that is part of the text.
+                None => out.push_sql("?"),
             }
             out.push_sql(part);
         }

@@ -1,7 +1,9 @@
 //! SQLite: values typed one by one; an update from a list of values.
 
+mod conversion;
 mod effects;
 mod estimate;
+mod guard;
 
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, QueryableByName};
@@ -15,13 +17,15 @@ use super::dialect::{
     Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names,
 };
 use super::estimate::TableEstimate;
+use super::guard_kind::GuardKind;
 use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
 use super::slots::{Slots, in_transaction, text};
-use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
+use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedColumn, PlannedTable};
 use crate::column::Form;
 use crate::target::TableName;
+pub(crate) use crate::words;
 
 impl Dialect for Sqlite {
     const BATCH: usize = 1000;
@@ -109,6 +113,28 @@ impl Dialect for Sqlite {
         C: Connection<Backend = Self> + LoadConnection,
     {
         estimate::estimate(conn, table)
+    }
+
+    fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        conversion::ties(conn, table)
+    }
+
+    /// Not asked for: there are no limits.
+    fn longest_plaintext<C>(_: &mut C, _: &TableName, _: &PlannedColumn) -> QueryResult<Option<u64>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Ok(None)
+    }
+
+    fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        guard::guard(conn, table, column)
     }
 
     const WITHOUT_TRIGGERS: &'static str = "drop them while it runs; the application does without them, too, then";
@@ -244,13 +270,12 @@ impl QueryFragment<Sqlite> for Slots<'_> {
             push_all(&change.key, ", ", out, |value, out| push_slot_key(value, is_spare, out))?;
             for swap in &change.swaps {
                 let swap = swap.as_ref().filter(|_| !is_spare);
-                // The type of a value is its own: text is never equal to a blob.
-                let is_text = swap.is_some_and(|swap| swap.old.is_text);
-                for token in [swap.map(|swap| &swap.old.bytes), swap.map(|swap| &swap.new)] {
+                for cell in [swap.map(|swap| &swap.old), swap.map(|swap| &swap.new)] {
                     out.push_sql(", ");
-                    match token {
-                        Some(token) if is_text => out.push_bind_param::<Text, _>(text(token)?)?,
-                        Some(token) => out.push_bind_param::<Binary, _>(token)?,
+                    match cell {
+                        // The type of a value is its own: text is never equal to a blob.
+                        Some(Cell { bytes, is_text: true }) => out.push_bind_param::<Text, _>(text(bytes)?)?,
+                        Some(Cell { bytes, is_text: false }) => out.push_bind_param::<Binary, _>(bytes)?,
                         None => out.push_bind_param::<Nullable<Text>, _>(&None::<&str>)?,
                     }
                 }
@@ -302,22 +327,13 @@ fn row_key(columns: &[ColumnRow]) -> Vec<KeyColumn> {
 
 impl ColumnRow {
     fn into_catalogue(self) -> CatalogueColumn {
-        // https://www.sqlite.org/datatype3.html#determination_of_column_affinity
-        let declared = self.declared.to_ascii_uppercase();
-        let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
-        let form = if has(&["INT"]) {
-            None
-        } else if has(&["CHAR", "CLOB", "TEXT"]) {
-            Some(Form::Text)
-        } else if declared.is_empty() || has(&["BLOB", "BINARY"]) {
-            Some(Form::Binary)
-        } else {
-            None
-        };
         CatalogueColumn {
             name: self.name,
+            form: Form::of_sqlite(&self.declared),
             type_name: self.declared,
-            form,
+            // Lengths are not enforced.
+            limit: None,
+            is_padded: false,
             is_generated: self.hidden > 1,
             changes_on_update: false,
         }

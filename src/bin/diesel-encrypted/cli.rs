@@ -33,14 +33,18 @@ pub(crate) enum Command {
     Status(Walk),
     /// Rewrites every value under the primary key, and proves that none is left under another
     #[command(visible_alias = "reencrypt_database")]
-    Reencrypt(Reencrypt),
+    Reencrypt(Rewrite),
+    /// Turns plaintext into tokens under the primary key while the application runs, and proves that none is left
+    Encrypt(Encrypt),
+    /// Turns tokens back into plaintext while the application runs, and proves that none is left
+    Decrypt(Decrypt),
     /// Proves that no value is under a key, which may then be removed from the keyring; writes nothing
     Retire(Retire),
     /// Compares the database with the columns that the schema file declares as encrypted; writes nothing
     Discover(Discover),
-    /// Lists the values that `reencrypt` had to leave as they are, as it recorded them
+    /// Lists the values that had to be left as they are, as they were recorded
     Problems(Problems),
-    /// Lets the processes wait that re-encrypt the database now
+    /// Lets the processes wait that are rewriting the database now
     Pause(Server),
     /// Lets them go on
     Resume(Server),
@@ -91,8 +95,9 @@ pub(crate) struct Fence {
     pub(crate) fence_timeout: u64,
 }
 
+/// The options of all jobs.
 #[derive(Args)]
-pub(crate) struct Reencrypt {
+pub(crate) struct Rewrite {
     #[command(flatten)]
     pub(crate) walk: Walk,
 
@@ -125,6 +130,38 @@ pub(crate) struct Reencrypt {
 
     #[command(flatten)]
     pub(crate) limits: Limits,
+}
+
+#[derive(Args)]
+pub(crate) struct Encrypt {
+    #[command(flatten)]
+    pub(crate) rewrite: Rewrite,
+
+    #[command(flatten)]
+    pub(crate) lookalikes: Lookalikes,
+}
+
+#[derive(Args)]
+pub(crate) struct Decrypt {
+    #[command(flatten)]
+    pub(crate) rewrite: Rewrite,
+
+    /// Confirms that plaintext is to be written into this column; once for each of the columns, in the same words
+    #[arg(long, value_name = "TABLE.COLUMN", required = true)]
+    pub(crate) write_plaintext: Vec<Target>,
+
+    #[command(flatten)]
+    pub(crate) lookalikes: Lookalikes,
+}
+
+#[derive(Args)]
+pub(crate) struct Lookalikes {
+    /// A column of which what looks like a token, and opens under no key, is plaintext; may be given several times.
+    ///
+    /// Without it such values are listed and left alone: nobody can tell them from damaged tokens, or from tokens whose
+    /// key is missing. With it those would be encrypted once more. Look at all that --dry-run lists first.
+    #[arg(long, value_name = "TABLE.COLUMN")]
+    pub(crate) token_like_plaintext: Vec<Target>,
 }
 
 /// What the task may take of the database.
@@ -210,6 +247,8 @@ pub(crate) struct Problems {
 pub(crate) enum Migration {
     /// The tables through which several processes share a run, for users who may not create tables, and for SQLite
     State(State),
+    /// Guards of existing columns, which refuse what is not a token: looks the columns up, and changes nothing
+    Guard(Guard),
 }
 
 #[derive(Args)]
@@ -219,6 +258,25 @@ pub(crate) struct State {
     pub(crate) backend: Option<Backend>,
 
     /// Where its scheme tells the database; nothing connects to it
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+
+    /// The folder of the migrations. Default: the one that diesel.toml names, else `migrations`
+    #[arg(long, value_name = "PATH")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Guard {
+    /// The columns; those of one table are guarded together
+    #[arg(value_name = "TABLE.COLUMN", required = true)]
+    pub(crate) columns: Vec<Target>,
+
+    /// Two migrations, between which and after which readers and writers go on (PostgreSQL, MariaDB)
+    #[arg(long)]
+    pub(crate) online: bool,
+
+    /// The database: postgres://…, mysql://…, or the path of an SQLite file
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,
 
@@ -244,9 +302,11 @@ impl Command {
             Self::Keys { json } | Self::Problems(Problems { json, .. }) | Self::Discover(Discover { json, .. }) => {
                 *json
             }
-            Self::Status(walk) | Self::Reencrypt(Reencrypt { walk, .. }) | Self::Retire(Retire { walk, .. }) => {
-                walk.json
-            }
+            Self::Status(walk)
+            | Self::Reencrypt(Rewrite { walk, .. })
+            | Self::Encrypt(Encrypt { rewrite: Rewrite { walk, .. }, .. })
+            | Self::Decrypt(Decrypt { rewrite: Rewrite { walk, .. }, .. })
+            | Self::Retire(Retire { walk, .. }) => walk.json,
             Self::Keygen | Self::Pause(_) | Self::Resume(_) | Self::Stop(_) | Self::Migration(_) => false,
         }
     }
@@ -286,9 +346,9 @@ Exit codes:
      in use, or may be)
   4  proven except for the listed rows (status: plaintext or unreadable values exist; problems: some
      are recorded; discover: there are findings)
-  5  refused: no targets, unknown table or column, no usable row key, triggers, wrong keyring,
-     limits that cannot be kept;
-     others are at work with other keys or columns; nobody is there to be paused, resumed
+  5  refused: no targets, unknown table or column, no usable row key, a column too short for its
+     tokens or tied to others, triggers, wrong keyring, limits that cannot be kept, `decrypt`
+     without its confirmation; others are at work with other keys, columns or another job; nobody is there to be paused, resumed
      or stopped; nothing was ever recorded; the key is the primary one, or not in the keyring
   6  stopped on request; run it again to go on
   7  gave up (database gone, retries exhausted); run it again to go on";

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 use diesel::{Connection, ConnectionError};
-use diesel_encrypted::Fingerprint;
 use diesel_encrypted::discover::{Discovered, Discovery};
+use diesel_encrypted::guard::{self, GuardMigration, Way};
 use diesel_encrypted::reencrypt::{
     Control, Estimate, RecordedProblems, Report, Retirement, SharedRun, StateTables, Status, Task, TaskError,
     state_tables,
@@ -13,6 +13,7 @@ use diesel_encrypted::reencrypt::{
 
 use crate::cli::{Backend, Server};
 use crate::exit::{Exit, Failure};
+use diesel_encrypted::{Fingerprint, Target};
 
 /// Does the same with the pool of any backend.
 macro_rules! on_pool {
@@ -89,6 +90,14 @@ impl Database {
 
     pub(crate) fn problems(&self, give_up_after: Duration) -> Result<RecordedProblems, TaskError> {
         on_pool!(self, pool => Control::new(pool).give_up_after(give_up_after).problems())
+    }
+
+    /// The migrations that guard these columns.
+    pub(crate) fn guard(&self, columns: &[Target], way: Way) -> Result<Vec<GuardMigration>, Failure> {
+        on_pool!(self, pool => {
+            let conn = pool.get().map_err(|error| Failure::new(Exit::GaveUp, error.to_string()));
+            Ok(guard::migrations(&mut *conn?, columns, way)?)
+        })
     }
 
     /// Asks the processes that are at work.

@@ -2,8 +2,10 @@
 
 mod bad_values;
 mod column_types;
+mod conversion;
 mod estimate;
 pub mod guards;
+mod guards_found;
 mod limits;
 pub mod migrations;
 mod people;
