@@ -5,7 +5,6 @@ use diesel::r2d2::R2D2Connection;
 
 use super::dialect::Dialect;
 use super::error::{Refusal, TaskError};
-use super::guard_kind;
 use super::job::Job;
 use super::session::Session;
 use super::table::{Catalogue, PlannedColumn, PlannedTable, Room};
@@ -89,7 +88,7 @@ where
             return Err(Refusal::Tied { table: table.name.clone(), ties }.into());
         }
         for column in table.columns.iter().filter(|_| job == Job::Decrypt) {
-            if session.run(|conn| guard_kind::of(conn, &table.name, &column.name))?.is_some() {
+            if session.run(|conn| C::Backend::guard(conn, &table.name, &column.name))?.is_some() {
                 let (table, column) = (table.name.clone(), column.name.clone());
                 return Err(Refusal::Guarded { table, column }.into());
             }
