@@ -29,6 +29,7 @@ mod secrets;
 
 #[cfg(feature = "cli-mysql")]
 mod mysql {
+    mod discover;
     mod guards;
     #[path = "../interrupted.rs"]
     mod interrupted;
@@ -52,6 +53,7 @@ mod postgres {
     mod arrays;
     #[path = "../asynchronous.rs"]
     mod asynchronous;
+    mod discover;
     mod guards;
     #[path = "../interrupted.rs"]
     mod interrupted;
@@ -77,6 +79,7 @@ mod postgres {
 mod sqlite {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
+    mod discover;
     mod guards;
     mod limits;
     mod locked;
