@@ -54,6 +54,10 @@
 //! # }
 //! ```
 //!
+//! A column that still holds plaintext, or is to hold plaintext again, is read and written by [`Adopting<T>`](Adopting)
+//! and [`Leaving<T>`](Leaving). A list that shall survive a value that cannot be read loads it as
+//! [`Decrypted<T>`](Decrypted).
+//!
 //! `Encrypted<T>` also serves columns that the schema declares as plain `Text` or `Binary`; then the compiler no longer
 //! refuses plaintext in other statements on that column. A token is longer than its plaintext: [`token_len`] gives the
 //! length for `VARCHAR(n)`.
@@ -149,6 +153,8 @@ pub mod sql_types;
 
 // the task
 #[cfg(feature = "reencrypt")]
+pub mod discover;
+#[cfg(feature = "reencrypt")]
 pub mod guard;
 #[cfg(feature = "reencrypt")]
 pub mod reencrypt;
@@ -156,6 +162,8 @@ pub mod reencrypt;
 mod rotation;
 #[cfg(feature = "reencrypt")]
 mod target;
+#[cfg(feature = "reencrypt")]
+mod words;
 
 pub use adopting::Adopting;
 pub use backend::TokenBackend;

@@ -5,7 +5,6 @@ use diesel::r2d2::R2D2Connection;
 
 use super::dialect::Dialect;
 use super::error::{Refusal, TaskError};
-use super::guard_kind;
 use super::job::Job;
 use super::session::Session;
 use super::table::{Catalogue, PlannedColumn, PlannedTable, Room};
@@ -72,6 +71,18 @@ where
     Ok(tables)
 }
 
+/// Counts the rows of the tables, where the catalogue has no estimate.
+pub(super) fn count_rows<C>(session: &mut Session<'_, C>, tables: &mut [PlannedTable]) -> Result<(), TaskError>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    for table in tables {
+        table.rows = session.run(|conn| C::Backend::rows(conn, table))?;
+    }
+    Ok(())
+}
+
 /// Refuses columns that cannot become what the job makes of them: too short for their tokens, guarded against plaintext,
 /// or tied to other columns.
 pub(super) fn check_conversion<C>(
@@ -89,7 +100,7 @@ where
             return Err(Refusal::Tied { table: table.name.clone(), ties }.into());
         }
         for column in table.columns.iter().filter(|_| job == Job::Decrypt) {
-            if session.run(|conn| guard_kind::of(conn, &table.name, &column.name))?.is_some() {
+            if session.run(|conn| C::Backend::guard(conn, &table.name, &column.name))?.is_some() {
                 let (table, column) = (table.name.clone(), column.name.clone());
                 return Err(Refusal::Guarded { table, column }.into());
             }

@@ -3,6 +3,8 @@
 mod bad_values;
 mod column_types;
 mod conversion;
+#[cfg(feature = "chrono")]
+mod elsewhere;
 mod estimate;
 pub mod guards;
 mod guards_found;
@@ -15,6 +17,7 @@ mod races;
 mod refusals;
 mod rotation;
 mod row_keys;
+mod startup;
 mod task_migration;
 pub mod traps;
 mod triggers;

@@ -3,6 +3,7 @@
 mod acceptance;
 mod control;
 mod conversion;
+pub mod discover;
 mod interruption;
 mod metrics;
 mod migration;
