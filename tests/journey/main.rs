@@ -6,6 +6,7 @@
 
 #![allow(clippy::duplicate_mod, clippy::expect_used, clippy::unwrap_used)]
 
+#[allow(dead_code)]
 #[path = "../database/common.rs"]
 mod common;
 #[path = "../options.rs"]

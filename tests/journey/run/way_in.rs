@@ -1,7 +1,5 @@
 //! From plaintext into encryption, with every wrong turn on the way.
 
-use std::path::Path;
-
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::Error;
@@ -20,7 +18,7 @@ use super::stages::Stage;
 use super::world::{LAST, World};
 use super::{checker, program};
 use crate::common::key;
-use crate::runner::Run;
+use crate::runner::{Program, Run};
 
 /// Numbers of up to 20 bytes: `token_len(20) + 1`.
 const WIDTH: &str = "121";
@@ -30,9 +28,8 @@ pub fn prepare(world: &World) {
     world.settle();
     world.deploy(Stage::Leaving);
     if !SHARES {
-        let folder = tempfile::tempdir().unwrap();
-        command(&world.db, &["migration", "state", "--dir"], &[OLD]).arg(folder.path()).exits_with(PROVEN);
-        migrate(world, folder.path()).unwrap();
+        command(&world.db, &["migration", "state", "--dir"], &[OLD]).arg(world.migrations.path()).exits_with(PROVEN);
+        migrate(world).unwrap();
     }
 }
 
@@ -49,25 +46,24 @@ pub fn make_room(world: &World) {
 
 /// A guard before the proof: the program writes none, and the database takes none.
 pub fn too_early(world: &World) {
-    let folder = tempfile::tempdir().unwrap();
-    let run = guard_migration(&world.db, folder.path()).exits_with(REFUSED);
+    let run = guard_migration(world, &world.db).exits_with(REFUSED);
     assert!(run.stderr.contains("values that are not tokens"), "{}", run.stderr);
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     // Where nothing is in the table there is nothing against it.
     let twin = TestDatabase::new();
     create(&mut twin.conn()).unwrap();
     WIDEN.iter().for_each(|widen| twin.conn().batch_execute(&widen.replace("{}", WIDTH)).unwrap());
-    guard_migration(&twin, folder.path()).exits_with(PROVEN);
-    let error = migrate(world, folder.path()).expect_err("the database takes a guard that its values do not pass");
+    let written = guard_migration(world, &twin).exits_with(PROVEN).stdout;
+    let error = migrate(world).expect_err("the database takes a guard that its values do not pass");
     assert!(!error.to_string().contains(PLAINTEXT), "{error}");
     assert_eq!(guards(world), [None; 3]);
     world.in_quiet(|| checker::as_many_as_in_the_ledger(world, &mut world.db.conn()));
     world.settle();
+    std::fs::remove_dir_all(written.trim()).unwrap();
 }
 
-fn guard_migration(db: &TestDatabase, folder: &Path) -> crate::runner::Program {
+fn guard_migration(world: &World, db: &TestDatabase) -> Program {
     let args = [&["migration", "guard"], &COLUMNS[..]].concat();
-    command(db, &args, &[OLD]).arg("--dir").arg(folder)
+    command(db, &args, &[OLD]).arg("--dir").arg(world.migrations.path())
 }
 
 /// All but one instance write tokens: as long as that one writes plaintext, nothing is proven.
@@ -87,7 +83,7 @@ pub fn one_left_behind(world: &World) {
 pub fn encrypt(world: &World) {
     on(world, &COLUMNS, &["encrypt", "--dry-run"], &[OLD]).exits_with(program::NOT_PROVEN);
     let pause = PauseFile::new();
-    let first = on(world, &COLUMNS, &["encrypt", "--lease", "1", "--pause-file"], &[OLD]).arg(pause.path());
+    let first = on(world, &COLUMNS, &["encrypt", "--lease", "1"], &[OLD]).arg("--pause-file").arg(pause.path());
     let mut first = unhurriedly(world, first).start();
     first.until_it_says(IS_PAUSED);
     let run = decrypt(world, &COLUMNS, &[OLD]).exits_with(REFUSED);
@@ -120,9 +116,9 @@ fn lookalike(world: &World) -> serde_json::Value {
 }
 
 /// The database takes tokens only, and the models do not know of anything else.
-pub fn guard(world: &World, folder: &Path) {
-    guard_migration(&world.db, folder).exits_with(PROVEN);
-    migrate(world, folder).unwrap();
+pub fn guard(world: &World) {
+    guard_migration(world, &world.db).exits_with(PROVEN);
+    migrate(world).unwrap();
     assert!(guards(world).iter().all(Option::is_some), "{:?}", guards(world));
     world.deploy(Stage::Encrypted);
     let past_the_application = (

@@ -1,19 +1,17 @@
 //! Out of encryption again.
 
-use std::path::Path;
-
 use super::account::COLUMNS;
 use super::program::{BAD_VALUES, NEW, PROVEN, REFUSED, USAGE, decrypt, guards, in_vain, on, revert};
 use super::stages::Stage;
 use super::world::World;
 
 /// The application reads either, and the database takes plaintext again; the program does not write it before.
-pub fn lift_guard(world: &World, folder: &Path) {
+pub fn lift_guard(world: &World) {
     world.deploy(Stage::Adopting);
     on(world, &COLUMNS, &["decrypt"], &[NEW]).exits_with(USAGE);
     let run = decrypt(world, &COLUMNS, &[NEW]).exits_with(REFUSED);
     assert!(run.stderr.contains("has a guard, which lets no plaintext in"), "{}", run.stderr);
-    revert(world, folder).unwrap();
+    revert(world).unwrap();
     assert_eq!(guards(world), [None; 3]);
     world.settle();
 }

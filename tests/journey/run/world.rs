@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use super::super::backend::TestDatabase;
@@ -20,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct World {
     pub db: TestDatabase,
+    /// The migrations of the application.
+    pub migrations: TempDir,
     /// Keys of the rows: that many are there in the beginning.
     pub rows: i64,
     pub instances: [Instance; INSTANCES],
@@ -44,6 +47,7 @@ impl World {
     pub fn new(rows: i64) -> Self {
         Self {
             db: TestDatabase::new(),
+            migrations: tempfile::tempdir().unwrap(),
             rows,
             instances: std::array::from_fn(|_| Instance { stage: Mutex::new(Stage::Plain), done: AtomicU64::new(0) }),
             transactions: AtomicU64::new(0),
