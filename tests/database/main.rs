@@ -27,6 +27,7 @@ mod secrets;
 
 #[cfg(feature = "cli-mysql")]
 mod mysql {
+    mod existing;
     mod guards;
     #[path = "../interrupted.rs"]
     mod interrupted;
@@ -50,6 +51,7 @@ mod postgres {
     mod arrays;
     #[path = "../asynchronous.rs"]
     mod asynchronous;
+    mod existing;
     mod guards;
     #[path = "../interrupted.rs"]
     mod interrupted;
@@ -75,6 +77,7 @@ mod postgres {
 mod sqlite {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
+    mod existing;
     mod guards;
     mod limits;
     mod locked;

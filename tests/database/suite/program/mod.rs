@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod control;
+pub mod guard;
 mod interruption;
 mod metrics;
 mod migration;
