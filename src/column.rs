@@ -29,6 +29,20 @@ pub trait TokenColumn: SqlType + SingleValue + TypedExpressionType + sealed::Sea
     const FORM: Form;
 }
 
+/// A [`TokenColumn`] that the schema does not declare as encrypted, and that may hold plaintext: Diesel's `Text` and
+/// `Binary`, nullable or not. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "a column of the SQL type `{Self}` never gets plaintext, and a `Leaving<_>` value is written as plaintext",
+    label = "not a column for plaintext",
+    note = "to leave encryption, drop the guard of the column and declare it as `Text` or `Binary` in the schema first"
+)]
+pub trait PlainColumn: TokenColumn {}
+
+impl PlainColumn for Text {}
+impl PlainColumn for Binary {}
+impl PlainColumn for Nullable<Text> {}
+impl PlainColumn for Nullable<Binary> {}
+
 impl<ST: TokenType> sealed::Sealed for Nullable<ST> {}
 impl<ST: TokenType> TokenColumn for Nullable<ST> {
     const FORM: Form = ST::FORM;

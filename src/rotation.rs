@@ -29,13 +29,13 @@ pub(crate) struct Opener<'k> {
     plaintext: Zeroizing<Vec<u8>>,
 }
 
-/// What was in a token.
-pub(crate) struct Opened<'p> {
+/// What is known of a token that was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Opened {
     /// That of its key in the keyring; 0 is the primary.
     pub(crate) position: usize,
     /// Seconds since 1970 at which it was made.
     pub(crate) timestamp: u64,
-    pub(crate) plaintext: &'p [u8],
 }
 
 impl<'k> Opener<'k> {
@@ -44,10 +44,20 @@ impl<'k> Opener<'k> {
     }
 
     /// Opens a token in either form.
-    pub(crate) fn open(&mut self, token: &[u8]) -> Option<Opened<'_>> {
+    pub(crate) fn open(&mut self, token: &[u8]) -> Option<Opened> {
         let token = Token::parse(token, &mut self.decoded)?;
         self.likely = self.keyring.open(&token, self.likely, &mut self.plaintext)?;
-        Some(Opened { position: self.likely, timestamp: token.timestamp(), plaintext: &self.plaintext })
+        Some(Opened { position: self.likely, timestamp: token.timestamp() })
+    }
+
+    /// What was in the token that was opened last.
+    pub(crate) fn plaintext(&self) -> &[u8] {
+        &self.plaintext
+    }
+
+    /// Whether that is a token itself, under any of the keys.
+    pub(crate) fn has_opened_a_token(&self) -> bool {
+        self.keyring.decrypt(&self.plaintext).map(Zeroizing::new).is_ok()
     }
 }
 
@@ -91,10 +101,10 @@ mod tests {
                 let (value, date) = (vec![position as u8; length], date as u64);
                 let old = Cipher::new(&keys[position]).seal_at(&value, date, Iv::random()).into_text();
                 let opened = opener.open(old.as_bytes()).unwrap();
-                assert_eq!((opened.position, opened.timestamp, opened.plaintext), (position, date, &*value));
-                let new = sealer.seal(opened.plaintext, opened.timestamp).unwrap().into_raw();
+                assert_eq!((opened, opener.plaintext()), (Opened { position, timestamp: date }, &*value));
+                let new = sealer.seal(opener.plaintext(), date).unwrap().into_raw();
                 let opened = opener.open(&new).unwrap();
-                assert_eq!((opened.position, opened.timestamp, opened.plaintext), (0, date, &*value));
+                assert_eq!((opened, opener.plaintext()), (Opened { position: 0, timestamp: date }, &*value));
             }
             assert!(opener.open(&Cipher::new(&Key::generate()).seal(b"").into_raw()).is_none());
         }

@@ -23,10 +23,8 @@ const VERSION: u8 = 0x80;
 /// The first character of every token as text: six bits of the version byte.
 const TEXT_VERSION: u8 = b'g';
 /// How tokens begin as text in practice: the version byte and the zero bits of any time stamp before the year 141,000.
-#[cfg(feature = "reencrypt")]
 const TEXT_PREFIX: &str = "gAAAA";
 /// The same in a raw token, to the byte.
-#[cfg(feature = "reencrypt")]
 const RAW_PREFIX: &[u8] = &[VERSION, 0, 0];
 /// Bytes before the ciphertext: version, time stamp, IV.
 const HEAD: usize = 1 + 8 + Iv::LEN;
@@ -99,7 +97,6 @@ impl<'a> Token<'a> {
     }
 
     /// Whether `bytes` set out to be a token: damaged tokens look like one, plaintext does not.
-    #[cfg(feature = "reencrypt")]
     pub(crate) fn looks_like_one(bytes: &[u8]) -> bool {
         bytes.starts_with(TEXT_PREFIX.as_bytes()) || bytes.starts_with(RAW_PREFIX)
     }

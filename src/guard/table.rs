@@ -5,10 +5,10 @@ use diesel::connection::{Connection, LoadConnection};
 use diesel::result::{Error as DieselError, QueryResult};
 
 use super::error::{GuardError, Refusal};
+use super::find;
 use super::migration::{GuardMigration, Way};
 use crate::column::Form;
 use crate::reencrypt::Dialect;
-use crate::reencrypt::guard_kind;
 use crate::reencrypt::sql::{Fields, Sql};
 use crate::target::{TableName, Target};
 
@@ -134,7 +134,7 @@ where
             let reason = format!("its type is {}, which does not hold tokens", column.type_name);
             return Err(Refusal::Column { place, reason }.into());
         };
-        if let Some(kind) = guard_kind::of(conn, &table.name, &column.name)? {
+        if let Some(kind) = find::of(conn, &table.name, &column.name)? {
             return Err(Refusal::IsGuarded { place, kind }.into());
         }
         table.columns.push(Column { name: column.name.clone(), form });

@@ -5,19 +5,20 @@ use std::time::{Duration, Instant};
 use diesel::RunQueryDsl;
 use diesel::connection::LoadConnection;
 use diesel::r2d2::R2D2Connection;
-use diesel::result::{DatabaseErrorKind, Error as DieselError, QueryResult};
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError, QueryResult};
 
 use super::clock::DatabaseClock;
 use super::dialect::{Checkpoint, Dialect};
 use super::error::TaskError;
+use super::job::Job;
 use super::pace::Pace;
 use super::page::Page;
-use super::row::{Change, KeyValue, Row, Swap};
+use super::row::{Cell, Change, KeyValue, Row, Swap};
 use super::run::Range;
 use super::session::Session;
 use super::table::PlannedTable;
 use super::tally::Written;
-use super::verdict::Verdict;
+use super::verdict::{Standing, Verdict};
 use crate::rotation::Rotation;
 use crate::token::Token;
 
@@ -31,6 +32,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 const STATEMENT: usize = 4 << 20;
 /// Writes after a locked row in which locked rows are left out from the start. It is the slower statement.
 const CAUTION: u32 = 100;
+/// What servers put around the values that they quote.
+const QUOTES: [char; 3] = ['\'', '"', '`'];
 /// For servers on which the faster statement would wait for locked rows.
 pub(super) const ALWAYS_CAUTIOUS: u32 = u32::MAX;
 
@@ -40,25 +43,41 @@ impl Change {
         self.swaps.iter().enumerate().filter_map(|(column, swap)| Some((column, swap.as_ref()?)))
     }
 
-    /// The change that brings a row under the primary key, if it needs one. `see` is told what every cell holds.
+    /// The change that does the job on a row, if it needs one. `see` is told what every cell holds.
     pub(super) fn of(
         row: &Row,
+        table: &PlannedTable,
+        job: Job,
         rotation: &mut Rotation<'_>,
+        now: u64,
         mut see: impl FnMut(usize, Option<&Verdict>),
     ) -> Result<Option<Self>, TaskError> {
         let mut swaps = Vec::with_capacity(row.cells.len());
-        for (index, cell) in row.cells.iter().enumerate() {
-            let verdict = cell.as_ref().map(|cell| Verdict::of(cell, &mut rotation.opener));
+        for (index, (cell, column)) in row.cells.iter().zip(&table.columns).enumerate() {
+            let verdict = cell.as_ref().map(|cell| Verdict::of(cell, column, job, &mut rotation.opener));
             see(index, verdict.as_ref());
-            swaps.push(match (cell, verdict) {
-                (Some(old), Some(Verdict::Token { position: 1.., timestamp, plaintext })) => {
-                    let sealed = rotation.sealer.seal(plaintext, timestamp).ok_or_else(unreadable_seal)?;
-                    // The form stays: other programs may read this column.
-                    let new = if old.holds_text() { sealed.into_text().into_bytes() } else { sealed.into_raw() };
-                    Some(Swap { old: old.clone(), new })
+            let left = verdict.filter(|verdict| verdict.standing(job) == Standing::Left);
+            let (Some(old), Some(verdict)) = (cell, left) else {
+                swaps.push(None);
+                continue;
+            };
+            let sealer = &mut rotation.sealer;
+            let mut seal = |plaintext, timestamp| sealer.seal(plaintext, timestamp).ok_or_else(unreadable_seal);
+            let new = match verdict {
+                Verdict::Token { plaintext, .. } if job == Job::Decrypt => {
+                    Cell::new(plaintext.to_vec(), column.is_text)
                 }
-                _ => None,
-            });
+                // The form stays: other programs may read this column.
+                Verdict::Token { timestamp, plaintext, .. } => match seal(plaintext, timestamp)? {
+                    sealed if old.holds_text() => Cell::new(sealed.into_text().into_bytes(), old.is_text),
+                    sealed => Cell::new(sealed.into_raw(), old.is_text),
+                },
+                _ => match seal(&old.bytes, now)? {
+                    sealed if column.is_text => Cell::new(sealed.into_text().into_bytes(), true),
+                    sealed => Cell::new(sealed.into_raw(), false),
+                },
+            };
+            swaps.push(Some(Swap { old: old.clone(), new }));
         }
         let needed = swaps.iter().any(Option::is_some);
         Ok(needed.then(|| Self { key: row.key.clone(), swaps }))
@@ -69,7 +88,7 @@ impl Change {
 pub(super) struct Outcome {
     /// One entry per column.
     pub(super) written: Vec<Written>,
-    /// The date of the newest token under a secondary key that the application wrote meanwhile.
+    /// The date of the newest token that the application wrote meanwhile, and that has to be written anew.
     pub(super) newest_stale: Option<u64>,
     /// Whether rows have to be left for the next pass.
     pub(super) is_left: bool,
@@ -85,6 +104,7 @@ where
 {
     pub(super) session: &'a mut Session<'p, C>,
     pub(super) table: &'a PlannedTable,
+    pub(super) job: Job,
     pub(super) rotation: &'a mut Rotation<'k>,
     pub(super) pace: &'a Pace,
     pub(super) clock: DatabaseClock,
@@ -124,11 +144,13 @@ where
             let is_same = tell(&changes, &rows, &mut outcome.written);
             changes.clear();
             for row in rows.iter().filter(|row| !refused.contains(&row.key)) {
-                changes.extend(Change::of(row, self.rotation, |_, verdict| {
-                    if let Some(Verdict::Token { position: 1.., timestamp, .. }) = verdict {
+                let job = self.job;
+                changes.extend(Change::of(row, self.table, job, self.rotation, now, |_, verdict| match verdict {
+                    Some(verdict @ Verdict::Token { timestamp, .. }) if verdict.standing(job) == Standing::Left => {
                         let date = Some(*timestamp).filter(|date| *date <= now);
                         outcome.newest_stale = outcome.newest_stale.max(date);
                     }
+                    _ => {}
                 })?);
             }
             locked += u32::from(is_same);
@@ -147,7 +169,8 @@ where
     /// Swaps in one statement; `None` if the range was taken over. If the database fails because of some of the rows, in
     /// halves, down to those rows.
     fn swap(&mut self, changes: &[Change], refused: &mut Vec<Vec<KeyValue>>) -> Result<Option<usize>, TaskError> {
-        let size: usize = changes.iter().flat_map(Change::needed).map(|(_, swap)| 2 * swap.new.len()).sum();
+        let bytes = |(_, swap): (usize, &Swap)| swap.old.bytes.len() + swap.new.bytes.len();
+        let size: usize = changes.iter().flat_map(Change::needed).map(bytes).sum();
         if size > STATEMENT && changes.len() > 1 {
             return self.swap_halves(changes, refused);
         }
@@ -158,7 +181,7 @@ where
                 return Ok(swapped);
             }
             Err(DieselError::DatabaseError(kind, info)) if self.session.is_connected() && is_about_rows(&kind) => {
-                Token::hide_in(info.message())
+                hidden(&*info, self.job)
             }
             Err(_) => return self.swap_at_last(changes),
         };
@@ -215,8 +238,17 @@ where
 
     /// Again and again, until the database does it or it is time to give up.
     fn swap_at_last(&mut self, changes: &[Change]) -> Result<Option<usize>, TaskError> {
-        let (table, checkpoint) = (self.table, self.checkpoint);
-        self.session.run(|conn| C::Backend::swap(conn, table, changes, checkpoint, C::Backend::LOCKS_ROWS))
+        let (table, job, checkpoint) = (self.table, self.job, self.checkpoint);
+        self.session.run(|conn| {
+            let swapped = C::Backend::swap(conn, table, changes, checkpoint, C::Backend::LOCKS_ROWS);
+            swapped.map_err(|error| match error {
+                DieselError::DatabaseError(kind, info) => {
+                    let message = hidden(&*info, job);
+                    DieselError::DatabaseError(kind, Box::new(message))
+                }
+                error => error,
+            })
+        })
     }
 
     /// The rows of a range as they are now.
@@ -250,7 +282,7 @@ fn tell(changes: &[Change], rows: &[Row], written: &mut [Written]) -> bool {
         }
         for (column, swap) in change.needed() {
             match now.and_then(|row| row.cells[column].as_ref()) {
-                Some(cell) if cell.bytes == swap.new => written[column].rewritten += 1,
+                Some(cell) if cell.bytes == swap.new.bytes => written[column].rewritten += 1,
                 Some(cell) if *cell == swap.old => {}
                 _ => {
                     written[column].raced += 1;
@@ -260,6 +292,20 @@ fn tell(changes: &[Change], rows: &[Row], written: &mut [Written]) -> bool {
         }
     }
     is_same
+}
+
+/// A message of the server without the values that it quotes.
+fn hidden(info: &(dyn DatabaseErrorInformation + Send + Sync), job: Job) -> String {
+    let message = Token::hide_in(info.message());
+    // From the first quotation mark to the last: there may be others in the value.
+    let quotes = |message: &str| Some((message.find(QUOTES)?, message.rfind(QUOTES)?));
+    match quotes(&message).filter(|_| job.handles_plaintext()) {
+        Some((start, end)) => {
+            let constraint = info.constraint_name().map(|name| format!(" (constraint {name})"));
+            format!("{}…{}{}", &message[..start], &message[end + 1..], constraint.unwrap_or_default())
+        }
+        None => message,
+    }
 }
 
 /// Whether writing other rows could succeed.

@@ -95,7 +95,8 @@ where
         let Settings { limits, stop, .. } = self.settings;
         let monitor = limits.need_watching().then(|| Monitor::new::<C>(limits)).transpose()?;
         let primary = self.settings.keyring.primary();
-        let span = tracing::info_span!("reencrypt", %primary, process = tracing::field::Empty);
+        let span =
+            tracing::info_span!("reencrypt", job = %self.settings.job, %primary, process = tracing::field::Empty);
         let _entered = span.enter();
         let mut store = self.store()?;
         if let Some(process) = store.process() {
@@ -154,7 +155,8 @@ where
         let sessions = self.sessions()?;
         let Settings { keyring, batch, stop, .. } = self.settings;
         let (keyring, batch, stop) = (Arc::clone(keyring), *batch, stop.clone());
-        let walker = Walker { tables: self.tables, keyring, store, throttle, batch, clock, stop };
+        let (tables, job) = (self.tables, self.settings.job);
+        let walker = Walker { tables, job, keyring, store, throttle, batch, clock, stop };
         let tick = |waits_for| self.watch.show(&self.counters, waits_for);
         let (found, result) = walk(&walker, sessions, mode, &self.counters, tick);
         self.found.add(found);
@@ -180,7 +182,8 @@ where
                 break result?;
             }
         };
-        let left: u64 = found.tallies.iter().map(Tally::stale).sum();
+        let job = self.settings.job;
+        let left = Doubt::left(job, &found.tallies);
         let newest = found.tallies.iter().filter_map(|tally| tally.newest_stale).max();
         let mut problems = found.problems;
         problems.extend(found.stale);
@@ -191,11 +194,10 @@ where
         self.has_proven = store.update(&mut session, |run, _, conn| {
             let newest = run.newest_stale().max(newest).filter(|date| *date > run.started / 1000 + CLOCKS);
             let doubt = match newest {
-                Some(date) => Some(Doubt::OldPrimary(date)),
-                None if left > 0 => Some(Doubt::Left(left)),
-                None => doubt.clone(),
+                Some(date) => Some(Doubt::written_later(job, date)),
+                None => left.clone().or_else(|| doubt.clone()),
             };
-            let walks_again = matches!(doubt, Some(Doubt::Left(_))) && run.may_walk_again();
+            let walks_again = doubt.as_ref().is_some_and(Doubt::is_left) && run.may_walk_again();
             let ending = Ending { proof: Proof { moment, values }, doubt, tallies: found.tallies.clone(), omitted };
             let is_accepted = run.proven(claim, if walks_again { Err(ranges.clone()) } else { Ok(ending) });
             if is_accepted {
@@ -203,7 +205,7 @@ where
             }
             Ok(is_accepted && !walks_again)
         })?;
-        tracing::info!(values, left, "everything was read for the proof");
+        tracing::info!(values, is_left = left.is_some(), "everything was read for the proof");
         self.found.problems = problems;
         Ok(())
     }
@@ -256,6 +258,7 @@ where
         let outcome = if ending.doubt.is_none() { Outcome::Proven } else { Outcome::Incomplete };
         tracing::info!(?outcome, passes = run.pass, "run ended");
         Ok(Report {
+            job: self.settings.job,
             outcome,
             primary: self.settings.keyring.primary(),
             passes: run.pass,
@@ -271,10 +274,11 @@ where
         let Found { tallies, written, problems, .. } = &mut self.found;
         let busy: Vec<u64> = written.iter().map(|written| written.busy).collect();
         Report {
+            job: self.settings.job,
             outcome,
             primary: self.settings.keyring.primary(),
             passes: self.counters.pass.load(Relaxed),
-            columns: ColumnReport::all(self.tables, tallies, written, &busy),
+            columns: ColumnReport::all(self.settings.job, self.tables, tallies, written, &busy),
             problems: std::mem::take(problems).sorted(),
             proof: None,
             doubt: None,
@@ -320,7 +324,11 @@ where
 
     fn scope(&self) -> Scope {
         let keys = self.settings.keyring.fingerprints().map(|fingerprint| fingerprint.to_string());
-        Scope { keys: keys.collect(), targets: self.tables.iter().map(PlannedTable::describe).collect() }
+        Scope {
+            job: self.settings.job,
+            keys: keys.collect(),
+            targets: self.tables.iter().map(PlannedTable::describe).collect(),
+        }
     }
 
     fn session(&self) -> Session<'a, C> {

@@ -13,7 +13,7 @@ use super::guard_kind::GuardKind;
 use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
-use super::table::{Catalogue, KeyColumn, PlannedTable};
+use super::table::{Catalogue, KeyColumn, PlannedColumn, PlannedTable};
 use crate::backend::TokenBackend;
 use crate::target::TableName;
 
@@ -65,6 +65,27 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     /// What rewriting every row of the table would cost. Reads no row.
     #[doc(hidden)]
     fn estimate<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// Rows of a table, where its catalogue has no estimate: by counting them.
+    #[doc(hidden)]
+    fn rows<C>(_conn: &mut C, table: &PlannedTable) -> QueryResult<Option<u64>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Ok(table.rows)
+    }
+
+    /// What else in the database would change with the values of the columns, or keeps them from changing, in words.
+    #[doc(hidden)]
+    fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// Bytes of the longest value of a column that does not set out to be a token. Reads every row.
+    #[doc(hidden)]
+    fn longest_plaintext<C>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<Option<u64>>
     where
         C: Connection<Backend = Self> + LoadConnection;
 

@@ -1,30 +1,30 @@
 //! MySQL and MariaDB: values typed at run time; a join with a table of parameters.
 
+mod conversion;
 mod effects;
 mod estimate;
 mod fence;
 mod guard;
-
-use std::time::Duration;
+mod replication;
+mod swap;
 
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, FromSql, QueryableByName};
 use diesel::mysql::{Mysql, MysqlType};
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::AstPass;
 use diesel::result::{Error as DieselError, OptionalExtension, QueryResult};
-use diesel::row::NamedRow;
-use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Unsigned, Untyped};
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Unsigned};
 use diesel::{RunQueryDsl, sql_query};
 
-use super::dialect::{Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table};
+use super::dialect::{Checkpoint, Dialect, push_column};
 use super::estimate::TableEstimate;
 use super::guard_kind::GuardKind;
-use super::lag::{Primary, Replay, Replication, Standing};
+use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue, Row};
 use super::side_effects::SideEffects;
-use super::slots::{Slots, in_transaction, text};
+use super::slots::{Slots, in_transaction};
 use super::sql::Sql;
-use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
+use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedColumn, PlannedTable};
 use crate::column::Form;
 use crate::target::TableName;
 
@@ -127,6 +127,20 @@ impl Dialect for Mysql {
         estimate::estimate(conn, table)
     }
 
+    fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        conversion::ties(conn, table)
+    }
+
+    fn longest_plaintext<C>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<Option<u64>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        conversion::longest_plaintext(conn, table, column)
+    }
+
     fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
     where
         C: Connection<Backend = Self> + LoadConnection,
@@ -201,7 +215,7 @@ impl Dialect for Mysql {
             }
             // MariaDB takes no wait at all for an error of the commit when it is to skip a row. It does not wait.
             Self::set(conn, "innodb_lock_wait_timeout", "1")?;
-            let free = Lock { table, changes }.load::<Row>(conn);
+            let free = swap::Lock { table, changes }.load::<Row>(conn);
             Self::set(conn, "innodb_lock_wait_timeout", "0")?;
             let free = free?;
             let is_free = |change: &&Change| free.iter().any(|row| row.key == change.key);
@@ -270,128 +284,7 @@ impl Dialect for Mysql {
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        let version: Version = sql_query("SELECT version() AS version").get_result(conn)?;
-        let channels: Vec<Channel> = match version.version.contains("MariaDB") {
-            true => sql_query("SHOW ALL SLAVES STATUS").load(conn)?,
-            // The older name before MySQL 8.0.22, the newer one from then on.
-            false => {
-                sql_query("SHOW REPLICA STATUS").load(conn).or_else(|_| sql_query("SHOW SLAVE STATUS").load(conn))?
-            }
-        };
-        Ok(channels.into_iter().map(Channel::into_standing).collect())
-    }
-}
-
-/// `SELECT key FROM t WHERE key = … OR key = … FOR UPDATE SKIP LOCKED`, in the form that the index serves.
-struct Lock<'a> {
-    table: &'a PlannedTable,
-    changes: &'a [Change],
-}
-
-impl QueryFragment<Mysql> for Lock<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        let Self { table, changes } = self;
-        // As many texts as there are numbers of rows.
-        out.unsafe_to_cache_prepared();
-        out.push_sql("SELECT ");
-        push_all(table.row_key.iter().enumerate(), ", ", &mut out, |(index, column), out| {
-            Mysql::push_key_output(column, out)?;
-            out.push_sql(&format!(" AS k{index}"));
-            Ok(())
-        })?;
-        out.push_sql(" FROM ");
-        push_table(&table.name, &mut out)?;
-        out.push_sql(" AS t");
-        push_force_index(table, &mut out)?;
-        out.push_sql(" WHERE (");
-        push_all(&table.row_key, ", ", &mut out, |column, out| push_column(&column.name, out))?;
-        out.push_sql(") IN (");
-        push_all(*changes, ", ", &mut out, |change, out| {
-            out.push_sql("(");
-            push_all(change.key.iter().zip(&table.row_key), ", ", out, |(value, column), out| {
-                Mysql::push_key(value, column, out)
-            })?;
-            out.push_sql(")");
-            Ok(())
-        })?;
-        out.push_sql(") FOR UPDATE SKIP LOCKED");
-        Ok(())
-    }
-}
-
-impl Query for Lock<'_> {
-    type SqlType = Untyped;
-}
-
-impl QueryId for Lock<'_> {
-    type QueryId = ();
-
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<C> RunQueryDsl<C> for Lock<'_> {}
-
-/// `UPDATE (SELECT ?, … UNION ALL SELECT ?, …) v STRAIGHT_JOIN t ON key = … AND column = old SET column = new`
-impl QueryFragment<Mysql> for Slots<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        let PlannedTable { name, row_key, columns, keep, .. } = self.table;
-        out.push_sql("UPDATE (SELECT ");
-        // An arm without rows gives the parameters the types and collations of the table's own columns.
-        push_all(row_key.iter().enumerate(), ", ", &mut out, |(index, column), out| {
-            out.push_identifier(&column.name)?;
-            out.push_sql(&format!(" AS k{index}"));
-            Ok(())
-        })?;
-        for (index, column) in columns.iter().enumerate() {
-            for prefix in ["o", "n"] {
-                out.push_sql(", ");
-                out.push_identifier(&column.name)?;
-                out.push_sql(&format!(" AS {prefix}{index}"));
-            }
-        }
-        out.push_sql(" FROM ");
-        push_table(name, &mut out)?;
-        out.push_sql(" WHERE 1 = 0");
-        for (change, is_spare) in self.iter() {
-            out.push_sql(" UNION ALL SELECT ");
-            push_all(change.key.iter().zip(row_key), ", ", &mut out, |(value, column), out| {
-                push_slot_key(value, column, is_spare, out)
-            })?;
-            for (swap, column) in change.swaps.iter().zip(columns) {
-                let swap = swap.as_ref().filter(|_| !is_spare);
-                for token in [swap.map(|swap| &swap.old.bytes), swap.map(|swap| &swap.new)] {
-                    out.push_sql(", ");
-                    match (token, column.is_text) {
-                        (Some(token), true) => out.push_bind_param::<Text, _>(text(token)?)?,
-                        (Some(token), false) => out.push_bind_param::<Binary, _>(token)?,
-                        (None, true) => out.push_bind_param::<Nullable<Text>, _>(&None::<&str>)?,
-                        (None, false) => out.push_bind_param::<Nullable<Binary>, _>(&None::<&[u8]>)?,
-                    }
-                }
-            }
-        }
-        out.push_sql(") AS v STRAIGHT_JOIN ");
-        push_table(name, &mut out)?;
-        out.push_sql(" AS t");
-        push_force_index(self.table, &mut out)?;
-        out.push_sql(" ON ");
-        push_key_match(self.table, |_, _| {}, &mut out)?;
-        for (index, column) in columns.iter().enumerate() {
-            // Byte for byte: the default collations take `A` and `a`, or `a` and `a `, for equal.
-            out.push_sql(&format!(" AND (v.n{index} IS NULL OR CAST("));
-            push_column(&column.name, &mut out)?;
-            out.push_sql(&format!(" AS BINARY) = CAST(v.o{index} AS BINARY))"));
-        }
-        out.push_sql(" SET ");
-        push_assignments(self.table, push_column, &mut out)?;
-        // Assigned to itself, an `ON UPDATE CURRENT_TIMESTAMP` column stays as it is.
-        for column in keep {
-            out.push_sql(", ");
-            push_column(column, &mut out)?;
-            out.push_sql(" = ");
-            push_column(column, &mut out)?;
-        }
-        Ok(())
+        replication::standings(conn)
     }
 }
 
@@ -433,15 +326,6 @@ fn row_key(indexes: &[IndexRow], columns: &[ColumnRow]) -> Option<(String, Vec<K
     })
 }
 
-/// Of a small table the server would read, and lock, every row; and wait for those that the application has locked.
-fn push_force_index(table: &PlannedTable, out: &mut AstPass<'_, '_, Mysql>) -> QueryResult<()> {
-    let Some(index) = &table.index else { return Ok(()) };
-    out.push_sql(" FORCE INDEX (");
-    out.push_identifier(index)?;
-    out.push_sql(")");
-    Ok(())
-}
-
 impl IndexRow {
     /// `Some` if the column can be part of a row key.
     ///
@@ -481,6 +365,8 @@ impl ColumnRow {
             form: self.form(),
             name: self.name,
             type_name: self.column_type,
+            limit: self.length.and_then(|length| length.try_into().ok()),
+            is_padded: self.data_type == "binary",
             // `DEFAULT_GENERATED` is a default that is an expression.
             is_generated: self.extra.split_whitespace().any(|word| word == "GENERATED"),
             changes_on_update: self.extra.contains("on update"),
@@ -495,7 +381,7 @@ const TABLE: &str = "\
 
 const COLUMNS: &str = "\
     SELECT CAST(column_name AS CHAR) AS name, LOWER(CAST(data_type AS CHAR)) AS data_type, \
-           CAST(column_type AS CHAR) AS column_type, CAST(extra AS CHAR) AS extra, is_nullable = 'YES' AS is_nullable \
+           CAST(column_type AS CHAR) AS column_type, CAST(character_maximum_length AS SIGNED) AS length, CAST(extra AS CHAR) AS extra, is_nullable = 'YES' AS is_nullable \
     FROM information_schema.columns WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position";
 
 const UNIQUE_INDEXES: &str = "\
@@ -533,6 +419,8 @@ struct ColumnRow {
     data_type: String,
     #[diesel(sql_type = Text)]
     column_type: String,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    length: Option<i64>,
     #[diesel(sql_type = Text)]
     extra: String,
     #[diesel(sql_type = Bool)]
@@ -546,43 +434,4 @@ struct IndexRow {
     /// `NULL` for an index on an expression.
     #[diesel(sql_type = Nullable<Text>)]
     column_name: Option<String>,
-}
-
-#[derive(QueryableByName)]
-struct Version {
-    #[diesel(sql_type = Text)]
-    version: String,
-}
-
-/// A connection of a replica to a primary.
-struct Channel {
-    name: Option<String>,
-    receiver: Option<String>,
-    applier: Option<String>,
-    seconds: Option<i64>,
-}
-
-impl QueryableByName<Mysql> for Channel {
-    /// The columns have one name in MariaDB and older versions of MySQL, another in newer ones.
-    fn build<'a>(row: &impl NamedRow<'a, Mysql>) -> deserialize::Result<Self> {
-        let text = |name| NamedRow::get::<Nullable<Text>, Option<String>>(row, name);
-        let seconds = |name| NamedRow::get::<Nullable<BigInt>, Option<i64>>(row, name);
-        Ok(Self {
-            name: text("Connection_name").or_else(|_| text("Channel_Name")).unwrap_or_default(),
-            receiver: text("Slave_IO_Running").or_else(|_| text("Replica_IO_Running"))?,
-            applier: text("Slave_SQL_Running").or_else(|_| text("Replica_SQL_Running"))?,
-            seconds: seconds("Seconds_Behind_Master").or_else(|_| seconds("Seconds_Behind_Source"))?,
-        })
-    }
-}
-
-impl Channel {
-    fn into_standing(self) -> Standing {
-        let (receiver, applier) = (self.receiver.unwrap_or_default(), self.applier.unwrap_or_default());
-        let replay = match self.seconds.map(u64::try_from) {
-            Some(Ok(seconds)) if receiver == "Yes" && applier == "Yes" => Replay::Behind(Duration::from_secs(seconds)),
-            _ => Replay::Unknown(format!("its replication does not run (receiving: {receiver}, applying: {applier})")),
-        };
-        Standing { name: self.name.unwrap_or_default(), replay }
-    }
 }

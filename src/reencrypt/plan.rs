@@ -5,19 +5,35 @@ use diesel::r2d2::R2D2Connection;
 
 use super::dialect::Dialect;
 use super::error::{Refusal, TaskError};
+use super::job::Job;
 use super::session::Session;
-use super::table::{Catalogue, PlannedColumn, PlannedTable};
+use super::table::{Catalogue, PlannedColumn, PlannedTable, Room};
 use crate::column::Form;
 use crate::target::{TableName, Target};
+use crate::token::{raw_token_len, token_len};
 
-/// Looks every target up and refuses what the task could not do faithfully. Targets of one table become one.
-pub(super) fn plan<C>(session: &mut Session<'_, C>, targets: &[Target]) -> Result<Vec<PlannedTable>, TaskError>
+/// Looks every target up and refuses what the task could not do faithfully. Targets of one table become one. Those that
+/// hold `token_like` plaintext must be among them.
+pub(super) fn plan<C>(
+    session: &mut Session<'_, C>,
+    targets: &[Target],
+    token_like: &[Target],
+) -> Result<Vec<PlannedTable>, TaskError>
 where
     C: R2D2Connection + LoadConnection + 'static,
     C::Backend: Dialect,
 {
     if targets.is_empty() {
         return Err(Refusal::NoTargets.into());
+    }
+    let is_in = |targets: &[Target], table: &TableName, column: &String| {
+        targets.iter().any(|target| target.table() == table && target.columns().contains(column))
+    };
+    for target in token_like {
+        let table = target.table();
+        if let Some(column) = target.columns().iter().find(|column| !is_in(targets, table, column)) {
+            return Err(Refusal::NotATarget { table: table.clone(), column: column.clone() }.into());
+        }
     }
     let mut tables: Vec<PlannedTable> = Vec::new();
     let mut named: Vec<(&TableName, Vec<&String>)> = Vec::new();
@@ -32,7 +48,10 @@ where
         let Some(catalogue) = found else {
             return Err(Refusal::UnknownTable { table: table.clone() }.into());
         };
-        let planned = planned(catalogue, &columns, C::Backend::FOLDS_CASE)?;
+        let mut planned = planned(catalogue, &columns, C::Backend::FOLDS_CASE)?;
+        for (column, wanted) in planned.columns.iter_mut().zip(&columns) {
+            column.token_like_plaintext = is_in(token_like, table, wanted);
+        }
         match tables.iter_mut().find(|table| table.name == planned.name) {
             Some(table) => {
                 for column in planned.columns {
@@ -50,6 +69,63 @@ where
     }
     tables.sort_by_key(|table| table.name.to_string());
     Ok(tables)
+}
+
+/// Counts the rows of the tables, where the catalogue has no estimate.
+pub(super) fn count_rows<C>(session: &mut Session<'_, C>, tables: &mut [PlannedTable]) -> Result<(), TaskError>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    for table in tables {
+        table.rows = session.run(|conn| C::Backend::rows(conn, table))?;
+    }
+    Ok(())
+}
+
+/// Refuses columns that cannot become what the job makes of them: too short for their tokens, guarded against plaintext,
+/// or tied to other columns.
+pub(super) fn check_conversion<C>(
+    session: &mut Session<'_, C>,
+    tables: &[PlannedTable],
+    job: Job,
+) -> Result<(), TaskError>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    for table in tables.iter().filter(|_| job.handles_plaintext()) {
+        let ties = session.run(|conn| C::Backend::ties(conn, table))?;
+        if !ties.is_empty() {
+            return Err(Refusal::Tied { table: table.name.clone(), ties }.into());
+        }
+        for column in table.columns.iter().filter(|_| job == Job::Decrypt) {
+            if session.run(|conn| C::Backend::guard(conn, &table.name, &column.name))?.is_some() {
+                let (table, column) = (table.name.clone(), column.name.clone());
+                return Err(Refusal::Guarded { table, column }.into());
+            }
+        }
+        for column in table.columns.iter().filter(|_| job == Job::Encrypt) {
+            let Room { limit, is_padded, type_name } = &column.room;
+            let (table, name) = (table.name.clone(), column.name.clone());
+            if *is_padded {
+                let reason = format!(
+                    "its type is {type_name}, which the database fills up: a token would come back with more behind it. \
+                     Give it a type of varying length"
+                );
+                return Err(Refusal::Column { table, column: name, reason }.into());
+            }
+            let Some(limit) = limit else { continue };
+            let longest = session.run(|conn| C::Backend::longest_plaintext(conn, &table, column))?.unwrap_or(0);
+            let length = if column.is_text { token_len } else { raw_token_len };
+            let needed = length(usize::try_from(longest).unwrap_or(usize::MAX / 4)) as u64;
+            if needed > *limit {
+                let type_name = type_name.clone();
+                return Err(Refusal::TooShort { table, column: name, type_name, longest, needed }.into());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Refuses tables on which a write of the task does more than to change its columns, unless the operator wants it.
@@ -117,7 +193,12 @@ fn planned(catalogue: Catalogue, wanted: &[&String], folds_case: bool) -> Result
         if columns.iter().any(|known: &PlannedColumn| known.name == column.name) {
             continue;
         }
-        columns.push(PlannedColumn { name: column.name.clone(), is_text: form == Form::Text });
+        columns.push(PlannedColumn {
+            name: column.name.clone(),
+            is_text: form == Form::Text,
+            token_like_plaintext: false,
+            room: Room { limit: column.limit, is_padded: column.is_padded, type_name: column.type_name.clone() },
+        });
     }
     if row_key.is_empty() {
         return Err(Refusal::NoRowKey { table });

@@ -120,6 +120,7 @@ where
         let throttle = Throttle::new(&Limits::default(), self.stop.clone());
         let walker = Walker {
             tables: self.tables,
+            job: self.settings.job,
             keyring: Arc::clone(&self.settings.keyring),
             store: &store,
             throttle: &throttle,

@@ -18,7 +18,7 @@ use super::shared::{Mode, Shared};
 use super::store::Claimed;
 use super::table::PlannedTable;
 use super::tally::Tally;
-use super::verdict::Verdict;
+use super::verdict::{Standing, Verdict};
 use crate::rotation::Rotation;
 
 /// Between two questions whether there is more to do.
@@ -45,7 +45,7 @@ pub(super) struct Prepared {
     pub(super) tallies: Vec<Tally>,
     pub(super) changes: Vec<Change>,
     pub(super) problems: Vec<Problem>,
-    /// Values under secondary keys, for a pass that only reads.
+    /// Values that are left to be written, for a pass that only reads.
     pub(super) stale: Vec<Problem>,
 }
 
@@ -147,7 +147,7 @@ impl<'a> Reader<'a> {
             stale: Vec::new(),
             range,
         };
-        let now = walker.clock.seconds();
+        let (job, now) = (walker.job, walker.clock.seconds());
         for row in rows {
             let Prepared { tallies, changes, problems, stale, .. } = &mut prepared;
             let see = |column: usize, verdict: Option<&Verdict>| {
@@ -155,20 +155,19 @@ impl<'a> Reader<'a> {
                     tallies[column].null += 1;
                     return;
                 };
-                tallies[column].add(verdict, now);
-                let problem = |kind| problem(table, column, &row.key, kind);
-                match verdict {
-                    Verdict::Token { position: 1.., .. } if *mode == Mode::Read => {
-                        stale.push(problem(ProblemKind::Stale));
-                    }
-                    Verdict::Token { .. } => {}
-                    Verdict::Plaintext => problems.push(problem(ProblemKind::Plaintext)),
-                    Verdict::Unreadable => problems.push(problem(ProblemKind::Unreadable)),
+                tallies[column].add(verdict, job, now);
+                let problem = || problem(table, column, &row.key, verdict);
+                match verdict.standing(job) {
+                    Standing::Left if *mode == Mode::Read => stale.push(problem()),
+                    Standing::Bad => problems.push(problem()),
+                    Standing::Left | Standing::Done => {}
                 }
             };
             match mode {
-                Mode::Read => Verdict::of_row(row, &mut self.rotation.opener, see),
-                Mode::DryRun | Mode::Write => changes.extend(Change::of(row, &mut self.rotation, see)?),
+                Mode::Read => Verdict::of_row(row, table, job, &mut self.rotation.opener, see),
+                Mode::DryRun | Mode::Write => {
+                    changes.extend(Change::of(row, table, job, &mut self.rotation, now, see)?);
+                }
             }
         }
         counters.see(prepared.range.table, rows.len(), prepared.problems.len());
@@ -195,7 +194,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn problem(table: &PlannedTable, column: usize, key: &[KeyValue], kind: ProblemKind) -> Problem {
+fn problem(table: &PlannedTable, column: usize, key: &[KeyValue], verdict: &Verdict) -> Problem {
+    let kind = match verdict {
+        Verdict::Token { .. } => ProblemKind::Stale,
+        Verdict::Plaintext => ProblemKind::Plaintext,
+        Verdict::Unreadable => ProblemKind::Unreadable,
+        Verdict::Nested => ProblemKind::Nested,
+        Verdict::NotText => ProblemKind::NotText,
+    };
     let column = table.columns[column].name.clone();
     Problem { table: table.name.to_string(), column, row: table.label(key), kind }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::job::Job;
 use super::moment;
 use super::table::PlannedTable;
 use super::tally::{Tally, Written};
@@ -16,6 +17,7 @@ pub(super) const LISTED: usize = 10_000;
 #[derive(Debug, Clone, PartialEq)]
 #[must_use = "a report may say that nothing was proven"]
 pub struct Report {
+    pub(super) job: Job,
     pub(super) outcome: Outcome,
     pub(super) primary: Fingerprint,
     pub(super) passes: u32,
@@ -26,20 +28,26 @@ pub struct Report {
 }
 
 impl Report {
+    /// What the task was to make of the values.
+    #[must_use]
+    pub fn job(&self) -> Job {
+        self.job
+    }
+
     /// How it ended.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.outcome
     }
 
-    /// Whether it is proven that no token is left under a secondary key. The values listed as
-    /// [problems](Report::problems) are the only ones that are not under the primary key. A dry run proves nothing.
+    /// Whether it is proven that the [job](Report::job) is done: no value is left under a secondary key, as plaintext, or
+    /// as a token. The values listed as [problems](Report::problems) are the only exceptions. A dry run proves nothing.
     #[must_use]
     pub fn is_proven(&self) -> bool {
         self.outcome == Outcome::Proven && self.proof.is_some()
     }
 
-    /// The key under which the values are.
+    /// The primary key of the task's keyring.
     #[must_use]
     pub fn primary(&self) -> Fingerprint {
         self.primary
@@ -57,7 +65,7 @@ impl Report {
         &self.columns
     }
 
-    /// The values that are not readable tokens, the first 10,000.
+    /// The values that had to stay as they are, the first 10,000.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems.listed
@@ -86,10 +94,10 @@ impl Report {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// No token under a secondary key is left, and none can come from a transaction that was open.
+    /// No value is left to be written, and none can come from a transaction that was open.
     Proven,
-    /// Everything was walked, but tokens under secondary keys are left: a dry run, rows that stay locked, or somebody
-    /// who still writes with an old primary key.
+    /// Everything was walked, but values are left to be written: a dry run, rows that stay locked, or somebody who still
+    /// writes with an old primary key, plaintext, or tokens that were to go.
     Incomplete,
     /// Stopped on request.
     Stopped,
@@ -113,12 +121,44 @@ pub struct Proof {
 pub enum Doubt {
     /// So many values are still under secondary keys.
     Left(u64),
+    /// So many values are still plaintext.
+    LeftPlaintext(u64),
+    /// So many values are still tokens.
+    LeftTokens(u64),
     /// A token under a secondary key is dated after the task began: seconds since 1970.
     OldPrimary(u64),
+    /// A token that was to become plaintext is dated after the task began: seconds since 1970.
+    StillEncrypting(u64),
     /// Transactions that began before the last reading are still open. They may have written what it could not see.
     Open(Vec<String>),
     /// The database does not tell which transactions are open.
     Blind(String),
+}
+
+impl Doubt {
+    /// Why it is not finished, if values are left to be written.
+    pub(super) fn left(job: Job, tallies: &[Tally]) -> Option<Self> {
+        let sum = |count: &dyn Fn(&Tally) -> u64| tallies.iter().map(count).sum();
+        match (job, sum(&|tally| tally.left(job)), sum(&|tally| tally.plaintext)) {
+            (_, 0, _) => None,
+            (Job::Encrypt, _, plaintext @ 1..) => Some(Self::LeftPlaintext(plaintext)),
+            (Job::Reencrypt | Job::Encrypt, left, _) => Some(Self::Left(left)),
+            (Job::Decrypt, left, _) => Some(Self::LeftTokens(left)),
+        }
+    }
+
+    /// That somebody wrote a token of this date, which is later than the task began, and is to be written anew.
+    pub(super) fn written_later(job: Job, date: u64) -> Self {
+        match job {
+            Job::Reencrypt | Job::Encrypt => Self::OldPrimary(date),
+            Job::Decrypt => Self::StillEncrypting(date),
+        }
+    }
+
+    /// Whether another pass can help.
+    pub(super) fn is_left(&self) -> bool {
+        matches!(self, Self::Left(_) | Self::LeftPlaintext(_) | Self::LeftTokens(_))
+    }
 }
 
 impl fmt::Display for Doubt {
@@ -128,6 +168,24 @@ impl fmt::Display for Doubt {
                 f,
                 "{values} values are left under secondary keys: rows that stay locked, or that the database refuses to \
                  change. See the list, end what holds them, and run it again"
+            ),
+            Self::LeftPlaintext(values) => write!(
+                f,
+                "{values} values are still plaintext: somebody writes plaintext, rows stay locked, or the database refuses \
+                 to change them. Give every instance of the application the model that writes tokens, see the list, end \
+                 what holds the rows, and run it again"
+            ),
+            Self::LeftTokens(values) => write!(
+                f,
+                "{values} values are still tokens: somebody writes tokens, rows stay locked, or the database refuses to \
+                 change them, as a guard does. Give every instance of the application the model that writes plaintext, \
+                 see the list, end what holds the rows, and run it again"
+            ),
+            Self::StillEncrypting(date) => write!(
+                f,
+                "somebody wrote a token after the task began: one is dated {}. Give every instance of the application the \
+                 model that writes plaintext, then run it again",
+                moment::date(*date)
             ),
             Self::OldPrimary(date) => write!(
                 f,
@@ -174,9 +232,9 @@ pub struct ColumnReport {
     pub column: String,
     /// Rows read.
     pub scanned: u64,
-    /// Values written anew under the primary key.
+    /// Values written.
     pub rewritten: u64,
-    /// Values that were under the primary key already when they were read.
+    /// Values that were as the job wants them when they were read: under the primary key, or plaintext if that is to be.
     pub current: u64,
     /// `NULL`s.
     pub null: u64,
@@ -184,18 +242,24 @@ pub struct ColumnReport {
     pub raced: u64,
     /// Values that could not be written, because their row stayed locked or the database refused the change.
     pub busy: u64,
-    /// Values that are not readable tokens.
+    /// Values that had to stay as they are.
     pub bad: u64,
 }
 
 impl ColumnReport {
-    /// Values that were under secondary keys when everything was read last.
+    /// Values that were left to be written when everything was read last.
     #[must_use]
     pub fn stale(&self) -> u64 {
         self.scanned - self.null - self.current - self.bad
     }
 
-    pub(super) fn all(tables: &[PlannedTable], tallies: &[Tally], written: &[Written], busy: &[u64]) -> Vec<Self> {
+    pub(super) fn all(
+        job: Job,
+        tables: &[PlannedTable],
+        tallies: &[Tally],
+        written: &[Written],
+        busy: &[u64],
+    ) -> Vec<Self> {
         let columns = tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
         let counts = tallies.iter().zip(written).zip(busy);
         columns
@@ -205,17 +269,17 @@ impl ColumnReport {
                 column: column.name.clone(),
                 scanned: tally.rows(),
                 rewritten: written.rewritten,
-                current: tally.current(),
+                current: tally.done(job),
                 null: tally.null,
                 raced: written.raced,
                 busy: *busy,
-                bad: tally.bad(),
+                bad: tally.bad(job),
             })
             .collect()
     }
 }
 
-/// A value that is not a readable token. It was left as it is.
+/// A value that was left as it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Problem {
@@ -237,21 +301,30 @@ pub enum ProblemKind {
     Plaintext,
     /// A token that is damaged, or whose key is not in the keyring. Fernet cannot tell which.
     Unreadable,
-    /// A token under a secondary key that is left: the row stayed locked, the database refused to change it, or
-    /// somebody still writes with an old primary key.
+    /// A token that is left, although it was to be written: the row stayed locked, the database refused to change it, or
+    /// somebody still writes such tokens.
     Stale,
+    /// A token that was to become plaintext, and stays one: what is in it looks like a token itself.
+    Nested,
+    /// A token in a text column that was to become plaintext, and stays one: what is in it is no text.
+    NotText,
 }
 
 impl ProblemKind {
-    const NAMES: [(Self, &'static str); 3] =
-        [(Self::Plaintext, "plaintext"), (Self::Unreadable, "unreadable"), (Self::Stale, "stale")];
+    const NAMES: [(Self, &'static str); 5] = [
+        (Self::Plaintext, "plaintext"),
+        (Self::Unreadable, "unreadable"),
+        (Self::Stale, "stale"),
+        (Self::Nested, "nested"),
+        (Self::NotText, "not text"),
+    ];
 
     pub(super) fn from_name(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
     }
 }
 
-/// `plaintext`, `unreadable` or `stale`
+/// `plaintext`, `unreadable`, `stale`, `nested` or `not text`
 impl fmt::Display for ProblemKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = Self::NAMES.iter().find(|(kind, _)| kind == self).map_or("", |(_, name)| name);

@@ -44,6 +44,10 @@ pub struct Cell {
 }
 
 impl Cell {
+    pub(super) fn new(bytes: Vec<u8>, is_text: bool) -> Self {
+        Self { bytes, is_text }
+    }
+
     /// Whether the token in it is text; a column of bytes may hold either form.
     pub(super) fn holds_text(&self) -> bool {
         self.bytes.first().is_some_and(u8::is_ascii)
@@ -64,9 +68,9 @@ pub struct Change {
     pub(super) swaps: Vec<Option<Swap>>,
 }
 
-/// The token that must still be there, and the one to put in its place. Both have the same form and length.
+/// What must still be there, byte for byte, and what to put in its place.
 #[derive(Clone)]
 pub(super) struct Swap {
     pub(super) old: Cell,
-    pub(super) new: Vec<u8>,
+    pub(super) new: Cell,
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::job::Job;
 use super::limits::Limits;
 use super::progress::StopHandle;
 use crate::keyring::Keyring;
 
 /// What a [`Task`](super::Task) was told, but for its targets.
 pub(super) struct Settings {
+    pub(super) job: Job,
     pub(super) keyring: Arc<Keyring>,
     pub(super) batch: Option<usize>,
     pub(super) workers: usize,

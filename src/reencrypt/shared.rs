@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering:
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clock::DatabaseClock;
+use super::job::Job;
 use super::pace::Pace;
 use super::progress::StopHandle;
 use super::pulse::Pulse;
@@ -19,6 +20,7 @@ use crate::keyring::Keyring;
 /// What every walk of a process has in common.
 pub(super) struct Walker<'a> {
     pub(super) tables: &'a [PlannedTable],
+    pub(super) job: Job,
     pub(super) keyring: Arc<Keyring>,
     pub(super) store: &'a Store<'a>,
     pub(super) throttle: &'a Throttle,
@@ -27,12 +29,12 @@ pub(super) struct Walker<'a> {
     pub(super) stop: StopHandle,
 }
 
-/// What a walk does with values under secondary keys.
+/// What a walk does with values that are not as the job wants them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     /// Counts them, and says where they are.
     Read,
-    /// Seals them under the primary key and throws the result away.
+    /// Makes what they are to be, and throws it away.
     DryRun,
     /// Writes them.
     Write,
@@ -41,7 +43,7 @@ pub(super) enum Mode {
 /// What a walk of this process came across.
 pub(super) struct Found {
     pub(super) problems: Problems,
-    /// Values under secondary keys, if the walk only read, and where they are.
+    /// Values that are left to be written, if the walk only read, and where they are.
     pub(super) stale: Problems,
     pub(super) stale_ranges: Vec<Range>,
     /// One entry per column of the plan.

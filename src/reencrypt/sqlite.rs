@@ -1,5 +1,6 @@
 //! SQLite: values typed one by one; an update from a list of values.
 
+mod conversion;
 mod effects;
 mod estimate;
 mod guard;
@@ -22,7 +23,7 @@ use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
 use super::slots::{Slots, in_transaction, text};
-use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedTable};
+use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedColumn, PlannedTable};
 use crate::column::Form;
 use crate::target::TableName;
 
@@ -72,7 +73,6 @@ impl Dialect for Sqlite {
         let Some(relation) = relation else { return Ok(None) };
         let columns = sql_query(COLUMNS).bind::<Text, _>(&relation.name).bind::<Text, _>(&schema);
         let columns = columns.load::<ColumnRow>(conn)?;
-        let mut rows = None;
         let mut obstacle = None;
         if relation.kind != "table" || relation.is_virtual {
             obstacle = Some("it is not an ordinary table: name the table that holds the data".into());
@@ -82,10 +82,6 @@ impl Dialect for Sqlite {
                  the collation to the column"
                     .into(),
             );
-        } else {
-            let count =
-                format!("SELECT count(*) AS count FROM {}", master.replace("sqlite_master", &quoted(&relation.name)));
-            rows = sql_query(count).get_result::<Count>(conn)?.count.try_into().ok();
         }
         Ok(Some(Catalogue {
             name: match table.schema() {
@@ -96,8 +92,17 @@ impl Dialect for Sqlite {
             row_key: row_key(&columns),
             index: None,
             columns: columns.into_iter().map(ColumnRow::into_catalogue).collect(),
-            rows,
+            rows: None,
         }))
+    }
+
+    fn rows<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Option<u64>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let (schema, name) = (table.name.schema().unwrap_or("main"), table.name.name());
+        let count = sql_query(format!("SELECT count(*) AS count FROM {}.{}", quoted(schema), quoted(name)));
+        Ok(count.get_result::<Count>(conn)?.count.try_into().ok())
     }
 
     fn side_effects<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>
@@ -112,6 +117,21 @@ impl Dialect for Sqlite {
         C: Connection<Backend = Self> + LoadConnection,
     {
         estimate::estimate(conn, table)
+    }
+
+    fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        conversion::ties(conn, table)
+    }
+
+    /// Not asked for: there are no limits.
+    fn longest_plaintext<C>(_: &mut C, _: &TableName, _: &PlannedColumn) -> QueryResult<Option<u64>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Ok(None)
     }
 
     fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
@@ -254,13 +274,12 @@ impl QueryFragment<Sqlite> for Slots<'_> {
             push_all(&change.key, ", ", out, |value, out| push_slot_key(value, is_spare, out))?;
             for swap in &change.swaps {
                 let swap = swap.as_ref().filter(|_| !is_spare);
-                // The type of a value is its own: text is never equal to a blob.
-                let is_text = swap.is_some_and(|swap| swap.old.is_text);
-                for token in [swap.map(|swap| &swap.old.bytes), swap.map(|swap| &swap.new)] {
+                for cell in [swap.map(|swap| &swap.old), swap.map(|swap| &swap.new)] {
                     out.push_sql(", ");
-                    match token {
-                        Some(token) if is_text => out.push_bind_param::<Text, _>(text(token)?)?,
-                        Some(token) => out.push_bind_param::<Binary, _>(token)?,
+                    match cell {
+                        // The type of a value is its own: text is never equal to a blob.
+                        Some(Cell { bytes, is_text: true }) => out.push_bind_param::<Text, _>(text(bytes)?)?,
+                        Some(Cell { bytes, is_text: false }) => out.push_bind_param::<Binary, _>(bytes)?,
                         None => out.push_bind_param::<Nullable<Text>, _>(&None::<&str>)?,
                     }
                 }
@@ -328,6 +347,9 @@ impl ColumnRow {
             name: self.name,
             type_name: self.declared,
             form,
+            // Lengths are not enforced.
+            limit: None,
+            is_padded: false,
             is_generated: self.hidden > 1,
             changes_on_update: false,
         }

@@ -1,5 +1,6 @@
 //! What was proven or read, in a sentence or two for the operator: when, which columns, how many values, under which key.
 
+use super::job::Job;
 use super::moment::moment;
 use super::report::{Outcome, Report};
 use super::retire::Retirement;
@@ -13,7 +14,8 @@ impl Report {
     pub fn statement(&self) -> String {
         let sum = |count: fn(&super::ColumnReport) -> u64| self.columns().iter().map(count).sum();
         let stale = sum(super::ColumnReport::stale);
-        let counts = Counts { current: sum(|column| column.current), stale, bad: sum(|column| column.bad) };
+        let (job, current, bad) = (self.job(), sum(|column| column.current), sum(|column| column.bad));
+        let counts = Counts { job, current, stale, bad };
         let columns = names(self.columns().iter().map(|column| (column.table.as_str(), column.column.as_str())));
         let primary = self.primary();
         let Some(proof) = self.proof() else {
@@ -30,8 +32,12 @@ impl Report {
         }
         let listed = self.problems().len() as u64 + self.problems_omitted();
         let except = if listed > 0 { format!(", except for {listed} that are listed") } else { String::new() };
+        let state = match job {
+            Job::Reencrypt | Job::Encrypt => format!("under the primary key {primary}"),
+            Job::Decrypt => "plaintext".into(),
+        };
         let all = values(proof.values);
-        format!("{at}, every value of {columns} was under the primary key {primary}{except}: {all}. {FENCED}")
+        format!("{at}, every value of {columns} was {state}{except}: {all}. {FENCED}")
     }
 }
 
@@ -54,7 +60,7 @@ impl Status {
         let keys = || self.columns.iter().flat_map(|column| &column.keys);
         let under = |is_primary| keys().filter(|key| key.is_primary == is_primary).map(|key| key.values).sum();
         let bad = self.columns.iter().map(|column| column.plaintext + column.unreadable).sum();
-        Counts { current: under(true), stale: under(false), bad }
+        Counts { job: Job::Reencrypt, current: under(true), stale: under(false), bad }
     }
 
     fn names(&self) -> String {
@@ -93,6 +99,7 @@ impl Retirement {
 }
 
 struct Counts {
+    job: Job,
     current: u64,
     stale: u64,
     bad: u64,
@@ -111,8 +118,16 @@ impl Counts {
     }
 
     fn shares(&self, primary: impl std::fmt::Display) -> String {
-        let Self { current, stale, bad } = self;
-        format!("{current} under the primary key {primary}, {stale} under secondary keys, {bad} not readable")
+        let Self { job, current, stale, bad } = self;
+        match job {
+            Job::Reencrypt => {
+                format!("{current} under the primary key {primary}, {stale} under secondary keys, {bad} not readable")
+            }
+            Job::Encrypt => format!(
+                "{current} under the primary key {primary}, {stale} plaintext or under secondary keys, {bad} not readable"
+            ),
+            Job::Decrypt => format!("{current} plaintext, {stale} tokens, {bad} not readable or to stay tokens"),
+        }
     }
 }
 

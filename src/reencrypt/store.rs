@@ -337,6 +337,9 @@ impl<'a> Store<'a> {
 /// Why a process may not take part in a run that is at work.
 fn mismatch(run: &Run, scope: &Scope, now: Moment) -> Option<Refusal> {
     let others = || run.alive(now).collect::<Vec<_>>().join(", ");
+    if run.scope.job != scope.job {
+        return Some(Refusal::OtherJob { others: others(), theirs: run.scope.job, mine: scope.job });
+    }
     if run.scope.keys != scope.keys {
         let (theirs, mine) = (run.scope.keys.join(", "), scope.keys.join(", "));
         return Some(Refusal::OtherKeys { others: others(), theirs, mine });

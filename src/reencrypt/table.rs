@@ -22,9 +22,22 @@ pub struct PlannedTable {
 
 /// An encrypted column.
 #[derive(Debug, Clone)]
-pub(super) struct PlannedColumn {
+pub struct PlannedColumn {
     pub(super) name: String,
     pub(super) is_text: bool,
+    /// Whether what looks like a token, and opens under no key, is the application's plaintext: the operator says so.
+    pub(super) token_like_plaintext: bool,
+    pub(super) room: Room,
+}
+
+/// How much a column can hold.
+#[derive(Debug, Clone)]
+pub(super) struct Room {
+    /// See [`CatalogueColumn`].
+    pub(super) limit: Option<u64>,
+    pub(super) is_padded: bool,
+    /// The type in the database's words, for messages.
+    pub(super) type_name: String,
 }
 
 /// A column of the row key.
@@ -59,6 +72,10 @@ pub(crate) struct CatalogueColumn {
     pub(crate) type_name: String,
     /// `None` for types that do not hold tokens.
     pub(crate) form: Option<Form>,
+    /// The longest value: characters of a text, bytes otherwise. `None` if there is no limit that a token could reach.
+    pub(crate) limit: Option<u64>,
+    /// Whether the database fills values up to this length: a token would come back with more behind it.
+    pub(crate) is_padded: bool,
     pub(crate) is_generated: bool,
     pub(super) changes_on_update: bool,
 }
@@ -72,8 +89,11 @@ impl PlannedTable {
     /// `public.users (id): email, phone`
     pub(super) fn describe(&self) -> String {
         let keys: Vec<&str> = self.row_key.iter().map(|column| column.name.as_str()).collect();
-        let columns: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
-        format!("{} ({}): {}", self.name, keys.join(", "), columns.join(", "))
+        let columns = self.columns.iter().map(|column| match column.token_like_plaintext {
+            true => format!("{} (with token-like plaintext)", column.name),
+            false => column.name.clone(),
+        });
+        format!("{} ({}): {}", self.name, keys.join(", "), columns.collect::<Vec<_>>().join(", "))
     }
 
     /// A row key for the operator's eyes: `id=7`, `tenant=1, slug=a`.

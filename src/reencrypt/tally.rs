@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::verdict::Verdict;
+use super::job::Job;
+use super::verdict::{Standing, Verdict};
 
 /// What was read of one column.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -10,11 +11,13 @@ pub(super) struct Tally {
     pub(super) null: u64,
     pub(super) plaintext: u64,
     pub(super) unreadable: u64,
+    /// Readable tokens that must stay tokens although they were to become plaintext.
+    pub(super) withheld: u64,
     /// Values per key, in the order of the keyring.
     pub(super) keys: Vec<u64>,
     /// Date of the oldest and of the newest readable token, in seconds since 1970.
     pub(super) dates: Option<(u64, u64)>,
-    /// Date of the newest token under a secondary key, but for dates that are still to come.
+    /// Date of the newest token that is to be written, but for dates that are still to come.
     pub(super) newest_stale: Option<u64>,
 }
 
@@ -24,14 +27,15 @@ impl Tally {
     }
 
     /// Counts a value that is read at this time, in seconds since 1970.
-    pub(super) fn add(&mut self, verdict: &Verdict, now: u64) {
+    pub(super) fn add(&mut self, verdict: &Verdict, job: Job, now: u64) {
         match verdict {
             Verdict::Plaintext => self.plaintext += 1,
             Verdict::Unreadable => self.unreadable += 1,
+            Verdict::Nested | Verdict::NotText => self.withheld += 1,
             Verdict::Token { position, timestamp, .. } => {
                 self.keys[*position] += 1;
                 self.date(*timestamp, *timestamp);
-                if *position > 0 && *timestamp <= now {
+                if verdict.standing(job) == Standing::Left && *timestamp <= now {
                     self.newest_stale = self.newest_stale.max(Some(*timestamp));
                 }
             }
@@ -42,6 +46,7 @@ impl Tally {
         self.null += other.null;
         self.plaintext += other.plaintext;
         self.unreadable += other.unreadable;
+        self.withheld += other.withheld;
         for (mine, theirs) in self.keys.iter_mut().zip(&other.keys) {
             *mine += theirs;
         }
@@ -58,12 +63,7 @@ impl Tally {
 
     /// Values, whatever they are.
     pub(super) fn values(&self) -> u64 {
-        self.bad() + self.readable()
-    }
-
-    /// Values that are not readable tokens.
-    pub(super) fn bad(&self) -> u64 {
-        self.plaintext + self.unreadable
+        self.plaintext + self.unreadable + self.withheld + self.readable()
     }
 
     /// Values under any key of the keyring.
@@ -71,14 +71,23 @@ impl Tally {
         self.keys.iter().sum()
     }
 
-    /// Values under the primary key.
-    pub(super) fn current(&self) -> u64 {
-        self.keys[0]
+    /// Values that are as the job wants them.
+    pub(super) fn done(&self, job: Job) -> u64 {
+        match job {
+            Job::Reencrypt | Job::Encrypt => self.keys[0],
+            Job::Decrypt => self.plaintext,
+        }
     }
 
-    /// Values under secondary keys: what there is to rewrite.
-    pub(super) fn stale(&self) -> u64 {
-        self.keys[1..].iter().sum()
+    /// Values that are not to be touched.
+    pub(super) fn bad(&self, job: Job) -> u64 {
+        let plaintext = if job == Job::Reencrypt { self.plaintext } else { 0 };
+        plaintext + self.unreadable + self.withheld
+    }
+
+    /// What there is to write.
+    pub(super) fn left(&self, job: Job) -> u64 {
+        self.values() - self.done(job) - self.bad(job)
     }
 
     fn date(&mut self, oldest: u64, newest: u64) {

@@ -10,6 +10,7 @@ use super::conduct::Conductor;
 use super::dialect::Dialect;
 use super::error::{Refusal, TaskError};
 use super::estimate::Estimate;
+use super::job::Job;
 use super::limits::Limits;
 use super::plan;
 use super::progress::{Observer, Progress, StopHandle};
@@ -31,6 +32,7 @@ use crate::target::Target;
 #[must_use = "a task does nothing until it is run"]
 pub struct Task<'a> {
     targets: Vec<Target>,
+    token_like_plaintext: Vec<Target>,
     dry_run: bool,
     accept_triggers: bool,
     pub(super) settings: Settings,
@@ -42,9 +44,11 @@ impl<'a> Task<'a> {
     pub fn new(keyring: impl Into<Arc<Keyring>>) -> Self {
         Self {
             targets: Vec::new(),
+            token_like_plaintext: Vec::new(),
             dry_run: false,
             accept_triggers: false,
             settings: Settings {
+                job: Job::Reencrypt,
                 keyring: keyring.into(),
                 batch: None,
                 workers: 1,
@@ -68,6 +72,23 @@ impl<'a> Task<'a> {
     /// Adds targets.
     pub fn targets(mut self, targets: impl IntoIterator<Item = Target>) -> Self {
         self.targets.extend(targets);
+        self
+    }
+
+    /// What to make of the values. The default is to re-encrypt tokens.
+    pub fn job(mut self, job: Job) -> Self {
+        self.settings.job = job;
+        self
+    }
+
+    /// Takes what looks like a token in these columns, and opens under no key, for plaintext of the application; they must
+    /// be among the targets.
+    ///
+    /// Without it such values are listed and left alone, since nobody can tell them from tokens that are damaged or under
+    /// a key that is missing. **With it those are encrypted once more**, and after that only a
+    /// [`Decrypt`](Job::Decrypt) brings them back as they were: look at every one that a dry run lists, before.
+    pub fn token_like_plaintext(mut self, target: Target) -> Self {
+        self.token_like_plaintext.push(target);
         self
     }
 
@@ -142,7 +163,8 @@ impl<'a> Task<'a> {
         self
     }
 
-    /// Rewrites every value under a secondary key, pass after pass, and proves that none is left.
+    /// Does the [job](Task::job), pass after pass, and proves that nothing is left of it: by default, rewrites every value
+    /// under a secondary key.
     ///
     /// Any number of processes can do this at the same time, on any number of machines: they share the work through
     /// three tables of their own, `__diesel_encrypted_run`, `_chunk` and `_problem`, which are created where they are
@@ -155,7 +177,7 @@ impl<'a> Task<'a> {
     /// # Errors
     ///
     /// [`TaskError::is_refused`]: no targets, an unknown table or column, a column that does not hold tokens, a table
-    /// without a usable row key, triggers that were not [accepted](Task::accept_triggers), a keyring that reads hardly
+    /// without a usable row key, one that is too short for its tokens or tied to other columns, triggers that were not [accepted](Task::accept_triggers), a keyring that reads hardly
     /// anything of the data, another process with other keys or targets, state tables that are missing and may not be
     /// created. [`TaskError::is_database`] if the database failed
     /// until the time to give up.
@@ -167,10 +189,11 @@ impl<'a> Task<'a> {
         C::Backend: Dialect,
     {
         let tables = self.plan(pool)?;
+        plan::check_conversion(&mut self.session(pool), &tables, self.settings.job)?;
         if !self.dry_run {
             plan::check_side_effects(&mut self.session(pool), &tables, self.accept_triggers)?;
         }
-        sample::check_keyring(&mut self.session(pool), &tables, &self.settings.keyring)?;
+        sample::check_keyring(&mut self.session(pool), &tables, self.settings.job, &self.settings.keyring)?;
         let conductor = Conductor::new(&self.settings, pool, &tables, &mut self.observer);
         if self.dry_run { conductor.rehearse() } else { conductor.run() }
     }
@@ -235,8 +258,11 @@ impl<'a> Task<'a> {
         C::Backend: Dialect,
     {
         let (tables, mut session) = (self.plan(pool)?, self.session(pool));
-        let estimates = tables.iter().map(|table| session.run(|conn| C::Backend::estimate(conn, table)));
-        Ok(Estimate { tables: estimates.collect::<Result<_, _>>()? })
+        let estimates = tables.iter().map(|table| {
+            let estimate = session.run(|conn| C::Backend::estimate(conn, table))?;
+            Ok(if self.settings.job == Job::Encrypt { estimate.and_tokens(table) } else { estimate })
+        });
+        Ok(Estimate { tables: estimates.collect::<Result<_, TaskError>>()? })
     }
 
     fn read<C>(mut self, pool: &Pool<ConnectionManager<C>>, waits: bool) -> Result<Status, TaskError>
@@ -256,7 +282,10 @@ impl<'a> Task<'a> {
         C: R2D2Connection + LoadConnection + 'static,
         C::Backend: Dialect,
     {
-        plan::plan(&mut self.session(pool), &self.targets)
+        let mut session = self.session(pool);
+        let mut tables = plan::plan(&mut session, &self.targets, &self.token_like_plaintext)?;
+        plan::count_rows(&mut session, &mut tables)?;
+        Ok(tables)
     }
 
     fn session<'p, C>(&self, pool: &'p Pool<ConnectionManager<C>>) -> Session<'p, C>

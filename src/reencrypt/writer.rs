@@ -104,8 +104,8 @@ impl<'a> Writer<'a> {
                 }
             };
             let (rotation, pace) = (&mut self.rotation, &shared.pace);
-            let clock = shared.walker.clock;
-            let mut batches = Batches { session, table, rotation, pace, clock, checkpoint, cautious };
+            let (job, clock) = (shared.walker.job, shared.walker.clock);
+            let mut batches = Batches { session, table, job, rotation, pace, clock, checkpoint, cautious };
             let outcome = batches.write(&page.range, page.changes)?;
             is_taken = outcome.is_taken;
             current.noted = Instant::now();

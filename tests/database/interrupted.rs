@@ -1,6 +1,6 @@
 //! A task that was stopped and goes on, on the databases in which it writes down how far it is.
 
-use diesel_encrypted::reencrypt::{Outcome, StopHandle};
+use diesel_encrypted::reencrypt::{Job, Outcome, StopHandle};
 
 use super::suite::traps::{interfere, is_under, rows, table, task};
 use super::support::TEXT;
@@ -17,4 +17,22 @@ fn a_cursor_saved_before_the_work() {
     assert!(rows(&mut db.conn(), "true").iter().all(|row| is_under(row, 2)));
     // Had a row been passed over, the proof would have found it, and another pass would have followed.
     assert_eq!(rest.passes(), 1);
+}
+
+/// Two that would undo each other's work.
+#[test]
+fn another_job_at_the_same_time() {
+    let db = table(TEXT);
+    let report = interfere(&db, task(), 2, |_| {
+        for (job, theirs) in [(Job::Encrypt, "encrypting"), (Job::Decrypt, "decrypting")] {
+            let error = task().job(job).run(&db.pool(1)).unwrap_err();
+            assert!(error.is_refused(), "{error}");
+            let (start, end) =
+                ("another process (", format!(") is re-encrypting this database, and this one would be {theirs} it"));
+            assert!(error.to_string().starts_with(start) && error.to_string().contains(&end), "{error}");
+        }
+    });
+    assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 100));
+    // One after the other they may.
+    assert!(task().job(Job::Decrypt).run(&db.pool(1)).unwrap().is_proven());
 }

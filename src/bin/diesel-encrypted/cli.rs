@@ -33,12 +33,16 @@ pub(crate) enum Command {
     Status(Walk),
     /// Rewrites every value under the primary key, and proves that none is left under another
     #[command(visible_alias = "reencrypt_database")]
-    Reencrypt(Reencrypt),
+    Reencrypt(Rewrite),
+    /// Turns plaintext into tokens under the primary key while the application runs, and proves that none is left
+    Encrypt(Encrypt),
+    /// Turns tokens back into plaintext while the application runs, and proves that none is left
+    Decrypt(Decrypt),
     /// Proves that no value is under a key, which may then be removed from the keyring; writes nothing
     Retire(Retire),
-    /// Lists the values that `reencrypt` had to leave as they are, as it recorded them
+    /// Lists the values that had to be left as they are, as they were recorded
     Problems(Problems),
-    /// Lets the processes wait that re-encrypt the database now
+    /// Lets the processes wait that are rewriting the database now
     Pause(Server),
     /// Lets them go on
     Resume(Server),
@@ -89,8 +93,9 @@ pub(crate) struct Fence {
     pub(crate) fence_timeout: u64,
 }
 
+/// The options of all jobs.
 #[derive(Args)]
-pub(crate) struct Reencrypt {
+pub(crate) struct Rewrite {
     #[command(flatten)]
     pub(crate) walk: Walk,
 
@@ -123,6 +128,38 @@ pub(crate) struct Reencrypt {
 
     #[command(flatten)]
     pub(crate) limits: Limits,
+}
+
+#[derive(Args)]
+pub(crate) struct Encrypt {
+    #[command(flatten)]
+    pub(crate) rewrite: Rewrite,
+
+    #[command(flatten)]
+    pub(crate) lookalikes: Lookalikes,
+}
+
+#[derive(Args)]
+pub(crate) struct Decrypt {
+    #[command(flatten)]
+    pub(crate) rewrite: Rewrite,
+
+    /// Confirms that plaintext is to be written into this column; once for each of the columns, in the same words
+    #[arg(long, value_name = "TABLE.COLUMN", required = true)]
+    pub(crate) write_plaintext: Vec<Target>,
+
+    #[command(flatten)]
+    pub(crate) lookalikes: Lookalikes,
+}
+
+#[derive(Args)]
+pub(crate) struct Lookalikes {
+    /// A column of which what looks like a token, and opens under no key, is plaintext; may be given several times.
+    ///
+    /// Without it such values are listed and left alone: nobody can tell them from damaged tokens, or from tokens whose
+    /// key is missing. With it those would be encrypted once more. Look at all that --dry-run lists first.
+    #[arg(long, value_name = "TABLE.COLUMN")]
+    pub(crate) token_like_plaintext: Vec<Target>,
 }
 
 /// What the task may take of the database.
@@ -242,9 +279,11 @@ impl Command {
     pub(crate) fn is_json(&self) -> bool {
         match self {
             Self::Keys { json } | Self::Problems(Problems { json, .. }) => *json,
-            Self::Status(walk) | Self::Reencrypt(Reencrypt { walk, .. }) | Self::Retire(Retire { walk, .. }) => {
-                walk.json
-            }
+            Self::Status(walk)
+            | Self::Reencrypt(Rewrite { walk, .. })
+            | Self::Encrypt(Encrypt { rewrite: Rewrite { walk, .. }, .. })
+            | Self::Decrypt(Decrypt { rewrite: Rewrite { walk, .. }, .. })
+            | Self::Retire(Retire { walk, .. }) => walk.json,
             Self::Keygen | Self::Pause(_) | Self::Resume(_) | Self::Stop(_) | Self::Migration(_) => false,
         }
     }
@@ -284,9 +323,9 @@ Exit codes:
      in use, or may be)
   4  proven except for the listed rows (status: plaintext or unreadable values exist; problems: some
      are recorded)
-  5  refused: no targets, unknown table or column, no usable row key, triggers, wrong keyring,
-     limits that cannot be kept;
-     others are at work with other keys or columns; nobody is there to be paused, resumed
+  5  refused: no targets, unknown table or column, no usable row key, a column too short for its
+     tokens or tied to others, triggers, wrong keyring, limits that cannot be kept, `decrypt`
+     without its confirmation; others are at work with other keys, columns or another job; nobody is there to be paused, resumed
      or stopped; nothing was ever recorded; the key is the primary one, or not in the keyring
   6  stopped on request; run it again to go on
   7  gave up (database gone, retries exhausted); run it again to go on";

@@ -21,10 +21,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
-use diesel_encrypted::reencrypt::{StopHandle, Task};
-use diesel_encrypted::{Fingerprint, InvalidFingerprint, Key, Keyring};
+use diesel_encrypted::reencrypt::{Job, StopHandle, Task};
+use diesel_encrypted::{Fingerprint, InvalidFingerprint, Key, Keyring, Target};
 
-use cli::{Cli, Command, Limits, Migration, Problems, Reencrypt, Retire, Server, Walk};
+use cli::{Cli, Command, Decrypt, Encrypt, Limits, Migration, Problems, Retire, Rewrite, Server, Walk};
 use database::{Database, Request};
 use exit::{Exit, Failure};
 use metrics::Metrics;
@@ -61,7 +61,15 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Keygen => output::line(&*Key::generate().to_text()),
         Command::Keys { json } => output::keys(&Keyring::from_env()?, *json),
         Command::Status(walk) => status(walk),
-        Command::Reencrypt(options) => reencrypt(options),
+        Command::Reencrypt(options) => rewrite(options, Job::Reencrypt, &[], |_| Ok(())),
+        Command::Encrypt(Encrypt { rewrite: options, lookalikes }) => {
+            rewrite(options, Job::Encrypt, &lookalikes.token_like_plaintext, |_| Ok(()))
+        }
+        Command::Decrypt(Decrypt { rewrite: options, write_plaintext, lookalikes }) => {
+            rewrite(options, Job::Decrypt, &lookalikes.token_like_plaintext, |targets| {
+                targets::confirm(targets, write_plaintext)
+            })
+        }
         Command::Retire(options) => retire(options),
         Command::Problems(options) => problems(options),
         Command::Pause(server) => ask(Request::Pause, server),
@@ -76,8 +84,8 @@ fn status(walk: &Walk) -> Result<Exit, Failure> {
     let stop = stop_on_signal(walk.json)?;
     let keyring = Arc::new(Keyring::from_env()?);
     let read = || {
-        let (database, task) = prepare(walk, &keyring, &stop)?;
-        let mut display = ProgressDisplay::new("reading", walk.json);
+        let (database, task) = prepare(walk, targets::find(walk)?, &keyring, &stop)?;
+        let mut display = ProgressDisplay::new("reading".into(), walk.json);
         let status = database.status(task.observer(|progress| display.show(progress)));
         display.finish();
         Ok((status?, database.run()?))
@@ -92,8 +100,8 @@ fn retire(options: &Retire) -> Result<Exit, Failure> {
     let key: Fingerprint =
         key.parse().map_err(|error: InvalidFingerprint| Failure::new(Exit::Usage, format!("the key {error}")))?;
     let read = || {
-        let (database, task) = prepare(walk, &keyring, &stop)?;
-        let mut display = ProgressDisplay::new("reading", walk.json);
+        let (database, task) = prepare(walk, targets::find(walk)?, &keyring, &stop)?;
+        let mut display = ProgressDisplay::new("reading".into(), walk.json);
         let task = task.fence_timeout(Duration::from_secs(fence.fence_timeout));
         let retirement = database.retire(task.observer(|progress| display.show(progress)), key);
         display.finish();
@@ -102,22 +110,31 @@ fn retire(options: &Retire) -> Result<Exit, Failure> {
     output::retirement(&keyring, read(), walk.json)
 }
 
-fn reencrypt(options: &Reencrypt) -> Result<Exit, Failure> {
-    let Reencrypt { walk, dry_run, .. } = options;
+/// `reencrypt`, `encrypt` or `decrypt`, on columns that `check` agrees to.
+fn rewrite(
+    options: &Rewrite,
+    job: Job,
+    token_like_plaintext: &[Target],
+    check: impl FnOnce(&[Target]) -> Result<(), Failure>,
+) -> Result<Exit, Failure> {
+    let Rewrite { walk, dry_run, .. } = options;
     let stop = stop_on_signal(walk.json)?;
     let keyring = Arc::new(Keyring::from_env()?);
     let mut metrics = options.metrics_file.as_deref().map(Metrics::new).transpose()?;
-    let (report, failure) = match prepare(walk, &keyring, &stop) {
+    let checked = targets::find(walk).and_then(|targets| check(&targets).map(|()| targets));
+    let (report, failure) = match checked.and_then(|targets| prepare(walk, targets, &keyring, &stop)) {
         Err(failure) => (None, Some(failure)),
         Ok((database, mut task)) => {
             if let Some(rows) = options.batch_size {
                 task = task.batch_size(rows.get());
             }
-            task = task.dry_run(*dry_run).stateless(options.stateless);
+            task = task.job(job).dry_run(*dry_run).stateless(options.stateless);
+            task = token_like_plaintext.iter().cloned().fold(task, Task::token_like_plaintext);
             task = task.lease(Duration::from_secs(options.lease.get())).accept_triggers(options.accept_triggers);
             task = task.fence_timeout(Duration::from_secs(options.fence.fence_timeout));
             task = limited(task, &options.limits);
-            let mut display = ProgressDisplay::new(if *dry_run { "dry run" } else { "re-encrypting" }, walk.json);
+            let verb = if *dry_run { "dry run".to_owned() } else { job.to_string() };
+            let mut display = ProgressDisplay::new(verb, walk.json);
             let task = task.observer(|progress| {
                 display.show(progress);
                 if let Some(metrics) = &mut metrics {
@@ -139,7 +156,7 @@ fn reencrypt(options: &Reencrypt) -> Result<Exit, Failure> {
     if let Some(metrics) = &mut metrics {
         metrics.finish(report.as_ref(), exit);
     }
-    output::report(&keyring, report, failure, walk.json, *dry_run)
+    output::report(&keyring, job, report, failure, walk.json, *dry_run)
 }
 
 fn problems(options: &Problems) -> Result<Exit, Failure> {
@@ -160,8 +177,12 @@ fn ask(request: Request, server: &Server) -> Result<Exit, Failure> {
 }
 
 /// What all commands that read the columns have in common: database and targets.
-fn prepare<'a>(walk: &Walk, keyring: &Arc<Keyring>, stop: &StopHandle) -> Result<(Database, Task<'a>), Failure> {
-    let targets = targets::find(walk)?;
+fn prepare<'a>(
+    walk: &Walk,
+    targets: Vec<Target>,
+    keyring: &Arc<Keyring>,
+    stop: &StopHandle,
+) -> Result<(Database, Task<'a>), Failure> {
     let database = Database::connect(&walk.server, walk.workers.get())?;
     let task = Task::new(Arc::clone(keyring))
         .targets(targets)

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const ESTIMATE_FROM: f64 = 0.01;
 
 pub(crate) struct ProgressDisplay {
-    verb: &'static str,
+    verb: String,
     form: Form,
     /// The pass that is being walked, whether it is the reading for the proof, and when it began.
     pass: (u32, bool, Duration),
@@ -37,7 +37,7 @@ enum Form {
 }
 
 impl ProgressDisplay {
-    pub(crate) fn new(verb: &'static str, json: bool) -> Self {
+    pub(crate) fn new(verb: String, json: bool) -> Self {
         let form = match () {
             () if json => Form::Json,
             () if std::io::stderr().is_terminal() => Form::Bars(Bars::new()),
@@ -60,7 +60,7 @@ impl ProgressDisplay {
             self.pass = (progress.pass, progress.is_proving, progress.elapsed);
         }
         if let Form::Bars(bars) = &mut self.form {
-            let line = line(self.verb, progress, self.pass.2);
+            let line = line(&self.verb, progress, self.pass.2);
             return bars.show(progress, line);
         }
         let is_json = matches!(self.form, Form::Json);
@@ -74,7 +74,7 @@ impl ProgressDisplay {
         self.printed = Instant::now();
         match is_json {
             true => notes::emit("progress", &ProgressEvent::new(progress)),
-            false => eprintln!("{}", line(self.verb, progress, self.pass.2)),
+            false => eprintln!("{}", line(&self.verb, progress, self.pass.2)),
         }
     }
 

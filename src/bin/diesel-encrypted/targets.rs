@@ -20,6 +20,36 @@ pub(crate) fn find(walk: &Walk) -> Result<Vec<Target>, Failure> {
     Ok(targets)
 }
 
+/// Refuses to write plaintext into a column that was not named for just that, and to be told of one that is not at hand.
+pub(crate) fn confirm(targets: &[Target], confirmed: &[Target]) -> Result<(), Failure> {
+    let columns = |targets: &[Target]| -> Vec<String> {
+        let names = |target: &Target| {
+            let (table, columns) = (target.table().clone(), target.columns().to_vec());
+            columns.into_iter().map(move |column| format!("{table}.{column}"))
+        };
+        targets.iter().flat_map(names).collect()
+    };
+    let (wanted, confirmed) = (columns(targets), columns(confirmed));
+    let missing: Vec<_> = wanted.iter().filter(|column| !confirmed.contains(column)).collect();
+    if let [first, ..] = missing.as_slice() {
+        let names = missing.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(Failure::new(
+            Exit::Refused,
+            format!(
+                "plaintext would be written into {names}: confirm each column with --write-plaintext {first}, or name \
+                 fewer with --column"
+            ),
+        ));
+    }
+    match confirmed.iter().find(|column| !wanted.contains(column)) {
+        Some(column) => Err(Failure::new(
+            Exit::Refused,
+            format!("--write-plaintext {column} is none of the columns at hand: name it with --column {column}, too"),
+        )),
+        None => Ok(()),
+    }
+}
+
 impl From<SchemaFileError> for Failure {
     fn from(error: SchemaFileError) -> Self {
         match error {

@@ -29,6 +29,14 @@ pub const TEXT_TYPES: &[&str] = &[
     "text character set utf8mb4 collate utf8mb4_unicode_ci",
 ];
 pub const BINARY_TYPES: &[&str] = &["varbinary(200)", "blob", "mediumblob", "longblob", "tinyblob"];
+/// Types with a limit that is kept, `{}` in number; and whether they take text.
+pub const LIMITED_TYPES: &[(&str, bool)] = &[
+    ("varchar({})", true),
+    ("char({})", true),
+    ("varchar({}) character set latin1", true),
+    ("varchar({}) character set utf16", true),
+    ("varbinary({})", false),
+];
 /// Types that do not hold tokens.
 pub const OTHER_TYPES: &[&str] = &["int", "uuid", "date", "enum('a')", "bit(8)"];
 /// A column of text, and one of bytes, as bytes.

@@ -19,6 +19,8 @@ pub const BYTES: &str = "bytea";
 /// Types of encrypted columns.
 pub const TEXT_TYPES: &[&str] = &["text", "varchar", "varchar(100)", "char(100)", "citext", "nested_token"];
 pub const BINARY_TYPES: &[&str] = &["bytea", "token_bytes"];
+/// Types with a limit that is kept, `{}` in number; and whether they take text.
+pub const LIMITED_TYPES: &[(&str, bool)] = &[("varchar({})", true)];
 /// Types that do not hold tokens.
 pub const OTHER_TYPES: &[&str] = &["integer", "jsonb", "text[]", "uuid", "boolean", "xml"];
 /// A column of text, and one of bytes, as bytes.

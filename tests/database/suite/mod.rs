@@ -2,6 +2,7 @@
 
 mod bad_values;
 mod column_types;
+mod conversion;
 mod estimate;
 pub mod guards;
 mod guards_found;
@@ -13,6 +14,7 @@ mod races;
 mod refusals;
 mod rotation;
 mod row_keys;
+mod startup;
 mod task_migration;
 pub mod traps;
 mod triggers;

@@ -3,18 +3,19 @@
 
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
-use diesel_encrypted::reencrypt::{Doubt, Outcome, Progress, Report, Task};
+use diesel_encrypted::reencrypt::{Doubt, Job, Outcome, Progress, Report, Task};
+use fernet::Fernet;
 
 use super::super::support::{
     CHANGES_OF_THE_SCHEMA, Conn, LENIENT_TYPES, MAKE_TYPES, TEXT, TestDatabase, change_schema, hold_up, let_go,
     name_of_transaction,
 };
-use crate::common::keyring;
+use crate::common::{key, keyring};
 
 /// Rows of a table, and of a page: when the first page is being written, the second and the third have been read.
 pub const ROWS: i64 = 100;
@@ -125,6 +126,34 @@ fn a_schema_that_changes_between_two_pages() {
         assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 100), "{change}");
         assert!(rows(&mut db.conn(), "true").iter().all(|row| is_under(row, 2)), "{change}");
         db.conn().batch_execute(change).unwrap_err();
+    }
+}
+
+/// Whoever still writes with an old primary key, or tokens where they are to go, is found by the date of a token.
+#[test]
+fn a_token_of_a_later_date_than_the_beginning() {
+    for (job, is_told) in
+        [(Job::Reencrypt, Doubt::OldPrimary as fn(u64) -> Doubt), (Job::Decrypt, Doubt::StillEncrypting)]
+    {
+        let db = table(TEXT);
+        assert!(task().job(job).run(&db.pool(2)).unwrap().is_proven());
+        let seconds = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        // Clocks may be apart by two seconds.
+        let date = seconds() + 4;
+        let token = Fernet::new(&key(1).to_text()).unwrap().encrypt_at_time(b"late", date);
+        let mut application = db.conn();
+        application.batch_execute(&format!("begin; insert into t (id, secret) values (1, '{token}')")).unwrap();
+        let mut is_open = true;
+        // The proof waits for the transaction, and so the test for the clock.
+        let observer = |progress: &Progress| {
+            if progress.waits_for.is_some() && seconds() > date && std::mem::take(&mut is_open) {
+                application.batch_execute("commit").unwrap();
+            }
+        };
+        let report = task().job(job).observer(observer).run(&db.pool(2)).unwrap();
+        assert_eq!((report.outcome(), report.doubt()), (Outcome::Incomplete, Some(&is_told(date))));
+        // It is later than the beginning of that run, and not of this one.
+        assert!(task().job(job).run(&db.pool(2)).unwrap().is_proven());
     }
 }
 

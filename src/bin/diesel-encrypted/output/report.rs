@@ -1,7 +1,7 @@
-//! What `reencrypt` did and found.
+//! What `reencrypt`, `encrypt` or `decrypt` did and found.
 
 use diesel_encrypted::Keyring;
-use diesel_encrypted::reencrypt::{ColumnReport, Doubt, Outcome, Report};
+use diesel_encrypted::reencrypt::{ColumnReport, Doubt, Job, Outcome, Report};
 use serde::Serialize;
 
 use super::problems::{ProblemRow, problem_table};
@@ -15,6 +15,7 @@ const SHOWN: usize = 20;
 /// A report, and the failure that ended the work if there was one.
 pub(crate) fn report(
     keyring: &Keyring,
+    job: Job,
     report: Option<Report>,
     failure: Option<Failure>,
     json: bool,
@@ -28,6 +29,9 @@ pub(crate) fn report(
     }
     match (failure, report) {
         (Some(failure), _) => return Err(failure),
+        (None, Some(report)) if job == Job::Decrypt => {
+            notes::tell(json, "ended", decrypted(&report, exit, dry_run));
+        }
         (None, Some(report)) => notes::tell(json, "ended", advice(keyring, &report, exit, dry_run)),
         (None, None) => {}
     }
@@ -83,6 +87,29 @@ fn advice(keyring: &Keyring, report: &Report, exit: Exit, dry_run: bool) -> Stri
         },
         (_, Some(doubt)) => format!("not proven: {doubt}; keep the old keys until it is proven"),
         _ => "not proven: run it again; keep the old keys until it is proven".into(),
+    }
+}
+
+/// The same for the way out.
+fn decrypted(report: &Report, exit: Exit, dry_run: bool) -> String {
+    match (exit, report.doubt()) {
+        (Exit::Proven, _) => {
+            "proven: every value is plaintext. Keep the keys as long as you keep backups from before, and \
+             as long as any application still encrypts"
+                .into()
+        }
+        (Exit::BadValues, _) => {
+            "proven: every value is plaintext, except those listed, which were left as they are. Keep \
+             the keys until they are mended"
+                .into()
+        }
+        (Exit::Stopped, _) => "stopped on request: run it again to go on; keep the keys until it is proven".into(),
+        _ if dry_run => match report.columns().iter().map(ColumnReport::stale).sum::<u64>() {
+            0 => "dry run: nothing was written, and nothing is left to be; a run without --dry-run proves it".into(),
+            stale => format!("dry run: nothing was written; {stale} values are left to be written as plaintext"),
+        },
+        (_, Some(doubt)) => format!("not proven: {doubt}; keep the keys until it is proven"),
+        _ => "not proven: run it again; keep the keys until it is proven".into(),
     }
 }
 

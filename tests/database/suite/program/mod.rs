@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod control;
+mod conversion;
 pub mod guard;
 mod interruption;
 mod metrics;
