@@ -205,7 +205,8 @@ where
             }
             Ok(is_accepted && !walks_again)
         })?;
-        tracing::info!(values, is_left = left.is_some(), "everything was read for the proof");
+        let left: u64 = found.tallies.iter().map(|tally| tally.left(job)).sum();
+        tracing::info!(values, left, "everything was read for the proof");
         self.found.problems = problems;
         Ok(())
     }

@@ -30,6 +30,7 @@ mod secrets;
 #[cfg(feature = "cli-mysql")]
 mod mysql {
     mod discover;
+    mod existing;
     mod guards;
     #[path = "../interrupted.rs"]
     mod interrupted;
@@ -54,6 +55,7 @@ mod postgres {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
     mod discover;
+    mod existing;
     mod guards;
     #[path = "../interrupted.rs"]
     mod interrupted;
@@ -80,6 +82,7 @@ mod sqlite {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
     mod discover;
+    mod existing;
     mod guards;
     mod limits;
     mod locked;
