@@ -61,6 +61,9 @@ pub fn in_vain(world: &World, job: impl Fn() -> Program, doubt: &str, is_left: i
     world.while_hot(|| {
         for _ in 0..MOST {
             let run = job().run();
+            if world.is_over() {
+                return;
+            }
             match run.code {
                 NOT_PROVEN => {
                     let told = run.json()["doubt"].as_str().unwrap_or_default().to_owned();
