@@ -10,7 +10,7 @@ use super::{KnownColumn, columns};
 use crate::guard::names::quoted;
 use crate::guard::table::Table;
 use crate::reencrypt::sql::{Fields, Sql};
-use crate::reencrypt::sqlite::words::words;
+use crate::words::words;
 
 /// What the new table takes over.
 pub(super) struct Rebuild {

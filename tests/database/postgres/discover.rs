@@ -80,8 +80,14 @@ fn a_guard_by_way_of_a_domain() {
          u (id) { id -> BigInt, a -> EncryptedText, b -> EncryptedText, c -> EncryptedText, }+ \
          v (id) { id -> BigInt, a -> EncryptedText, }",
     );
-    scene.finds(&[("unguarded", "u.c"), ("too short", "v.a")]);
-    scene.run("alter table u add check (GUARD(c)) not valid; drop table v; create table v (id bigint, a narrow)");
+    scene.finds(&[("unguarded", "u.c"), ("unguarded", "v.a"), ("too short", "v.a")]);
+    scene.run(
+        "alter table u add constraint u_c check (GUARD(c)) not valid; drop table v; create table v (id bigint, a narrow)",
+    );
+    scene.finds(&[("unguarded", "u.c")]);
+    let json = scene.discover().arg("--json").run().json();
+    assert!(json["findings"][0]["detail"].as_str().unwrap().starts_with("its guard is not validated"), "{json}");
+    scene.run("alter table u validate constraint u_c");
     scene.finds(&[]);
 }
 
