@@ -1,6 +1,6 @@
 //! What `discover` looks at on PostgreSQL only.
 
-use super::suite::program::discover::{Scene, token};
+use super::suite::program::scene::{Scene, token};
 use super::support::LimitedUser;
 
 #[test]
@@ -126,4 +126,12 @@ fn what_this_user_cannot_read() {
     let run = scene.discover().arg("--json").database(&user.url()).exits_with(4);
     let detail = run.json()["findings"][0]["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains("row-level security"), "{detail}");
+}
+
+/// Whether a value is `NULL` is no secret.
+#[test]
+fn an_index_of_rows_with_a_value() {
+    let scene = Scene::new();
+    scene.run("create index present on t (amount) where secret is not null");
+    scene.finds(&[]);
 }

@@ -3,7 +3,7 @@
 mod acceptance;
 mod control;
 mod conversion;
-pub mod discover;
+mod discover;
 mod interruption;
 mod metrics;
 mod migration;
@@ -12,6 +12,7 @@ mod problems;
 mod reencrypt;
 mod refusals;
 mod retire;
+pub mod scene;
 mod status;
 mod targets;
 pub mod vault;
