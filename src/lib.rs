@@ -54,6 +54,10 @@
 //! # }
 //! ```
 //!
+//! A column that still holds plaintext, or is to hold plaintext again, is read and written by [`Adopting<T>`](Adopting)
+//! and [`Leaving<T>`](Leaving). A list that shall survive a value that cannot be read loads it as
+//! [`Decrypted<T>`](Decrypted).
+//!
 //! `Encrypted<T>` also serves columns that the schema declares as plain `Text` or `Binary`; then the compiler no longer
 //! refuses plaintext in other statements on that column. A token is longer than its plaintext: [`token_len`] gives the
 //! length for `VARCHAR(n)`.

@@ -78,6 +78,7 @@ mod estimate;
 pub(crate) mod guard_kind;
 mod hold;
 mod job;
+mod key_order;
 mod lag;
 mod limits;
 mod lookout;
@@ -110,6 +111,7 @@ mod slots;
 pub(crate) mod sql;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
+mod startup;
 mod state;
 mod statement;
 mod status;
@@ -136,6 +138,7 @@ pub use report::{ColumnReport, Doubt, Outcome, Problem, ProblemKind, Proof, Repo
 pub use retire::Retirement;
 pub(crate) use session::Session;
 pub(crate) use sql::{Fields, Sql};
+pub use startup::{StartupCheck, StartupReport};
 pub use state::{StateTables, state_tables};
 pub use status::{ColumnStatus, KeyStatus, Status};
 pub use task::Task;

@@ -73,9 +73,10 @@ impl Table {
         }
     }
 
-    /// The names of the table and of its columns.
+    /// What tells it from other tables, and its columns.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.name.name()).chain(self.columns.iter().map(|column| column.name.as_str()))
+        let table = self.named.schema().into_iter().chain([self.name.name()]);
+        table.chain(self.columns.iter().map(|column| column.name.as_str()))
     }
 }
 

@@ -68,6 +68,15 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     where
         C: Connection<Backend = Self> + LoadConnection;
 
+    /// Rows of a table, where its catalogue has no estimate: by counting them.
+    #[doc(hidden)]
+    fn rows<C>(_conn: &mut C, table: &PlannedTable) -> QueryResult<Option<u64>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Ok(table.rows)
+    }
+
     /// What else in the database would change with the values of the columns, or keeps them from changing, in words.
     #[doc(hidden)]
     fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>

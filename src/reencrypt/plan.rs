@@ -71,6 +71,18 @@ where
     Ok(tables)
 }
 
+/// Counts the rows of the tables, where the catalogue has no estimate.
+pub(super) fn count_rows<C>(session: &mut Session<'_, C>, tables: &mut [PlannedTable]) -> Result<(), TaskError>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    for table in tables {
+        table.rows = session.run(|conn| C::Backend::rows(conn, table))?;
+    }
+    Ok(())
+}
+
 /// Refuses columns that cannot become what the job makes of them: too short for their tokens, guarded against plaintext,
 /// or tied to other columns.
 pub(super) fn check_conversion<C>(

@@ -72,7 +72,6 @@ impl Dialect for Sqlite {
         let Some(relation) = relation else { return Ok(None) };
         let columns = sql_query(COLUMNS).bind::<Text, _>(&relation.name).bind::<Text, _>(&schema);
         let columns = columns.load::<ColumnRow>(conn)?;
-        let mut rows = None;
         let mut obstacle = None;
         if relation.kind != "table" || relation.is_virtual {
             obstacle = Some("it is not an ordinary table: name the table that holds the data".into());
@@ -82,10 +81,6 @@ impl Dialect for Sqlite {
                  the collation to the column"
                     .into(),
             );
-        } else {
-            let count =
-                format!("SELECT count(*) AS count FROM {}", master.replace("sqlite_master", &quoted(&relation.name)));
-            rows = sql_query(count).get_result::<Count>(conn)?.count.try_into().ok();
         }
         Ok(Some(Catalogue {
             name: match table.schema() {
@@ -96,8 +91,17 @@ impl Dialect for Sqlite {
             row_key: row_key(&columns),
             index: None,
             columns: columns.into_iter().map(ColumnRow::into_catalogue).collect(),
-            rows,
+            rows: None,
         }))
+    }
+
+    fn rows<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Option<u64>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let (schema, name) = (table.name.schema().unwrap_or("main"), table.name.name());
+        let count = sql_query(format!("SELECT count(*) AS count FROM {}.{}", quoted(schema), quoted(name)));
+        Ok(count.get_result::<Count>(conn)?.count.try_into().ok())
     }
 
     fn side_effects<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>

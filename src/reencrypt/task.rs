@@ -282,7 +282,10 @@ impl<'a> Task<'a> {
         C: R2D2Connection + LoadConnection + 'static,
         C::Backend: Dialect,
     {
-        plan::plan(&mut self.session(pool), &self.targets, &self.token_like_plaintext)
+        let mut session = self.session(pool);
+        let mut tables = plan::plan(&mut session, &self.targets, &self.token_like_plaintext)?;
+        plan::count_rows(&mut session, &mut tables)?;
+        Ok(tables)
     }
 
     fn session<'p, C>(&self, pool: &'p Pool<ConnectionManager<C>>) -> Session<'p, C>

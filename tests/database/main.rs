@@ -10,6 +10,8 @@
 #[path = "../child.rs"]
 mod child;
 mod common;
+#[path = "../elsewhere.rs"]
+mod data;
 #[cfg(all(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite"))]
 mod multi_connection;
 #[cfg(feature = "cli-postgres")]
@@ -28,6 +30,7 @@ mod secrets;
 #[cfg(feature = "cli-mysql")]
 mod mysql {
     mod discover;
+    mod existing;
     mod guards;
     #[path = "../interrupted.rs"]
     mod interrupted;
@@ -52,6 +55,7 @@ mod postgres {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
     mod discover;
+    mod existing;
     mod guards;
     #[path = "../interrupted.rs"]
     mod interrupted;
@@ -78,6 +82,7 @@ mod sqlite {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
     mod discover;
+    mod existing;
     mod guards;
     mod limits;
     mod locked;

@@ -3,6 +3,10 @@
 #![allow(missing_docs, unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
 
 mod by_hand;
+#[path = "../elsewhere.rs"]
+mod data;
+#[cfg(unix)]
+mod elsewhere;
 mod interchange;
 #[path = "../python/mod.rs"]
 mod python;

@@ -10,10 +10,10 @@ use diesel_encrypted::reencrypt::{
     Control, Estimate, RecordedProblems, Report, Retirement, SharedRun, StateTables, Status, Task, TaskError,
     state_tables,
 };
+use diesel_encrypted::{Fingerprint, Target};
 
 use crate::cli::{Backend, Server};
 use crate::exit::{Exit, Failure};
-use diesel_encrypted::{Fingerprint, Target};
 
 /// Does the same with the pool of any backend.
 macro_rules! on_pool {

@@ -3,17 +3,21 @@
 mod bad_values;
 mod column_types;
 mod conversion;
+#[cfg(feature = "chrono")]
+mod elsewhere;
 mod estimate;
 pub mod guards;
 mod guards_found;
 mod limits;
 pub mod migrations;
+mod new_column;
 mod people;
 pub mod program;
 mod races;
 mod refusals;
 mod rotation;
 mod row_keys;
+mod startup;
 mod task_migration;
 pub mod traps;
 mod triggers;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use serde_json::json;
 
 use super::super::super::schema::people;
@@ -168,6 +169,26 @@ fn a_column_without_a_guard() {
         "create table u (id bigint primary key, secret varchar(200), other varchar(200) check (GUARD(other)),
                                constraint u_secret check (secret is null or GUARD(secret)))",
     );
+    scene.finds(&[]);
+}
+
+/// The advice, to the letter.
+#[test]
+fn a_guard_that_the_program_writes() {
+    let scene = Scene::new();
+    scene.run("create table u (id bigint not null primary key, secret varchar(201))");
+    scene.declare(
+        "t (id) { id -> BigInt, secret -> EncryptedText, }+ u (id) { id -> BigInt, secret -> EncryptedText, }",
+    );
+    scene.finds(&[("unguarded", "u.secret")]);
+    let json = scene.discover().arg("--json").run().json();
+    let advice = json["findings"][0]["advice"].as_str().unwrap();
+    let command = advice.split('`').nth(1).and_then(|command| command.strip_prefix("diesel-encrypted ")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::new(command.split(' ')).arg("--dir").arg(folder.path()).database(&scene.db.url());
+    program.exits_with(0);
+    let migrations = FileBasedMigrations::from_path(folder.path()).unwrap();
+    scene.db.conn().run_pending_migrations(migrations).unwrap();
     scene.finds(&[]);
 }
 

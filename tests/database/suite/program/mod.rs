@@ -4,6 +4,7 @@ mod acceptance;
 mod control;
 mod conversion;
 mod discover;
+pub mod guard;
 mod interruption;
 mod metrics;
 mod migration;
