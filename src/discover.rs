@@ -46,6 +46,7 @@ mod catalogue;
 mod copies;
 mod discovery;
 mod finding;
+mod judge;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]

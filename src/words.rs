@@ -200,13 +200,10 @@ mod tests {
         for (sql, expected) in cases {
             assert_eq!(texts(sql).as_ref(), Some(&expected), "{sql}");
         }
-        let texts =
-            |flavor, sql| -> Vec<&str> { words_of(flavor, sql).unwrap().into_iter().map(|word| word.text).collect() };
-        assert_eq!(
-            texts(Flavor::Postgres, r"'\' a[1] E'\'' $x$ $1 ' $x$ x:=$1"),
-            [r"'\'", "a", "[", "1", "]", "E", r"'\''", "$x$ $1 ' $x$", "x", ":=", "$1"]
-        );
-        assert_eq!(texts(Flavor::Mysql, r"'it\'s' '''' `a`<=>2"), [r"'it\'s'", "''''", "`a`", "<=>", "2"]);
+        let of = |flavor, sql| words_of(flavor, sql).unwrap().into_iter().map(|word| word.text).collect::<Vec<_>>();
+        let expected = [r"'\'", "a", "[", "1", "]", "E", r"'\''", "$x$ $1 ' $x$", "x", ":=", "$1"];
+        assert_eq!(of(Flavor::Postgres, r"'\' a[1] E'\'' $x$ $1 ' $x$ x:=$1"), expected);
+        assert_eq!(of(Flavor::Mysql, r"'it\'s' '''' `a`<=>2"), [r"'it\'s'", "''''", "`a`", "<=>", "2"]);
         for sql in ["'a", "\"a\"\"", "[a", "/* a", "`"] {
             assert_eq!(texts(sql), None, "{sql}");
         }

@@ -125,6 +125,14 @@ impl Relation {
     }
 }
 
+impl Trigger {
+    /// One of which there is no more to know than what it does.
+    pub(super) fn new(name: String, definition: String) -> Self {
+        let (transitions, arguments) = (Vec::new(), Vec::new());
+        Self { name, definition, body_after: None, transitions, arguments, is_foreign: false }
+    }
+}
+
 impl Column {
     /// The length of the shortest token in such a column.
     pub(super) fn shortest(&self) -> usize {

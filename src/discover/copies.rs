@@ -206,14 +206,7 @@ mod tests {
     use super::*;
 
     fn of(body: &str, change: impl FnOnce(&mut Trigger)) -> Option<Copied> {
-        let mut trigger = Trigger {
-            name: "t".into(),
-            definition: body.into(),
-            body_after: None,
-            transitions: Vec::new(),
-            arguments: Vec::new(),
-            is_foreign: false,
-        };
+        let mut trigger = Trigger::new("t".into(), body.into());
         change(&mut trigger);
         copied(&trigger, Flavor::Postgres, "people", "email")
     }

@@ -5,15 +5,14 @@ use std::time::Duration;
 use diesel::connection::LoadConnection;
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 
-use super::catalogue::{Column, Discoverable, IndexKey, Relation};
-use super::copies::{Copied, copied};
+use super::catalogue::{Column, Discoverable, Relation};
 use super::finding::{Finding, FindingKind};
+use super::judge;
 use super::register::{Register, relation, same};
-use super::sample::{Counts, Obstacle, sample};
-use crate::guard::{self, GuardKind};
+use super::sample::{Obstacle, sample};
+use crate::guard;
 use crate::reencrypt::{Session, StopHandle, TaskError};
 use crate::target::{TableName, Target};
-use crate::words::{Flavor, words_of};
 
 /// Compares a database with what is declared as encrypted.
 ///
@@ -82,27 +81,23 @@ impl Discovery {
 
     /// The columns that are declared and do not exist.
     fn missing<DB: Discoverable>(&self, relations: &[Relation]) -> Vec<Finding> {
-        let mut findings = Vec::new();
+        let mut findings: Vec<Finding> = Vec::new();
         for target in &self.declared {
             let found = relation::<DB>(relations, target.table());
             for name in target.columns() {
-                let table = match found {
-                    // Of what is no table at all the columns are not known.
-                    Some(relation) if relation.other.is_some() && relation.columns.is_empty() => {
-                        let kind = wrong_relation(relation);
-                        findings.extend(kind.map(|kind| finding(&relation.name, name, kind)));
-                        continue;
-                    }
+                let kind = match found {
+                    // Of what is no table the columns are not known.
+                    Some(relation) if relation.columns.is_empty() => judge::no_table(relation),
                     Some(relation) if relation.columns.iter().any(|column| same::<DB>(&column.name, name)) => continue,
-                    Some(relation) => &relation.name,
-                    None => target.table(),
+                    Some(_) => None,
+                    None => {
+                        Some(FindingKind::Missing { is_table: true, elsewhere: namesakes(relations, target.table()) })
+                    }
                 };
-                let namesakes = relations.iter().map(|relation| &relation.name);
-                let elsewhere = namesakes.filter(|name| found.is_none() && name.name() == target.table().name());
-                let elsewhere = elsewhere.filter(|_| target.table().schema().is_none()).cloned().collect();
-                let missing = finding(table, name, FindingKind::Missing { is_table: found.is_none(), elsewhere });
-                if !findings.contains(&missing) {
-                    findings.push(missing);
+                let kind = kind.unwrap_or(FindingKind::Missing { is_table: false, elsewhere: Vec::new() });
+                let found = finding(found.map_or(target.table(), |relation| &relation.name), name, kind);
+                if !findings.contains(&found) {
+                    findings.push(found);
                 }
             }
         }
@@ -160,36 +155,36 @@ impl Discovered {
         C: R2D2Connection + LoadConnection + 'static,
         C::Backend: Discoverable,
     {
-        let wanted = |column: &&Column| {
-            let may_hold_tokens = relation.is_own && column.form.is_some() && !column.is_generated;
-            may_hold_tokens || is_declared(&column.name)
-        };
+        let may_hold_tokens = |column: &Column| relation.is_own && column.form.is_some() && !column.is_generated;
+        let wanted = |column: &&Column| may_hold_tokens(column) || is_declared(&column.name);
         let columns: Vec<&Column> = relation.columns.iter().filter(wanted).collect();
-        let has_declared = columns.iter().any(|column| is_declared(&column.name));
-        let (sampled, rest): (Vec<&Column>, Vec<&Column>) =
-            columns.into_iter().partition(|column| column.form.is_some());
+        let sampled: Vec<&Column> = columns.iter().copied().filter(|column| column.form.is_some()).collect();
         let mut not_read = |reason| self.findings.push(finding(&relation.name, "*", FindingKind::NotRead(reason)));
         let counts = match sample(session, relation, &sampled) {
-            Ok(counts) => counts,
+            Ok(counts) => Some(counts),
             Err(Obstacle::Failed(error)) => return Err(error),
             Err(Obstacle::Refused(reason)) => {
                 not_read(reason);
-                vec![Counts::default(); sampled.len()]
+                None
             }
         };
-        if has_declared && relation.hides_triggers {
+        if relation.hides_triggers && columns.iter().any(|column| is_declared(&column.name)) {
             not_read("this user is not shown the triggers of the table, for want of the privilege TRIGGER".into());
         }
-        let rest = rest.into_iter().map(|column| (column, Counts::default()));
-        for (column, counts) in sampled.into_iter().zip(counts).chain(rest) {
+        let is_read = counts.is_some();
+        let mut counts = counts.into_iter().flatten();
+        for column in columns {
+            let counts = column.form.and_then(|_| counts.next()).unwrap_or_default();
             let declared = is_declared(&column.name);
-            let guard = match column.may_be_guarded {
+            let guard = match is_read && column.may_be_guarded {
                 true => session.run(|conn| guard::of(conn, &relation.name, &column.name))?,
                 false => None,
             };
             let kinds = match declared {
-                true => of_declared(relation, C::Backend::FLAVOR, column, counts, guard),
-                false => of_other(relation, column, counts, guard.is_some()),
+                // Let it be read first.
+                _ if !is_read => Vec::new(),
+                true => judge::declared(relation, C::Backend::FLAVOR, column, counts, guard),
+                false => judge::other(relation, column, counts, guard),
             };
             self.findings.extend(kinds.into_iter().map(|kind| finding(&relation.name, &column.name, kind)));
             self.columns.push(ColumnFound {
@@ -226,75 +221,8 @@ fn finding(table: &TableName, column: &str, kind: FindingKind) -> Finding {
     Finding { table: table.clone(), column: column.to_owned(), kind }
 }
 
-/// What is wrong with a column that is declared.
-fn of_declared(
-    relation: &Relation,
-    flavor: Flavor,
-    column: &Column,
-    counts: Counts,
-    guard: Option<GuardKind>,
-) -> Vec<FindingKind> {
-    let wrong = |reason: String| vec![FindingKind::WrongType(reason)];
-    if let Some(kind) = wrong_relation(relation) {
-        return vec![kind];
-    }
-    if column.is_generated {
-        return wrong("the database generates it".into());
-    }
-    if column.form.is_none() || column.is_array {
-        let what = if column.is_array { "an array, which cannot be rewritten" } else { "which does not hold tokens" };
-        return wrong(format!("its type is {}, {what}", column.type_name));
-    }
-    let mut kinds = Vec::new();
-    if matches!(guard, None | Some(GuardKind::UnvalidatedCheck)) {
-        kinds.push(FindingKind::Unguarded { is_unvalidated: guard.is_some() });
-    }
-    if counts.sampled > counts.begun {
-        let values = counts.sampled - counts.begun;
-        kinds.push(FindingKind::Plaintext { values, sampled: counts.sampled });
-    }
-    kinds.extend(too_short(column, counts));
-    let is_key = |key: &IndexKey| match key {
-        IndexKey::Column(name) => *name == column.name,
-        IndexKey::Expression(expression) => {
-            let words = words_of(flavor, expression).unwrap_or_default();
-            words.iter().any(|word| word.names(&column.name))
-        }
-    };
-    let indexes = relation.indexes.iter().filter(|index| index.keys.iter().any(is_key));
-    kinds.extend(indexes.map(|index| {
-        let (index, is_unique) = (index.name.clone(), index.is_unique);
-        FindingKind::UselessIndex { index, is_unique }
-    }));
-    kinds.extend(relation.triggers.iter().filter_map(|trigger| {
-        let copied = copied(trigger, flavor, relation.name.name(), &column.name)?;
-        Some(FindingKind::Trigger { trigger: trigger.name.clone(), whole_row: copied == Copied::Row })
-    }));
-    kinds
-}
-
-/// What is wrong with a column that is not declared: that it is not.
-fn of_other(relation: &Relation, column: &Column, counts: Counts, is_guarded: bool) -> Vec<FindingKind> {
-    let Some(form) = column.form.filter(|_| counts.tokens > 0 || is_guarded) else { return Vec::new() };
-    let within = match column.is_array {
-        true => Some("an array".to_owned()),
-        false => relation.other.clone(),
-    };
-    vec![FindingKind::Undeclared { tokens: counts.tokens, sampled: counts.sampled, form, within }]
-}
-
-fn wrong_relation(relation: &Relation) -> Option<FindingKind> {
-    relation.other.as_ref().map(|what| FindingKind::WrongType(format!("what holds it is {what}")))
-}
-
-/// Whether the column is shorter than the shortest token, than one that it has cut off, or than that of its longest
-/// plaintext.
-fn too_short(column: &Column, counts: Counts) -> Option<FindingKind> {
-    let limit = column.limit?;
-    let longer_than =
-        |length: u64| (0..).map(|blocks| column.token_len(16 * blocks) as u64).find(|token| *token > length);
-    let cut = (counts.cut > 0).then(|| longer_than(limit)).flatten();
-    let longest = column.token_len(counts.longest) as u64;
-    let token = longest.max(column.shortest() as u64).max(cut.unwrap_or(0));
-    (token > limit).then_some(FindingKind::TooShort { limit, needed: token + 1, cut: counts.cut })
+/// Tables of this name where the connection does not look for one that is named without a schema.
+fn namesakes(relations: &[Relation], table: &TableName) -> Vec<TableName> {
+    let names = relations.iter().map(|relation| &relation.name).filter(|_| table.schema().is_none());
+    names.filter(|name| name.name() == table.name()).cloned().collect()
 }

@@ -45,8 +45,8 @@ impl Discoverable for Mysql {
                 type_name,
                 is_array: false,
                 limit: length.parse().ok(),
-                // `DEFAULT_GENERATED` is a default that is an expression.
                 may_be_guarded: true,
+                // `DEFAULT_GENERATED` is a default that is an expression.
                 is_generated: extra.split_whitespace().any(|word| word == "GENERATED"),
             });
         }
@@ -61,14 +61,7 @@ impl Discoverable for Mysql {
         for row in load(conn, TRIGGERS, schemas)? {
             let [schema, table, name, statement] = row;
             let Some(relation) = relations.get_mut(&(schema, table)) else { continue };
-            relation.triggers.push(Trigger {
-                name,
-                definition: statement,
-                body_after: None,
-                transitions: Vec::new(),
-                arguments: Vec::new(),
-                is_foreign: false,
-            });
+            relation.triggers.push(Trigger::new(name, statement));
         }
         let privileges: Vec<[String; 2]> = load(conn, TRIGGER_PRIVILEGES, schemas)?;
         for ((schema, table), relation) in &mut relations {

@@ -94,14 +94,7 @@ where
     }
     for [table, name, sql] in load(conn, TRIGGERS, schema)? {
         let Some(relation) = relations.get_mut(&table) else { continue };
-        relation.triggers.push(Trigger {
-            name,
-            definition: sql,
-            body_after: Some("begin"),
-            transitions: Vec::new(),
-            arguments: Vec::new(),
-            is_foreign: false,
-        });
+        relation.triggers.push(Trigger { body_after: Some("begin"), ..Trigger::new(name, sql) });
     }
     Ok(relations.into_values().collect())
 }

@@ -25,7 +25,6 @@ use super::slots::{Slots, in_transaction, text};
 use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedColumn, PlannedTable};
 use crate::column::Form;
 use crate::target::TableName;
-pub(crate) use crate::words;
 
 impl Dialect for Sqlite {
     const BATCH: usize = 1000;

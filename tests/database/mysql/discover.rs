@@ -2,7 +2,7 @@
 
 use diesel::connection::SimpleConnection;
 
-use super::suite::program::discover::Scene;
+use super::suite::program::scene::Scene;
 use super::support::{LimitedUser, TestDatabase};
 
 #[test]

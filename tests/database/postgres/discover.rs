@@ -1,6 +1,6 @@
 //! What `discover` looks at on PostgreSQL only.
 
-use super::suite::program::discover::{Scene, token};
+use super::suite::program::scene::{Scene, token};
 use super::support::LimitedUser;
 
 #[test]
@@ -80,8 +80,14 @@ fn a_guard_by_way_of_a_domain() {
          u (id) { id -> BigInt, a -> EncryptedText, b -> EncryptedText, c -> EncryptedText, }+ \
          v (id) { id -> BigInt, a -> EncryptedText, }",
     );
-    scene.finds(&[("unguarded", "u.c"), ("too short", "v.a")]);
-    scene.run("alter table u add check (GUARD(c)) not valid; drop table v; create table v (id bigint, a narrow)");
+    scene.finds(&[("unguarded", "u.c"), ("unguarded", "v.a"), ("too short", "v.a")]);
+    scene.run(
+        "alter table u add constraint u_c check (GUARD(c)) not valid; drop table v; create table v (id bigint, a narrow)",
+    );
+    scene.finds(&[("unguarded", "u.c")]);
+    let json = scene.discover().arg("--json").run().json();
+    assert!(json["findings"][0]["detail"].as_str().unwrap().starts_with("its guard is not validated"), "{json}");
+    scene.run("alter table u validate constraint u_c");
     scene.finds(&[]);
 }
 
@@ -120,4 +126,12 @@ fn what_this_user_cannot_read() {
     let run = scene.discover().arg("--json").database(&user.url()).exits_with(4);
     let detail = run.json()["findings"][0]["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains("row-level security"), "{detail}");
+}
+
+/// Whether a value is `NULL` is no secret.
+#[test]
+fn an_index_of_rows_with_a_value() {
+    let scene = Scene::new();
+    scene.run("create index present on t (amount) where secret is not null");
+    scene.finds(&[]);
 }

@@ -5,7 +5,7 @@ use diesel::connection::SimpleConnection;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
 use diesel_encrypted::discover::Discovery;
 
-use super::suite::program::discover::{Scene, token};
+use super::suite::program::scene::{Scene, token};
 
 #[derive(Debug)]
 struct Attach(String);
@@ -54,4 +54,12 @@ fn tables_of_all_sorts() {
                    w (id) { id -> BigInt, note -> EncryptedText, }",
     );
     scene.finds(&[("wrong type", "f.note"), ("unguarded", "w.note")]);
+}
+
+/// Whether a value is `NULL` is no secret.
+#[test]
+fn an_index_of_rows_with_a_value() {
+    let scene = Scene::new();
+    scene.run("create index present on t (amount) where secret is not null");
+    scene.finds(&[]);
 }

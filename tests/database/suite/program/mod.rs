@@ -3,7 +3,7 @@
 mod acceptance;
 mod control;
 mod conversion;
-pub mod discover;
+mod discover;
 pub mod guard;
 mod interruption;
 mod metrics;
@@ -13,6 +13,7 @@ mod problems;
 mod reencrypt;
 mod refusals;
 mod retire;
+pub mod scene;
 mod status;
 mod targets;
 pub mod vault;
