@@ -1,4 +1,4 @@
-//! How each database takes and hands out a token.
+//! How each database takes and hands out a token, or the plaintext in its place.
 
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -18,14 +18,14 @@ use diesel::{deserialize, serialize};
     note = "for the backend of a `#[derive(MultiConnection)]`, call `diesel_encrypted::multi_backend!`"
 )]
 pub trait TokenBackend: Backend + sealed::Sealed {
-    /// Binds a token in text form.
+    /// Binds text: a token in text form, for one.
     ///
     /// # Errors
     ///
     /// Those of Diesel's output.
     fn write_text(token: String, out: &mut serialize::Output<'_, '_, Self>) -> serialize::Result;
 
-    /// Binds a token as raw bytes.
+    /// Binds bytes: a raw token, for one.
     ///
     /// # Errors
     ///

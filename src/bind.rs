@@ -1,4 +1,4 @@
-//! The bind parameter of an encrypted value: it can be stored, not compared.
+//! The bind parameter of the field types: it can be stored, not compared.
 
 use std::marker::PhantomData;
 
@@ -11,8 +11,10 @@ use diesel::result::QueryResult;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, SqlType};
 
-use crate::column::TokenColumn;
+use crate::adopting::Adopting;
+use crate::column::{PlainColumn, TokenColumn};
 use crate::encrypted::Encrypted;
+use crate::leaving::Leaving;
 use crate::plaintext::Plaintext;
 
 /// A bind parameter that may be inserted and assigned. Diesel's own parameter also implements [`ValidGrouping`], which
@@ -26,41 +28,30 @@ pub struct EncryptedBind<ST, U> {
 /// No type implements this: it only carries what the compiler says when an encrypted value is compared in SQL.
 #[diagnostic::on_unimplemented(
     message = "an encrypted value cannot be compared in SQL",
-    label = "this can never match: two encryptions of the same value differ",
-    note = "an `Encrypted<_>` can be stored (`insert_into(..).values(..)`, `update(..).set(..)`) and loaded",
+    label = "this can never match a token: two encryptions of the same value differ",
+    note = "an `Encrypted<_>`, `Adopting<_>` or `Leaving<_>` can be stored (`insert_into(..).values(..)`, `update(..).set(..)`) and loaded",
     note = "to find rows by an encrypted value, keep a keyed hash of it in a second column and compare that"
 )]
 pub trait ComparableInSql {}
 
-impl<T: Plaintext, ST: TokenColumn> AsExpression<ST> for Encrypted<T> {
-    type Expression = EncryptedBind<ST, Self>;
+/// The columns in which a field type can be stored.
+macro_rules! stored_in {
+    ($($column:ident: $($field:ty),+;)+) => {$($(
+        impl<T: Plaintext, ST: $column> AsExpression<ST> for $field {
+            type Expression = EncryptedBind<ST, Self>;
 
-    fn as_expression(self) -> Self::Expression {
-        EncryptedBind::new(self)
-    }
+            fn as_expression(self) -> Self::Expression {
+                EncryptedBind { item: self, sql_type: PhantomData }
+            }
+        }
+    )+)+};
 }
 
-impl<T: Plaintext, ST: TokenColumn> AsExpression<ST> for &Encrypted<T> {
-    type Expression = EncryptedBind<ST, Self>;
-
-    fn as_expression(self) -> Self::Expression {
-        EncryptedBind::new(self)
-    }
-}
-
-/// For `#[derive(Insertable)]` on a struct that borrows its fields.
-impl<T: Plaintext, ST: TokenColumn> AsExpression<ST> for &&Encrypted<T> {
-    type Expression = EncryptedBind<ST, Self>;
-
-    fn as_expression(self) -> Self::Expression {
-        EncryptedBind::new(self)
-    }
-}
-
-impl<ST, U> EncryptedBind<ST, U> {
-    fn new(item: U) -> Self {
-        Self { item, sql_type: PhantomData }
-    }
+// `&&`: for `#[derive(Insertable)]` on a struct that borrows its fields.
+stored_in! {
+    TokenColumn: Encrypted<T>, &Encrypted<T>, &&Encrypted<T>;
+    TokenColumn: Adopting<T>, &Adopting<T>, &&Adopting<T>;
+    PlainColumn: Leaving<T>, &Leaving<T>, &&Leaving<T>; // plaintext: never in a column that is declared as encrypted
 }
 
 impl<ST: SqlType + TypedExpressionType, U> Expression for EncryptedBind<ST, U> {

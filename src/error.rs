@@ -2,30 +2,31 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use diesel::result::Error as DieselError;
 
 use crate::keyring_error::KeyringError;
 
-/// Why a value could not be encrypted or decrypted.
+/// Why a value could not be read or written.
 ///
 /// It carries no data: no plaintext, no token, no key. Diesel wraps it in a
 /// [`DeserializationError`](diesel::result::Error::DeserializationError) when loading, naming the column (but not for
 /// `QueryableByName`), and in a [`SerializationError`](diesel::result::Error::SerializationError) when writing.
 /// [`Error::find`] gets it back.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Error(Kind);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Kind {
     Decrypt,
     Decode(&'static str),
     Encode(&'static str),
-    Keyring(KeyringError),
+    Keyring(Arc<KeyringError>),
 }
 
 impl Error {
-    /// The decrypted bytes are not the value that a [`Plaintext`](crate::Plaintext) expects; `expected` names it
+    /// The bytes are not the value that a [`Plaintext`](crate::Plaintext) expects; `expected` names it
     /// ("a decimal integer").
     #[must_use]
     pub fn decode(expected: &'static str) -> Self {
@@ -60,7 +61,7 @@ impl Error {
         matches!(self.0, Kind::Decrypt)
     }
 
-    /// Whether the value was decrypted, but is not of the field's type.
+    /// Whether the value could be read, but is not of the field's type.
     #[must_use]
     pub fn is_decode(&self) -> bool {
         matches!(self.0, Kind::Decode(_))
@@ -108,8 +109,8 @@ impl fmt::Display for Error {
                 "this value cannot be read with this keyring: it is not a token, it is damaged, \
                  or its key is not in the keyring (these cannot be told apart)",
             ),
-            Kind::Decode(expected) => write!(f, "the decrypted value is not {expected}"),
-            Kind::Encode(reason) => write!(f, "the value cannot be encrypted: {reason}"),
+            Kind::Decode(expected) => write!(f, "the value is not {expected}"),
+            Kind::Encode(reason) => write!(f, "the value cannot be stored: {reason}"),
             Kind::Keyring(_) => f.write_str("there is no keyring to encrypt or decrypt with"),
         }
     }
@@ -118,7 +119,7 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.0 {
-            Kind::Keyring(error) => Some(error),
+            Kind::Keyring(error) => Some(error.as_ref()),
             Kind::Decrypt | Kind::Decode(_) | Kind::Encode(_) => None,
         }
     }
@@ -126,6 +127,6 @@ impl StdError for Error {
 
 impl From<KeyringError> for Error {
     fn from(error: KeyringError) -> Self {
-        Self(Kind::Keyring(error))
+        Self(Kind::Keyring(Arc::new(error)))
     }
 }

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::adopting::Adopting;
 use crate::encrypted::Encrypted;
+use crate::leaving::Leaving;
 
-/// Writes the plaintext: `#[serde(with = "diesel_encrypted::expose")]` on a field of type `Encrypted<T>` or
-/// `Option<Encrypted<T>>`.
+/// Writes the plaintext: `#[serde(with = "diesel_encrypted::expose")]` on a field of type `Encrypted<T>`, `Adopting<T>`
+/// or `Leaving<T>`, or an `Option` of one.
 ///
 /// ```
 /// use diesel_encrypted::Encrypted;
@@ -47,7 +49,7 @@ pub fn deserialize<'de, E: Deserialize<'de>, D: Deserializer<'de>>(deserializer:
     E::deserialize(deserializer)
 }
 
-/// What [`serialize`] can write: `Encrypted<T>` and `Option<Encrypted<T>>`. Sealed.
+/// What [`serialize`] can write: `Encrypted<T>`, `Adopting<T>`, `Leaving<T>`, and `Option`s of them. Sealed.
 pub trait Expose: sealed::Sealed {
     /// Writes the plaintext.
     ///
@@ -57,30 +59,34 @@ pub trait Expose: sealed::Sealed {
     fn expose<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
 }
 
-impl<T: Serialize> Expose for Encrypted<T> {
-    fn expose<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        T::serialize(self, serializer)
-    }
+macro_rules! exposed {
+    ($($field:ident),+) => {$(
+        impl<T> sealed::Sealed for $field<T> {}
+        impl<T: Serialize> Expose for $field<T> {
+            fn expose<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                T::serialize(self, serializer)
+            }
+        }
+
+        impl<T> sealed::Sealed for Option<$field<T>> {}
+        impl<T: Serialize> Expose for Option<$field<T>> {
+            fn expose<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.as_deref().serialize(serializer)
+            }
+        }
+
+        impl<'de, T: Deserialize<'de>> Deserialize<'de> for $field<T> {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                T::deserialize(deserializer).map(Self::new)
+            }
+        }
+    )+};
 }
 
-impl<T: Serialize> Expose for Option<Encrypted<T>> {
-    fn expose<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.as_deref().serialize(serializer)
-    }
-}
+exposed!(Encrypted, Adopting, Leaving);
 
 mod sealed {
-    use crate::encrypted::Encrypted;
-
     pub trait Sealed {}
-    impl<T> Sealed for Encrypted<T> {}
-    impl<T> Sealed for Option<Encrypted<T>> {}
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Encrypted<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(deserializer).map(Self::new)
-    }
 }
 
 #[cfg(test)]
@@ -93,15 +99,25 @@ mod tests {
         email: Encrypted<String>,
         #[serde(with = "crate::expose", default)]
         phone: Option<Encrypted<u64>>,
+        #[serde(with = "crate::expose")]
+        name: Adopting<String>,
+        #[serde(with = "crate::expose", default)]
+        note: Option<Leaving<String>>,
     }
 
     #[test]
     fn writes_and_reads_plain_values() {
-        let json = r#"{"email":"ada@example.org","phone":null}"#;
+        let json = r#"{"email":"ada@example.org","phone":null,"name":"Ada","note":"a note"}"#;
         let profile: Profile = serde_json::from_str(json).unwrap();
-        assert_eq!(profile, Profile { email: Encrypted::new("ada@example.org".into()), phone: None });
+        let expected = Profile {
+            email: Encrypted::new("ada@example.org".into()),
+            phone: None,
+            name: Adopting::new("Ada".into()),
+            note: Some(Leaving::new("a note".into())),
+        };
+        assert_eq!(profile, expected);
         assert_eq!(serde_json::to_string(&profile).unwrap(), json);
-        let profile: Profile = serde_json::from_str(r#"{"email":"x","phone":4}"#).unwrap();
-        assert_eq!(profile.phone, Some(Encrypted::new(4)));
+        let profile: Profile = serde_json::from_str(r#"{"email":"x","phone":4,"name":""}"#).unwrap();
+        assert_eq!((profile.phone, profile.note), (Some(Encrypted::new(4)), None));
     }
 }

@@ -54,6 +54,10 @@
 //! # }
 //! ```
 //!
+//! A column that still holds plaintext, or is to hold plaintext again, is read and written by [`Adopting<T>`](Adopting)
+//! and [`Leaving<T>`](Leaving). A list that shall survive a value that cannot be read loads it as
+//! [`Decrypted<T>`](Decrypted).
+//!
 //! `Encrypted<T>` also serves columns that the schema declares as plain `Text` or `Binary`; then the compiler no longer
 //! refuses plaintext in other statements on that column. A token is longer than its plaintext: [`token_len`] gives the
 //! length for `VARCHAR(n)`.
@@ -132,34 +136,47 @@ mod source;
 mod token;
 
 // values
+mod adopting;
 mod backend;
 mod bind;
 mod column;
+mod decrypted;
 mod encrypted;
 mod error;
 #[cfg(feature = "serde")]
 pub mod expose;
+mod field;
+mod leaving;
 mod multi;
 mod plaintext;
 pub mod sql_types;
 
 // the task
 #[cfg(feature = "reencrypt")]
+pub mod discover;
+#[cfg(feature = "reencrypt")]
+pub mod guard;
+#[cfg(feature = "reencrypt")]
 pub mod reencrypt;
 #[cfg(feature = "reencrypt")]
 mod rotation;
 #[cfg(feature = "reencrypt")]
 mod target;
+#[cfg(feature = "reencrypt")]
+mod words;
 
+pub use adopting::Adopting;
 pub use backend::TokenBackend;
 pub use bind::{ComparableInSql, EncryptedBind};
-pub use column::{Form, TokenColumn, TokenType};
+pub use column::{Form, PlainColumn, TokenColumn, TokenType};
+pub use decrypted::Decrypted;
 pub use encrypted::Encrypted;
 pub use error::Error;
 pub use global::AlreadyInstalled;
 pub use key::{Fingerprint, InvalidFingerprint, InvalidKey, Key};
 pub use keyring::Keyring;
 pub use keyring_error::KeyringError;
+pub use leaving::Leaving;
 #[cfg(feature = "json")]
 pub use plaintext::Json;
 pub use plaintext::Plaintext;

@@ -1,7 +1,7 @@
 //! `#[derive(MultiConnection)]`
 
 /// Lets the backend of a [`#[derive(MultiConnection)]`](diesel::MultiConnection) store
-/// [`Encrypted`](crate::Encrypted) values.
+/// [`Encrypted`](crate::Encrypted) values and those of the other field types.
 ///
 /// `multi_backend!(Backend)`, with the name of the backend that the derive made: `MultiBackend`, in the module of the
 /// enum. It covers [`EncryptedText`](crate::sql_types::EncryptedText),
@@ -23,10 +23,10 @@ macro_rules! multi_backend {
     ($backend:ty) => {
         $crate::multi_backend!(@has_sql_type $backend, $crate::sql_types::EncryptedText);
         $crate::multi_backend!(@has_sql_type $backend, $crate::sql_types::EncryptedBinary);
-        $crate::multi_backend!(@value $backend, $crate::sql_types::EncryptedText);
-        $crate::multi_backend!(@value $backend, $crate::sql_types::EncryptedBinary);
-        $crate::multi_backend!(@value $backend, ::diesel::sql_types::Text);
-        $crate::multi_backend!(@value $backend, ::diesel::sql_types::Binary);
+        $crate::multi_backend!(@encrypted $backend, $crate::sql_types::EncryptedText);
+        $crate::multi_backend!(@encrypted $backend, $crate::sql_types::EncryptedBinary);
+        $crate::multi_backend!(@plain $backend, ::diesel::sql_types::Text);
+        $crate::multi_backend!(@plain $backend, ::diesel::sql_types::Binary);
     };
     (@has_sql_type $backend:ty, $sql_type:ty) => {
         impl ::diesel::sql_types::HasSqlType<$sql_type> for $backend {
@@ -35,8 +35,20 @@ macro_rules! multi_backend {
             }
         }
     };
-    (@value $backend:ty, $sql_type:ty) => {
-        impl<T> ::diesel::serialize::ToSql<$sql_type, $backend> for $crate::Encrypted<T>
+    (@plain $backend:ty, $sql_type:ty) => {
+        $crate::multi_backend!(@encrypted $backend, $sql_type);
+        $crate::multi_backend!(@written $backend, $sql_type, $crate::Leaving);
+        $crate::multi_backend!(@read $backend, $sql_type, $crate::Leaving);
+    };
+    (@encrypted $backend:ty, $sql_type:ty) => {
+        $crate::multi_backend!(@written $backend, $sql_type, $crate::Encrypted);
+        $crate::multi_backend!(@read $backend, $sql_type, $crate::Encrypted);
+        $crate::multi_backend!(@written $backend, $sql_type, $crate::Adopting);
+        $crate::multi_backend!(@read $backend, $sql_type, $crate::Adopting);
+        $crate::multi_backend!(@read $backend, $sql_type, $crate::Decrypted);
+    };
+    (@written $backend:ty, $sql_type:ty, $($field:tt)+) => {
+        impl<T> ::diesel::serialize::ToSql<$sql_type, $backend> for $($field)+<T>
         where
             T: $crate::Plaintext + ::std::marker::Send + ::std::marker::Sync + 'static,
         {
@@ -48,8 +60,9 @@ macro_rules! multi_backend {
                 ::std::result::Result::Ok(::diesel::serialize::IsNull::No)
             }
         }
-
-        impl<T: $crate::Plaintext> ::diesel::deserialize::FromSql<$sql_type, $backend> for $crate::Encrypted<T> {
+    };
+    (@read $backend:ty, $sql_type:ty, $($field:tt)+) => {
+        impl<T: $crate::Plaintext> ::diesel::deserialize::FromSql<$sql_type, $backend> for $($field)+<T> {
             fn from_sql(
                 value: <$backend as ::diesel::backend::Backend>::RawValue<'_>,
             ) -> ::diesel::deserialize::Result<Self> {

@@ -86,9 +86,9 @@ mod tests {
     #[test]
     fn errors_do_not_quote_the_value() {
         let error = Json::<u32>::decode(b"\"4111 1111\"".to_vec()).unwrap_err();
-        assert_eq!(error.to_string(), "the decrypted value is not JSON of the expected shape");
+        assert_eq!(error.to_string(), "the value is not JSON of the expected shape");
         let unwritable = Json(BTreeMap::from([(vec!["4111".to_string()], 1)]));
         let error = unwritable.encode().unwrap_err();
-        assert_eq!(error.to_string(), "the value cannot be encrypted: it has no JSON form");
+        assert_eq!(error.to_string(), "the value cannot be stored: it has no JSON form");
     }
 }

@@ -143,7 +143,7 @@ mod tests {
     fn an_error_does_not_quote_the_value() {
         let error = i64::decode(b"4111 1111 1111 1111".to_vec()).unwrap_err();
         assert!(error.is_decode());
-        assert_eq!(error.to_string(), "the decrypted value is not a decimal integer (i64)");
+        assert_eq!(error.to_string(), "the value is not a decimal integer (i64)");
         assert!(!format!("{error:?}").contains("4111"));
     }
 }

@@ -9,6 +9,7 @@ use diesel::result::QueryResult;
 use diesel::sql_types::Untyped;
 
 use super::estimate::TableEstimate;
+use super::guard_kind::GuardKind;
 use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
@@ -67,6 +68,15 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     where
         C: Connection<Backend = Self> + LoadConnection;
 
+    /// Rows of a table, where its catalogue has no estimate: by counting them.
+    #[doc(hidden)]
+    fn rows<C>(_conn: &mut C, table: &PlannedTable) -> QueryResult<Option<u64>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Ok(table.rows)
+    }
+
     /// What else in the database would change with the values of the columns, or keeps them from changing, in words.
     #[doc(hidden)]
     fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
@@ -76,6 +86,12 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     /// Bytes of the longest value of a column that does not set out to be a token. Reads every row.
     #[doc(hidden)]
     fn longest_plaintext<C>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<Option<u64>>
+    where
+        C: Connection<Backend = Self> + LoadConnection;
+
+    /// What keeps plaintext out of a column.
+    #[doc(hidden)]
+    fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
     where
         C: Connection<Backend = Self> + LoadConnection;
 
@@ -194,7 +210,7 @@ pub struct Checkpoint<'a> {
 }
 
 /// Pushes what `each` writes for every item, with `separator` between.
-pub(super) fn push_all<'b, DB: Backend, T>(
+pub(crate) fn push_all<'b, DB: Backend, T>(
     items: impl IntoIterator<Item = T>,
     separator: &str,
     out: &mut AstPass<'_, 'b, DB>,
@@ -210,13 +226,13 @@ pub(super) fn push_all<'b, DB: Backend, T>(
 }
 
 /// Pushes `t."name"`: always qualified, so that an output alias is never taken for the column.
-pub(super) fn push_column<DB: Backend>(name: &str, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+pub(crate) fn push_column<DB: Backend>(name: &str, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
     out.push_sql("t.");
     out.push_identifier(name)
 }
 
 /// Pushes the table's name, with its schema if there is one.
-pub(super) fn push_table<DB: Backend>(table: &TableName, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+pub(crate) fn push_table<DB: Backend>(table: &TableName, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
     if let Some(schema) = table.schema() {
         out.push_identifier(schema)?;
         out.push_sql(".");

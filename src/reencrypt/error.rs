@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::job::Job;
+use super::moment::date;
 use super::report::Report;
 use crate::key::Fingerprint;
 use crate::target::TableName;
@@ -110,6 +111,23 @@ pub(super) enum Refusal {
     NoRowKey {
         table: TableName,
     },
+    Plaintext {
+        table: TableName,
+        column: String,
+        plaintext: u64,
+        values: u64,
+    },
+    RetiredPrimary {
+        primary: Fingerprint,
+        recorded: String,
+    },
+    /// Dates in seconds since 1970.
+    OldPrimary {
+        primary: Fingerprint,
+        newest: u64,
+        newer: Fingerprint,
+        newest_of_newer: u64,
+    },
     WrongKeyring {
         place: String,
         readable: u64,
@@ -138,6 +156,10 @@ pub(super) enum Refusal {
         type_name: String,
         longest: u64,
         needed: u64,
+    },
+    Guarded {
+        table: TableName,
+        column: String,
     },
     NotATarget {
         table: TableName,
@@ -202,6 +224,29 @@ impl fmt::Display for Refusal {
                 "the table {table} has no usable row key: add a primary key, or a unique index on NOT NULL columns, \
                  of an integer, text, uuid, binary, date or decimal type"
             ),
+            Self::Plaintext { table, column, plaintext, values } => write!(
+                f,
+                "the column {table}.{column} holds plaintext: {plaintext} of {values} values that were looked at. If it is \
+                 being encrypted, read it with Adopting and name it to the check (StartupCheck::adopting) until \
+                 `diesel-encrypted encrypt` is through. Else somebody writes past the application: `diesel-encrypted \
+                 status` counts such values"
+            ),
+            Self::RetiredPrimary { primary, recorded } => write!(
+                f,
+                "the primary key of this keyring, {primary}, was rotated away from: a re-encryption of this database has \
+                 brought values from it under {recorded}. What is written under it now keeps it needed. Put the newest key \
+                 in front, as the other processes have it. To go back to {primary} on purpose, run `diesel-encrypted \
+                 reencrypt` with this keyring first"
+            ),
+            Self::OldPrimary { primary, newest, newer, newest_of_newer } => write!(
+                f,
+                "the primary key of this keyring, {primary}, is an old one by the dates of the values: the newest under it \
+                 is of {}, and others write under {newer}, lately at {}. Put {newer} in front, as the other processes have \
+                 it. If {primary} is the new one, a re-encryption that keeps no account (--stateless) has stopped half-way: \
+                 let it finish, or raise StartupCheck::deployment",
+                date(*newest),
+                date(*newest_of_newer)
+            ),
             Self::WrongKeyring { place, readable, unreadable } => write!(
                 f,
                 "this keyring does not belong to this data: of {} tokens read in {place} it opens {readable}. What it \
@@ -224,6 +269,11 @@ impl fmt::Display for Refusal {
                  of {longest} bytes, has a length of {needed}. Make it {} long at least, one more for the guard to know \
                  a token that was cut off by, and run it again",
                 needed + 1
+            ),
+            Self::Guarded { table, column } => write!(
+                f,
+                "the column {table}.{column} has a guard, which lets no plaintext in: revert its migration (`diesel migration \
+                 revert`, or the statements of its down.sql) when the application writes plaintext, and run it again"
             ),
             Self::NotATarget { table, column } => write!(
                 f,

@@ -71,7 +71,20 @@ where
     Ok(tables)
 }
 
-/// Refuses columns that cannot become what the job makes of them: too short for their tokens, or tied to other columns.
+/// Counts the rows of the tables, where the catalogue has no estimate.
+pub(super) fn count_rows<C>(session: &mut Session<'_, C>, tables: &mut [PlannedTable]) -> Result<(), TaskError>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    for table in tables {
+        table.rows = session.run(|conn| C::Backend::rows(conn, table))?;
+    }
+    Ok(())
+}
+
+/// Refuses columns that cannot become what the job makes of them: too short for their tokens, guarded against plaintext,
+/// or tied to other columns.
 pub(super) fn check_conversion<C>(
     session: &mut Session<'_, C>,
     tables: &[PlannedTable],
@@ -85,6 +98,12 @@ where
         let ties = session.run(|conn| C::Backend::ties(conn, table))?;
         if !ties.is_empty() {
             return Err(Refusal::Tied { table: table.name.clone(), ties }.into());
+        }
+        for column in table.columns.iter().filter(|_| job == Job::Decrypt) {
+            if session.run(|conn| C::Backend::guard(conn, &table.name, &column.name))?.is_some() {
+                let (table, column) = (table.name.clone(), column.name.clone());
+                return Err(Refusal::Guarded { table, column }.into());
+            }
         }
         for column in table.columns.iter().filter(|_| job == Job::Encrypt) {
             let Room { limit, is_padded, type_name } = &column.room;

@@ -6,7 +6,7 @@
 //! No value is ever lost by a mistake in here. Values are written by a compare and swap, and only the proof, which
 //! reads everything, says that nothing is left. What is at stake is work done twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,9 @@ pub(super) struct Run {
     /// Of the last pass.
     busy: Vec<u64>,
     newest_stale: Option<u64>,
+    /// The keys under which this run and those before it have found values that were to be brought under another.
+    #[serde(default)]
+    retired: BTreeSet<String>,
 }
 
 /// What the processes of a run must have in common.
@@ -167,15 +170,23 @@ impl Run {
             written: vec![Written::default(); columns],
             busy: vec![0; columns],
             newest_stale: None,
+            retired: BTreeSet::new(),
         };
         run.open(whole(tables.len()));
         run
     }
 
-    /// Lets no claim have a number that one of a former run has: its holder may only be slow.
+    /// Goes on from a former run. No claim has a number that one of its claims has, whose holder may only be slow; and
+    /// the keys that it has retired stay so, but for one that was put in front again.
     pub(super) fn after(mut self, former: &Self) -> Self {
         self.claims = former.claims;
+        self.retired = former.retired.iter().filter(|key| Some(*key) != self.scope.keys.first()).cloned().collect();
         self
+    }
+
+    /// Whether values were to be brought from this key under another, by this run or one before.
+    pub(super) fn has_retired(&self, key: &str) -> bool {
+        self.retired.contains(key)
     }
 
     /// Whether there is work of somebody in it that a process can join or go on with.
@@ -318,6 +329,8 @@ impl Run {
         }
         for (index, tally) in progress.tallies.iter().enumerate() {
             self.newest_stale = self.newest_stale.max(tally.newest_stale);
+            let values = self.scope.keys.iter().zip(&tally.keys).skip(1);
+            self.retired.extend(values.filter(|(_, values)| **values > 0).map(|(key, _)| key.clone()));
             // Later passes see some rows only; what the columns hold is known from the first, and from the proof.
             if self.pass == 1 {
                 self.tallies[first + index].merge(tally);

@@ -33,32 +33,54 @@ where
     C::Backend: Dialect,
 {
     let mut opener = Opener::new(keyring);
-    let mut all = Tally::new(keyring.fingerprints().len());
+    let mut tallies: Vec<Tally> = Vec::new();
     for table in tables {
-        let mut tallies = vec![Tally::new(keyring.fingerprints().len()); table.columns.len()];
-        for descending in [false, true] {
-            let mut page = Page::new(table, SAMPLE);
-            page.descending = descending;
-            let rows: Vec<Row> = session.run(|conn| page.load(conn))?;
-            for row in &rows {
-                Verdict::of_row(row, table, job, &mut opener, |column, verdict| {
-                    if let Some(verdict) = verdict {
-                        tallies[column].add(verdict, job, 0);
-                    }
-                });
+        let first = tallies.len();
+        tallies.resize(first + table.columns.len(), Tally::new(keyring.fingerprints().len()));
+        sample(session, table, job, &mut opener, |column, verdict| {
+            if let Some(verdict) = verdict {
+                tallies[first + column].add(verdict, job, 0);
             }
-            if rows.len() < SAMPLE {
-                break; // that was the whole table
-            }
+        })?;
+    }
+    judge(tables, &tallies)
+}
+
+/// The same, from a sample that was taken: one tally for each column of the tables.
+pub(super) fn judge(tables: &[PlannedTable], tallies: &[Tally]) -> Result<(), TaskError> {
+    let columns = tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
+    let mut all = Tally::new(tallies.first().map_or(0, |tally| tally.keys.len()));
+    for (tally, (table, column)) in tallies.iter().zip(columns) {
+        if tally.readable() + tally.unreadable >= COLUMN_SAMPLE {
+            refuse_wrong_keyring(tally, || format!("{}.{}", table.name, column.name))?;
         }
-        for (tally, column) in tallies.iter().zip(&table.columns) {
-            if tally.readable() + tally.unreadable >= COLUMN_SAMPLE {
-                refuse_wrong_keyring(tally, || format!("{}.{}", table.name, column.name))?;
-            }
-            all.merge(tally);
-        }
+        all.merge(tally);
     }
     refuse_wrong_keyring(&all, || "all columns".into())
+}
+
+/// Tells `see` what the cells hold of some rows at either end of a table; `None` is `NULL`.
+pub(super) fn sample<C>(
+    session: &mut Session<'_, C>,
+    table: &PlannedTable,
+    job: Job,
+    opener: &mut Opener<'_>,
+    mut see: impl FnMut(usize, Option<&Verdict>),
+) -> Result<(), TaskError>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    for descending in [false, true] {
+        let mut page = Page::new(table, SAMPLE);
+        page.descending = descending;
+        let rows: Vec<Row> = session.run(|conn| page.load(conn))?;
+        rows.iter().for_each(|row| Verdict::of_row(row, table, job, opener, &mut see));
+        if rows.len() < SAMPLE {
+            break; // that was the whole table
+        }
+    }
+    Ok(())
 }
 
 /// Nine in ten tokens unreadable is not damage.

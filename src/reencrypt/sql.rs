@@ -11,27 +11,27 @@ use diesel::sql_types::Untyped;
 use super::dialect::Dialect;
 
 /// A statement with a `?` for each of its parameters, on every database.
-pub(super) struct Sql<'a> {
+pub(crate) struct Sql<'a> {
     text: String,
     values: Vec<&'a str>,
 }
 
 /// A row of a result.
-pub(super) struct Fields(Vec<Option<String>>);
+pub(crate) struct Fields(Vec<Option<String>>);
 
 impl<'a> Sql<'a> {
-    pub(super) fn new(text: impl Into<String>) -> Self {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), values: Vec::new() }
     }
 
     /// The next parameter.
-    pub(super) fn bind(mut self, value: &'a str) -> Self {
+    pub(crate) fn bind(mut self, value: &'a str) -> Self {
         self.values.push(value);
         self
     }
 
     /// The first field of the first row, if there is one and it is not `NULL`.
-    pub(super) fn first<C>(self, conn: &mut C) -> QueryResult<Option<String>>
+    pub(crate) fn first<C>(self, conn: &mut C) -> QueryResult<Option<String>>
     where
         C: Connection + LoadConnection,
         C::Backend: Dialect,
@@ -43,8 +43,17 @@ impl<'a> Sql<'a> {
 
 impl Fields {
     /// The field at this position, once.
-    pub(super) fn take(&mut self, position: usize) -> Option<String> {
+    pub(crate) fn take(&mut self, position: usize) -> Option<String> {
         self.0.get_mut(position).and_then(Option::take)
+    }
+}
+
+impl IntoIterator for Fields {
+    type Item = Option<String>;
+    type IntoIter = std::vec::IntoIter<Option<String>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 
@@ -56,8 +65,10 @@ impl<DB: Dialect> QueryFragment<DB> for Sql<'_> {
         let mut parts = self.text.split('?');
         out.push_sql(parts.next().unwrap_or_default());
         for part in parts {
-            if let Some(value) = values.next() {
-                DB::push_text(value, &mut out)?;
+            match values.next() {
+                Some(value) => DB::push_text(value, &mut out)?,
+                // One of a name that is part of the text.
+                None => out.push_sql("?"),
             }
             out.push_sql(part);
         }

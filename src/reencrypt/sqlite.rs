@@ -3,6 +3,7 @@
 mod conversion;
 mod effects;
 mod estimate;
+mod guard;
 
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, QueryableByName};
@@ -16,6 +17,7 @@ use super::dialect::{
     Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names,
 };
 use super::estimate::TableEstimate;
+use super::guard_kind::GuardKind;
 use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
@@ -23,6 +25,7 @@ use super::slots::{Slots, in_transaction, text};
 use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedColumn, PlannedTable};
 use crate::column::Form;
 use crate::target::TableName;
+pub(crate) use crate::words;
 
 impl Dialect for Sqlite {
     const BATCH: usize = 1000;
@@ -70,7 +73,6 @@ impl Dialect for Sqlite {
         let Some(relation) = relation else { return Ok(None) };
         let columns = sql_query(COLUMNS).bind::<Text, _>(&relation.name).bind::<Text, _>(&schema);
         let columns = columns.load::<ColumnRow>(conn)?;
-        let mut rows = None;
         let mut obstacle = None;
         if relation.kind != "table" || relation.is_virtual {
             obstacle = Some("it is not an ordinary table: name the table that holds the data".into());
@@ -80,10 +82,6 @@ impl Dialect for Sqlite {
                  the collation to the column"
                     .into(),
             );
-        } else {
-            let count =
-                format!("SELECT count(*) AS count FROM {}", master.replace("sqlite_master", &quoted(&relation.name)));
-            rows = sql_query(count).get_result::<Count>(conn)?.count.try_into().ok();
         }
         Ok(Some(Catalogue {
             name: match table.schema() {
@@ -94,8 +92,17 @@ impl Dialect for Sqlite {
             row_key: row_key(&columns),
             index: None,
             columns: columns.into_iter().map(ColumnRow::into_catalogue).collect(),
-            rows,
+            rows: None,
         }))
+    }
+
+    fn rows<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Option<u64>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let (schema, name) = (table.name.schema().unwrap_or("main"), table.name.name());
+        let count = sql_query(format!("SELECT count(*) AS count FROM {}.{}", quoted(schema), quoted(name)));
+        Ok(count.get_result::<Count>(conn)?.count.try_into().ok())
     }
 
     fn side_effects<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>
@@ -125,6 +132,13 @@ impl Dialect for Sqlite {
         C: Connection<Backend = Self> + LoadConnection,
     {
         Ok(None)
+    }
+
+    fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        guard::guard(conn, table, column)
     }
 
     const WITHOUT_TRIGGERS: &'static str = "drop them while it runs; the application does without them, too, then";
@@ -317,22 +331,10 @@ fn row_key(columns: &[ColumnRow]) -> Vec<KeyColumn> {
 
 impl ColumnRow {
     fn into_catalogue(self) -> CatalogueColumn {
-        // https://www.sqlite.org/datatype3.html#determination_of_column_affinity
-        let declared = self.declared.to_ascii_uppercase();
-        let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
-        let form = if has(&["INT"]) {
-            None
-        } else if has(&["CHAR", "CLOB", "TEXT"]) {
-            Some(Form::Text)
-        } else if declared.is_empty() || has(&["BLOB", "BINARY"]) {
-            Some(Form::Binary)
-        } else {
-            None
-        };
         CatalogueColumn {
             name: self.name,
+            form: Form::of_sqlite(&self.declared),
             type_name: self.declared,
-            form,
             // Lengths are not enforced.
             limit: None,
             is_padded: false,

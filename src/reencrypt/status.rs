@@ -71,8 +71,29 @@ impl Status {
         doubt: Option<Doubt>,
         stopped: bool,
     ) -> Self {
+        let columns = ColumnStatus::all(keyring, tables, tallies);
+        let fenced = waited && doubt.is_none();
+        Self { primary: keyring.primary(), columns, moment, fenced, doubt, stopped }
+    }
+
+    /// Whether plaintext or unreadable values exist.
+    #[must_use]
+    pub fn has_bad_values(&self) -> bool {
+        self.columns.iter().any(|column| column.plaintext + column.unreadable > 0)
+    }
+
+    /// Whether values under secondary keys remain.
+    #[must_use]
+    pub fn has_stale_values(&self) -> bool {
+        self.columns.iter().flat_map(|column| &column.keys).any(|key| !key.is_primary && key.values > 0)
+    }
+}
+
+impl ColumnStatus {
+    /// Of all columns of the tables, to each of which there is a tally.
+    pub(super) fn all(keyring: &Keyring, tables: &[PlannedTable], tallies: &[Tally]) -> Vec<Self> {
         let columns = tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
-        let columns = columns.zip(tallies).map(|((table, column), tally)| ColumnStatus {
+        let columns = columns.zip(tallies).map(|((table, column), tally)| Self {
             table: table.name.to_string(),
             column: column.name.clone(),
             rows: tally.rows(),
@@ -92,19 +113,6 @@ impl Status {
             oldest: tally.dates.map(|(oldest, _)| oldest),
             newest: tally.dates.map(|(_, newest)| newest),
         });
-        let fenced = waited && doubt.is_none();
-        Self { primary: keyring.primary(), columns: columns.collect(), moment, fenced, doubt, stopped }
-    }
-
-    /// Whether plaintext or unreadable values exist.
-    #[must_use]
-    pub fn has_bad_values(&self) -> bool {
-        self.columns.iter().any(|column| column.plaintext + column.unreadable > 0)
-    }
-
-    /// Whether values under secondary keys remain.
-    #[must_use]
-    pub fn has_stale_values(&self) -> bool {
-        self.columns.iter().flat_map(|column| &column.keys).any(|key| !key.is_primary && key.values > 0)
+        columns.collect()
     }
 }

@@ -55,10 +55,10 @@ pub struct KeyColumn {
 /// What the catalogue knows of a table.
 pub struct Catalogue {
     /// The name with the schema in which the table was found.
-    pub(super) name: TableName,
+    pub(crate) name: TableName,
     /// Why the task cannot work on this table at all: a view, row-level security.
-    pub(super) obstacle: Option<String>,
-    pub(super) columns: Vec<CatalogueColumn>,
+    pub(crate) obstacle: Option<String>,
+    pub(crate) columns: Vec<CatalogueColumn>,
     /// Empty if no key identifies a row.
     pub(super) row_key: Vec<KeyColumn>,
     pub(super) index: Option<String>,
@@ -66,17 +66,17 @@ pub struct Catalogue {
 }
 
 /// What the catalogue knows of a column.
-pub(super) struct CatalogueColumn {
-    pub(super) name: String,
+pub(crate) struct CatalogueColumn {
+    pub(crate) name: String,
     /// The type in the database's words, for messages.
-    pub(super) type_name: String,
+    pub(crate) type_name: String,
     /// `None` for types that do not hold tokens.
-    pub(super) form: Option<Form>,
+    pub(crate) form: Option<Form>,
     /// The longest value: characters of a text, bytes otherwise. `None` if there is no limit that a token could reach.
-    pub(super) limit: Option<u64>,
+    pub(crate) limit: Option<u64>,
     /// Whether the database fills values up to this length: a token would come back with more behind it.
-    pub(super) is_padded: bool,
-    pub(super) is_generated: bool,
+    pub(crate) is_padded: bool,
+    pub(crate) is_generated: bool,
     pub(super) changes_on_update: bool,
 }
 

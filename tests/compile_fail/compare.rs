@@ -95,6 +95,21 @@ fn plain_column_with_tokens() {
     let _ = people::table.filter(people::secret_name.eq("Ada"));
 }
 
+fn adopting() {
+    // refused: an encrypted value cannot be compared in SQL
+    let _ = people::table.filter(people::secret_name.eq(Adopting::from("Ada".to_string())));
+    // compiles
+    let _ = people::table.filter(people::secret_name.eq("Ada"));
+}
+
+fn leaving() {
+    // refused: an encrypted value cannot be compared in SQL
+    // refused: this can never match a token
+    let _ = people::table.filter(people::secret_name.ne(&Leaving::from("Ada".to_string())));
+    // compiles
+    let _ = people::table.filter(people::secret_name.ne("Ada"));
+}
+
 fn or_filter() {
     // refused: an encrypted value cannot be compared in SQL
     let _ = people::table.or_filter(people::email.eq(email()));

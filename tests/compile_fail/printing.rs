@@ -15,6 +15,18 @@ use schema::*;
 // compiles
 #[derive(serde::Serialize)] struct Maybe { #[serde(with = "diesel_encrypted::expose")] email: Option<Encrypted<String>> }
 
+// refused: Adopting<
+// refused: Serialize
+#[derive(serde::Serialize)] struct OnItsWay { email: Adopting<String> }
+// compiles
+#[derive(serde::Serialize)] struct OnItsWay { #[serde(with = "diesel_encrypted::expose")] email: Adopting<String> }
+
+// refused: Leaving<
+// refused: Serialize
+#[derive(serde::Serialize)] struct OnItsWayOut { email: Leaving<String> }
+// compiles
+#[derive(serde::Serialize)] struct OnItsWayOut { #[serde(with = "diesel_encrypted::expose")] email: Leaving<String> }
+
 fn serialized(_: &impl serde::Serialize) {}
 
 fn main() {

@@ -3,7 +3,7 @@
 pub use diesel::connection::LoadConnection;
 pub use diesel::pg::Pg;
 pub use diesel::prelude::*;
-pub use diesel_encrypted::{Encrypted, Json, Key, Keyring, Plaintext, Target};
+pub use diesel_encrypted::{Adopting, Decrypted, Encrypted, Json, Key, Keyring, Leaving, Plaintext, Target};
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -16,6 +16,8 @@ diesel::table! {
         phone -> Nullable<EncryptedText>,
         photo -> EncryptedBinary,
         secret_name -> Text,
+        scan -> Binary,
+        fax -> Nullable<Text>,
     }
 }
 

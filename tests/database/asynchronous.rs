@@ -2,7 +2,7 @@
 
 use diesel::{ExpressionMethods, NullableExpressionMethods, QueryDsl, SelectableHelper};
 use diesel_async::{AsyncConnection, RunQueryDsl};
-use diesel_encrypted::{Encrypted, Error};
+use diesel_encrypted::{Adopting, Decrypted, Encrypted, Error, Leaving};
 
 use super::suite::values::people::{self as models, Person, people, person, stored};
 use super::suite::values::plaintexts::{self, Counted};
@@ -71,6 +71,28 @@ fn unreadable_values_fail_the_load() {
         let plaintext = people::table.load::<Person>(conn).await.unwrap_err();
         assert!(Error::find(&plaintext).is_some_and(Error::is_decrypt));
         assert_eq!(plaintext.to_string(), "Error deserializing field 'phone'");
+    });
+}
+
+#[test]
+fn plaintext_and_tokens_are_read_side_by_side() {
+    let db = TestDatabase::new();
+    drop(models::create(&db));
+    run(async {
+        let conn = &mut connect(&db).await;
+        diesel::insert_into(people::table).values(person(1)).execute(conn).await.unwrap();
+        diesel::update(stored::table).set(stored::phone.eq("7")).execute(conn).await.unwrap();
+        let columns = (stored::email, stored::phone);
+        type Either = (Leaving<String>, Option<Adopting<i64>>);
+        let (email, phone): Either = stored::table.select(columns).first(conn).await.unwrap();
+        assert_eq!((&*email, phone), (&*person(1).email, Some(Adopting::from(7))));
+        let set = (stored::email.eq(&email), stored::phone.eq(phone));
+        diesel::update(stored::table).set(set).execute(conn).await.unwrap();
+        let (email, phone): (String, Option<String>) = stored::table.select(columns).first(conn).await.unwrap();
+        assert_eq!((email, phone.is_some_and(|phone| phone.starts_with("gAAAA"))), ((*person(1).email).clone(), true));
+        let listed: (Decrypted<String>, Option<Decrypted<i64>>) =
+            people::table.select((people::email, people::phone)).first(conn).await.unwrap();
+        assert_eq!((listed.0.is_err(), listed.1.and_then(Decrypted::ok)), (true, Some(7)));
     });
 }
 

@@ -29,6 +29,8 @@ mod secrets;
 
 #[cfg(feature = "cli-mysql")]
 mod mysql {
+    mod discover;
+    mod existing;
     mod guards;
     #[path = "../interrupted.rs"]
     mod interrupted;
@@ -52,6 +54,8 @@ mod postgres {
     mod arrays;
     #[path = "../asynchronous.rs"]
     mod asynchronous;
+    mod discover;
+    mod existing;
     mod guards;
     #[path = "../interrupted.rs"]
     mod interrupted;
@@ -77,6 +81,8 @@ mod postgres {
 mod sqlite {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
+    mod discover;
+    mod existing;
     mod guards;
     mod limits;
     mod locked;

@@ -2,7 +2,7 @@
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel_encrypted::{Encrypted, Error, Json};
+use diesel_encrypted::{Adopting, Decrypted, Encrypted, Error, Json, Leaving};
 
 use crate::common::keyring;
 use crate::sqlite::suite::values::plaintexts::Counted;
@@ -116,6 +116,38 @@ fn round_trip(conn: &mut AnyConnection, text: &str, bytes: &str) {
     assert_eq!(Counted::encoded(), 1);
     let error = notes::table.select(notes::text).first::<Encrypted<i64>>(conn).unwrap_err();
     assert!(Error::find(&error).is_some_and(Error::is_decode));
+    other_field_types(conn);
+}
+
+/// On the table with the rows 1, 2 and 3.
+fn other_field_types(conn: &mut AnyConnection) {
+    let plain: (String, Vec<u8>) = ("plain".into(), vec![1, 2]);
+    let (text, bytes) = (notes::plain_text, notes::plain_bytes);
+    let set = (text.eq(&plain.0), bytes.eq(&plain.1));
+    diesel::update(notes::table.find(1)).set(set).execute(conn).unwrap();
+    type Either = (Adopting<String>, Leaving<Vec<u8>>);
+    let (adopting, leaving): Either = notes::table.find(1).select((text, bytes)).first(conn).unwrap();
+    assert_eq!((&*adopting, &*leaving), (&plain.0, &plain.1));
+    let tokens: Either = notes::table.find(2).select((text, bytes)).first(conn).unwrap();
+    assert_eq!((tokens.0.into_inner(), tokens.1.into_inner()), ("plain".to_string(), vec![]));
+
+    let set = (notes::text.eq(&adopting), notes::bytes_or_null.eq(Some(Adopting::from(5))), bytes.eq(&leaving));
+    diesel::update(notes::table.find(2)).set(set).execute(conn).unwrap();
+    let set = text.eq(Leaving::from("no token".to_string()));
+    diesel::update(notes::table.find(3)).set(set).execute(conn).unwrap();
+    let token: Encrypted<String> = notes::table.find(2).select(notes::text).first(conn).unwrap();
+    assert_eq!(token.into_inner(), plain.0);
+    let number: Option<Encrypted<i32>> = notes::table.find(2).select(notes::bytes_or_null).first(conn).unwrap();
+    assert_eq!(number, Some(Encrypted::from(5)));
+    assert_eq!(notes::table.find(2).select(bytes).first::<Vec<u8>>(conn), Ok(plain.1));
+    assert_eq!(notes::table.find(3).select(text).first::<String>(conn), Ok("no token".into()));
+
+    let texts: Vec<Decrypted<String>> = notes::table.order(notes::id).select(text).load(conn).unwrap();
+    assert_eq!(texts.iter().map(Decrypted::is_ok).collect::<Vec<_>>(), [false, true, false]);
+    let bytes: Vec<Option<Decrypted<i32>>> =
+        notes::table.order(notes::id).select(notes::bytes_or_null).load(conn).unwrap();
+    let read = bytes.iter().map(|value| value.as_ref().map(Decrypted::is_ok)).collect::<Vec<_>>();
+    assert_eq!(read, [None, Some(true), Some(false)]);
 }
 
 #[test]

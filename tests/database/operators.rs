@@ -1,11 +1,14 @@
 //! What operators see where transactions and users are many: proofs that have to wait, and a user without rights.
 
 use diesel::connection::SimpleConnection;
+use diesel::r2d2::{ConnectionManager, Pool};
+use diesel_encrypted::reencrypt::StartupCheck;
 use serde_json::{Value, json};
 
 use super::suite::program::vault::Vault;
 use super::suite::program::{fingerprint, statement};
 use super::support::{Conn, LimitedUser};
+use crate::common::keyring;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
@@ -89,4 +92,16 @@ fn a_user_who_may_not_create_tables() {
     assert_eq!(run.json()["columns"][1]["rewritten"], 30);
     vault.bare_program(&["problems"], &[]).database(&user.url()).exits_with(0).says("no value is on record");
     vault.assert_readable(&[NEW], 30);
+}
+
+#[test]
+fn an_application_that_may_not_read_the_tables_of_the_task() {
+    let vault = Vault::sealed(OLD, 1..=30);
+    let user = LimitedUser::new(&vault.db, &["vault"]);
+    vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(0);
+    let check = StartupCheck::new(keyring([OLD, NEW])).target("vault.secret".parse().unwrap());
+    let pool = Pool::builder().max_size(1).build(ConnectionManager::<Conn>::new(user.url())).unwrap();
+    check.run(&pool).unwrap();
+    user.grant(&vault.db, &["__diesel_encrypted_run", "__diesel_encrypted_chunk", "__diesel_encrypted_problem"]);
+    assert!(check.run(&pool).unwrap_err().is_refused());
 }

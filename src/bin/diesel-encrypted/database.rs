@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 use diesel::{Connection, ConnectionError};
-use diesel_encrypted::Fingerprint;
+use diesel_encrypted::discover::{Discovered, Discovery};
+use diesel_encrypted::guard::{self, GuardMigration, Way};
 use diesel_encrypted::reencrypt::{
     Control, Estimate, RecordedProblems, Report, Retirement, SharedRun, StateTables, Status, Task, TaskError,
     state_tables,
 };
+use diesel_encrypted::{Fingerprint, Target};
 
 use crate::cli::{Backend, Server};
 use crate::exit::{Exit, Failure};
@@ -77,6 +79,10 @@ impl Database {
         on_pool!(self, pool => task.retire(key, pool))
     }
 
+    pub(crate) fn discover(&self, discovery: Discovery) -> Result<Discovered, TaskError> {
+        on_pool!(self, pool => discovery.run(pool))
+    }
+
     /// Who is at work.
     pub(crate) fn run(&self) -> Result<Option<SharedRun>, TaskError> {
         on_pool!(self, pool => Control::new(pool).run())
@@ -84,6 +90,14 @@ impl Database {
 
     pub(crate) fn problems(&self, give_up_after: Duration) -> Result<RecordedProblems, TaskError> {
         on_pool!(self, pool => Control::new(pool).give_up_after(give_up_after).problems())
+    }
+
+    /// The migrations that guard these columns.
+    pub(crate) fn guard(&self, columns: &[Target], way: Way) -> Result<Vec<GuardMigration>, Failure> {
+        on_pool!(self, pool => {
+            let conn = pool.get().map_err(|error| Failure::new(Exit::GaveUp, error.to_string()));
+            Ok(guard::migrations(&mut *conn?, columns, way)?)
+        })
     }
 
     /// Asks the processes that are at work.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use diesel_encrypted::KeyringError;
+use diesel_encrypted::guard::GuardError;
 use diesel_encrypted::reencrypt::TaskError;
 
 /// How the program ends.
@@ -74,6 +75,13 @@ impl From<TaskError> for Failure {
             () if error.is_database() => Exit::GaveUp,
             () => Exit::Internal,
         };
+        Self::new(exit, error.to_string())
+    }
+}
+
+impl From<GuardError> for Failure {
+    fn from(error: GuardError) -> Self {
+        let exit = if error.is_refused() { Exit::Refused } else { Exit::GaveUp };
         Self::new(exit, error.to_string())
     }
 }

@@ -1,51 +1,115 @@
-//! `migration state`: the tables of the task as a Diesel migration.
+//! `migration state` and `migration guard`: the tables of the task, and guards of columns, as Diesel migrations.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use diesel_encrypted::guard::{GuardMigration, Way};
 use diesel_encrypted::reencrypt::StateTables;
-use time::OffsetDateTime;
 use time::macros::format_description;
+use time::{Duration, OffsetDateTime};
 
-use crate::cli::{Backend, State};
-use crate::database;
+use crate::cli::{Backend, Guard, Server, State};
+use crate::database::{self, Database};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
-/// How the folder of the migration ends, behind its time.
-const NAME: &str = "_diesel_encrypted_state";
-
-/// Writes it, and prints where.
+/// Writes the tables of the task, and prints where.
 pub(crate) fn state(options: &State) -> Result<Exit, Failure> {
     let backend = match options.backend {
         Some(backend) => backend,
         None => Backend::of(database::url(options.database_url.as_deref())?)?,
     };
     let tables = backend.state_tables()?;
-    let migrations = match &options.dir {
-        Some(folder) => folder.clone(),
-        None => default_folder()?,
-    };
-    if let Some(former) = former(&migrations)? {
-        return Err(Failure::new(
-            Exit::Refused,
-            format!("the migration is there already: {}. Run it with `diesel migration run`", former.display()),
-        ));
-    }
-    let folder = migrations.join(format!("{}{NAME}", version()?));
-    write(&folder, &tables).map_err(|error| cannot_write(&folder, &error))?;
-    output::line(folder.display())
+    write(options.dir.as_deref(), vec![Files::of_state(&tables)])
 }
 
-fn write(folder: &Path, tables: &StateTables) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    let up = format!(
-        "-- The tables through which any number of `diesel-encrypted reencrypt` share one run. They hold no values.\n\
-         -- Whoever runs it needs SELECT, INSERT, UPDATE and DELETE on them.\n\n{}",
-        statements(&tables.create)
-    );
-    std::fs::write(folder.join("up.sql"), up)?;
-    std::fs::write(folder.join("down.sql"), statements(&tables.drop))
+/// Writes guards, prints where, and tells what they will do to the tables.
+pub(crate) fn guard(options: &Guard) -> Result<Exit, Failure> {
+    let server = Server { database_url: options.database_url.clone(), give_up_after: 0 };
+    let way = if options.online { Way::Online } else { Way::AtOnce };
+    let migrations = Database::connect(&server, 1)?.guard(&options.columns, way)?;
+    let notes: Vec<String> = migrations.iter().flat_map(|migration| migration.notes.clone()).collect();
+    let exit = write(options.dir.as_deref(), migrations.into_iter().map(Files::of_guard).collect())?;
+    // The same holds for several tables.
+    let mut told = BTreeSet::new();
+    for note in notes.iter().filter(|note| told.insert(note.as_str())) {
+        eprintln!("- {note}.");
+    }
+    eprintln!("{WHAT_GUARDS_DO_NOT_DO}");
+    Ok(exit)
+}
+
+const WHAT_GUARDS_DO_NOT_DO: &str = "\
+- A guard knows the shape of a token and no keys: it takes tokens that no key of the keyring opens, tokens from another
+  row, and plaintext that has the shape. `diesel-encrypted status` tells what is in the columns.
+Run it with `diesel migration run`, after a look at the SQL.";
+
+/// A migration, as the files in its folder.
+struct Files {
+    /// How the folder is called, behind its time.
+    name: String,
+    up: String,
+    down: String,
+    in_transaction: bool,
+}
+
+impl Files {
+    fn of_state(tables: &StateTables) -> Self {
+        let up = format!(
+            "-- The tables through which any number of `diesel-encrypted reencrypt` share one run. They hold no values.\n\
+             -- Whoever runs it needs SELECT, INSERT, UPDATE and DELETE on them.\n\n{}",
+            statements(&tables.create)
+        );
+        Self { name: "diesel_encrypted_state".into(), up, down: statements(&tables.drop), in_transaction: true }
+    }
+
+    fn of_guard(migration: GuardMigration) -> Self {
+        let GuardMigration { name, up, down, in_transaction, .. } = migration;
+        Self { name, up, down, in_transaction }
+    }
+
+    fn write(&self, folder: &Path) -> std::io::Result<()> {
+        std::fs::create_dir_all(folder)?;
+        if !self.in_transaction {
+            std::fs::write(folder.join("metadata.toml"), "run_in_transaction = false\n")?;
+        }
+        std::fs::write(folder.join("down.sql"), &self.down)?;
+        std::fs::write(folder.join("up.sql"), &self.up)
+    }
+}
+
+/// Writes migrations that Diesel runs in this order, behind those that are there, and prints where.
+fn write(dir: Option<&Path>, migrations: Vec<Files>) -> Result<Exit, Failure> {
+    let dir = match dir {
+        Some(folder) => folder.to_owned(),
+        None => default_folder()?,
+    };
+    let there = there(&dir)?;
+    for files in &migrations {
+        let former = there.iter().find(|folder| folder.split_once('_').is_some_and(|(_, name)| name == files.name));
+        if let Some(former) = former {
+            let former = dir.join(former);
+            return Err(Failure::new(
+                Exit::Refused,
+                format!("the migration is there already: {}. Run it with `diesel migration run`", former.display()),
+            ));
+        }
+    }
+    let mut time = OffsetDateTime::now_utc();
+    for files in &migrations {
+        let mut version = version(time)?;
+        // Two migrations of one version are one to Diesel.
+        while there.iter().any(|folder| folder.starts_with(&version)) {
+            time += Duration::SECOND;
+            version = self::version(time)?;
+        }
+        time += Duration::SECOND;
+        let folder = dir.join(format!("{version}_{}", files.name));
+        files.write(&folder).map_err(|error| cannot_write(&folder, &error))?;
+        output::line(folder.display())?;
+    }
+    Ok(Exit::Proven)
 }
 
 fn statements(statements: &[String]) -> String {
@@ -72,21 +136,19 @@ fn default_folder() -> Result<PathBuf, Failure> {
     })
 }
 
-/// A migration of this kind that was written before.
-fn former(migrations: &Path) -> Result<Option<PathBuf>, Failure> {
+/// The names of the migrations that were written before.
+fn there(migrations: &Path) -> Result<Vec<String>, Failure> {
     let entries = match std::fs::read_dir(migrations) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(|error| usage(format!("cannot read {}: {error}", migrations.display())))?,
     };
-    let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    Ok(paths.find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(NAME))))
+    Ok(entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned())).collect())
 }
 
 /// The time as Diesel's own migrations have it: `2026-11-25-023310`.
-fn version() -> Result<String, Failure> {
-    let format = format_description!("[year]-[month]-[day]-[hour][minute][second]");
-    let now = OffsetDateTime::now_utc().format(format);
-    now.map_err(|error| Failure::new(Exit::Internal, format!("no time for the name of the migration: {error}")))
+fn version(time: OffsetDateTime) -> Result<String, Failure> {
+    let version = time.format(format_description!("[year]-[month]-[day]-[hour][minute][second]"));
+    version.map_err(|error| Failure::new(Exit::Internal, format!("no time for the name of the migration: {error}")))
 }
 
 fn cannot_write(folder: &Path, error: &std::io::Error) -> Failure {

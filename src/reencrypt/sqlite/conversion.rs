@@ -8,6 +8,7 @@ use diesel::sqlite::Sqlite;
 use super::super::sql::{Fields, Sql};
 use super::super::table::PlannedTable;
 use super::quoted;
+use super::words::{Word, closing, words};
 
 pub(super) fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
 where
@@ -32,71 +33,25 @@ where
 
 /// The generated columns of a `CREATE TABLE`, each with the names in its expression.
 fn generated(sql: &str) -> Vec<(String, Vec<String>)> {
-    let (mut depth, mut column, mut is_first) = (0, String::new(), false);
-    let mut former = Lexeme::Other;
-    let mut found: Vec<(String, Vec<String>)> = Vec::new();
-    let mut expression_depth = None;
-    for lexeme in lexemes(sql) {
-        match &lexeme {
-            Lexeme::Name(name) if expression_depth.is_some() => {
-                found.last_mut().into_iter().for_each(|(_, names)| names.push(name.clone()));
-            }
-            Lexeme::Name(name) if std::mem::take(&mut is_first) => column.clone_from(name),
-            Lexeme::Mark('(') => {
-                depth += 1;
-                is_first |= depth == 1;
-                // `name type GENERATED ALWAYS AS (…)`, of which the first two words may be left out.
-                if depth == 2 && matches!(&former, Lexeme::Name(word) if word.eq_ignore_ascii_case("as")) {
-                    found.push((column.clone(), Vec::new()));
-                    expression_depth = Some(depth);
-                }
-            }
-            Lexeme::Mark(')') => {
-                expression_depth = expression_depth.filter(|inside| *inside < depth);
-                depth -= 1;
-            }
-            Lexeme::Mark(',') if depth == 1 => is_first = true,
+    let words = words(sql).unwrap_or_default();
+    let (mut depth, mut column, mut found) = (0, None, Vec::new());
+    for (position, word) in words.iter().enumerate() {
+        match word.text {
+            "(" => depth += 1,
+            ")" => depth -= 1,
             _ => {}
         }
-        former = lexeme;
+        if depth == 1 && matches!(word.text, "(" | ",") {
+            column = words.get(position + 1).and_then(Word::name);
+        }
+        // `name type GENERATED ALWAYS AS (…)`, of which the two words before AS may be left out.
+        let expression = words.get(position + 1).filter(|next| depth == 1 && word.is("as") && next.is("("));
+        let end = expression.and_then(|_| closing(&words, position + 1));
+        if let (Some(column), Some(end)) = (&column, end) {
+            found.push((column.clone(), words[position + 2..end].iter().filter_map(Word::name).collect()));
+        }
     }
     found
-}
-
-enum Lexeme {
-    /// A word, or a quoted identifier without its quotes.
-    Name(String),
-    Mark(char),
-    /// A string, or a comment.
-    Other,
-}
-
-fn lexemes(sql: &str) -> impl Iterator<Item = Lexeme> {
-    let mut rest = sql;
-    std::iter::from_fn(move || {
-        rest = rest.trim_start();
-        let first = rest.chars().next()?;
-        let quoted = |end: char| rest[first.len_utf8()..].find(end).map_or(rest.len(), |at| at + first.len_utf8() + 1);
-        let in_word =
-            |character: char| character.is_alphanumeric() || "_$".contains(character) || !character.is_ascii();
-        let length = match first {
-            '"' | '`' | '\'' => quoted(first),
-            '[' => quoted(']'),
-            '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
-            '/' if rest.starts_with("/*") => rest[2..].find("*/").map_or(rest.len(), |at| at + 4),
-            _ if in_word(first) => rest.find(|character| !in_word(character)).unwrap_or(rest.len()),
-            _ => first.len_utf8(),
-        };
-        let (text, tail) = rest.split_at(length);
-        rest = tail;
-        Some(match first {
-            '"' | '`' | '[' => Lexeme::Name(text[1..].trim_end_matches(['"', '`', ']']).to_owned()),
-            '\'' => Lexeme::Other,
-            '-' | '/' if text.len() > 1 => Lexeme::Other,
-            _ if in_word(first) => Lexeme::Name(text.to_owned()),
-            _ => Lexeme::Mark(first),
-        })
-    })
 }
 
 const CREATE_TABLE: &str = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE";
@@ -119,7 +74,7 @@ mod tests {
             first text GENERATED ALWAYS AS (upper("E Mail") || ', ' || note) STORED,
             [last] AS (lower(note, (1 + 2))) , /* as (id) */ n int DEFAULT (1), CONSTRAINT c CHECK (cast(id as text) <> '')
         ) STRICT"#;
-        let expected = [("first", vec!["upper", "E Mail", "note"]), ("last", vec!["lower", "note", "1", "2"])];
+        let expected = [("first", vec!["upper", "E Mail", "note"]), ("last", vec!["lower", "note"])];
         let expected = expected.map(|(name, names)| (name.to_owned(), names.into_iter().map(str::to_owned).collect()));
         assert_eq!(generated(sql), expected);
         assert_eq!(generated("CREATE TABLE t (a, b)"), []);

@@ -2,6 +2,9 @@
 
 mod acceptance;
 mod control;
+mod conversion;
+pub mod discover;
+pub mod guard;
 mod interruption;
 mod metrics;
 mod migration;

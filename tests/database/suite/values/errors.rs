@@ -131,7 +131,7 @@ fn a_value_of_another_type_is_a_decode_error() {
         let error = people::table.select(people::email).first::<Encrypted<i64>>(conn).unwrap_err();
         let found = Error::find(&error).unwrap();
         assert!(found.is_decode() && !found.is_decrypt() && !found.is_keyring());
-        assert_eq!(found.to_string(), "the decrypted value is not a decimal integer (i64)");
+        assert_eq!(found.to_string(), "the value is not a decimal integer (i64)");
         assert_names_the_column_only(&error, "email", &[]);
 
         // bytes that are no text
@@ -173,7 +173,7 @@ fn a_value_that_cannot_be_encoded_is_not_stored() {
         let error = diesel::insert_into(people::table).values(values).execute(conn).unwrap_err();
         assert!(matches!(error, SerializationError(_)));
         let found = Error::find(&error).unwrap().to_string();
-        assert_eq!(found, "the value cannot be encrypted: it is for this test");
+        assert_eq!(found, "the value cannot be stored: it is for this test");
         assert_eq!(stored::table.count().get_result::<i64>(conn).unwrap(), 0);
     });
 }

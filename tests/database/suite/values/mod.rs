@@ -3,9 +3,11 @@
 mod comparisons;
 mod errors;
 mod forms;
+mod lists;
 mod models;
 pub mod people;
 pub mod plaintexts;
 mod redaction;
+mod transition;
 
 use super::super::support;

@@ -1,0 +1,317 @@
+//! MySQL and MariaDB: a CHECK of the table; or, without a copy of the table, one of the column.
+
+use diesel::RunQueryDsl;
+use diesel::connection::{Connection, LoadConnection};
+use diesel::mysql::Mysql;
+use diesel::result::{Error as DieselError, QueryResult};
+
+use super::error::{GuardError, Refusal};
+use super::migration::{GuardMigration, Way, filled, indented, places};
+use super::names::{constraint, quoted, quoted_table};
+use super::table::{Column, GuardWriter, Table};
+use crate::column::Form;
+use crate::reencrypt::sql::{Fields, Sql};
+
+/// The conditions of the shipped migration, word for word.
+const TEXT: &str = "\
+LENGTH(VALUE) >= 100
+AND LENGTH(VALUE) - LENGTH(TRIM(TRAILING '=' FROM VALUE))
+    = CASE LENGTH(VALUE) % 64 WHEN 36 THEN 2 WHEN 56 THEN 1 WHEN 12 THEN 0 ELSE -1 END
+AND VALUE LIKE 'gAAAA%'
+AND TRIM(TRAILING '=' FROM VALUE) NOT REGEXP '[^A-Za-z0-9_-]'";
+const BYTES: &str = "\
+(
+    LEFT(VALUE, 3) = X'800000'
+    AND LENGTH(VALUE) >= 73
+    AND LENGTH(VALUE) % 16 = 9
+)";
+const TEXT_AS_BYTES: &str = "\
+LENGTH(VALUE) >= 100
+AND LENGTH(VALUE) - LENGTH(TRIM(TRAILING '=' FROM VALUE))
+    = CASE LENGTH(VALUE) % 64 WHEN 36 THEN 2 WHEN 56 THEN 1 WHEN 12 THEN 0 ELSE -1 END
+AND VALUE LIKE 'gAAAA%'
+-- MySQL takes no bytes for REGEXP; every byte is a character of latin1.
+AND CONVERT(TRIM(TRAILING '=' FROM VALUE) USING latin1) NOT REGEXP '[^A-Za-z0-9_-]'";
+
+impl GuardWriter for Mysql {
+    const QUOTE: char = '`';
+
+    fn conditions<C>(conn: &mut C, table: &Table) -> QueryResult<Vec<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let condition = |column: &Column| {
+            let name = quoted(&column.name, '`');
+            Ok(match column.form {
+                Form::Binary => filled(&binary(), &name),
+                Form::Text if Known::of(conn, table, column)?.is_ascii() => filled(TEXT, &name),
+                // Other collations take other letters for equal, and a conversion to ASCII would be an error that shows
+                // what it cannot convert.
+                Form::Text => filled(TEXT_AS_BYTES, &format!("CAST(CONVERT({name} USING utf8mb4) AS BINARY)")),
+            })
+        };
+        table.columns.iter().map(condition).collect()
+    }
+
+    fn write<C>(conn: &mut C, table: &Table, conditions: &[String], way: Way) -> Result<Vec<GuardMigration>, GuardError>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let version = Sql::new("SELECT VERSION()").first(conn)?.unwrap_or_default();
+        let is_mariadb = version.contains("MariaDB");
+        let mut notes = Vec::new();
+        for column in &table.columns {
+            notes.extend(Known::of(conn, table, column)?.notes(table, column));
+        }
+        notes.push(
+            "The error of a refused value does not show it, but for the bytes of a character that the column's character \
+             set does not have"
+                .into(),
+        );
+        if is_mariadb {
+            notes.push("A session with check_constraint_checks = 0 writes what it likes".into());
+        }
+        let mut migrations = match way {
+            Way::AtOnce => vec![at_once(table, conditions, is_mariadb, &size(conn, table)?)],
+            Way::Online if is_mariadb => online(conn, table, conditions)?,
+            Way::Online => {
+                let reason = "MySQL copies the table to add a CHECK, and writers wait. Without --online the migration does \
+                    that; pt-online-schema-change and gh-ost do it for large tables, with the ADD CONSTRAINT of its up.sql";
+                return Err(Refusal::NotOnline { reason: reason.into() }.into());
+            }
+        };
+        if let Some(last) = migrations.last_mut() {
+            last.notes.extend(notes);
+        }
+        Ok(migrations)
+    }
+}
+
+/// A token as bytes; or as text, the way other Fernet programs fill a binary column.
+fn binary() -> String {
+    let text: Vec<String> = TEXT_AS_BYTES.lines().map(|line| format!("    {line}")).collect();
+    format!("{BYTES}\nOR (\n{}\n)", text.join("\n"))
+}
+
+fn at_once(table: &Table, conditions: &[String], is_mariadb: bool, size: &str) -> GuardMigration {
+    // A server that went away before Diesel noted the migration is no reason for it to fail the second time.
+    let (unless_there, if_there) = if is_mariadb { (" IF NOT EXISTS", " IF EXISTS") } else { ("", "") };
+    let name = |column: &Column| quoted(&constraint(table.name.name(), &column.name), '`');
+    let add = table.columns.iter().zip(conditions).map(|(column, condition)| {
+        format!("ADD CONSTRAINT{unless_there} {} CHECK (\n{}\n    )", name(column), indented(condition))
+    });
+    let drop = table.columns.iter().map(|column| format!("DROP CONSTRAINT{if_there} {}", name(column)));
+    let up = format!("-- The database refuses what is not a Fernet token in {}.\n{}", places(table), alter(table, add));
+    let mut this = GuardMigration::of(table, up, alter(table, drop));
+    let more = match is_mariadb {
+        true => "With --online writers go on",
+        false => "pt-online-schema-change and gh-ost take the ADD CONSTRAINT of up.sql, for large tables",
+    };
+    this.notes.push(format!(
+        "{}: ALTER TABLE copies the table ({size}): it can be read meanwhile, writers wait until that is done, and it takes \
+         as much disk again. {more}. One statement: it is done as a whole, or not at all",
+        table.name
+    ));
+    this
+}
+
+/// MariaDB adds the CHECK of a column without looking at the rows, and without a copy. The second migration looks.
+fn online<C>(conn: &mut C, table: &Table, conditions: &[String]) -> Result<Vec<GuardMigration>, GuardError>
+where
+    C: Connection<Backend = Mysql> + LoadConnection,
+{
+    let refuse = |column: &Column, reason: &str| {
+        let reason = format!("{}: {reason}. Without --online the table gets a CHECK", table.place(column));
+        GuardError::from(Refusal::NotOnline { reason })
+    };
+    let written = show_create(conn, table)?;
+    let mut definitions = Vec::new();
+    for column in &table.columns {
+        let definition = definition(&written, &column.name);
+        let definition = definition.ok_or_else(|| refuse(column, "SHOW CREATE TABLE shows it in an unknown way"))?;
+        if definition.contains(" CHECK (") {
+            return Err(refuse(column, "it has a CHECK of its own, and a column has one"));
+        }
+        definitions.push(definition);
+    }
+    let guarded = definitions.iter().zip(conditions);
+    let up =
+        guarded.map(|(definition, condition)| format!("MODIFY {definition} CHECK (\n{}\n    )", indented(condition)));
+    let down = definitions.iter().map(|definition| format!("MODIFY {definition}"));
+    let at_once = || std::iter::once("ALGORITHM = INSTANT".to_owned());
+    let up = format!(
+        "-- The database refuses what is not a Fernet token in {}, from now on. The columns are as they were.\n{}",
+        places(table),
+        patiently(table, up.chain(at_once()))
+    );
+    let mut first = GuardMigration::of(table, up, patiently(table, down.chain(at_once())));
+    first.notes.push(format!(
+        "{}: ALTER TABLE … MODIFY changes the definition only, under an exclusive lock for a moment (ALGORITHM = INSTANT). \
+         It waits for transactions that use the table for 5 s, and everybody behind it, and then gives up: run it again. \
+         Change nothing else about these columns between now and then: their definitions are written out in it",
+        table.name
+    ));
+    let fails = conditions.iter().map(|passes| format!("NOT (\n{}\n    )", indented(passes)));
+    let name = quoted_table(&table.written(), '`');
+    let message = format!("{} holds values that are not tokens: see status", table.named);
+    let up = format!(
+        "-- Looks at the rows that were there before the guards.\n\
+         BEGIN NOT ATOMIC\n    DECLARE found BOOLEAN;\n    \
+         -- A SELECT of its own: as a part of IF it would lock the rows.\n    \
+         SELECT EXISTS (SELECT 1 FROM {name} WHERE {}) INTO found;\n    \
+         IF found THEN\n        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{}';\n    END IF;\nEND;\n",
+        fails.collect::<Vec<_>>().join(" OR "),
+        literal(&message)
+    );
+    let mut second = GuardMigration::second(table, up, "-- The guards go with the migration before.\nDO 0;\n".into());
+    second.notes.push(format!(
+        "{}: reads the table ({}) once, and locks nothing. If it fails, the guards bind whoever writes nevertheless, also \
+         who writes another column of a row that does not pass: `diesel-encrypted status --column …` tells which values \
+         those are",
+        table.name,
+        size(conn, table)?
+    ));
+    Ok(vec![first, second])
+}
+
+/// What the catalogue says of a column.
+struct Known {
+    character_set: String,
+    collation: String,
+    column_type: String,
+    is_nullable: bool,
+    /// In the units of its type.
+    length: Option<usize>,
+    has_default: bool,
+}
+
+impl Known {
+    fn of<C>(conn: &mut C, table: &Table, column: &Column) -> QueryResult<Self>
+    where
+        C: Connection<Backend = Mysql> + LoadConnection,
+    {
+        let schema = table.name.schema().unwrap_or_default();
+        let row: Fields = Sql::new(COLUMN).bind(schema).bind(table.name.name()).bind(&column.name).get_result(conn)?;
+        let mut fields = row.into_iter();
+        let mut next = || fields.next().flatten();
+        Ok(Self {
+            character_set: next().unwrap_or_default(),
+            collation: next().unwrap_or_default(),
+            column_type: next().unwrap_or_default(),
+            is_nullable: next().as_deref() == Some("YES"),
+            length: next().and_then(|length| length.parse().ok()),
+            has_default: next().is_some_and(|default| default != "NULL"),
+        })
+    }
+
+    fn is_ascii(&self) -> bool {
+        self.collation == "ascii_bin"
+    }
+
+    fn notes(&self, table: &Table, column: &Column) -> Vec<String> {
+        let Self { character_set, column_type, .. } = self;
+        let place = table.place(column);
+        let mut notes = Vec::new();
+        if column.form == Form::Text && !self.is_ascii() {
+            let null = if self.is_nullable { "" } else { " NOT NULL" };
+            notes.push(format!(
+                "{place}: its character set is {character_set}, from which the guard converts every value that is written. \
+                 Tokens need ASCII only: in a migration before this one, ALTER TABLE {} MODIFY {} {column_type} CHARACTER SET ascii \
+                 COLLATE ascii_bin{null} (with its DEFAULT and COMMENT, if it has them; copies the table)",
+                quoted_table(&table.written(), '`'),
+                quoted(&column.name, '`')
+            ));
+        }
+        if self.length.is_some_and(|length| ends_like_a_token(column.form, length)) {
+            notes.push(format!(
+                "{place}: {column_type} ends where a shorter token could end, so that the guard takes one that a server \
+                 without a strict sql_mode cut off there: make the column one longer"
+            ));
+        }
+        if self.has_default {
+            notes.push(format!(
+                "{place}: has a default, which stays; unless that is a token, an INSERT that relies on it is refused"
+            ));
+        }
+        notes
+    }
+}
+
+/// Whether a token has this length and no `=` at its end.
+fn ends_like_a_token(form: Form, length: usize) -> bool {
+    match form {
+        Form::Text => length >= 140 && length % 64 == 12,
+        Form::Binary => length >= 73 && length % 16 == 9,
+    }
+}
+
+fn size<C>(conn: &mut C, table: &Table) -> QueryResult<String>
+where
+    C: Connection<Backend = Mysql> + LoadConnection,
+{
+    let sql = "SELECT CAST(ROUND((data_length + index_length) / 1048576) AS CHAR(20)) FROM information_schema.tables \
+        WHERE table_schema = ? AND table_name = ?";
+    let size = Sql::new(sql).bind(table.name.schema().unwrap_or_default()).bind(table.name.name()).first(conn)?;
+    Ok(format!("about {} MiB", size.as_deref().unwrap_or("?").trim()))
+}
+
+fn show_create<C>(conn: &mut C, table: &Table) -> QueryResult<String>
+where
+    C: Connection<Backend = Mysql> + LoadConnection,
+{
+    let sql = format!("SHOW CREATE TABLE {}", quoted_table(&table.name, '`'));
+    let mut row: Fields = Sql::new(sql).get_result(conn)?;
+    row.take(1).ok_or(DieselError::NotFound)
+}
+
+/// The name and the definition of a column, which has a line of its own.
+fn definition<'a>(written: &'a str, column: &str) -> Option<&'a str> {
+    let name = quoted(column, '`');
+    let mut lines = written.lines().skip(1).filter_map(|line| line.strip_prefix("  "));
+    let line = lines.find(|line| line.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with(' ')))?;
+    Some(line.strip_suffix(',').unwrap_or(line))
+}
+
+fn alter(table: &Table, actions: impl Iterator<Item = String>) -> String {
+    let actions: Vec<String> = actions.map(|action| format!("\n    {action}")).collect();
+    format!("ALTER TABLE {}{};\n", quoted_table(&table.written(), '`'), actions.join(","))
+}
+
+/// Whoever wants to use the table waits behind the statement.
+fn patiently(table: &Table, actions: impl Iterator<Item = String>) -> String {
+    format!("SET STATEMENT lock_wait_timeout = 5 FOR {}", alter(table, actions))
+}
+
+/// The longest text of an error is 128 characters.
+fn literal(message: &str) -> String {
+    message.chars().take(120).collect::<String>().replace('\\', "\\\\").replace('\'', "''")
+}
+
+const COLUMN: &str = "\
+    SELECT character_set_name, collation_name, column_type, is_nullable, CAST(character_maximum_length AS CHAR(20)), \
+           column_default \
+    FROM information_schema.columns WHERE table_schema = ? AND table_name = ? AND column_name = ?";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_conditions_are_those_of_the_shipped_migration() {
+        let shipped = include_str!("../../migrations/mysql/2026-11-23-000100_create_people/up.sql");
+        for (condition, name) in [(TEXT, "email"), (TEXT, "phone"), (binary().as_str(), "photo")] {
+            let condition = indented(&filled(condition, name));
+            assert!(shipped.contains(&format!("CHECK (\n{condition}\n    )")), "{condition}");
+        }
+        assert_eq!(shipped.matches("CONSTRAINT").count(), 3);
+    }
+
+    #[test]
+    fn finds_the_definition_of_a_column() {
+        let written =
+            "CREATE TABLE `t` (\n  `a` int(11) NOT NULL,\n  `a``b` text DEFAULT 'x,' COMMENT 'y',\n  KEY `c` (`a`)\n)";
+        assert_eq!(definition(written, "a"), Some("`a` int(11) NOT NULL"));
+        assert_eq!(definition(written, "a`b"), Some("`a``b` text DEFAULT 'x,' COMMENT 'y'"));
+        assert_eq!(definition(written, "c"), None);
+    }
+}

@@ -1,0 +1,72 @@
+//! Names in SQL, and the names of guards and migrations.
+
+use sha2::{Digest, Sha256};
+
+use crate::target::TableName;
+
+/// The longest name of a constraint on PostgreSQL; MySQL and MariaDB take one more, SQLite any.
+const LONGEST: usize = 63;
+
+/// The name between these quotes.
+pub(super) fn quoted(name: &str, quote: char) -> String {
+    let doubled = name.replace(quote, &format!("{quote}{quote}"));
+    format!("{quote}{doubled}{quote}")
+}
+
+/// The name of a table, with its schema if there is one.
+pub(super) fn quoted_table(table: &TableName, quote: char) -> String {
+    let schema = table.schema().map(|schema| quoted(schema, quote) + ".");
+    schema.unwrap_or_default() + &quoted(table.name(), quote)
+}
+
+/// `people_email_is_encrypted`, as in the shipped migrations. A name that would be too long ends in a hash: two of them
+/// in one database must differ.
+pub(super) fn constraint(table: &str, column: &str) -> String {
+    let name = format!("{table}_{column}_is_encrypted");
+    if name.len() <= LONGEST {
+        return name;
+    }
+    let hash = Sha256::digest(name.as_bytes());
+    let end = format!("_{:02x}{:02x}{:02x}{:02x}_is_encrypted", hash[0], hash[1], hash[2], hash[3]);
+    let begin = name.char_indices().take_while(|(at, character)| at + character.len_utf8() <= LONGEST - end.len());
+    begin.map(|(_, character)| character).chain(end.chars()).collect()
+}
+
+/// `guard_people_email_phone`: what a migration may be called whatever the names in the database are.
+pub(super) fn migration<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut name = String::from("guard");
+    for part in names {
+        name.push('_');
+        let plain =
+            |character: char| if character.is_ascii_alphanumeric() { character.to_ascii_lowercase() } else { '_' };
+        name.extend(part.chars().map(plain));
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes() {
+        let odd = TableName::in_schema("a.b", "c\"d`e");
+        assert_eq!(quoted_table(&odd, '"'), r#""a.b"."c""d`e""#);
+        assert_eq!(quoted_table(&TableName::new("c\"d`e"), '`'), "`c\"d``e`");
+    }
+
+    #[test]
+    fn names_of_constraints_fit_and_differ() {
+        assert_eq!(constraint("people", "email"), "people_email_is_encrypted");
+        let long = |column: &str| constraint(&"ä".repeat(40), column);
+        assert!(long("a").len() <= LONGEST && long("a").ends_with("_is_encrypted"), "{}", long("a"));
+        assert_ne!(long("a"), long("b"));
+        assert_eq!(constraint(&"t".repeat(43), "colum").len(), 62);
+        assert_eq!(constraint(&"t".repeat(45), "colum").len(), 63);
+    }
+
+    #[test]
+    fn names_of_migrations_are_plain() {
+        assert_eq!(migration(["my \"People", "E-Mail"]), "guard_my__people_e_mail");
+    }
+}

@@ -1,0 +1,90 @@
+//! A `CREATE TABLE` as SQLite keeps it, and where more constraints go.
+
+use crate::guard::names::quoted;
+use crate::reencrypt::sqlite::words::{Word, closing, words};
+
+/// `CREATE TABLE name (columns, constraints) options`
+pub(super) struct CreateTable<'a> {
+    sql: &'a str,
+    name: Word<'a>,
+    /// Behind the last column or constraint, before the comments that may follow it.
+    end: usize,
+    pub(super) has_row_ids: bool,
+    pub(super) is_counted: bool,
+}
+
+impl<'a> CreateTable<'a> {
+    /// `None` if it is something else, or not understood.
+    pub(super) fn parse(sql: &'a str) -> Option<Self> {
+        const OPEN: usize = 3;
+        let words = words(sql)?;
+        let close = closing(&words, OPEN)?;
+        let options = &words[close + 1..];
+        let is_known = |word: &Word<'_>| ["WITHOUT", "ROWID", "STRICT", ","].iter().any(|option| word.is(option));
+        let is_create = words[0].is("CREATE") && words[1].is("TABLE") && words[OPEN].is("(");
+        (is_create && close > OPEN + 1 && options.iter().all(is_known)).then(|| Self {
+            sql,
+            name: words[2],
+            end: words[close - 1].end(),
+            has_row_ids: !options.iter().any(|word| word.is("WITHOUT")),
+            is_counted: words.iter().any(|word| word.is("AUTOINCREMENT")),
+        })
+    }
+
+    /// The statement for a table of this name, with more constraints.
+    pub(super) fn with(&self, name: &str, constraints: &[String]) -> String {
+        let Self { sql, name: former, end, .. } = self;
+        let more: String = constraints.iter().map(|constraint| format!(",\n    {constraint}")).collect();
+        format!("CREATE TABLE {}{}{more}{}", quoted(name, '"'), &sql[former.end()..*end], &sql[*end..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constraints_come_last() {
+        let cases = [
+            ("CREATE TABLE t (a)", "CREATE TABLE \"n\" (a,\n    X)"),
+            (
+                "CREATE TABLE \"t (\"(a TEXT, -- b)\n  b /* ( */ INT -- c\n) STRICT",
+                "CREATE TABLE \"n\"(a TEXT, -- b)\n  b /* ( */ INT,\n    X -- c\n) STRICT",
+            ),
+            (
+                "create table [t](a, PRIMARY KEY (a)) without rowid, strict",
+                "CREATE TABLE \"n\"(a, PRIMARY KEY (a),\n    X) without rowid, strict",
+            ),
+            ("CREATE TABLE 't'(\"a)\" DEFAULT ')')", "CREATE TABLE \"n\"(\"a)\" DEFAULT ')',\n    X)"),
+        ];
+        for (sql, expected) in cases {
+            assert_eq!(CreateTable::parse(sql).unwrap().with("n", &["X".into()]), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_none() {
+        let cases = [
+            "",
+            "CREATE TABLE t",
+            "CREATE TABLE t ()",
+            "CREATE TABLE t (a",
+            "CREATE TABLE t (a) LATER",
+            "CREATE TABLE s.t (a)",
+            "CREATE TABLE t (a 'b)",
+            "CREATE VIRTUAL TABLE t USING fts5(a)",
+            "CREATE TABLE t AS SELECT (1)",
+        ];
+        for sql in cases {
+            assert!(CreateTable::parse(sql).is_none(), "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_its_rows() {
+        let parse = |sql| CreateTable::parse(sql).map(|create| (create.has_row_ids, create.is_counted));
+        assert_eq!(parse("CREATE TABLE t (a INTEGER PRIMARY KEY AUTOINCREMENT)"), Some((true, true)));
+        assert_eq!(parse("CREATE TABLE t (a PRIMARY KEY) WITHOUT ROWID"), Some((false, false)));
+        assert_eq!(parse("CREATE TABLE t (\"AUTOINCREMENT\" TEXT DEFAULT 'WITHOUT ROWID')"), Some((true, false)));
+    }
+}

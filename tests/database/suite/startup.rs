@@ -1,0 +1,361 @@
+//! The look at the database when an application starts: what it lets pass, and what it refuses and says.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::r2d2::{ConnectionManager, Pool};
+use diesel_encrypted::reencrypt::{Progress, StartupCheck, StartupReport, StopHandle, TaskError, state_tables};
+use diesel_encrypted::{TableName, Target};
+use fernet::Fernet;
+
+use super::super::support::{Conn, SHARES, settings, unreachable_url};
+use super::people::{People, people};
+use crate::common::{key, keyring};
+use crate::secrets::{assert_hides, everything_said};
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+fn check(keys: &[u8]) -> StartupCheck {
+    StartupCheck::new(keyring(keys.iter().copied())).target(Target::of(people::table).unwrap())
+}
+
+fn run(people: &People, check: &StartupCheck) -> Result<StartupReport, TaskError> {
+    check.run(&people.db.pool(1))
+}
+
+#[track_caller]
+fn passes(people: &People, keys: &[u8]) -> StartupReport {
+    run(people, &check(keys)).unwrap()
+}
+
+/// What the check says, which has changed nothing.
+#[track_caller]
+fn refusal(people: &People, check: &StartupCheck) -> String {
+    let before = people.raw();
+    let error = run(people, check).unwrap_err();
+    assert!(error.is_refused(), "{error}");
+    assert_eq!(people.raw(), before);
+    let said = everything_said(&error);
+    assert!(!said.contains("gAAAA"), "{said}");
+    for number in [1, 2, 3] {
+        assert_hides(&said, [key(number).to_text()]);
+    }
+    error.to_string()
+}
+
+fn fingerprint(number: u8) -> String {
+    key(number).fingerprint().to_string()
+}
+
+/// Adds a row with a value of so long ago, of the key with this number.
+fn write(people: &People, key_number: u8, seconds_ago: u64) {
+    static NEXT: AtomicI64 = AtomicI64::new(1_000_000);
+    let id = NEXT.fetch_add(1, Ordering::Relaxed);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let token = Fernet::new(&key(key_number).to_text()).unwrap().encrypt_at_time(b"a value", now - seconds_ago);
+    let sql = format!("insert into people (id, name, email) values ({id}, 'x', '{token}')");
+    people.conn().batch_execute(&sql).unwrap();
+}
+
+fn add_state_tables(people: &People) {
+    for statement in state_tables::<<Conn as Connection>::Backend>().create {
+        people.conn().batch_execute(&statement).unwrap();
+    }
+}
+
+/// Whether there are tables of the task.
+fn has_state_tables(people: &People) -> bool {
+    people.conn().batch_execute("select 1 from __diesel_encrypted_run").is_ok()
+}
+
+#[test]
+fn tells_what_the_sample_holds() {
+    let people = People::new(1, 1..=30);
+    people.fill(2, 31..=40);
+    let before = people.raw();
+    let pool = people.db.pool(1);
+    let former = settings(&mut pool.get().unwrap());
+    let report = check(&[2, 1]).run(&pool).unwrap();
+    assert_eq!(report.primary, key(2).fingerprint());
+    let columns: Vec<_> = report
+        .columns
+        .iter()
+        .map(|column| {
+            let keys: Vec<u64> = column.keys.iter().map(|key| key.values).collect();
+            (column.column.as_str(), column.rows, column.null, column.plaintext, column.unreadable, keys)
+        })
+        .collect();
+    let expected = [
+        ("email", 40, 0, 0, 0, vec![10, 30]),
+        ("phone", 40, 13, 0, 0, vec![7, 20]),
+        ("photo", 40, 20, 0, 0, vec![5, 15]),
+    ];
+    assert_eq!(columns, expected);
+    assert!(report.columns.iter().all(|column| column.table == format!("{}people", people.db.schema())));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    assert!(report.moment.abs_diff(now) < 60_000, "{report:?}");
+
+    // Read-only, and the connection is as it was.
+    assert_eq!((people.raw(), settings(&mut pool.get().unwrap())), (before, former));
+    assert!(!has_state_tables(&people));
+}
+
+#[test]
+fn looks_at_either_end_of_a_large_table_only() {
+    let people = People::new(1, 1..=150);
+    people.fill(9, 151..=250);
+    people.fill(1, 251..=400);
+    let email = &passes(&people, &[1]).columns[0];
+    assert_eq!((email.rows, email.unreadable), (200, 0));
+}
+
+#[test]
+fn an_empty_table_passes() {
+    assert_eq!(passes(&People::empty(), &[1]).columns[0].rows, 0);
+}
+
+#[test]
+fn targets_that_do_not_fit_the_database() {
+    let people = People::new(1, 1..=3);
+    let schema = people.db.schema();
+    let named = |table: &str, column: &str| {
+        let target = Target::named(TableName::new(table), [column]).unwrap();
+        StartupCheck::new(keyring([1])).target(target)
+    };
+    assert!(refusal(&people, &named("persons", "email")).starts_with("there is no table persons: "));
+    assert!(
+        refusal(&people, &named("people", "mail")).starts_with(&format!("the table {schema}people has no column mail"))
+    );
+    assert!(refusal(&people, &named("people", "id")).contains("does not hold tokens"));
+    assert!(refusal(&people, &StartupCheck::new(keyring([1]))).contains("no column is named"));
+}
+
+#[test]
+fn a_keyring_that_cannot_read_the_data() {
+    let people = People::new(1, 1..=300);
+    let place = format!("{}people.", people.db.schema());
+    let expected = format!(
+        "this keyring does not belong to this data: of 200 tokens read in {place}email it opens 0. What it cannot open \
+         was not touched. Add the key that wrote them to the keyring"
+    );
+    assert_eq!(refusal(&people, &check(&[2])), expected);
+
+    // One column of which nothing can be read, beside others.
+    let token = keyring([9]).encrypt(b"7");
+    let sql = format!("update people set phone = null where id > 1; update people set phone = '{token}' where id = 1");
+    people.conn().batch_execute(&sql).unwrap();
+    let said = refusal(&people, &check(&[1]));
+    assert!(said.contains(&format!("of 1 tokens read in {place}phone it opens 0")), "{said}");
+    passes(&people, &[1, 9]);
+
+    // A bad value among others is not a matter of the keyring.
+    let good = keyring([1]).encrypt(b"7");
+    people.conn().batch_execute(&format!("update people set phone = '{good}' where id = 2")).unwrap();
+    let phone = &passes(&people, &[1]).columns[1];
+    assert_eq!((phone.unreadable, phone.keys[0].values), (1, 1));
+}
+
+#[test]
+fn plaintext_in_a_column_that_is_not_being_adopted() {
+    let people = People::new(1, 1..=5);
+    people.conn().batch_execute("update people set email = 'ada@example.org' where id < 3").unwrap();
+    let said = refusal(&people, &check(&[1]));
+    let schema = people.db.schema();
+    let expected = format!("the column {schema}people.email holds plaintext: 2 of 5 values that were looked at. ");
+    assert!(said.starts_with(&expected), "{said}");
+    assert_hides(&said, ["ada@example.org"]);
+
+    let report = run(&people, &check(&[1]).adopting(Target::column(people::email))).unwrap();
+    assert_eq!((report.columns[0].plaintext, report.columns.len()), (2, 3));
+    // Named alone, it is a target too; and it is no leave for others.
+    let alone = StartupCheck::new(keyring([1])).adopting("people.email".parse().unwrap());
+    assert_eq!(run(&people, &alone).unwrap().columns.len(), 1);
+    let said = refusal(&people, &check(&[1]).adopting(Target::column(people::phone)));
+    assert!(said.starts_with(&expected), "{said}");
+}
+
+#[test]
+fn a_new_key_in_front_of_data_that_is_under_the_old_one() {
+    let people = People::new(1, 1..=20);
+    write(&people, 1, 0);
+    passes(&people, &[2, 1]);
+    // and behind it, which comes first
+    passes(&people, &[1, 2]);
+}
+
+/// Instances with either key in front, until the last has the new one.
+#[test]
+fn a_deployment_that_is_under_way() {
+    let people = People::empty();
+    add_state_tables(&people);
+    // Seldom written: the last value of the old key is of long ago, and the first of the new one is here.
+    write(&people, 1, 40 * DAY);
+    write(&people, 1, 30 * DAY);
+    write(&people, 2, 5 * MINUTE);
+    for keys in [[1, 2], [2, 1]] {
+        passes(&people, &keys);
+    }
+    for seconds_ago in [4 * MINUTE, 2 * MINUTE, 0] {
+        write(&people, 1, seconds_ago);
+        write(&people, 2, seconds_ago);
+    }
+    for keys in [[1, 2], [2, 1]] {
+        passes(&people, &keys);
+    }
+}
+
+#[test]
+fn an_old_key_in_front_by_the_dates_of_the_values() {
+    let people = People::empty();
+    add_state_tables(&people);
+    for days in [40, 30] {
+        write(&people, 1, days * DAY);
+    }
+    write(&people, 2, 3 * DAY);
+    write(&people, 2, MINUTE);
+    let said = refusal(&people, &check(&[1, 2]));
+    let (old, new) = (fingerprint(1), fingerprint(2));
+    let start = format!("the primary key of this keyring, {old}, is an old one by the dates of the values: the newest");
+    assert!(said.starts_with(&start) && said.contains(&format!("Put {new} in front, ")), "{said}");
+
+    passes(&people, &[2, 1]);
+    passes(&people, &[3, 2, 1]);
+    // For as long as a deployment is said to last, both write.
+    run(&people, &check(&[1, 2]).deployment(Duration::from_secs(4 * DAY))).unwrap();
+    run(&people, &check(&[1, 2]).deployment(Duration::MAX)).unwrap();
+    // A program that went on for some time with the old key in front.
+    write(&people, 1, 2 * DAY);
+    passes(&people, &[2, 1]);
+}
+
+#[test]
+fn dates_to_come_are_no_evidence() {
+    let people = People::empty();
+    add_state_tables(&people);
+    write(&people, 1, 30 * DAY);
+    let to_come = Fernet::new(&key(2).to_text()).unwrap().encrypt_at_time(b"x", 4_102_444_800);
+    people.conn().batch_execute(&format!("insert into people (id, name, email) values (1, 'x', '{to_come}')")).unwrap();
+    passes(&people, &[1, 2]);
+    write(&people, 2, 2 * HOUR);
+    refusal(&people, &check(&[1, 2]));
+}
+
+#[test]
+fn a_key_that_a_run_has_rotated_away_from() {
+    let people = People::new(1, 1..=20);
+    add_state_tables(&people);
+    assert!(people.run(people.task([2, 1]), 1).is_proven());
+    let said = refusal(&people, &check(&[1, 2]));
+    let (old, new) = (fingerprint(1), fingerprint(2));
+    let expected = format!(
+        "the primary key of this keyring, {old}, was rotated away from: a re-encryption of this database has brought \
+         values from it under {new}. "
+    );
+    assert!(said.starts_with(&expected), "{said}");
+    passes(&people, &[2, 1]);
+    passes(&people, &[2]);
+
+    // A run that found nothing to do, and a further rotation, do not let it be forgotten.
+    assert!(people.run(people.task([2, 1]), 1).is_proven());
+    refusal(&people, &check(&[1, 2]));
+    passes(&people, &[3, 2, 1]);
+    assert!(people.run(people.task([3, 2, 1]), 1).is_proven());
+    refusal(&people, &check(&[1, 2, 3]));
+    refusal(&people, &check(&[2, 3]));
+    passes(&people, &[3, 2]);
+
+    // Going back, on purpose.
+    assert!(people.run(people.task([1, 3]), 1).is_proven());
+    passes(&people, &[1, 3]);
+    refusal(&people, &check(&[3, 1]));
+}
+
+/// A new key is behind the old one until all instances know it; a task that runs meanwhile has the same order.
+#[test]
+fn a_run_before_the_new_key_is_put_in_front() {
+    let people = People::new(1, 1..=20);
+    add_state_tables(&people);
+    for keys in [vec![1], vec![1, 2]] {
+        assert!(people.run(people.task(keys), 1).is_proven());
+    }
+    passes(&people, &[2, 1]);
+    passes(&people, &[1, 2]);
+    // Nor does the run keep the dates from telling, later.
+    people.conn().batch_execute("delete from people").unwrap();
+    write(&people, 1, 30 * DAY);
+    write(&people, 2, 2 * HOUR);
+    refusal(&people, &check(&[1, 2]));
+    passes(&people, &[2, 1]);
+}
+
+/// Its tokens keep their dates: by these alone, the new key at the beginning of the table is the older one.
+#[test]
+fn a_re_encryption_that_has_stopped_half_way() {
+    for recorded in [true, false] {
+        let people = People::empty();
+        for days in (1..=300).rev() {
+            write(&people, 1, days * DAY);
+        }
+        if recorded {
+            add_state_tables(&people);
+        }
+        let stop = StopHandle::default();
+        let handle = stop.clone();
+        let mut meanwhile = None;
+        let observer = |progress: &Progress| {
+            if progress.rewritten > 0 && meanwhile.is_none() {
+                meanwhile = Some(run(&people, &check(&[2, 1])).map_err(|error| error.to_string()));
+                handle.stop();
+            }
+        };
+        let task = people.task([2, 1]).batch_size(1).max_rows_per_second(100).stateless(!recorded);
+        let report = people.run(task.stop_handle(stop).observer(observer), 1);
+        let rewritten = people.column(&report, "email").rewritten;
+        assert!((1..300).contains(&rewritten), "{rewritten}");
+        let meanwhile = meanwhile.unwrap();
+        assert_eq!(meanwhile.is_ok(), recorded || !SHARES, "{meanwhile:?}");
+        if recorded || !SHARES {
+            passes(&people, &[2, 1]);
+        } else {
+            let said = refusal(&people, &check(&[2, 1]));
+            assert!(
+                said.contains("a re-encryption that keeps no account (--stateless) has stopped half-way"),
+                "{said}"
+            );
+        }
+        if recorded {
+            refusal(&people, &check(&[1, 2]));
+        }
+        assert!(people.run(people.task([2, 1]).stateless(!recorded), 1).is_proven());
+        passes(&people, &[2, 1]);
+    }
+}
+
+#[test]
+fn a_run_of_another_version_is_no_reason_to_refuse() {
+    let people = People::empty();
+    add_state_tables(&people);
+    let sql = "insert into __diesel_encrypted_run (id, document) values (1, '{\"version\": 4711}')";
+    people.conn().batch_execute(sql).unwrap();
+    write(&people, 1, 30 * DAY);
+    write(&people, 2, 2 * HOUR);
+    passes(&people, &[1, 2]);
+}
+
+#[test]
+fn gives_up_in_time() {
+    let manager = ConnectionManager::<Conn>::new(unreachable_url());
+    let pool = Pool::builder().min_idle(Some(0)).build(manager).unwrap();
+    let started = Instant::now();
+    let error = check(&[1]).give_up_after(Duration::from_millis(300)).run(&pool).unwrap_err();
+    assert!(error.is_database(), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(10));
+
+    let people = People::new(1, 1..=3);
+    let error = run(&people, &check(&[1]).give_up_after(Duration::ZERO)).unwrap_err();
+    assert!(error.to_string().contains("it took longer than 0ns to look at it"), "{error}");
+}
