@@ -10,6 +10,7 @@ pub mod guards;
 mod guards_found;
 mod limits;
 pub mod migrations;
+mod new_column;
 mod people;
 pub mod program;
 mod races;
