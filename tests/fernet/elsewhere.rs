@@ -1,9 +1,7 @@
 //! The recipes of `docs/elsewhere.md`: their commands, run as they are written there, and what needs no database.
 
-use std::fmt::Write;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::io::Write;
 use std::process::{Command, Stdio};
 
 use diesel_encrypted::Keyring;
@@ -20,43 +18,38 @@ fn pieces(section: &str) -> Vec<(&'static str, &'static str)> {
     fences.iter().skip(1).step_by(2).map(|fence| fence.split_once('\n').unwrap()).collect()
 }
 
-/// What a shell has in `DB_ENCRYPTION_KEYS` after the commands of a section, in a folder with `keys.py` as it is there.
-fn documented_keys(section: &str, stdin: &str, prepare: impl FnOnce(&Path)) -> String {
+/// What a shell has in `DB_ENCRYPTION_KEYS` after the commands of a section, beside `keys.py` as it is there and this
+/// `settings.py`. `airflow` stands for the program of that name.
+fn documented_keys(section: &str, settings: &str, stdin: &str, airflow: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let piece = |language| pieces(section).into_iter().find(|piece| piece.0 == language).expect("the piece").1;
     fs::write(folder.path().join("keys.py"), piece("python")).unwrap();
+    fs::write(folder.path().join("settings.py"), settings).unwrap();
     let python = std::env::var("PYTHON_WITH_CRYPTOGRAPHY").expect("use bin/with-servers");
-    let path = std::env::var("PATH").unwrap();
-    program(folder.path(), "python3", &format!("PATH='{path}'\nexec '{python}' \"$@\""));
-    prepare(folder.path());
-
-    let shown = format!("{}\nprintf %s \"$DB_ENCRYPTION_KEYS\"", piece("sh"));
-    let path = format!("{}:{path}", folder.path().display());
-    let input = folder.path().join("input");
-    fs::write(&input, stdin).unwrap();
+    let commands = [
+        &format!("python3() {{ command '{python}' \"$@\"; }}"),
+        &format!("airflow() {{ {airflow}; }}"),
+        piece("sh"),
+        "printf %s \"$DB_ENCRYPTION_KEYS\"",
+    ];
     let mut shell = Command::new("sh");
-    shell.args(["-e", "-c", &shown]).env("PATH", path).current_dir(folder.path()).env_remove("DB_ENCRYPTION_KEYS");
-    let output = shell.stdin(fs::File::open(input).unwrap()).stderr(Stdio::inherit()).output().unwrap();
+    shell.args(["-e", "-c", &commands.join("\n")]).current_dir(&folder).env_remove("DB_ENCRYPTION_KEYS");
+    let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    // Not all of them read it.
+    let _ = shell.stdin.take().unwrap().write_all(stdin.as_bytes());
+    let output = shell.wait_with_output().unwrap();
     assert!(output.status.success(), "the commands of {section:?} failed, see above");
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Makes a program of shell commands.
-fn program(folder: &Path, name: &str, commands: &str) {
-    let path = folder.join(name);
-    fs::write(&path, format!("#!/bin/sh\n{commands}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-}
-
 /// Django's settings as a module.
 fn settings_py(set: &Set) -> String {
-    let mut module = String::new();
-    for (name, value) in &set.settings {
-        // What is left of JSON is Python too.
-        let value = value.to_string().replace("false", "False").replace("true", "True");
-        writeln!(module, "{name} = {value}").unwrap();
-    }
-    module
+    let line = |(name, value): (&String, &Value)| match value {
+        Value::Bool(true) => format!("{name} = True\n"),
+        Value::Bool(false) => format!("{name} = False\n"),
+        value => format!("{name} = {value}\n"), // JSON that is Python too
+    };
+    set.settings.iter().map(line).collect()
 }
 
 #[test]
@@ -65,8 +58,7 @@ fn keys_from_the_settings_of_django() {
         let sets = Recording::of(original).sets;
         assert!(sets.len() > 1);
         for set in sets {
-            let write = |folder: &Path| fs::write(folder.join("settings.py"), settings_py(&set)).unwrap();
-            assert_eq!(documented_keys(original, "", write), set.keyring(), "{original}");
+            assert_eq!(documented_keys(original, &settings_py(&set), "", ":"), set.keyring(), "{original}");
         }
     }
 }
@@ -75,7 +67,7 @@ fn keys_from_the_settings_of_django() {
 fn keys_from_the_key_of_sqlalchemy_utils() {
     for set in Recording::of("sqlalchemy-utils").sets {
         let typed = format!("{}\n", set.settings["key"].as_str().unwrap());
-        assert_eq!(documented_keys("SQLAlchemy-Utils", &typed, |_| ()), set.keyring());
+        assert_eq!(documented_keys("SQLAlchemy-Utils", "", &typed, ":"), set.keyring());
     }
 }
 
@@ -86,8 +78,7 @@ fn keys_from_the_configuration_of_airflow() {
     // Airflow's own program, which ends what it prints with a line break; `Fernet` takes keys in other spellings too.
     for spelling in [configured.to_owned(), format!(" {} ", configured.replace(',', " , "))] {
         let airflow = format!("[ \"$*\" = 'config get-value core fernet_key' ] && echo '{spelling}'");
-        let keys = documented_keys("Apache Airflow", "", |folder| program(folder, "airflow", &airflow));
-        assert_eq!(keys, set.keyring());
+        assert_eq!(documented_keys("Apache Airflow", "", "", &airflow), set.keyring());
     }
 }
 

@@ -5,7 +5,6 @@
 mod by_hand;
 #[path = "../elsewhere.rs"]
 mod data;
-#[cfg(unix)]
 mod elsewhere;
 mod interchange;
 #[path = "../python/mod.rs"]

@@ -1,14 +1,11 @@
 //! Apache Airflow: tokens in text columns, beside plaintext where there was no key.
 
-use std::collections::BTreeMap;
-
 use diesel::prelude::*;
 use diesel_encrypted::reencrypt::{Outcome, ProblemKind, Report};
-use diesel_encrypted::{Encrypted, Json, Target};
+use diesel_encrypted::{Adopting, Encrypted, Json, Target};
 use serde_json::{Value, json};
 
 use super::super::super::support::{Conn, TEXT, TestDatabase};
-use super::field;
 use crate::data::{Recording, Set};
 
 diesel::table! {
@@ -46,42 +43,30 @@ diesel::table! {
     }
 }
 
-/// The recorded rows of a table, with `null` for what Airflow stored as plaintext.
 fn set(table: &str) -> Set {
     let is_it = |set: &Set| set.table.as_deref() == Some(table);
-    let mut set = Recording::of("apache-airflow").sets.into_iter().find(is_it).unwrap();
-    for row in &mut set.rows {
-        for (column, flag) in [("password", "is_encrypted"), ("val", "is_encrypted"), ("extra", "is_extra_encrypted")] {
-            if row.read.get(flag) == Some(&json!(false)) && row.read.contains_key(column) {
-                row.read.insert(column.into(), Value::Null);
-            }
-        }
-    }
-    set
+    Recording::of("apache-airflow").sets.into_iter().find(is_it).unwrap()
 }
 
 fn columns() -> String {
     format!("conn_id {TEXT}, password {TEXT}, extra {TEXT}, is_encrypted boolean, is_extra_encrypted boolean")
 }
 
-/// Rows are asked for by the flag of the column that is read.
+type Text = Option<Adopting<String>>;
+
+fn text(value: Text) -> Option<String> {
+    value.map(Adopting::into_inner)
+}
+
 fn connections(conn: &mut Conn) -> Vec<Value> {
-    let passwords = connection::table.filter(connection::is_encrypted.eq(true));
-    let passwords: Vec<(i64, Option<Encrypted<String>>)> =
-        passwords.select((connection::id, connection::password)).load(conn).unwrap();
-    let extras = connection::table.filter(connection::is_extra_encrypted.eq(true));
-    let extras: Vec<(i64, Option<Encrypted<Json<Value>>>)> =
-        extras.select((connection::id, connection::extra)).load(conn).unwrap();
-    let (mut passwords, mut extras) = (BTreeMap::from_iter(passwords), BTreeMap::from_iter(extras));
-    let others = (connection::id, connection::conn_id, connection::is_encrypted, connection::is_extra_encrypted);
-    let rows: Vec<(i64, String, Option<bool>, Option<bool>)> =
-        connection::table.order(connection::id).select(others).load(conn).unwrap();
-    let show = |(id, conn_id, is_encrypted, is_extra_encrypted)| {
+    type Row = (i64, String, Text, Text, Option<bool>, Option<bool>);
+    let rows: Vec<Row> = connection::table.order(connection::id).load(conn).unwrap();
+    let show = |(id, conn_id, password, extra, is_encrypted, is_extra_encrypted)| {
         json!({
             "id": id,
             "conn_id": conn_id,
-            "password": field(passwords.remove(&id).flatten(), Value::from),
-            "extra": field(extras.remove(&id).flatten(), |json| json.0),
+            "password": text(password),
+            "extra": text(extra),
             "is_encrypted": is_encrypted,
             "is_extra_encrypted": is_extra_encrypted,
         })
@@ -90,12 +75,8 @@ fn connections(conn: &mut Conn) -> Vec<Value> {
 }
 
 fn variables(conn: &mut Conn) -> Vec<Value> {
-    let vals = variable::table.filter(variable::is_encrypted.eq(true)).select((variable::id, variable::val));
-    let vals: Vec<(i64, Option<Encrypted<String>>)> = vals.load(conn).unwrap();
-    let mut vals = BTreeMap::from_iter(vals);
-    let rows: Vec<(i64, Option<bool>)> =
-        variable::table.order(variable::id).select((variable::id, variable::is_encrypted)).load(conn).unwrap();
-    let show = |(id, is_encrypted)| json!({"id": id, "val": field(vals.remove(&id).flatten(), Value::from), "is_encrypted": is_encrypted});
+    let rows: Vec<(i64, Text, Option<bool>)> = variable::table.order(variable::id).load(conn).unwrap();
+    let show = |(id, val, is_encrypted)| json!({"id": id, "val": text(val), "is_encrypted": is_encrypted});
     rows.into_iter().map(show).collect()
 }
 
@@ -117,17 +98,25 @@ fn is_done_but_for(report: &Report, plaintexts: &[&str]) {
 
 #[test]
 fn connections_are_read_and_rotated() {
-    let mut set = set("connection");
-    for row in &mut set.rows {
-        // A text of JSON to Airflow, JSON to us.
-        if let Some(Value::String(extra)) = row.read.get("extra") {
-            let extra = serde_json::from_str(extra).unwrap();
-            row.read.insert("extra".into(), extra);
-        }
-    }
     let target = Target::of(connection::table).unwrap();
-    let report = super::reads_and_rotates(&set, "connection", &columns(), target, connections);
+    let report = super::reads_and_rotates(&set("connection"), "connection", &columns(), target, connections);
     is_done_but_for(&report, &["extra", "extra", "password"]);
+}
+
+#[test]
+fn flags_tell_which_rows_have_tokens() {
+    let set = set("connection");
+    let db = TestDatabase::new();
+    let conn = &mut db.conn();
+    super::create(conn, "connection", &columns(), &set.rows);
+    super::scope(&set.keyring(), || {
+        let extras = connection::table.filter(connection::is_extra_encrypted.eq(true)).order(connection::id);
+        let extras: Vec<Option<Encrypted<Json<Value>>>> = extras.select(connection::extra).load(conn).unwrap();
+        let extras: Vec<_> = extras.into_iter().flatten().map(|extra| extra.into_inner().0).collect();
+        assert_eq!(extras, [json!({"sslmode": "require", "key": "ключ"}), json!({"timeout": 5})]);
+        let all = connection::table.select(connection::password).load::<Option<Encrypted<String>>>(conn);
+        assert!(all.is_err(), "plaintext was loaded");
+    });
 }
 
 #[test]
