@@ -149,6 +149,7 @@ fn an_instance_that_writes_the_old_column_only_is_noticed() {
     backfill(&db);
     db.conn().batch_execute("update contact set email = 'forgotten' where id = 7").unwrap();
     let task = Task::new(keyring([1])).job(Job::Encrypt);
-    task.target(Target::named(TableName::new("contact"), ["email_encrypted"]).unwrap()).run(&db.pool(1)).unwrap();
+    let task = task.target(Target::named(TableName::new("contact"), ["email_encrypted"]).unwrap());
+    assert!(task.run(&db.pool(1)).unwrap().is_proven());
     assert_eq!(different(&db), [7]);
 }
