@@ -10,6 +10,7 @@
 //! writes the Diesel migrations that put guards on the columns of existing tables.
 
 mod error;
+mod find;
 mod migration;
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -20,7 +21,8 @@ mod postgres;
 mod sqlite;
 mod table;
 
-pub use crate::reencrypt::guard_kind::{GuardKind, of};
+pub use crate::reencrypt::guard_kind::GuardKind;
 pub use error::GuardError;
+pub use find::of;
 pub use migration::{GuardMigration, Way, migrations};
 pub use table::GuardWriter;

@@ -1,5 +1,7 @@
 //! The re-encrypt task: rewrites every token under the primary key, while the application keeps running.
 //!
+//! With another [`Job`] the same task turns plaintext into tokens, or tokens back into plaintext.
+//!
 //! # What it does
 //!
 //! The task walks the [targets](crate::Target) in pages, in the order of the row key. Of each page it opens every
@@ -12,7 +14,9 @@
 //! * Values under the primary key are not written, `NULL` stays `NULL`, other columns are not touched: `ON UPDATE`
 //!   columns of MySQL keep their value. A table with triggers that these writes would set off is refused, since one that
 //!   keeps an `updated_at` would set it; [`Task::accept_triggers`] lets them fire.
-//! * Plaintext and unreadable values are left alone, listed by table, column and row key, and counted.
+//! * Plaintext and unreadable values are left alone, listed by table, column and row key, and counted. (Plaintext is what
+//!   [`Job::Encrypt`] is for.) What looks like a token and opens under no key is never taken for plaintext, unless
+//!   [the operator says so](Task::token_like_plaintext) of its column.
 //! * It can [spare the database](Task#sparing-the-database): a rate, rests, the lag of replicas, a file that pauses it.
 //! * The data is the state: a task that was stopped or killed is run again, and goes on with what is left.
 //!
@@ -124,6 +128,7 @@ mod writer;
 
 pub use control::{Control, RecordedProblems, SharedRun};
 pub use dialect::Dialect;
+pub(crate) use dialect::{push_all, push_column, push_table};
 pub use error::TaskError;
 pub use estimate::{Estimate, TableEstimate};
 pub use job::Job;
@@ -131,6 +136,8 @@ pub use migration::ReencryptMigration;
 pub use progress::{Progress, StopHandle, TableProgress};
 pub use report::{ColumnReport, Doubt, Outcome, Problem, ProblemKind, Proof, Report};
 pub use retire::Retirement;
+pub(crate) use session::Session;
+pub(crate) use sql::{Fields, Sql};
 pub use startup::{StartupCheck, StartupReport};
 pub use state::{StateTables, state_tables};
 pub use status::{ColumnStatus, KeyStatus, Status};

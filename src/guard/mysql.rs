@@ -156,8 +156,10 @@ where
     let message = format!("{} holds values that are not tokens: see status", table.named);
     let up = format!(
         "-- Looks at the rows that were there before the guards.\n\
-         BEGIN NOT ATOMIC\n    IF EXISTS (SELECT 1 FROM {name} WHERE {}) THEN\n        \
-         SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{}';\n    END IF;\nEND;\n",
+         BEGIN NOT ATOMIC\n    DECLARE found BOOLEAN;\n    \
+         -- A SELECT of its own: as a part of IF it would lock the rows.\n    \
+         SELECT EXISTS (SELECT 1 FROM {name} WHERE {}) INTO found;\n    \
+         IF found THEN\n        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{}';\n    END IF;\nEND;\n",
         fails.collect::<Vec<_>>().join(" OR "),
         literal(&message)
     );

@@ -235,11 +235,14 @@ fn online(table: &Table, guarded: &[Guarded<'_>]) -> Result<Vec<GuardMigration>,
          VACUUM and other changes of the schema wait. If it fails, the guards bind whoever writes nevertheless, also \
          who writes another column of a row that does not pass: find the value, encrypt it, and run it again"
     ));
-    let (column, name) = (&guarded[0].column.name, name.name());
+    let declared = guarded.iter().map(|guarded| {
+        let sql_type = if guarded.column.form == Form::Text { "EncryptedText" } else { "EncryptedBinary" };
+        format!("{sql_type} for {}", guarded.column.name)
+    });
     second.notes.push(format!(
-        "{}: the type stays, and so does what `diesel print-schema` makes of it. To have EncryptedText or EncryptedBinary \
-         there, keep a patch, as on the databases without domains (docs/columns.md): in the table {name}, `{column}`",
-        places(table)
+        "{name}: the types stay, and so does what `diesel print-schema` makes of them. Declare the columns by a patch_file, \
+         as docs/columns.md shows for the databases without domains: {}",
+        declared.collect::<Vec<_>>().join(", ")
     ));
     second.notes.extend(notes(table, guarded));
     Ok(vec![first, second])

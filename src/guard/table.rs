@@ -5,10 +5,10 @@ use diesel::connection::{Connection, LoadConnection};
 use diesel::result::{Error as DieselError, QueryResult};
 
 use super::error::{GuardError, Refusal};
+use super::find;
 use super::migration::{GuardMigration, Way};
 use crate::column::Form;
 use crate::reencrypt::Dialect;
-use crate::reencrypt::guard_kind;
 use crate::reencrypt::sql::{Fields, Sql};
 use crate::target::{TableName, Target};
 
@@ -73,9 +73,10 @@ impl Table {
         }
     }
 
-    /// The names of the table and of its columns.
+    /// What tells it from other tables, and its columns.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.name.name()).chain(self.columns.iter().map(|column| column.name.as_str()))
+        let table = self.named.schema().into_iter().chain([self.name.name()]);
+        table.chain(self.columns.iter().map(|column| column.name.as_str()))
     }
 }
 
@@ -133,7 +134,7 @@ where
             let reason = format!("its type is {}, which does not hold tokens", column.type_name);
             return Err(Refusal::Column { place, reason }.into());
         };
-        if let Some(kind) = guard_kind::of(conn, &table.name, &column.name)? {
+        if let Some(kind) = find::of(conn, &table.name, &column.name)? {
             return Err(Refusal::IsGuarded { place, kind }.into());
         }
         table.columns.push(Column { name: column.name.clone(), form });

@@ -157,6 +157,10 @@ pub(super) enum Refusal {
         longest: u64,
         needed: u64,
     },
+    Guarded {
+        table: TableName,
+        column: String,
+    },
     NotATarget {
         table: TableName,
         column: String,
@@ -265,6 +269,11 @@ impl fmt::Display for Refusal {
                  of {longest} bytes, has a length of {needed}. Make it {} long at least, one more for the guard to know \
                  a token that was cut off by, and run it again",
                 needed + 1
+            ),
+            Self::Guarded { table, column } => write!(
+                f,
+                "the column {table}.{column} has a guard, which lets no plaintext in: revert its migration (`diesel migration \
+                 revert`, or the statements of its down.sql) when the application writes plaintext, and run it again"
             ),
             Self::NotATarget { table, column } => write!(
                 f,

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use super::table::{PlannedColumn, PlannedTable};
+use crate::token::{raw_token_len, token_len};
+
 /// Bytes of a table from which it is worth while to prepare the database.
 pub(super) const LARGE: u64 = 1 << 30;
 
@@ -32,6 +35,21 @@ pub struct TableEstimate {
     pub growth: Option<u64>,
     /// What can be done about it, with the statements. Empty for small tables.
     pub advice: Vec<String>,
+}
+
+impl TableEstimate {
+    /// The same where every value is plaintext and becomes a token: the shortest one, for want of the lengths.
+    pub(super) fn and_tokens(mut self, table: &PlannedTable) -> Self {
+        let of = |column: &PlannedColumn| if column.is_text { token_len(0) } else { raw_token_len(0) } as u64;
+        if let Some(rows) = self.rows {
+            let tokens = rows * table.columns.iter().map(of).sum::<u64>();
+            self.growth = Some(self.growth.unwrap_or(0) + tokens);
+            for bytes in [&mut self.rewritten, &mut self.logged].into_iter().flatten() {
+                *bytes += tokens;
+            }
+        }
+        self
+    }
 }
 
 /// `public.people, if every row is rewritten: about 1000 rows, 350 KiB of them, 900 KiB of log, 400 KiB of growth`

@@ -1,10 +1,7 @@
 //! Guards: what in the catalogue keeps plaintext out of a column.
 
-use diesel::connection::{Connection, LoadConnection};
-use diesel::result::QueryResult;
-
-use super::dialect::Dialect;
-use crate::target::TableName;
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+use crate::words::{Flavor, closing, words_of};
 
 /// What keeps everything out of a column that has not the shape of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,24 +15,29 @@ pub enum GuardKind {
     UnvalidatedCheck,
 }
 
-/// The guard of a column, if it has one: that of the shipped migrations, one of
-/// [`diesel-encrypted migration guard`](crate::guard), or one that was written after them by hand. It is known by its
-/// text in the catalogue. `None` also if there is no such table or column.
-///
-/// # Errors
-///
-/// Those of the database.
-pub fn of<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
-    C::Backend::guard(conn, table, column)
-}
-
 /// Whether a condition, in the words in which the database shows it, is that of a guard: it asks for the beginning, the
 /// length and the alphabet of a token. Whatever else a server makes of the text, it keeps the literals.
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub(crate) fn is_guard(condition: &str) -> bool {
     ["gAAAA", "100", "A-Za-z0-9_-]"].iter().all(|part| condition.contains(part))
+}
+
+/// Whether a guard of the column is among the CHECKs of a `CREATE TABLE`. `None` if the statement is not understood.
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+pub(crate) fn is_among_checks(flavor: Flavor, sql: &str, column: &str) -> Option<bool> {
+    let words = words_of(flavor, sql)?;
+    for (position, pair) in words.windows(2).enumerate() {
+        if !pair[0].is("CHECK") || !pair[1].is("(") {
+            continue;
+        }
+        let end = closing(&words, position + 1)?;
+        let speaks_of_it = words[position..end].iter().any(|word| word.names(column));
+        let (condition, rest) = (&sql[pair[1].start..words[end].end()], &sql[words[end].end()..]);
+        // As MySQL shows it.
+        let is_enforced = !rest.trim_start().starts_with("/*!80016 NOT ENFORCED");
+        if speaks_of_it && is_enforced && is_guard(condition) {
+            return Some(true);
+        }
+    }
+    Some(false)
 }

@@ -14,8 +14,9 @@ use super::task::Task;
 
 /// Runs a [`Task`] as one of Diesel's migrations, between others of SQL.
 ///
-/// Applied, it has proven that no token is left under a secondary key: what follows may take the old key for gone. If
-/// that is not proven, or values were found that are not readable, it is an error, and the migration stays pending; the
+/// Applied, it has proven that no token is left under a secondary key: what follows may take the old key for gone. With
+/// [`Task::job`] it encrypts a column instead, or decrypts it: what follows may be the guard, or its end. If that is not
+/// proven, or values were found that are not readable, it is an error, and the migration stays pending; the
 /// next attempt goes on with what is left.
 ///
 /// # What to mind
@@ -30,7 +31,7 @@ use super::task::Task;
 ///   others have been replaced, are too early for it.
 /// * Each new database runs it again, on empty tables, which takes no time. The keyring of the process is the one that
 ///   counts then: make the task of [`Keyring::current`](crate::Keyring::current).
-/// * Reverting it does nothing: the values stay readable with a keyring that has both keys.
+/// * Reverting it does nothing: the values stay as they are, and readable with a keyring that has both keys.
 ///
 #[cfg_attr(all(feature = "cli-sqlite", feature = "reencrypt"), doc = "```")]
 #[cfg_attr(not(all(feature = "cli-sqlite", feature = "reencrypt")), doc = "```ignore")]
@@ -203,10 +204,10 @@ impl NotDone {
 impl fmt::Display for NotDone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stopped => f.write_str("the re-encryption was stopped: run the migrations again to go on"),
-            Self::Unproven(Some(doubt)) => write!(f, "the re-encryption is not proven to be finished: {doubt}"),
+            Self::Stopped => f.write_str("the task was stopped: run the migrations again to go on"),
+            Self::Unproven(Some(doubt)) => write!(f, "the task is not proven to be finished: {doubt}"),
             Self::Unproven(None) => f.write_str(
-                "the re-encryption is not finished: a dry run writes nothing. Make the task without, and run the \
+                "the task is not finished: a dry run writes nothing. Make the task without, and run the \
                  migrations again",
             ),
             Self::Problems(count) => write!(

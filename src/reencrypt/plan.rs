@@ -83,7 +83,8 @@ where
     Ok(())
 }
 
-/// Refuses columns that cannot become what the job makes of them: too short for their tokens, or tied to other columns.
+/// Refuses columns that cannot become what the job makes of them: too short for their tokens, guarded against plaintext,
+/// or tied to other columns.
 pub(super) fn check_conversion<C>(
     session: &mut Session<'_, C>,
     tables: &[PlannedTable],
@@ -97,6 +98,12 @@ where
         let ties = session.run(|conn| C::Backend::ties(conn, table))?;
         if !ties.is_empty() {
             return Err(Refusal::Tied { table: table.name.clone(), ties }.into());
+        }
+        for column in table.columns.iter().filter(|_| job == Job::Decrypt) {
+            if session.run(|conn| C::Backend::guard(conn, &table.name, &column.name))?.is_some() {
+                let (table, column) = (table.name.clone(), column.name.clone());
+                return Err(Refusal::Guarded { table, column }.into());
+            }
         }
         for column in table.columns.iter().filter(|_| job == Job::Encrypt) {
             let Room { limit, is_padded, type_name } = &column.room;

@@ -258,8 +258,11 @@ impl<'a> Task<'a> {
         C::Backend: Dialect,
     {
         let (tables, mut session) = (self.plan(pool)?, self.session(pool));
-        let estimates = tables.iter().map(|table| session.run(|conn| C::Backend::estimate(conn, table)));
-        Ok(Estimate { tables: estimates.collect::<Result<_, _>>()? })
+        let estimates = tables.iter().map(|table| {
+            let estimate = session.run(|conn| C::Backend::estimate(conn, table))?;
+            Ok(if self.settings.job == Job::Encrypt { estimate.and_tokens(table) } else { estimate })
+        });
+        Ok(Estimate { tables: estimates.collect::<Result<_, TaskError>>()? })
     }
 
     fn read<C>(mut self, pool: &Pool<ConnectionManager<C>>, waits: bool) -> Result<Status, TaskError>

@@ -10,6 +10,8 @@
 #[path = "../child.rs"]
 mod child;
 mod common;
+#[path = "../elsewhere.rs"]
+mod data;
 #[cfg(all(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite"))]
 mod multi_connection;
 #[cfg(feature = "cli-postgres")]
@@ -27,6 +29,8 @@ mod secrets;
 
 #[cfg(feature = "cli-mysql")]
 mod mysql {
+    mod discover;
+    mod existing;
     mod guards;
     #[path = "../interrupted.rs"]
     mod interrupted;
@@ -50,6 +54,8 @@ mod postgres {
     mod arrays;
     #[path = "../asynchronous.rs"]
     mod asynchronous;
+    mod discover;
+    mod existing;
     mod guards;
     #[path = "../interrupted.rs"]
     mod interrupted;
@@ -75,6 +81,8 @@ mod postgres {
 mod sqlite {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
+    mod discover;
+    mod existing;
     mod guards;
     mod limits;
     mod locked;

@@ -7,10 +7,11 @@ use diesel::sqlite::Sqlite;
 
 use super::create::CreateTable;
 use super::{KnownColumn, columns};
+use crate::guard::error::{GuardError, Refusal};
 use crate::guard::names::quoted;
 use crate::guard::table::Table;
 use crate::reencrypt::sql::{Fields, Sql};
-use crate::reencrypt::sqlite::words::words;
+use crate::words::words;
 
 /// What the new table takes over.
 pub(super) struct Rebuild {
@@ -34,11 +35,12 @@ pub(super) fn new_name(table: &str) -> String {
 }
 
 impl Rebuild {
-    pub(super) fn of<C>(conn: &mut C, table: &Table, create: &CreateTable<'_>) -> QueryResult<Self>
+    pub(super) fn of<C>(conn: &mut C, table: &Table, create: &CreateTable<'_>) -> Result<Self, GuardError>
     where
         C: Connection<Backend = Sqlite> + LoadConnection,
     {
-        let table = table.name.name().to_owned();
+        let found = &table.name;
+        let table = found.name().to_owned();
         let columns = columns(conn, "main", &table)?;
         let keys: Vec<&KnownColumn> = columns.iter().filter(|column| column.key != "0").collect();
         let is_column = matches!(keys.as_slice(), [key] if key.declared.eq_ignore_ascii_case("INTEGER"));
@@ -55,8 +57,12 @@ impl Rebuild {
             columns,
             table,
         };
-        // A reference that SQLite cannot follow is an error: now, and not in the middle of the migration.
-        Sql::new(format!("SELECT CAST({} AS TEXT)", this.broken_references())).first(conn)?;
+        // An error now, and not in the middle of the migration.
+        let followed = Sql::new(format!("SELECT CAST({} AS TEXT)", this.broken_references())).first(conn);
+        if let Err(error) = followed {
+            let reason = format!("SQLite cannot follow its foreign keys, or those that lead to it: {error}");
+            return Err(Refusal::Table { table: found.clone(), reason }.into());
+        }
         Ok(this)
     }
 
@@ -133,10 +139,11 @@ impl Rebuild {
     }
 }
 
-/// The semicolon is not to be part of a comment; a line break before it would become part of what SQLite keeps.
+/// The semicolon must not become part of a comment. A line break in vain would become part of what SQLite keeps.
 fn ended(statement: &str) -> String {
-    let ends_in_a_word = words(statement).and_then(|words| Some(words.last()?.end())) == Some(statement.len());
-    format!("{statement}{};", if ends_in_a_word { "" } else { "\n" })
+    let ended = format!("{statement};");
+    let is_ended = words(&ended).is_some_and(|words| words.last().is_some_and(|word| word.is(";")));
+    if is_ended { ended } else { format!("{statement}\n;") }
 }
 
 const CHECKS: &str = "temp.__diesel_encrypted_checks";

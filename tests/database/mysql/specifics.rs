@@ -2,8 +2,9 @@
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
 use diesel::sql_types::{Integer, Text};
-use diesel_encrypted::reencrypt::{Doubt, Outcome, Task};
+use diesel_encrypted::reencrypt::{Doubt, Job, Outcome, Task};
 use diesel_encrypted::{TableName, Target};
 
 use super::suite::traps::{self, insert, interfere, is_under, rows};
@@ -98,7 +99,9 @@ fn a_session_that_does_not_commit_by_itself() {
     let pool = diesel::r2d2::Pool::builder().max_size(1).connection_customizer(customizer).build(manager).unwrap();
     assert_eq!(task().run(&pool).unwrap().outcome(), Outcome::Proven);
     // What another connection sees is what was committed.
-    assert_eq!(task().dry_run(true).run(&db.pool(1)).unwrap().outcome(), Outcome::Proven);
+    let report = task().dry_run(true).run(&db.pool(1)).unwrap();
+    let column = &report.columns()[0];
+    assert_eq!((column.current, column.stale()), (1, 0));
 }
 
 #[test]
@@ -245,4 +248,33 @@ fn what_a_suspended_process_has_locked_is_free_again_soon() {
     let run = process.wait();
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(rows(&mut application, "true").iter().all(|row| is_under(row, 2)));
+}
+
+/// A session that is not strict, as a pool may make them.
+#[derive(Debug)]
+struct Lenient;
+
+impl CustomizeConnection<Conn, diesel::r2d2::Error> for Lenient {
+    fn on_acquire(&self, conn: &mut Conn) -> Result<(), diesel::r2d2::Error> {
+        conn.batch_execute("set session sql_mode = ''").map_err(diesel::r2d2::Error::QueryError)
+    }
+}
+
+/// A value of which the check of lengths knows nothing: without a strict mode its token would lose its end.
+#[test]
+fn nothing_is_cut_off_whatever_the_mode_of_the_session() {
+    let db = TestDatabase::new();
+    let long = format!("gAAAA{}", "x".repeat(100));
+    let sql = format!(
+        "create table t (id int not null primary key, secret varchar(120));
+         insert into t values (1, 'short'), (2, '{long}')"
+    );
+    db.conn().batch_execute(&sql).unwrap();
+    let pool = Pool::builder().max_size(2).connection_customizer(Box::new(Lenient));
+    let pool = pool.build(ConnectionManager::<Conn>::new(db.url())).unwrap();
+    let task = task().job(Job::Encrypt).token_like_plaintext("t.secret".parse().unwrap());
+    let report = task.run(&pool).unwrap();
+    assert_eq!((report.outcome(), report.doubt()), (Outcome::Incomplete, Some(&Doubt::LeftPlaintext(1))));
+    let rows = rows(&mut db.conn(), "true");
+    assert_eq!((rows[0].secret.len(), &rows[1].secret), (100, &long));
 }

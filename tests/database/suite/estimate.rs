@@ -1,6 +1,7 @@
 //! What lies ahead, from the catalogue.
 
 use diesel::connection::SimpleConnection;
+use diesel_encrypted::reencrypt::Job;
 
 use super::super::support::{ANALYZE, GROWS};
 use super::people::People;
@@ -20,6 +21,11 @@ fn tells_rows_and_sizes() {
     assert!(table.logged.unwrap() >= rewritten, "{table:?}");
     assert_eq!(table.growth.unwrap() > 0, GROWS, "{table:?}");
     assert_eq!(table.advice, [""; 0]);
+
+    // Plaintext becomes longer: two tokens of 100 characters in each row, and one of 73 bytes.
+    let encrypt = people.task([2, 1]).job(Job::Encrypt).estimate(&people.db.pool(1)).unwrap().tables.remove(0);
+    let more = (encrypt.rewritten.unwrap() - rewritten, encrypt.growth.unwrap() - table.growth.unwrap());
+    assert_eq!(more, (rows * 273, rows * 273));
 }
 
 #[test]

@@ -1,0 +1,23 @@
+//! Looking for the guard of a column.
+
+use diesel::connection::{Connection, LoadConnection};
+use diesel::result::QueryResult;
+
+use crate::reencrypt::Dialect;
+use crate::reencrypt::guard_kind::GuardKind;
+use crate::target::TableName;
+
+/// The guard of a column, if it has one: that of the shipped migrations, one of
+/// [`diesel-encrypted migration guard`](crate::guard), or one that was written after them by hand. It is known by its
+/// text in the catalogue. `None` also if there is no such table or column.
+///
+/// # Errors
+///
+/// Those of the database.
+pub fn of<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
+where
+    C: Connection + LoadConnection,
+    C::Backend: Dialect,
+{
+    C::Backend::guard(conn, table, column)
+}

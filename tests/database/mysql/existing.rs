@@ -1,0 +1,160 @@
+//! A table with everything that a table may have, before its columns are guarded; and what only MySQL and MariaDB do then.
+
+use diesel::connection::SimpleConnection;
+use diesel::deserialize::QueryableByName;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use diesel_encrypted::guard::GuardKind;
+
+use super::suite::program::guard::{Migrations, insert, refused, token};
+use super::support::{Conn, TestDatabase};
+
+/// The ways to guard, and what the guard is to the catalogue then.
+pub const WAYS: &[(&[&str], GuardKind)] = &[(&[], GuardKind::Check), (&["--online"], GuardKind::Check)];
+pub const ONLINE: bool = true;
+
+pub const ODD_PEOPLE: &str = "
+    create table parents (id bigint primary key);
+    create table `Odd People` (
+        id bigint auto_increment primary key,
+        name varchar(100) not null default 'nobody',
+        `E Mail` varchar(300) character set utf8mb4 collate utf8mb4_unicode_ci not null default 'x' comment 'it''s, \\n',
+        photo mediumblob,
+        parent bigint,
+        loud varchar(100) generated always as (upper(name)) stored,
+        constraint `has a name` check (name <> ''),
+        unique (name, parent),
+        key `by mail` (`E Mail`),
+        foreign key (parent) references parents (id) on delete cascade
+    );
+    create table children (
+        id bigint primary key, person bigint, foreign key (person) references `Odd People` (id) on delete cascade
+    );
+    create trigger marks before insert on `Odd People` for each row set new.name = trim(new.name);
+    create view names as select name, `E Mail` from `Odd People`";
+
+/// What the catalogue says of all tables.
+pub fn shape(conn: &mut Conn) -> Vec<String> {
+    #[derive(QueryableByName)]
+    struct Written {
+        #[diesel(sql_type = Text, column_name = "Create Table")]
+        text: String,
+    }
+    let mut shape = Vec::new();
+    for table in ["`Odd People`", "children", "parents"] {
+        let written: Written = diesel::sql_query(format!("show create table {table}")).get_result(conn).unwrap();
+        let (columns, options) = written.text.rsplit_once("\n)").unwrap();
+        // The next number moves on.
+        let options = options.split(' ').filter(|option| !option.starts_with("AUTO_INCREMENT="));
+        shape.push(format!("{columns}\n){}", options.collect::<Vec<_>>().join(" ")));
+    }
+    #[derive(QueryableByName)]
+    struct Trigger {
+        #[diesel(sql_type = Text)]
+        text: String,
+    }
+    let triggers = "select cast(concat_ws(' ', trigger_name, event_object_table, action_statement) as char) as text
+                    from information_schema.triggers where trigger_schema = database() order by 1";
+    let triggers: Vec<Trigger> = diesel::sql_query(triggers).load(conn).unwrap();
+    shape.extend(triggers.into_iter().map(|trigger| trigger.text));
+    shape
+}
+
+fn with(sql: &str) -> TestDatabase {
+    let db = TestDatabase::new();
+    db.conn().batch_execute(sql).unwrap();
+    db
+}
+
+/// To most collations a token in other letters, or with a blank behind, is the same. To the guard it is none.
+#[test]
+fn whatever_character_set_and_collation_a_column_has_its_bytes_count() {
+    let types = [
+        "varchar(300) character set utf8mb4 collate utf8mb4_unicode_ci",
+        "varchar(300) character set utf8mb4 collate utf8mb4_bin",
+        "text character set utf8mb3",
+        "varchar(300) character set latin1",
+        "varchar(300) character set latin1 collate latin1_general_cs",
+        "varchar(300) character set utf16",
+        "text character set ucs2",
+        "varchar(300) character set utf32",
+        "varchar(300) character set sjis",
+        "varchar(300) character set gbk",
+        "varchar(300) character set ascii",
+        "varchar(300) character set ascii collate ascii_bin",
+    ];
+    let (whole, padded) = (token(0), token(16));
+    let mut others = vec![whole.to_uppercase(), whole.to_lowercase(), format!("{whole} "), format!("{whole}\\n")];
+    others.extend(
+        [" ", "é", "ａ", "表", "ſ", "?", "\\0", "\\\\"].map(|other| whole.replacen("AAA", &format!("AA{other}"), 1)),
+    );
+    others.extend([whole[..99].into(), String::new(), "ada@example.org".into(), padded.replace('=', "")]);
+    for sql_type in types {
+        for way in [vec!["t.a"], vec!["t.a", "--online"]] {
+            let db = with(&format!("create table t (a {sql_type})"));
+            let migrations = Migrations::written(&db, &way);
+            let conn = &mut db.conn();
+            migrations.run(conn).unwrap();
+            for value in &others {
+                let error = insert(conn, "t", &format!("'{value}'")).unwrap_err().to_string();
+                let known = ["CONSTRAINT", "Incorrect string value"];
+                assert!(known.iter().any(|known| error.contains(known)), "{sql_type}: {value}: {error}");
+            }
+            for value in [&whole, &padded] {
+                insert(conn, "t", &format!("'{value}'")).unwrap();
+            }
+            insert(conn, "t", "null").unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_column_that_could_be_ascii_is_told() {
+    let db = with(
+        "create table t (a varchar(204) character set utf8mb4 not null, b varchar(205) character set ascii collate ascii_bin)",
+    );
+    let migrations = Migrations::written(&db, &["t.a", "t.b"]);
+    migrations.says("ALTER TABLE `t` MODIFY `a` varchar(204) CHARACTER SET ascii COLLATE ascii_bin NOT NULL (");
+    migrations.says("t.a: varchar(204) ends where a shorter token could end");
+    assert!(!migrations.notes().contains("t.b"), "{}", migrations.notes());
+}
+
+/// Neither when the guard goes on, nor when the rows are looked at.
+#[test]
+fn online_nothing_is_copied_and_writers_go_on() {
+    let db = with("create table t (a varchar(300))");
+    let migrations = Migrations::written(&db, &["t.a", "--online"]);
+    assert!(migrations.up(0).contains("ALGORITHM = INSTANT"), "{}", migrations.up(0));
+    let mut conn = db.conn();
+    migrations.run_next(&mut conn).unwrap();
+    let mut application = db.conn();
+    application.batch_execute(&format!("begin; insert into t values ('{}')", token(1))).unwrap();
+    conn.batch_execute("set lock_wait_timeout = 1, innodb_lock_wait_timeout = 1").unwrap();
+    migrations.run_next(&mut conn).unwrap();
+    application.batch_execute("commit").unwrap();
+}
+
+#[test]
+fn a_column_with_a_check_of_its_own_is_not_guarded_online() {
+    let db = with("create table t (a varchar(300) check (a <> ''))");
+    refused(
+        &db,
+        &["t.a", "--online"],
+        "t.a: it has a CHECK of its own, and a column has one. Without --online the table",
+    );
+    Migrations::written(&db, &["t.a"]).run(&mut db.conn()).unwrap();
+}
+
+/// The server went away before Diesel noted that the migration was run.
+#[test]
+fn a_migration_that_was_not_noted_is_run_again() {
+    let db = with("create table t (a varchar(300))");
+    for way in [vec!["t.a"], vec!["t.a", "--online"]] {
+        let migrations = Migrations::written(&db, &way);
+        let conn = &mut db.conn();
+        migrations.run(conn).unwrap();
+        conn.batch_execute("delete from __diesel_schema_migrations").unwrap();
+        migrations.run(conn).unwrap();
+        migrations.revert(conn).unwrap();
+    }
+}

@@ -1,0 +1,182 @@
+//! A table with everything that a table may have, before its columns are guarded; and what only SQLite does then.
+
+use diesel::connection::SimpleConnection;
+use diesel::deserialize::QueryableByName;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use diesel_encrypted::guard::GuardKind;
+
+use super::suite::program::guard::{Migrations, insert, refused, token};
+use super::support::{Conn, TestDatabase};
+
+/// The ways to guard, and what the guard is to the catalogue then.
+pub const WAYS: &[(&[&str], GuardKind)] = &[(&[], GuardKind::Check)];
+pub const ONLINE: bool = false;
+
+pub const ODD_PEOPLE: &str = r#"
+    create table parents (id integer primary key);
+    create table "Odd People" ( -- (people
+        id integer primary key autoincrement, /* ) */
+        name text not null default 'nobody' check (name <> ''),
+        "E Mail" text collate nocase not null default 'x)',
+        [photo] blob,
+        parent integer references parents (id) on delete cascade,
+        boss integer references "Odd People" (id),
+        loud text generated always as (upper(name)) virtual,
+        unique (name, parent) -- the end
+    );
+    create index "by mail" on "Odd People" ("E Mail") where parent is not null;
+    create index shouted on "Odd People" (upper(name)) -- of an expression
+    ;
+    create table children (id integer primary key, person integer references "Odd People" (id) on delete cascade);
+    create table log (said text);
+    create trigger marks after insert on "Odd People" begin insert into log values (new.name || ';'); end;
+    create trigger elsewhere after insert on log begin update "Odd People" set parent = parent where id = 0; end;
+    create view names as select name, "E Mail" from "Odd People";
+    pragma foreign_keys = on;
+"#;
+
+/// What the catalogue says of everything.
+pub fn shape(conn: &mut Conn) -> Vec<String> {
+    lines(
+        conn,
+        "select type || ' ' || name || ' ' || coalesce(sql, '') as line from sqlite_master
+         where name not like '\\_\\_diesel%' escape '\\' and tbl_name not like '\\_\\_diesel%' escape '\\' order by 1",
+    )
+}
+
+fn lines(conn: &mut Conn, sql: &str) -> Vec<String> {
+    #[derive(QueryableByName)]
+    struct Line {
+        #[diesel(sql_type = Text)]
+        line: String,
+    }
+    diesel::sql_query(sql).load::<Line>(conn).unwrap().into_iter().map(|line| line.line).collect()
+}
+
+fn with(sql: &str) -> TestDatabase {
+    let db = TestDatabase::new();
+    db.conn().batch_execute(sql).unwrap();
+    db
+}
+
+/// Guards `t.a`, and gives everything back. What `rows` selects stays the same.
+fn there_and_back(sql: &str, rows: &str) {
+    let db = with(sql);
+    let conn = &mut db.conn();
+    let (shape_before, before) = (shape(conn), lines(conn, rows));
+    assert!(!before.is_empty());
+    let migrations = Migrations::written(&db, &["t.a"]);
+    migrations.run(conn).unwrap();
+    assert_eq!(lines(conn, rows), before, "{sql}");
+    assert!(insert(conn, "t (a)", "'x'").is_err(), "{sql}");
+    migrations.revert(conn).unwrap();
+    assert_eq!(lines(conn, rows), before, "{sql}");
+    // Renamed, a table has its name in quotes.
+    let plain = |shape: Vec<String>| shape.join("\n").replace("CREATE TABLE \"t\"", "CREATE TABLE t");
+    assert_eq!(plain(shape(conn)), plain(shape_before), "{sql}");
+}
+
+#[test]
+fn rows_keep_their_row_ids() {
+    let token = token(1);
+    let rows = "select rowid || ' ' || a || ' ' || typeof(b) as line from t order by 1";
+    for (columns, name) in [
+        ("a text, b", "rowid"),
+        ("a text, b, id int", "rowid"),
+        ("a text, b, rowid text", "oid"),
+        ("a text, b, id text primary key", "rowid"),
+    ] {
+        let sql = format!(
+            "create table t ({columns}); insert into t ({name}, a, b) values (7, '{token}', 1), (-3, '{token}', x'00'), (900, '{token}', 'x')"
+        );
+        there_and_back(&sql, &rows.replace("rowid", name));
+    }
+}
+
+#[test]
+fn tables_of_all_kinds() {
+    let token = token(1);
+    let rows = "select coalesce(k, '') || a || typeof(a) as line from t order by 1";
+    for definition in [
+        "create table t (k text primary key, a text) without rowid",
+        "create table t (k text, a text) strict",
+        "create table t (k text, a text, primary key (k, a)) without rowid, strict",
+        "create table t (k text, a text, b int as (length(a)) stored, c int as (1))",
+        "create table t (k text collate nocase, a text collate rtrim, r text references t (k)\n on delete set null, unique (k))",
+        "create table t(k/**/text,a\ttext--,\n)",
+        "create table t (k text, a text, \"check\" text check (\"check\" <> ')'), [constraint (] int default (1 + (2)))",
+        "create table t (k text, a text); alter table t add column c text default 'x, y)'",
+        "create table s (k text, a text); alter table s rename to t",
+        "create table t as select 'k' as k, cast('' as text) as a where false",
+    ] {
+        there_and_back(&format!("{definition}; insert into t (k, a) values ('k', '{token}')"), rows);
+    }
+}
+
+#[test]
+fn the_type_of_a_value_counts() {
+    let db = with("create table t (a text, b blob not null default x'00')");
+    let migrations = Migrations::written(&db, &["t.a", "t.b"]);
+    migrations.says("t.b: has a default, which stays; unless that is a token, an INSERT that relies on it is refused");
+    let conn = &mut db.conn();
+    migrations.run(conn).unwrap();
+    let (text, bytes) = (format!("'{}'", token(1)), format!("cast('{}' as blob)", token(1)));
+    insert(conn, "t", &format!("{text}, {bytes}")).unwrap();
+    insert(conn, "t", &format!("null, {bytes}")).unwrap();
+    for values in [format!("{bytes}, {bytes}"), format!("{text}, {text}"), format!("{text}, null")] {
+        assert!(insert(conn, "t", &values).is_err(), "{values}");
+    }
+    assert!(insert(conn, "t (a)", &text).is_err());
+}
+
+/// What a migration leaves behind on the connection of an application.
+#[test]
+fn a_refused_migration_leaves_no_transaction_open() {
+    let db = with("create table t (k integer primary key, a text); create table u (t int references t (k))");
+    let migrations = Migrations::written(&db, &["t.a"]);
+    let mut conn = db.conn();
+    insert(&mut conn, "t (a)", "'plaintext'").unwrap();
+    let error = migrations.run(&mut conn).unwrap_err().to_string();
+    assert!(error.contains("CHECK constraint failed: t_a_is_encrypted"), "{error}");
+    insert(&mut db.conn(), "t (a)", "'from elsewhere'").unwrap();
+    conn.batch_execute("begin; commit").unwrap();
+}
+
+/// References that were broken before are no reason to fail.
+#[test]
+fn broken_references_are_left_as_they_are() {
+    let db = with("create table t (k integer primary key, a text); create table u (t int references t (k))");
+    let conn = &mut db.conn();
+    conn.batch_execute("pragma foreign_keys = off; insert into u values (77)").unwrap();
+    Migrations::written(&db, &["t.a"]).run(conn).unwrap();
+    assert_eq!(lines(conn, "select \"table\" || rowid || parent as line from pragma_foreign_key_check"), ["u1t"]);
+}
+
+#[test]
+fn statistics_are_made_anew() {
+    let db = with("create table t (a text, b int); create index by_b on t (b); insert into t (b) values (1), (2)");
+    let conn = &mut db.conn();
+    conn.batch_execute("analyze").unwrap();
+    let statistics = "select concat_ws(' ', tbl, idx, stat) as line from sqlite_stat1 order by 1";
+    let before = lines(conn, statistics);
+    Migrations::written(&db, &["t.a"]).run(conn).unwrap();
+    assert_eq!(lines(conn, statistics), before);
+}
+
+/// A CHECK that names its table would speak of another one while the new table is made.
+#[test]
+fn a_table_that_cannot_be_made_anew_is_left_to_people() {
+    let db = with("create table t (a text, b int check (t.b > 0))");
+    let run =
+        refused(&db, &["t.a"], "no guard for the table t: a table that is made of its CREATE TABLE and the guards is");
+    assert!(run.stderr.contains("CONSTRAINT \"t_a_is_encrypted\" CHECK (\n        typeof(\"a\") IN"), "{}", run.stderr);
+    let db = with("create table t (a text); create table u (t int references t (rowid))");
+    refused(
+        &db,
+        &["t.a"],
+        "no guard for the table t: SQLite cannot follow its foreign keys, or those that lead to it: ",
+    );
+    let db = with("create virtual table t using fts5 (a)");
+    refused(&db, &["t.a"], "no guard for the table t: it is not an ordinary table");
+}
