@@ -70,6 +70,10 @@
 //! `DB_ENCRYPTION_KEYS_FILE` names. [`Keyring::replace`] changes it while the process runs, [`Keyring::scope`] for the
 //! current thread only. Keys are shown as [fingerprints](Key::fingerprint), never as text.
 //!
+//! Early in `main` a [`StartupCheck`](reencrypt::StartupCheck) (feature `reencrypt`) tells whether the keyring, the schema
+//! and the data belong together:
+//! `StartupCheck::new(Keyring::current()?).target(Target::of(users::table)?).run(&pool)?;`
+//!
 //! # Rotation
 //!
 //! 1. Make a key (`diesel-encrypted keygen`) and put it in front: `DB_ENCRYPTION_KEYS=new:old`. Restart every process
@@ -92,6 +96,7 @@
 //! | plaintext written past the application, a token cut off by a column too short | the database: a domain on PostgreSQL, a `CHECK` elsewhere (`migrations/`) |
 //! | an unreadable value taken for plaintext, or encrypted a second time | nothing is guessed: an error, and the row is listed |
 //! | a re-encrypt task without targets, or with the wrong keyring | the task, before it writes |
+//! | an application started with the wrong keyring, or with an old key in front | [`StartupCheck`](reencrypt::StartupCheck) |
 //!
 //! Not refused, for there Diesel leaves no room to: `filter(nullable_column.eq(Some(encrypted)))`, a comparison in
 //! `having(…)` or in the `on(…)` of a join, and the filter of an `update(table).filter(…)` or

@@ -26,7 +26,7 @@ enum Kind {
 impl TaskError {
     /// The task would not have done what it was asked to, and nothing was written: no targets, an unknown table or
     /// column, no usable row key, triggers that were not accepted, a keyring that does not belong to the data, limits
-    /// that cannot be kept.
+    /// that cannot be kept; for a check at start-up, plaintext and an old primary key too.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         matches!(self.kind, Kind::Refused(_))
