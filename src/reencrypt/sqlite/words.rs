@@ -1,4 +1,4 @@
-//! The words of a statement of SQLite: enough to find the parts of a `CREATE TABLE`, which SQLite keeps as it was written.
+//! The words of a statement of SQLite: enough to find the parts of a `CREATE TABLE`, which it keeps as it was written.
 
 /// A keyword, a name, a literal or a sign. Blanks and comments are none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
