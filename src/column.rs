@@ -14,6 +14,43 @@ pub enum Form {
     Binary,
 }
 
+#[cfg(feature = "reencrypt")]
+impl Form {
+    /// That of the tokens in a column of this type, by its name in `pg_type`; `None` if it does not hold any.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn of_postgres(type_name: &str) -> Option<Self> {
+        match type_name {
+            "text" | "varchar" | "bpchar" | "citext" => Some(Self::Text),
+            "bytea" => Some(Self::Binary),
+            _ => None,
+        }
+    }
+
+    /// The same by the `data_type` of MySQL and MariaDB.
+    #[cfg(feature = "mysql")]
+    pub(crate) fn of_mysql(data_type: &str) -> Option<Self> {
+        match data_type {
+            "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => Some(Self::Text),
+            "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Some(Self::Binary),
+            _ => None,
+        }
+    }
+
+    /// The same by the [affinity](https://www.sqlite.org/datatype3.html#determination_of_column_affinity) of what was
+    /// declared to SQLite.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn of_sqlite(declared: &str) -> Option<Self> {
+        let declared = declared.to_ascii_uppercase();
+        let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
+        match () {
+            () if has(&["INT"]) => None,
+            () if has(&["CHAR", "CLOB", "TEXT"]) => Some(Self::Text),
+            () if declared.is_empty() || has(&["BLOB", "BINARY"]) => Some(Self::Binary),
+            () => None,
+        }
+    }
+}
+
 /// A SQL type, not nullable, that holds tokens: [`EncryptedText`], [`EncryptedBinary`], and Diesel's `Text` and
 /// `Binary`. Sealed: were there others, a re-encrypt task that is given a table could not find its encrypted columns.
 pub trait TokenType: TokenColumn + SqlType<IsNull = is_nullable::NotNull> {}

@@ -153,6 +153,8 @@ pub mod sql_types;
 
 // the task
 #[cfg(feature = "reencrypt")]
+pub mod discover;
+#[cfg(feature = "reencrypt")]
 pub mod guard;
 #[cfg(feature = "reencrypt")]
 pub mod reencrypt;
@@ -160,6 +162,8 @@ pub mod reencrypt;
 mod rotation;
 #[cfg(feature = "reencrypt")]
 mod target;
+#[cfg(feature = "reencrypt")]
+mod words;
 
 pub use adopting::Adopting;
 pub use backend::TokenBackend;

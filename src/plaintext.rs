@@ -56,6 +56,9 @@ pub use json::Json;
 ///
 /// The bytes are text that other languages read; they are part of what this crate promises to keep.
 ///
+/// What Python's `str` writes is read too, where it is another text for the same value: `True` and `False`, a blank
+/// between date and time, moments without a fraction of a second.
+///
 /// Implement it for a type of your own:
 ///
 /// ```

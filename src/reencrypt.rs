@@ -128,6 +128,7 @@ mod writer;
 
 pub use control::{Control, RecordedProblems, SharedRun};
 pub use dialect::Dialect;
+pub(crate) use dialect::{push_all, push_column, push_table};
 pub use error::TaskError;
 pub use estimate::{Estimate, TableEstimate};
 pub use job::Job;
@@ -135,6 +136,8 @@ pub use migration::ReencryptMigration;
 pub use progress::{Progress, StopHandle, TableProgress};
 pub use report::{ColumnReport, Doubt, Outcome, Problem, ProblemKind, Proof, Report};
 pub use retire::Retirement;
+pub(crate) use session::Session;
+pub(crate) use sql::{Fields, Sql};
 pub use startup::{StartupCheck, StartupReport};
 pub use state::{StateTables, state_tables};
 pub use status::{ColumnStatus, KeyStatus, Status};

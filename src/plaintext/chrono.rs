@@ -21,7 +21,7 @@ macro_rules! plaintext_as_iso_8601 {
             }
 
             fn decode(bytes: Vec<u8>) -> Result<Self, Error> {
-                scalars::text(bytes)
+                scalars::iso_8601(bytes)
                     .and_then(|text| text.parse().ok())
                     .ok_or_else(|| Error::decode($expected))
             }
@@ -44,7 +44,7 @@ impl Plaintext for DateTime<FixedOffset> {
     }
 
     fn decode(bytes: Vec<u8>) -> Result<Self, Error> {
-        let text = scalars::text(bytes);
+        let text = scalars::iso_8601(bytes);
         text.and_then(|text| text.parse().ok()).ok_or_else(|| Error::decode("a date and time with an offset"))
     }
 }
@@ -88,6 +88,23 @@ mod tests {
     fn what_could_not_be_read_back_is_an_error() {
         let seconds = FixedOffset::east_opt(19 * 60 + 32).unwrap();
         assert!(DateTime::UNIX_EPOCH.with_timezone(&seconds).encode().is_err());
+    }
+
+    #[test]
+    fn reads_what_python_writes() {
+        let day = NaiveDate::from_ymd_opt(2026, 11, 23).unwrap();
+        let moment = day.and_hms_milli_opt(15, 49, 38, 500).unwrap();
+        assert_eq!(NaiveDateTime::decode(b"2026-11-23 15:49:38.500000".into()).unwrap(), moment);
+        assert_eq!(NaiveDateTime::decode(b"2026-11-23 15:49:00".into()).unwrap(), day.and_hms_opt(15, 49, 0).unwrap());
+        assert_eq!(NaiveTime::decode(b"15:49:38.500000".into()).unwrap(), moment.time());
+        for text in ["2026-11-23 15:49:38.500000+00:00", "2026-11-23T15:49:38.500000+00:00"] {
+            assert_eq!(DateTime::<Utc>::decode(text.into()).unwrap(), moment.and_utc());
+        }
+        let elsewhere = DateTime::<FixedOffset>::decode(b"2026-11-23 21:19:38.500000+05:30".into()).unwrap();
+        assert_eq!(elsewhere, moment.and_utc());
+        // Whose time it is is not guessed.
+        assert!(DateTime::<Utc>::decode(b"2026-11-23 15:49:38.500000".into()).is_err());
+        assert!(NaiveDateTime::decode(b"2026-11-23 15:49:38.500000+00:00".into()).is_err());
     }
 
     #[test]

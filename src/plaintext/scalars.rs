@@ -45,13 +45,36 @@ plaintext_as_text! {
     usize => "a decimal integer (usize)",
     f32 => "a decimal number (f32)",
     f64 => "a decimal number (f64)",
-    bool => "`true` or `false`",
     char => "one character",
+}
+
+impl Plaintext for bool {
+    fn encode(&self) -> Result<Cow<'_, [u8]>, Error> {
+        Ok(Cow::Borrowed(if *self { b"true" } else { b"false" }))
+    }
+
+    fn decode(bytes: Vec<u8>) -> Result<Self, Error> {
+        match text(bytes).as_deref().map(String::as_str) {
+            Some("true" | "True") => Ok(true),
+            Some("false" | "False") => Ok(false),
+            _ => Err(Error::decode("`true` or `false`")),
+        }
+    }
 }
 
 /// The bytes as text that is zeroed on drop.
 pub(super) fn text(bytes: Vec<u8>) -> Option<Zeroizing<String>> {
     String::decode(bytes).ok().map(Zeroizing::new)
+}
+
+/// The same with a `T` between date and time, where Python's `str` writes a blank.
+#[cfg(any(feature = "chrono", feature = "time"))]
+pub(super) fn iso_8601(bytes: Vec<u8>) -> Option<Zeroizing<String>> {
+    let mut text = text(bytes)?;
+    if let Some(blank) = text.find(' ') {
+        text.replace_range(blank..=blank, "T");
+    }
+    Some(text)
 }
 
 #[cfg(test)]
@@ -102,6 +125,18 @@ mod tests {
         assert_eq!(*true.encode().unwrap(), *b"true");
         assert_eq!(*'é'.encode().unwrap(), *"é".as_bytes());
         assert_eq!(*"".to_string().encode().unwrap(), *b"");
+    }
+
+    #[test]
+    fn reads_what_python_writes() {
+        let read = |text: &str| bool::decode(text.into()).ok();
+        assert_eq!(
+            [read("True"), read("False"), read("TRUE"), read("1"), read("")],
+            [Some(true), Some(false), None, None, None]
+        );
+        let read = |text: &str| f64::decode(text.into()).unwrap();
+        assert_eq!([read("-1.5e+300"), read("1e-07"), read("inf")], [-1.5e300, 1e-7, f64::INFINITY]);
+        assert!(read("nan").is_nan());
     }
 
     #[test]

@@ -11,9 +11,11 @@ use super::{Plaintext, scalars};
 use crate::error::Error;
 
 const DATE: StaticFormatDescription = format_description!("[year]-[month]-[day]");
-const TIME: StaticFormatDescription = format_description!("[hour]:[minute]:[second].[subsecond]");
+// The fraction is always written, and need not be there to be read.
+const TIME: StaticFormatDescription =
+    format_description!(version = 2, "[hour]:[minute]:[second][optional [.[subsecond]]]");
 const DATE_TIME: StaticFormatDescription =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond]");
+    format_description!(version = 2, "[year]-[month]-[day]T[hour]:[minute]:[second][optional [.[subsecond]]]");
 
 macro_rules! plaintext_as {
     ($($type:ty, $format:expr => $expected:literal),+ $(,)?) => {$(
@@ -25,7 +27,7 @@ macro_rules! plaintext_as {
             }
 
             fn decode(bytes: Vec<u8>) -> Result<Self, Error> {
-                scalars::text(bytes)
+                scalars::iso_8601(bytes)
                     .and_then(|text| Self::parse(&text, $format).ok())
                     .ok_or_else(|| Error::decode($expected))
             }
@@ -77,6 +79,18 @@ mod tests {
         assert_eq!(*moment.assume_utc().encode().unwrap(), *b"2026-11-23T15:49:38.5Z");
         round_trips(&Date::MIN);
         round_trips(&Date::MAX);
+    }
+
+    #[test]
+    fn reads_what_python_writes() {
+        let moment = time::macros::datetime!(2026-11-23 15:49:38.5);
+        let whole = moment.replace_nanosecond(0).unwrap();
+        assert_eq!(PrimitiveDateTime::decode(b"2026-11-23 15:49:38.500000".into()).unwrap(), moment);
+        assert_eq!(PrimitiveDateTime::decode(b"2026-11-23 15:49:38".into()).unwrap(), whole);
+        assert_eq!(Time::decode(b"15:49:38".into()).unwrap(), whole.time());
+        let utc = moment.assume_utc();
+        assert_eq!(OffsetDateTime::decode(b"2026-11-23 15:49:38.500000+00:00".into()).unwrap(), utc);
+        assert!(OffsetDateTime::decode(b"2026-11-23 15:49:38.500000".into()).is_err());
     }
 
     #[test]

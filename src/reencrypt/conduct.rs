@@ -205,7 +205,8 @@ where
             }
             Ok(is_accepted && !walks_again)
         })?;
-        tracing::info!(values, is_left = left.is_some(), "everything was read for the proof");
+        let left: u64 = found.tallies.iter().map(|tally| tally.left(job)).sum();
+        tracing::info!(values, left, "everything was read for the proof");
         self.found.problems = problems;
         Ok(())
     }
@@ -238,8 +239,8 @@ where
             look(Some(session));
             self.watch.show(&self.counters, waits_for);
         })?;
-        // Before the readers take what the pool has.
-        let mut control = if pool.max_size() > 1 { spare(pool, settings) } else { None };
+        // Before the readers take what the pool has, but for the first of them.
+        let mut control = spare(pool, settings).filter(|_| spare(pool, settings).is_some());
         let reading = prover.read(&self.counters, |waits_for| {
             control = control.take().or_else(|| spare(pool, settings));
             look(control.as_mut());

@@ -210,7 +210,7 @@ pub struct Checkpoint<'a> {
 }
 
 /// Pushes what `each` writes for every item, with `separator` between.
-pub(super) fn push_all<'b, DB: Backend, T>(
+pub(crate) fn push_all<'b, DB: Backend, T>(
     items: impl IntoIterator<Item = T>,
     separator: &str,
     out: &mut AstPass<'_, 'b, DB>,
@@ -226,13 +226,13 @@ pub(super) fn push_all<'b, DB: Backend, T>(
 }
 
 /// Pushes `t."name"`: always qualified, so that an output alias is never taken for the column.
-pub(super) fn push_column<DB: Backend>(name: &str, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+pub(crate) fn push_column<DB: Backend>(name: &str, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
     out.push_sql("t.");
     out.push_identifier(name)
 }
 
 /// Pushes the table's name, with its schema if there is one.
-pub(super) fn push_table<DB: Backend>(table: &TableName, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+pub(crate) fn push_table<DB: Backend>(table: &TableName, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
     if let Some(schema) = table.schema() {
         out.push_identifier(schema)?;
         out.push_sql(".");

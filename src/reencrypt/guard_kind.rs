@@ -1,5 +1,8 @@
 //! Guards: what in the catalogue keeps plaintext out of a column.
 
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+use crate::words::{Flavor, closing, words_of};
+
 /// What keeps everything out of a column that has not the shape of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -17,4 +20,24 @@ pub enum GuardKind {
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub(crate) fn is_guard(condition: &str) -> bool {
     ["gAAAA", "100", "A-Za-z0-9_-]"].iter().all(|part| condition.contains(part))
+}
+
+/// Whether a guard of the column is among the CHECKs of a `CREATE TABLE`. `None` if the statement is not understood.
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+pub(crate) fn is_among_checks(flavor: Flavor, sql: &str, column: &str) -> Option<bool> {
+    let words = words_of(flavor, sql)?;
+    for (position, pair) in words.windows(2).enumerate() {
+        if !pair[0].is("CHECK") || !pair[1].is("(") {
+            continue;
+        }
+        let end = closing(&words, position + 1)?;
+        let speaks_of_it = words[position..end].iter().any(|word| word.names(column));
+        let (condition, rest) = (&sql[pair[1].start..words[end].end()], &sql[words[end].end()..]);
+        // As MySQL shows it.
+        let is_enforced = !rest.trim_start().starts_with("/*!80016 NOT ENFORCED");
+        if speaks_of_it && is_enforced && is_guard(condition) {
+            return Some(true);
+        }
+    }
+    Some(false)
 }

@@ -353,11 +353,7 @@ impl IndexRow {
 
 impl ColumnRow {
     fn form(&self) -> Option<Form> {
-        match self.data_type.as_str() {
-            "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => Some(Form::Text),
-            "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Some(Form::Binary),
-            _ => None,
-        }
+        Form::of_mysql(&self.data_type)
     }
 
     fn into_catalogue(self) -> CatalogueColumn {

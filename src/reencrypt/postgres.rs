@@ -93,11 +93,7 @@ impl Dialect for Pg {
         };
         let columns = columns.into_iter().map(|column| CatalogueColumn {
             name: column.name,
-            form: match column.base.as_str() {
-                "text" | "varchar" | "bpchar" | "citext" => Some(Form::Text),
-                "bytea" => Some(Form::Binary),
-                _ => None,
-            },
+            form: Form::of_postgres(&column.base),
             type_name: column.type_name,
             limit: column.length.and_then(|length| length.try_into().ok()),
             is_padded: column.base == "bpchar",

@@ -1,6 +1,7 @@
 //! The proof: no transaction is open that could still bring an old token, and a whole reading of one snapshot finds none.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use diesel::connection::LoadConnection;
@@ -84,11 +85,12 @@ where
     pub(super) fn read(&self, counters: &Counters, mut tick: impl FnMut(Option<String>)) -> Result<Reading, TaskError> {
         let mut failing: Option<Instant> = None;
         loop {
-            let begun = Instant::now();
+            let (begun, rows) = (Instant::now(), counters.rows_read.load(Relaxed));
             match self.try_read(counters, &mut tick) {
                 Err(error) if error.is_database() && !self.stop.is_stopped() => {
                     // A failure after a long time of reading is a new one.
-                    failing = failing.filter(|_| begun.elapsed() < self.settings.give_up_after);
+                    let has_read = counters.rows_read.load(Relaxed) > rows;
+                    failing = failing.filter(|_| !has_read || begun.elapsed() < self.settings.give_up_after);
                     if failing.get_or_insert_with(Instant::now).elapsed() >= self.settings.give_up_after {
                         return Err(error);
                     }

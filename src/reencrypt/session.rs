@@ -22,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const SPARE: Duration = Duration::from_secs(1);
 
 /// A pooled connection with the settings of the task. When the task lets go of it, it has its former settings again.
-pub(super) struct Session<'a, C>
+pub(crate) struct Session<'a, C>
 where
     C: R2D2Connection + LoadConnection + 'static,
     C::Backend: Dialect,
@@ -38,7 +38,7 @@ where
     C: R2D2Connection + LoadConnection + 'static,
     C::Backend: Dialect,
 {
-    pub(super) fn new(pool: &'a Pool<ConnectionManager<C>>, give_up_after: Duration, stop: StopHandle) -> Self {
+    pub(crate) fn new(pool: &'a Pool<ConnectionManager<C>>, give_up_after: Duration, stop: StopHandle) -> Self {
         Self { pool, give_up_after, stop, conn: None }
     }
 
@@ -58,7 +58,7 @@ where
     ///
     /// `query` must be safe to repeat, also when it succeeded and only the answer was lost. Reads are, and so is a
     /// compare and swap.
-    pub(super) fn run<T>(&mut self, mut query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, TaskError> {
+    pub(crate) fn run<T>(&mut self, mut query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, TaskError> {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         let mut is_second_look = false;
@@ -92,7 +92,7 @@ where
     }
 
     /// Runs `query` once. The connection is replaced before the next use if it broke.
-    pub(super) fn once<T>(
+    pub(crate) fn once<T>(
         &mut self,
         query: impl FnOnce(&mut C) -> QueryResult<T>,
     ) -> Result<QueryResult<T>, TaskError> {
@@ -120,7 +120,7 @@ where
         self.give_up_after = Duration::ZERO;
     }
 
-    pub(super) fn is_connected(&self) -> bool {
+    pub(crate) fn is_connected(&self) -> bool {
         self.conn.is_some()
     }
 

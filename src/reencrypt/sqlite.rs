@@ -4,7 +4,6 @@ mod conversion;
 mod effects;
 mod estimate;
 mod guard;
-pub(crate) mod words;
 
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, QueryableByName};
@@ -331,22 +330,10 @@ fn row_key(columns: &[ColumnRow]) -> Vec<KeyColumn> {
 
 impl ColumnRow {
     fn into_catalogue(self) -> CatalogueColumn {
-        // https://www.sqlite.org/datatype3.html#determination_of_column_affinity
-        let declared = self.declared.to_ascii_uppercase();
-        let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
-        let form = if has(&["INT"]) {
-            None
-        } else if has(&["CHAR", "CLOB", "TEXT"]) {
-            Some(Form::Text)
-        } else if declared.is_empty() || has(&["BLOB", "BINARY"]) {
-            Some(Form::Binary)
-        } else {
-            None
-        };
         CatalogueColumn {
             name: self.name,
+            form: Form::of_sqlite(&self.declared),
             type_name: self.declared,
-            form,
             // Lengths are not enforced.
             limit: None,
             is_padded: false,

@@ -7,6 +7,7 @@
 
 #[path = "../database/common.rs"]
 mod common;
+#[path = "../options.rs"]
 mod options;
 #[path = "../proxy.rs"]
 mod proxy;
@@ -66,7 +67,7 @@ const BACKENDS: &[(&str, Run)] = &[
 
 fn main() -> ExitCode {
     let options = Options::from_args();
-    for (backend, run) in BACKENDS.iter().filter(|(backend, _)| options.selects(backend)) {
+    for (backend, run) in BACKENDS.iter().filter(|(backend, _)| options.selects("chaos", backend)) {
         for seed in options.seeds() {
             let outcome = catch_unwind(AssertUnwindSafe(|| run(seed, &options)));
             match outcome.unwrap_or_else(|_| Err(vec!["panicked, see above".into()])) {

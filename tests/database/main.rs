@@ -10,6 +10,8 @@
 #[path = "../child.rs"]
 mod child;
 mod common;
+#[path = "../elsewhere.rs"]
+mod data;
 #[cfg(all(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite"))]
 mod multi_connection;
 #[cfg(feature = "cli-postgres")]
@@ -27,6 +29,7 @@ mod secrets;
 
 #[cfg(feature = "cli-mysql")]
 mod mysql {
+    mod discover;
     mod existing;
     mod guards;
     #[path = "../interrupted.rs"]
@@ -51,6 +54,7 @@ mod postgres {
     mod arrays;
     #[path = "../asynchronous.rs"]
     mod asynchronous;
+    mod discover;
     mod existing;
     mod guards;
     #[path = "../interrupted.rs"]
@@ -77,6 +81,7 @@ mod postgres {
 mod sqlite {
     #[path = "../asynchronous.rs"]
     mod asynchronous;
+    mod discover;
     mod existing;
     mod guards;
     mod limits;

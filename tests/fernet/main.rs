@@ -3,6 +3,9 @@
 #![allow(missing_docs, unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
 
 mod by_hand;
+#[path = "../elsewhere.rs"]
+mod data;
+mod elsewhere;
 mod interchange;
 #[path = "../python/mod.rs"]
 mod python;

@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Decrypt(Decrypt),
     /// Proves that no value is under a key, which may then be removed from the keyring; writes nothing
     Retire(Retire),
+    /// Compares the database with the columns that the schema file declares as encrypted; writes nothing
+    Discover(Discover),
     /// Lists the values that had to be left as they are, as they were recorded
     Problems(Problems),
     /// Lets the processes wait that are rewriting the database now
@@ -212,6 +214,25 @@ pub(crate) struct Retire {
     pub(crate) fence: Fence,
 }
 
+/// Looks through the catalogue, and samples every text and binary column for tokens. It needs no keys.
+#[derive(Args)]
+pub(crate) struct Discover {
+    #[command(flatten)]
+    pub(crate) server: Server,
+
+    /// The schema file with the `table!` declarations. Default: the one that diesel.toml names
+    #[arg(long, value_name = "PATH")]
+    pub(crate) schema: Option<PathBuf>,
+
+    /// Accepts what is found on this column; `TABLE.*` is all of a table. May be given several times
+    #[arg(long = "ignore", value_name = "TABLE.COLUMN")]
+    pub(crate) ignored: Vec<Target>,
+
+    /// Prints one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 #[derive(Args)]
 pub(crate) struct Problems {
     #[command(flatten)]
@@ -278,7 +299,9 @@ impl Command {
     /// Whether everything that it says is JSON.
     pub(crate) fn is_json(&self) -> bool {
         match self {
-            Self::Keys { json } | Self::Problems(Problems { json, .. }) => *json,
+            Self::Keys { json } | Self::Problems(Problems { json, .. }) | Self::Discover(Discover { json, .. }) => {
+                *json
+            }
             Self::Status(walk)
             | Self::Reencrypt(Rewrite { walk, .. })
             | Self::Encrypt(Encrypt { rewrite: Rewrite { walk, .. }, .. })
@@ -316,13 +339,13 @@ fn bytes(text: &str) -> Result<u64, &'static str> {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done and proven (status: every value is under the primary key; retire: the key may be removed;
-     problems: none is recorded)
+     problems: none is recorded; discover: nothing was forgotten)
   1  internal error
   2  usage or configuration
   3  walked everything, not proven (status: values under secondary keys remain; retire: the key is
      in use, or may be)
   4  proven except for the listed rows (status: plaintext or unreadable values exist; problems: some
-     are recorded)
+     are recorded; discover: there are findings)
   5  refused: no targets, unknown table or column, no usable row key, a column too short for its
      tokens or tied to others, triggers, wrong keyring, limits that cannot be kept, `decrypt`
      without its confirmation; others are at work with other keys, columns or another job; nobody is there to be paused, resumed

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 use diesel::{Connection, ConnectionError};
+use diesel_encrypted::discover::{Discovered, Discovery};
 use diesel_encrypted::guard::{self, GuardMigration, Way};
 use diesel_encrypted::reencrypt::{
     Control, Estimate, RecordedProblems, Report, Retirement, SharedRun, StateTables, Status, Task, TaskError,
@@ -76,6 +77,10 @@ impl Database {
 
     pub(crate) fn retire(&self, task: Task<'_>, key: Fingerprint) -> Result<Retirement, TaskError> {
         on_pool!(self, pool => task.retire(key, pool))
+    }
+
+    pub(crate) fn discover(&self, discovery: Discovery) -> Result<Discovered, TaskError> {
+        on_pool!(self, pool => discovery.run(pool))
     }
 
     /// Who is at work.

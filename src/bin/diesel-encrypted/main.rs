@@ -21,10 +21,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
+use diesel_encrypted::discover::Discovery;
 use diesel_encrypted::reencrypt::{Job, StopHandle, Task};
 use diesel_encrypted::{Fingerprint, InvalidFingerprint, Key, Keyring, Target};
 
-use cli::{Cli, Command, Decrypt, Encrypt, Limits, Migration, Problems, Retire, Rewrite, Server, Walk};
+use cli::{Cli, Command, Decrypt, Discover, Encrypt, Limits, Migration, Problems, Retire, Rewrite, Server, Walk};
 use database::{Database, Request};
 use exit::{Exit, Failure};
 use metrics::Metrics;
@@ -71,6 +72,7 @@ fn run(command: &Command) -> Result<Exit, Failure> {
             })
         }
         Command::Retire(options) => retire(options),
+        Command::Discover(options) => discover(options),
         Command::Problems(options) => problems(options),
         Command::Pause(server) => ask(Request::Pause, server),
         Command::Resume(server) => ask(Request::Resume, server),
@@ -157,6 +159,18 @@ fn rewrite(
         metrics.finish(report.as_ref(), exit);
     }
     output::report(&keyring, job, report, failure, walk.json, *dry_run)
+}
+
+fn discover(options: &Discover) -> Result<Exit, Failure> {
+    let Discover { server, schema, ignored, json } = options;
+    let look = || {
+        let discovery = Discovery::new()
+            .declared(targets::register(schema.as_deref())?)
+            .ignore(ignored.iter().cloned())
+            .give_up_after(Duration::from_secs(server.give_up_after));
+        Ok(Database::connect(server, 1)?.discover(discovery)?)
+    };
+    output::discovery(look(), *json)
 }
 
 fn problems(options: &Problems) -> Result<Exit, Failure> {

@@ -1,5 +1,6 @@
 //! Results on standard output: a table for people, or one JSON document.
 
+mod discovery;
 mod problems;
 mod report;
 mod retirement;
@@ -14,6 +15,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::exit::{Exit, Failure};
 
+pub(crate) use discovery::discovery;
 pub(crate) use problems::problems;
 pub(crate) use report::{exit, report};
 pub(crate) use retirement::retirement;

@@ -1,5 +1,7 @@
 //! Which columns: named one by one, or all that the schema declares.
 
+use std::path::Path;
+
 use diesel_encrypted::{SchemaFileError, Target};
 
 use crate::cli::Walk;
@@ -9,8 +11,25 @@ pub(crate) fn find(walk: &Walk) -> Result<Vec<Target>, Failure> {
     if !walk.columns.is_empty() {
         return Ok(walk.columns.clone());
     }
-    let files = match &walk.schema {
-        Some(path) => vec![path.clone()],
+    Ok(declared(walk.schema.as_deref())?)
+}
+
+/// All that the schema file declares, for a command to which columns are not named one by one.
+pub(crate) fn register(schema: Option<&Path>) -> Result<Vec<Target>, Failure> {
+    declared(schema).map_err(|error| match error {
+        SchemaFileError::NoDieselToml => no_schema("there is no diesel.toml in this folder or above".into()),
+        SchemaFileError::NoSchemaFile { path } => no_schema(format!("{} names no schema file", path.display())),
+        error => error.into(),
+    })
+}
+
+fn no_schema(reason: String) -> Failure {
+    Failure::new(Exit::Refused, format!("{reason}: name the one to compare with, with --schema PATH"))
+}
+
+fn declared(schema: Option<&Path>) -> Result<Vec<Target>, SchemaFileError> {
+    let files = match schema {
+        Some(path) => vec![path.to_owned()],
         None => Target::schema_files(std::env::current_dir().unwrap_or_default())?,
     };
     let mut targets = Vec::new();

@@ -1,7 +1,7 @@
 //! A `CREATE TABLE` as SQLite keeps it, and where more constraints go.
 
 use crate::guard::names::quoted;
-use crate::reencrypt::sqlite::words::{Word, closing, words};
+use crate::words::{Word, closing, words};
 
 /// `CREATE TABLE name (columns, constraints) options`
 pub(super) struct CreateTable<'a> {

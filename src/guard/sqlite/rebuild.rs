@@ -11,7 +11,7 @@ use crate::guard::error::{GuardError, Refusal};
 use crate::guard::names::quoted;
 use crate::guard::table::Table;
 use crate::reencrypt::sql::{Fields, Sql};
-use crate::reencrypt::sqlite::words::words;
+use crate::words::words;
 
 /// What the new table takes over.
 pub(super) struct Rebuild {

@@ -8,7 +8,7 @@ use diesel::sqlite::Sqlite;
 use super::super::sql::{Fields, Sql};
 use super::super::table::PlannedTable;
 use super::quoted;
-use super::words::{Word, closing, words};
+use crate::words::{Word, closing, words};
 
 pub(super) fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
 where

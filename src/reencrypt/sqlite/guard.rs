@@ -4,11 +4,11 @@ use diesel::connection::{Connection, LoadConnection};
 use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
 
-use super::super::guard_kind::{GuardKind, is_guard};
+use super::super::guard_kind::{GuardKind, is_among_checks};
 use super::super::sql::Sql;
 use super::quoted;
-use super::words::{closing, words};
 use crate::target::TableName;
+use crate::words::Flavor;
 
 pub(super) fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
 where
@@ -17,28 +17,16 @@ where
     let schema = quoted(table.schema().unwrap_or("main"));
     let sql = format!("SELECT sql FROM {schema}.sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE");
     let sql = Sql::new(sql).bind(table.name()).first(conn)?.unwrap_or_default();
-    Ok(is_guarded(&sql, column).unwrap_or(false).then_some(GuardKind::Check))
-}
-
-/// Whether a CHECK that speaks of the column is a guard. `None` if the statement is not understood.
-fn is_guarded(sql: &str, column: &str) -> Option<bool> {
-    let words = words(sql)?;
-    for (position, pair) in words.windows(2).enumerate() {
-        if !pair[0].is("CHECK") || !pair[1].is("(") {
-            continue;
-        }
-        let end = closing(&words, position + 1)?;
-        let speaks_of_it = words[position..end].iter().any(|word| word.names(column));
-        if speaks_of_it && is_guard(&sql[pair[1].start..words[end].end()]) {
-            return Some(true);
-        }
-    }
-    Some(false)
+    Ok(is_among_checks(Flavor::Sqlite, &sql, column).unwrap_or(false).then_some(GuardKind::Check))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is_guarded(sql: &str, column: &str) -> Option<bool> {
+        is_among_checks(Flavor::Sqlite, sql, column)
+    }
 
     #[test]
     fn finds_the_guard_of_a_column_in_the_text_of_its_table() {

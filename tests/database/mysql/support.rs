@@ -161,6 +161,27 @@ pub const IDLE_TRIGGERS: &[&str] = &[
     "create trigger on_pets before update on pets for each row set new.person = 1",
 ];
 
+/// Triggers on a table `t` that copy its column `secret` to a table `audit`; and what takes them away.
+pub const COPYING_TRIGGERS: &[(&str, &str)] = &[
+    (
+        "create trigger copy after update on t for each row insert into audit values (old.id, old.secret)",
+        "drop trigger copy",
+    ),
+    (
+        "create trigger copy before insert on t for each row begin
+             set new.updated_at = now();
+             if new.amount > 1 then insert into audit (secret) values (concat('x', new.`secret`)); end if;
+         end",
+        "drop trigger copy",
+    ),
+];
+/// Indexes on expressions over a column `secret`, as far as the catalogue shows them.
+pub const EXPRESSION_INDEXES: &[&str] = &[];
+/// Takes an index of the table `t` away.
+pub const DROP_INDEX: &str = "drop index by_secret on t";
+/// Whether columns have lengths.
+pub const HAS_LENGTHS: bool = true;
+
 /// Brings what the catalogue says of `people` up to date.
 pub const ANALYZE: &str = "analyze table people";
 /// Whether a table grows when it is rewritten.
@@ -294,6 +315,10 @@ impl LimitedUser {
             let sql = format!("grant select, insert, update, delete, trigger on {}.{table} to {}", db.name, self.name);
             db.conn().batch_execute(&sql).unwrap();
         }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     pub fn url(&self) -> String {

@@ -163,6 +163,41 @@ pub const IDLE_TRIGGERS: &[&str] = &[
     "create table pets (person bigint references people on update cascade)",
 ];
 
+/// Triggers on a table `t` that copy its column `secret` to a table `audit`; and what takes them away.
+pub const COPYING_TRIGGERS: &[(&str, &str)] = &[
+    (
+        "create function copy() returns trigger language plpgsql as
+         $$ begin insert into audit values (new.id, new.secret); return new; end $$;
+         create trigger copy before update on t for each row execute function copy()",
+        "drop trigger copy on t; drop function copy",
+    ),
+    (
+        "create function copy() returns trigger language plpgsql as
+         $$ begin insert into audit values (old.id, to_jsonb(old)::text); return null; end $$;
+         create trigger copy after delete on t for each row execute function copy()",
+        "drop trigger copy on t; drop function copy",
+    ),
+    (
+        "create function copy() returns trigger language plpgsql as
+         $$ begin insert into audit select id, secret from changed; return null; end $$;
+         create trigger copy after update on t referencing new table as changed execute function copy()",
+        "drop trigger copy on t; drop function copy",
+    ),
+    (
+        "alter table audit add tsv tsvector;
+         create trigger copy before insert on t for each row
+         execute function tsvector_update_trigger(tsv, 'pg_catalog.english', 'secret')",
+        "drop trigger copy on t",
+    ),
+    ("create rule copy as on update to t do also insert into audit values (new.id, new.secret)", "drop rule copy on t"),
+];
+/// Indexes on expressions over a column `secret`.
+pub const EXPRESSION_INDEXES: &[&str] = &["lower(secret)", "amount, (secret || 'x')"];
+/// Takes an index of the table `t` away.
+pub const DROP_INDEX: &str = "drop index by_secret";
+/// Whether columns have lengths.
+pub const HAS_LENGTHS: bool = true;
+
 /// Brings what the catalogue says of `people` up to date.
 pub const ANALYZE: &str = "analyze people";
 /// Whether a table grows when it is rewritten.

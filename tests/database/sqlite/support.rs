@@ -103,6 +103,24 @@ pub const IDLE_TRIGGERS: &[&str] = &[
     "create trigger on_pets after update on pets begin update people set updated_at = current_timestamp; end",
 ];
 
+/// Triggers on a table `t` that copy its column `secret` to a table `audit`; and what takes them away.
+pub const COPYING_TRIGGERS: &[(&str, &str)] = &[
+    (
+        "create trigger copy after update of amount on t begin insert into audit values (old.id, old.secret); end",
+        "drop trigger copy",
+    ),
+    (
+        "create trigger copy after insert on t begin insert into audit select id, secret from t where id = new.id; end",
+        "drop trigger copy",
+    ),
+];
+/// Indexes on expressions over a column `secret`.
+pub const EXPRESSION_INDEXES: &[&str] = &["lower(secret)", "amount, substr(\"secret\", 1, 5)"];
+/// Takes an index of the table `t` away.
+pub const DROP_INDEX: &str = "drop index by_secret";
+/// Whether columns have lengths.
+pub const HAS_LENGTHS: bool = false;
+
 /// Brings what the catalogue says of `people` up to date.
 pub const ANALYZE: &str = "analyze people";
 /// Whether a table grows when it is rewritten.

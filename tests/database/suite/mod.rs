@@ -3,11 +3,14 @@
 mod bad_values;
 mod column_types;
 mod conversion;
+#[cfg(feature = "chrono")]
+mod elsewhere;
 mod estimate;
 pub mod guards;
 mod guards_found;
 mod limits;
 pub mod migrations;
+mod new_column;
 mod people;
 pub mod program;
 mod races;

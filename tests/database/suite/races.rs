@@ -121,7 +121,7 @@ fn writers_and_the_task_side_by_side() {
 }
 
 /// Lets the writers end, also when the test fails.
-struct EndOnDrop<'a>(&'a AtomicBool);
+pub struct EndOnDrop<'a>(pub &'a AtomicBool);
 
 impl Drop for EndOnDrop<'_> {
     fn drop(&mut self) {

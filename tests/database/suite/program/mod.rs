@@ -3,6 +3,7 @@
 mod acceptance;
 mod control;
 mod conversion;
+mod discover;
 pub mod guard;
 mod interruption;
 mod metrics;
@@ -12,6 +13,7 @@ mod problems;
 mod reencrypt;
 mod refusals;
 mod retire;
+pub mod scene;
 mod status;
 mod targets;
 pub mod vault;

@@ -203,7 +203,7 @@ fn the_log() {
     let run = run.says("diesel_encrypted::reencrypt::conduct: everything was read for the proof values=53 left=0\n");
     let run = run.says("diesel_encrypted::reencrypt::conduct: run ended outcome=Proven passes=1\n");
     let run = run.says(&format!("range claimed table={} pass=1 claim=1\n", vault.name()));
-    let span = format!(" reencrypt{{primary={}", fingerprint(NEW));
+    let span = format!(" reencrypt{{job=re-encrypting primary={}", fingerprint(NEW));
     let events: Vec<_> = run.stderr.lines().filter(|line| line.contains(": diesel_encrypted::reencrypt::")).collect();
     assert!(events.len() >= 4 && events.iter().all(|event| event.contains(&span)), "{events:#?}");
     // Without being asked it keeps to what matters: what lies ahead, and what has come of it.

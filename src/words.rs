@@ -1,4 +1,21 @@
-//! The words of a statement of SQLite: enough to find the parts of a `CREATE TABLE`, which it keeps as it was written.
+//! The words of SQL as a catalogue shows it: enough to find the parts of a statement, and what it mentions.
+
+// Without one of the backends nobody asks for its SQL.
+#![cfg_attr(not(all(feature = "mysql", feature = "postgres", feature = "sqlite")), allow(dead_code))]
+
+/// Whose SQL it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flavor {
+    /// With `$$…$$`, and escapes in `E'…'`.
+    Postgres,
+    /// In whose literals a backslash escapes the next character.
+    Mysql,
+    /// With names in brackets.
+    Sqlite,
+}
+
+/// Signs of more than one character, longer ones first.
+const SIGNS: [&str; 10] = ["<=>", "->>", ":=", "<>", "!=", "<=", ">=", "||", "::", "->"];
 
 /// A keyword, a name, a literal or a sign. Blanks and comments are none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,14 +49,28 @@ impl Word<'_> {
         Some(inner.replace(&format!("{closing}{closing}"), &closing.to_string()))
     }
 
-    /// Whether it is this name, which SQLite does not tell from the same in other cases.
+    /// Whether it is this name, or the same in other cases.
     pub(crate) fn names(&self, name: &str) -> bool {
         self.name().is_some_and(|known| known.eq_ignore_ascii_case(name))
     }
+
+    /// What is in it if it is a literal, with its escapes.
+    pub(crate) fn literal(&self) -> Option<String> {
+        if let Some(inner) = self.text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+            return Some(inner.replace("''", "'"));
+        }
+        let delimiter = dollar_delimiter(self.text)?;
+        self.text.strip_prefix(delimiter)?.strip_suffix(delimiter).map(str::to_owned)
+    }
+}
+
+/// All words of a statement of SQLite, which keeps them as they were written; `None` if a quote or comment is not closed.
+pub(crate) fn words(sql: &str) -> Option<Vec<Word<'_>>> {
+    words_of(Flavor::Sqlite, sql)
 }
 
 /// All words; `None` if a quote or comment is not closed.
-pub(crate) fn words(sql: &str) -> Option<Vec<Word<'_>>> {
+pub(crate) fn words_of(flavor: Flavor, sql: &str) -> Option<Vec<Word<'_>>> {
     let mut words = Vec::new();
     let mut start = 0;
     while let Some(first) = sql[start..].chars().next() {
@@ -57,10 +88,17 @@ pub(crate) fn words(sql: &str) -> Option<Vec<Word<'_>>> {
                 start += 2 + rest[2..].find("*/")? + 2;
                 continue;
             }
+            '\'' if flavor == Flavor::Mysql || is_escape_prefix(flavor, words.last(), start) => {
+                escaped_len(rest, first)?
+            }
             '\'' | '"' | '`' => quoted_len(rest, first)?,
-            '[' => rest.find(']')? + 1,
+            '[' if flavor == Flavor::Sqlite => rest.find(']')? + 1,
+            '$' if flavor == Flavor::Postgres && dollar_delimiter(rest).is_some() => {
+                let delimiter = dollar_delimiter(rest)?;
+                rest[delimiter.len()..].find(delimiter)? + 2 * delimiter.len()
+            }
             _ if is_of_name(first) => rest.find(|character| !is_of_name(character)).unwrap_or(rest.len()),
-            _ => first.len_utf8(),
+            _ => SIGNS.into_iter().find(|sign| rest.starts_with(sign)).map_or(first.len_utf8(), str::len),
         };
         words.push(Word { text: &rest[..len], start });
         start += len;
@@ -79,6 +117,48 @@ pub(crate) fn closing(words: &[Word<'_>], open: usize) -> Option<usize> {
         }
         if depth == 0 {
             return Some(position);
+        }
+    }
+    None
+}
+
+/// The position of the sign that opens the parenthesis that ends at `close`.
+pub(crate) fn opening(words: &[Word<'_>], close: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    for position in (0..=close).rev() {
+        match words.get(position)?.text {
+            ")" => depth += 1,
+            "(" => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(position);
+        }
+    }
+    None
+}
+
+/// Whether what begins at `start` is the literal of an `E'…'`.
+fn is_escape_prefix(flavor: Flavor, last: Option<&Word<'_>>, start: usize) -> bool {
+    flavor == Flavor::Postgres && last.is_some_and(|word| word.is("E") && word.end() == start)
+}
+
+/// `$tag$` at the beginning of a literal
+fn dollar_delimiter(text: &str) -> Option<&str> {
+    let end = text.strip_prefix('$')?.find('$')? + 2;
+    let tag = &text[1..end - 1];
+    let is_tag = tag.chars().all(is_of_name) && !tag.starts_with(|first: char| first.is_ascii_digit());
+    is_tag.then(|| &text[..end])
+}
+
+/// A quote within quotes is doubled, or has a backslash before it.
+fn escaped_len(text: &str, quote: char) -> Option<usize> {
+    let mut characters = text.char_indices().skip(1).peekable();
+    while let Some((position, character)) = characters.next() {
+        if character == '\\' {
+            characters.next();
+        } else if character == quote && characters.next_if(|(_, next)| *next == quote).is_none() {
+            return Some(position + 1);
         }
     }
     None
@@ -120,8 +200,27 @@ mod tests {
         for (sql, expected) in cases {
             assert_eq!(texts(sql).as_ref(), Some(&expected), "{sql}");
         }
+        let of = |flavor, sql| words_of(flavor, sql).unwrap().into_iter().map(|word| word.text).collect::<Vec<_>>();
+        let expected = [r"'\'", "a", "[", "1", "]", "E", r"'\''", "$x$ $1 ' $x$", "x", ":=", "$1"];
+        assert_eq!(of(Flavor::Postgres, r"'\' a[1] E'\'' $x$ $1 ' $x$ x:=$1"), expected);
+        assert_eq!(of(Flavor::Mysql, r"'it\'s' '''' `a`<=>2"), [r"'it\'s'", "''''", "`a`", "<=>", "2"]);
         for sql in ["'a", "\"a\"\"", "[a", "/* a", "`"] {
             assert_eq!(texts(sql), None, "{sql}");
+        }
+    }
+
+    #[test]
+    fn knows_literals() {
+        let literal = |sql| words_of(Flavor::Postgres, sql).unwrap()[0].literal();
+        let cases = [
+            ("'it''s'", Some("it's")),
+            ("$$a$$", Some("a")),
+            ("$f$ $1 $f$", Some(" $1 ")),
+            ("\"a\"", None),
+            ("$1", None),
+        ];
+        for (sql, expected) in cases {
+            assert_eq!(literal(sql).as_deref(), expected, "{sql}");
         }
     }
 
@@ -146,5 +245,6 @@ mod tests {
     fn matches_parentheses() {
         let words = words("( a (b) ')' ) (").unwrap();
         assert_eq!((closing(&words, 0), closing(&words, 2), closing(&words, 7)), (Some(6), Some(4), None));
+        assert_eq!((opening(&words, 6), opening(&words, 4), opening(&words, 0)), (Some(0), Some(2), None));
     }
 }

@@ -1,10 +1,14 @@
-//! The arguments: those of `bin/chaos`, among those of `cargo test`.
+//! The arguments of a test program with a `main` of its own: those of its script in `bin/`, among those of `cargo test`.
+
+#![allow(dead_code)] // each test program uses a part of it
 
 use std::ops::Range;
 
 pub struct Options {
-    /// How long the storm lasts.
+    /// How long a storm lasts.
     pub seconds: u64,
+    /// How many rows a table has.
+    pub rows: u64,
     first: u64,
     count: u64,
     names: Vec<String>,
@@ -13,7 +17,7 @@ pub struct Options {
 
 impl Options {
     pub fn from_args() -> Self {
-        let mut this = Self { seconds: 5, first: 1, count: 1, names: Vec::new(), lists: false };
+        let mut this = Self { seconds: 5, rows: 2000, first: 1, count: 1, names: Vec::new(), lists: false };
         let mut args = std::env::args().skip(1);
         while let Some(arg) = args.next() {
             let mut number = || -> u64 {
@@ -22,6 +26,7 @@ impl Options {
             };
             match arg.as_str() {
                 "--seconds" => this.seconds = number(),
+                "--rows" => this.rows = number(),
                 "--seed" => this.first = number(),
                 "--seeds" => this.count = number(),
                 "--list" => this.lists = true,
@@ -33,9 +38,9 @@ impl Options {
         this
     }
 
-    /// Whether this backend is meant: any of the names is part of `chaos::backend`.
-    pub fn selects(&self, backend: &str) -> bool {
-        let test = format!("chaos::{backend}");
+    /// Whether this backend is meant: any of the names is part of `program::backend`.
+    pub fn selects(&self, program: &str, backend: &str) -> bool {
+        let test = format!("{program}::{backend}");
         !self.lists && (self.names.is_empty() || self.names.iter().any(|name| test.contains(name)))
     }
 

@@ -1,0 +1,147 @@
+//! Whether the database and the schema file agree.
+
+use diesel_encrypted::discover::{ColumnFound, Discovered, Finding};
+use serde::Serialize;
+
+use super::{document, line, table};
+use crate::exit::{Exit, Failure};
+use crate::notes;
+
+/// What was found. There is a document also where nothing is declared.
+pub(crate) fn discovery(discovered: Result<Discovered, Failure>, json: bool) -> Result<Exit, Failure> {
+    let checked = discovered.and_then(|discovered| match needless(&discovered) {
+        Some(failure) => Err(failure),
+        None => Ok(discovered),
+    });
+    if json && checked.as_ref().err().is_none_or(Failure::has_document) {
+        document(&DiscoveryDocument::new(&checked))?;
+    }
+    let discovered = checked?;
+    let findings = &discovered.findings;
+    if !json {
+        let shown = discovered.columns.iter().filter(|column| column.declared || column.guarded || column.tokens > 0);
+        line(table(&HEAD, shown.map(row)))?;
+        for (index, finding) in findings.iter().enumerate() {
+            line(format_args!("{}{finding}", if index == 0 { "\n" } else { "" }))?;
+        }
+    }
+    match (findings.len(), discovered.is_clean()) {
+        (0, false) => Err(nothing(&discovered)),
+        (0, true) => {
+            notes::tell(json, "ended", format_args!("clean: {}", looked_at(&discovered)));
+            Ok(Exit::Proven)
+        }
+        (count, _) => {
+            let findings = if count == 1 { "1 finding".to_owned() } else { format!("{count} findings") };
+            notes::tell(json, "ended", format_args!("{findings}: {}", looked_at(&discovered)));
+            Ok(Exit::BadValues)
+        }
+    }
+}
+
+/// An exception that is none any more would hide the next finding on its column.
+fn needless(discovered: &Discovered) -> Option<Failure> {
+    let places: Vec<String> = discovered.needless.iter().map(|place| format!("--ignore {place}")).collect();
+    let message = || format!("nothing was found there to be ignored, so leave it out: {}", places.join(", "));
+    (!places.is_empty()).then(|| Failure::new(Exit::Usage, message()))
+}
+
+fn nothing(discovered: &Discovered) -> Failure {
+    Failure::new(
+        Exit::Refused,
+        format!(
+            "there is nothing to compare: the schema file declares no encrypted column, and none of {} holds a token. \
+             Declare columns as EncryptedText or EncryptedBinary, or name the right schema file with --schema PATH",
+            columns(discovered.columns.len())
+        ),
+    )
+}
+
+fn looked_at(discovered: &Discovered) -> String {
+    let declared = discovered.columns.iter().filter(|column| column.declared).count();
+    let accepted = match discovered.accepted {
+        0 => String::new(),
+        count => format!(", {count} more accepted with --ignore"),
+    };
+    format!("{} looked at, {declared} of them declared as encrypted{accepted}", columns(discovered.columns.len()))
+}
+
+fn columns(count: usize) -> String {
+    if count == 1 { "1 column".into() } else { format!("{count} columns") }
+}
+
+const HEAD: [&str; 5] = ["column", "declared", "guarded", "sampled", "tokens"];
+
+fn row(column: &ColumnFound) -> Vec<String> {
+    let yes = |is_so: bool| if is_so { "yes" } else { "no" }.to_owned();
+    vec![
+        format!("{}.{}", column.table, column.column),
+        yes(column.declared),
+        yes(column.guarded),
+        column.sampled.to_string(),
+        column.tokens.to_string(),
+    ]
+}
+
+#[derive(Serialize)]
+struct DiscoveryDocument<'a> {
+    outcome: &'static str,
+    columns: Vec<DiscoveryColumn<'a>>,
+    findings: Vec<DiscoveryFinding<'a>>,
+}
+
+#[derive(Serialize)]
+struct DiscoveryColumn<'a> {
+    table: String,
+    column: &'a str,
+    declared: bool,
+    guarded: bool,
+    sampled: u64,
+    tokens: u64,
+}
+
+#[derive(Serialize)]
+struct DiscoveryFinding<'a> {
+    kind: String,
+    table: String,
+    column: &'a str,
+    detail: String,
+    advice: String,
+}
+
+impl<'a> DiscoveryDocument<'a> {
+    fn new(discovered: &'a Result<Discovered, Failure>) -> Self {
+        let outcome = match discovered {
+            Ok(discovered) if discovered.is_clean() => "clean",
+            Ok(discovered) if !discovered.findings.is_empty() => "findings",
+            Ok(_) => Exit::Refused.outcome(),
+            Err(failure) => failure.exit.outcome(),
+        };
+        let discovered = discovered.as_ref().ok();
+        Self {
+            outcome,
+            columns: discovered.into_iter().flat_map(|it| &it.columns).map(DiscoveryColumn::new).collect(),
+            findings: discovered.into_iter().flat_map(|it| &it.findings).map(DiscoveryFinding::new).collect(),
+        }
+    }
+}
+
+impl<'a> DiscoveryColumn<'a> {
+    fn new(found: &'a ColumnFound) -> Self {
+        let ColumnFound { table, column, declared, guarded, sampled, tokens, .. } = found;
+        let (declared, guarded, sampled, tokens) = (*declared, *guarded, *sampled, *tokens);
+        Self { table: table.to_string(), column, declared, guarded, sampled, tokens }
+    }
+}
+
+impl<'a> DiscoveryFinding<'a> {
+    fn new(finding: &'a Finding) -> Self {
+        Self {
+            kind: finding.kind.to_string(),
+            table: finding.table.to_string(),
+            column: &finding.column,
+            detail: finding.detail(),
+            advice: finding.advice(),
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Whether a trigger copies an encrypted column. What it copies to is not re-encrypted.
+
+use super::catalogue::Trigger;
+use crate::words::{Flavor, Word, closing, opening, words_of};
+
+/// What a trigger copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Copied {
+    Column,
+    Row,
+}
+
+/// What of a row the trigger seems to copy that has this column of the table in it.
+///
+/// To compare the column, or the whole row, with what it was before is no copy, nor is it one to write to the column or to
+/// return the row: a trigger that keeps an `updated_at` does no more.
+pub(super) fn copied(trigger: &Trigger, flavor: Flavor, table: &str, column: &str) -> Option<Copied> {
+    if trigger.arguments.iter().any(|argument| argument.eq_ignore_ascii_case(column)) {
+        return Some(Copied::Column);
+    }
+    let words = words_of(flavor, &trigger.definition).unwrap_or_default();
+    if trigger.is_foreign {
+        let mentions = |word: &Word| word.names(column) || word.literal().is_some_and(|text| text == column);
+        return words.iter().any(mentions).then_some(Copied::Column);
+    }
+    let body = trigger.body_after.and_then(|keyword| words.iter().position(|word| word.is(keyword)));
+    let words = without_parentheses(&words[body.unwrap_or(0)..]);
+    let harmless = harmless(&words);
+    let mut copied = None;
+    for row in references(&words, 0, words.len()) {
+        if harmless.contains(&row.position) {
+            continue;
+        }
+        match row.column {
+            None if !is_left_out(&words, column) => copied = copied.or(Some(Copied::Row)),
+            Some(name) if name.names(column) => return Some(Copied::Column),
+            _ => {}
+        }
+    }
+    copied.or_else(|| selected(&words, trigger, table, column))
+}
+
+/// `NEW` or `OLD` in a definition, and the column of it that is meant; `None` for the whole row, also as `NEW.*`.
+#[derive(Clone, Copy)]
+struct Reference<'w> {
+    position: usize,
+    column: Option<Word<'w>>,
+}
+
+/// Words that end a statement, or behind which one begins.
+const BOUNDARIES: [&str; 6] = [";", "begin", "then", "else", "loop", "do"];
+/// Operators with a value on either side that stays where it is. `=` and `:=` may also assign one.
+const COMPARISONS: [&str; 9] = ["=", ":=", "<>", "!=", "<=>", "<", ">", "<=", ">="];
+
+/// Whether it is one of these keywords or signs.
+fn is_one_of(word: &Word<'_>, known: &[&str]) -> bool {
+    known.iter().any(|known| word.is(known))
+}
+
+fn is_row(words: &[Word<'_>], position: usize) -> bool {
+    let is_qualified = position > 0 && words[position - 1].is(".");
+    words.get(position).is_some_and(|word| is_one_of(word, &["new", "old"])) && !is_qualified
+}
+
+fn reference<'w>(words: &[Word<'w>], position: usize) -> Option<Reference<'w>> {
+    is_row(words, position).then(|| {
+        let member = words.get(position + 1).filter(|word| word.is(".")).and_then(|_| words.get(position + 2));
+        Reference { position, column: member.filter(|word| !word.is("*")).copied() }
+    })
+}
+
+fn references<'w>(words: &[Word<'w>], from: usize, until: usize) -> impl Iterator<Item = Reference<'w>> {
+    (from..until).filter_map(|position| reference(words, position))
+}
+
+/// `(NEW).email` as `NEW.email`
+fn without_parentheses<'w>(words: &[Word<'w>]) -> Vec<Word<'w>> {
+    let mut plain: Vec<Word<'w>> = Vec::with_capacity(words.len());
+    for word in words {
+        let length = plain.len();
+        let is_parted = length > 2 && word.is(".") && plain[length - 1].is(")") && plain[length - 3].is("(");
+        if is_parted && is_row(&plain, length - 2) {
+            plain.pop();
+            plain.remove(length - 3);
+        }
+        plain.push(*word);
+    }
+    plain
+}
+
+/// Where rows are mentioned and nothing of them goes anywhere.
+fn harmless(words: &[Word<'_>]) -> Vec<usize> {
+    let mut harmless = Vec::new();
+    for position in 0..words.len() {
+        if let Some(row) = reference(words, position) {
+            if is_assigned(words, row) || (row.column.is_none() && is_returned(words, position)) {
+                harmless.push(position);
+            }
+        }
+        let Some((end, is_about_null)) = comparison(words, position) else { continue };
+        let left = operand_before(words, position);
+        let right = operand_after(words, end);
+        let same = |a: &Reference<'_>, b: &Reference<'_>| match (a.column, b.column) {
+            (Some(a), Some(b)) => a.name().is_some_and(|name| b.names(&name)),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        let is_harmless = is_about_null
+            || (!left.is_empty() && !right.is_empty() && left.iter().chain(&right).all(|row| same(row, &left[0])));
+        if is_harmless {
+            harmless.extend(left.iter().chain(right.iter().filter(|_| !is_about_null)).map(|row| row.position));
+        }
+    }
+    harmless
+}
+
+/// Where the right side of the comparison at this position begins, and whether that is `NULL`.
+fn comparison(words: &[Word<'_>], position: usize) -> Option<(usize, bool)> {
+    if is_one_of(&words[position], &COMPARISONS) {
+        return Some((position + 1, false));
+    }
+    if !words[position].is("is") {
+        return None;
+    }
+    let mut end = position + 1;
+    for keyword in ["not", "distinct", "from"] {
+        end += usize::from(words.get(end).is_some_and(|word| word.is(keyword)));
+    }
+    Some((end, words.get(end).is_some_and(|word| word.is("null"))))
+}
+
+/// The rows in the expression that ends before `end`: one of them, or those in parentheses.
+fn operand_before<'w>(words: &[Word<'w>], end: usize) -> Vec<Reference<'w>> {
+    let Some(last) = end.checked_sub(1) else { return Vec::new() };
+    if words[last].is(")") {
+        return references(words, opening(words, last).unwrap_or(0), last).collect();
+    }
+    let single = [Some(last), last.checked_sub(2)].into_iter().flatten().filter_map(|start| reference(words, start));
+    single.filter(|row| row.position == last || words[row.position + 1].is(".")).take(1).collect()
+}
+
+/// The rows in the expression that begins at `start`: one of them, or those in parentheses, also of a function.
+fn operand_after<'w>(words: &[Word<'w>], start: usize) -> Vec<Reference<'w>> {
+    let open = [start, start + 1].into_iter().find(|position| words.get(*position).is_some_and(|word| word.is("(")));
+    match (reference(words, start), open) {
+        (Some(row), _) => vec![row],
+        (None, Some(open)) => references(words, open, closing(words, open).unwrap_or(words.len())).collect(),
+        (None, None) => Vec::new(),
+    }
+}
+
+/// `NEW.email := …`, `SET NEW.email = …`, `SELECT … INTO NEW.email`
+fn is_assigned(words: &[Word<'_>], row: Reference<'_>) -> bool {
+    let before = row.position.checked_sub(1).map(|before| &words[before]);
+    let end = row.position + if row.column.is_some() { 3 } else { 1 };
+    let is_set = words.get(end).is_some_and(|word| is_one_of(word, &["=", ":="]));
+    match before {
+        None => is_set,
+        Some(word) if word.is("into") => true,
+        Some(word) => is_set && (is_one_of(word, &BOUNDARIES) || is_one_of(word, &["set", ","])),
+    }
+}
+
+/// `RETURN NEW`, `RETURN coalesce(NEW, OLD)`
+fn is_returned(words: &[Word<'_>], position: usize) -> bool {
+    let start =
+        (0..position).rev().find(|before| is_one_of(&words[*before], &BOUNDARIES)).map_or(0, |before| before + 1);
+    words[start].is("return")
+}
+
+/// Whether the column is taken out of the row: `to_jsonb(NEW) - 'email'`, `… - ARRAY['email', 'phone']`.
+fn is_left_out(words: &[Word<'_>], column: &str) -> bool {
+    let minuses = words.iter().enumerate().filter(|(_, word)| word.is("-")).map(|(position, _)| position + 1);
+    minuses.into_iter().any(|start| {
+        let is_listed = |word: &&Word| word.literal().is_some() || is_one_of(word, &["array", "[", ","]);
+        let lists = words[start..].iter().take_while(is_listed).filter_map(Word::literal);
+        let mut items = lists.flat_map(|list| {
+            let items: Vec<String> =
+                list.trim_matches(['{', '}']).split(',').map(|item| item.trim().to_owned()).collect();
+            items
+        });
+        items.any(|item| item == column)
+    })
+}
+
+/// What is read back from the table itself, or from the rows of the statement.
+fn selected(words: &[Word<'_>], trigger: &Trigger, table: &str, column: &str) -> Option<Copied> {
+    let is_source = |word: &Word| word.names(table) || trigger.transitions.iter().any(|name| word.names(name));
+    if !words.iter().any(is_source) {
+        return None;
+    }
+    let of_a_row = |position: usize| position > 1 && words[position - 1].is(".") && is_row(words, position - 2);
+    let is_called = |position: usize| words.get(position + 1).is_some_and(|word| word.is("("));
+    let mut positions = 0..words.len();
+    if positions.clone().any(|at| words[at].names(column) && !of_a_row(at) && !is_called(at)) {
+        return Some(Copied::Column);
+    }
+    let is_star = |at: usize| {
+        let is_all = at > 0 && words[at].is("*") && is_one_of(&words[at - 1], &["select", "distinct", "all", "."]);
+        is_all && !of_a_row(at) && !(at > 2 && words[at - 2].is("(") && words[at - 3].is("exists"))
+    };
+    positions.any(is_star).then_some(Copied::Row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(body: &str, change: impl FnOnce(&mut Trigger)) -> Option<Copied> {
+        let mut trigger = Trigger::new("t".into(), body.into());
+        change(&mut trigger);
+        copied(&trigger, Flavor::Postgres, "people", "email")
+    }
+
+    #[test]
+    fn what_copies_the_column() {
+        for body in [
+            "INSERT INTO audit VALUES (OLD.id, OLD.email)",
+            "INSERT INTO audit SELECT new.\"email\"",
+            "NEW.backup := NEW.email; RETURN NEW",
+            "SET NEW.backup = OLD.email",
+            "UPDATE copies SET email = NEW.email WHERE id = NEW.id",
+            "PERFORM pg_notify('mail', (NEW).email)",
+            "IF NEW.email <> OLD.email THEN INSERT INTO audit VALUES (coalesce(OLD.email, '')); END IF",
+            "INSERT INTO audit SELECT email FROM people WHERE id = NEW.id",
+            "SELECT p.email INTO found FROM people p WHERE p.id = NEW.id",
+            "IF NEW.email = 'x' THEN RETURN NULL; END IF",
+        ] {
+            assert_eq!(of(body, |_| {}), Some(Copied::Column), "{body}");
+        }
+        assert_eq!(
+            of("tsvector_update_trigger", |t| t.arguments = vec!["tsv".into(), "email".into()]),
+            Some(Copied::Column)
+        );
+        assert_eq!(of("plpy.notice(TD[\"new\"][\"email\"])", |t| t.is_foreign = true), Some(Copied::Column));
+        let transitions = |t: &mut Trigger| t.transitions = vec!["fresh".into()];
+        assert_eq!(of("INSERT INTO audit SELECT id, email FROM fresh", transitions), Some(Copied::Column));
+    }
+
+    #[test]
+    fn what_copies_the_row() {
+        for body in [
+            "INSERT INTO audit VALUES (NEW.*)",
+            "INSERT INTO audit SELECT (OLD).*",
+            "INSERT INTO audit VALUES (now(), to_jsonb(NEW)); RETURN NEW",
+            "INSERT INTO audit VALUES (row_to_json(OLD), row(NEW), NEW::text)",
+            "EXECUTE 'INSERT INTO audit SELECT ($1).*' USING NEW",
+            "kept := NEW",
+            "INSERT INTO audit VALUES (to_jsonb(NEW) - 'phone')",
+            "INSERT INTO audit SELECT * FROM people WHERE id = NEW.id",
+            "INSERT INTO audit SELECT p.* FROM people AS p WHERE p.id = NEW.id",
+            "IF to_jsonb(NEW) <> to_jsonb(OLD) THEN INSERT INTO audit VALUES (hstore(NEW) - hstore(OLD)); END IF",
+        ] {
+            assert_eq!(of(body, |_| {}), Some(Copied::Row), "{body}");
+        }
+        let transitions = |t: &mut Trigger| t.transitions = vec!["fresh".into()];
+        assert_eq!(of("INSERT INTO audit SELECT * FROM fresh", transitions), Some(Copied::Row));
+    }
+
+    #[test]
+    fn what_copies_nothing() {
+        for body in [
+            "NEW.updated_at := now(); RETURN NEW",
+            "SET NEW.updated_at = current_timestamp",
+            "UPDATE people SET updated_at = current_timestamp WHERE id = NEW.id",
+            "IF (NEW IS DISTINCT FROM OLD AND NEW.updated_at IS NOT DISTINCT FROM OLD.updated_at) THEN \
+             NEW.updated_at := current_timestamp; END IF; RETURN NEW",
+            "IF NEW.* IS DISTINCT FROM OLD.* THEN NEW.updated_at = now(); END IF; RETURN coalesce(NEW, OLD)",
+            "IF ROW(NEW.*) IS DISTINCT FROM ROW(OLD.*) THEN NEW.v = OLD.v + 1; END IF; RETURN NEW",
+            "IF to_jsonb(NEW) = to_jsonb(OLD) THEN RETURN NULL; END IF; RETURN NEW",
+            "IF NEW.email IS DISTINCT FROM OLD.email THEN NEW.confirmed := false; END IF; RETURN NEW",
+            "IF (NEW).email <> (OLD).email THEN NEW.confirmed := false; END IF",
+            "IF NOT (NEW.email <=> OLD.email) THEN SET NEW.confirmed = 0; END IF",
+            "IF coalesce(NEW.email, '') <> coalesce(OLD.email, '') THEN SET NEW.confirmed = 0; END IF",
+            "IF NEW.email IS NULL OR OLD IS NULL THEN RAISE EXCEPTION 'no'; END IF",
+            "SELECT raise(abort, 'fixed') WHERE NEW.email IS NOT OLD.email",
+            "NEW.email := OLD.email; RETURN NEW",
+            "SELECT email INTO NEW.email FROM defaults",
+            "INSERT INTO log (id, email) VALUES (NEW.id, 'changed')",
+            "INSERT INTO log SELECT count(*) FROM people",
+            "IF EXISTS (SELECT * FROM people WHERE id = NEW.parent) THEN RETURN NEW; END IF",
+            "INSERT INTO audit VALUES (to_jsonb(NEW) - 'email')",
+            "INSERT INTO audit VALUES (to_jsonb(OLD) - ARRAY['phone', 'email'], to_jsonb(NEW) - '{phone, email}'::text[])",
+            "-- NEW.email\nRAISE NOTICE 'NEW.email'",
+            "INSERT INTO audit VALUES (NEW.email_domain, other.new)",
+        ] {
+            assert_eq!(of(body, |_| {}), None, "{body}");
+        }
+        assert_eq!(of("plpy.notice('x')", |t| t.is_foreign = true), None);
+        let transitions = |t: &mut Trigger| t.transitions = vec!["fresh".into()];
+        assert_eq!(of("INSERT INTO log SELECT count(*) FROM fresh", transitions), None);
+    }
+}

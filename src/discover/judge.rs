@@ -1,0 +1,87 @@
+//! What is to be said of a column.
+
+use super::catalogue::{Column, IndexKey, Relation};
+use super::copies::{Copied, copied};
+use super::finding::FindingKind;
+use super::sample::Counts;
+use crate::guard::GuardKind;
+use crate::words::{Flavor, words_of};
+
+/// What is wrong with a column that is declared.
+pub(super) fn declared(
+    relation: &Relation,
+    flavor: Flavor,
+    column: &Column,
+    counts: Counts,
+    guard: Option<GuardKind>,
+) -> Vec<FindingKind> {
+    let wrong = |reason: String| vec![FindingKind::WrongType(reason)];
+    if let Some(kind) = no_table(relation) {
+        return vec![kind];
+    }
+    if column.is_generated {
+        return wrong("the database generates it".into());
+    }
+    if column.form.is_none() || column.is_array {
+        let what = if column.is_array { "an array, which cannot be rewritten" } else { "which does not hold tokens" };
+        return wrong(format!("its type is {}, {what}", column.type_name));
+    }
+    let mut kinds = Vec::new();
+    if matches!(guard, None | Some(GuardKind::UnvalidatedCheck)) {
+        kinds.push(FindingKind::Unguarded { is_unvalidated: guard.is_some() });
+    }
+    if counts.sampled > counts.begun {
+        let values = counts.sampled - counts.begun;
+        kinds.push(FindingKind::Plaintext { values, sampled: counts.sampled });
+    }
+    kinds.extend(too_short(column, counts));
+    let is_key = |key: &IndexKey| match key {
+        IndexKey::Column(name) => *name == column.name,
+        IndexKey::Expression(expression) => {
+            let words = words_of(flavor, expression).unwrap_or_default();
+            words.iter().any(|word| word.names(&column.name))
+        }
+    };
+    let indexes = relation.indexes.iter().filter(|index| index.keys.iter().any(is_key));
+    kinds.extend(indexes.map(|index| {
+        let (index, is_unique) = (index.name.clone(), index.is_unique);
+        FindingKind::UselessIndex { index, is_unique }
+    }));
+    kinds.extend(relation.triggers.iter().filter_map(|trigger| {
+        let copied = copied(trigger, flavor, relation.name.name(), &column.name)?;
+        Some(FindingKind::Trigger { trigger: trigger.name.clone(), whole_row: copied == Copied::Row })
+    }));
+    kinds
+}
+
+/// What is wrong with a column that is not declared: that it is not.
+pub(super) fn other(
+    relation: &Relation,
+    column: &Column,
+    counts: Counts,
+    guard: Option<GuardKind>,
+) -> Vec<FindingKind> {
+    let Some(form) = column.form.filter(|_| counts.tokens > 0 || guard.is_some()) else { return Vec::new() };
+    let within = match column.is_array {
+        true => Some("an array".to_owned()),
+        false => relation.other.clone(),
+    };
+    vec![FindingKind::Undeclared { tokens: counts.tokens, sampled: counts.sampled, form, within }]
+}
+
+/// That what is declared is in no table.
+pub(super) fn no_table(relation: &Relation) -> Option<FindingKind> {
+    relation.other.as_ref().map(|what| FindingKind::WrongType(format!("what holds it is {what}")))
+}
+
+/// Whether the column is shorter than the shortest token, than one that it has cut off, or than that of its longest
+/// plaintext.
+fn too_short(column: &Column, counts: Counts) -> Option<FindingKind> {
+    let limit = column.limit?;
+    let longer_than =
+        |length: u64| (0..).map(|blocks| column.token_len(16 * blocks) as u64).find(|token| *token > length);
+    let cut = (counts.cut > 0).then(|| longer_than(limit)).flatten();
+    let longest = column.token_len(counts.longest) as u64;
+    let token = longest.max(column.shortest() as u64).max(cut.unwrap_or(0));
+    (token > limit).then_some(FindingKind::TooShort { limit, needed: token + 1, cut: counts.cut })
+}

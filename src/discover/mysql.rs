@@ -1,0 +1,144 @@
+//! MySQL and MariaDB: the connected database, and those that are named with a table.
+
+use std::collections::BTreeMap;
+
+use diesel::RunQueryDsl;
+use diesel::connection::{Connection, LoadConnection};
+use diesel::mysql::Mysql;
+use diesel::query_builder::AstPass;
+use diesel::result::QueryResult;
+
+use super::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
+use crate::column::Form;
+use crate::reencrypt::{Fields, Sql, push_column};
+use crate::target::TableName;
+use crate::token::Token;
+use crate::words::Flavor;
+
+impl Discoverable for Mysql {
+    const FLAVOR: Flavor = Flavor::Mysql;
+
+    fn relations<C>(conn: &mut C, schemas: &[&str]) -> QueryResult<Vec<Relation>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let mut relations = BTreeMap::new();
+        for row in load(conn, RELATIONS, schemas)? {
+            let [schema, name, kind, is_in_reach] = row;
+            let key = (schema.clone(), name.clone());
+            let name = TableName::in_schema(schema, name);
+            let relation = match kind.as_str() {
+                "BASE TABLE" => Relation::new(name),
+                "VIEW" => Relation::view(name, "a view"),
+                // A table with a history: its rows are its own.
+                kind => Relation { is_own: true, ..Relation::view(name, format!("a table of the kind {kind}")) },
+            };
+            relations.insert(key, Relation { is_in_reach: is_in_reach == "1", ..relation });
+        }
+        for row in load(conn, COLUMNS, schemas)? {
+            let [schema, table, name, data_type, type_name, length, extra] = row;
+            let relation = relations.get_mut(&(schema, table)).filter(|relation: &&mut Relation| relation.is_own);
+            let Some(relation) = relation else { continue };
+            relation.columns.push(Column {
+                name,
+                form: Form::of_mysql(&data_type),
+                type_name,
+                is_array: false,
+                limit: length.parse().ok(),
+                may_be_guarded: true,
+                // `DEFAULT_GENERATED` is a default that is an expression.
+                is_generated: extra.split_whitespace().any(|word| word == "GENERATED"),
+            });
+        }
+        for row in load(conn, INDEXES, schemas)? {
+            let [schema, table, index, is_unique, column] = row;
+            let Some(relation) = relations.get_mut(&(schema, table)) else { continue };
+            if index == "PRIMARY" {
+                relation.key.push(column.clone());
+            }
+            relation.add_index_key(index, is_unique == "1", IndexKey::Column(column));
+        }
+        for row in load(conn, TRIGGERS, schemas)? {
+            let [schema, table, name, statement] = row;
+            let Some(relation) = relations.get_mut(&(schema, table)) else { continue };
+            relation.triggers.push(Trigger::new(name, statement));
+        }
+        let privileges: Vec<[String; 2]> = load(conn, TRIGGER_PRIVILEGES, schemas)?;
+        for ((schema, table), relation) in &mut relations {
+            let is_shown = |[granted_schema, granted_table]: &[String; 2]| {
+                (granted_schema.is_empty() || granted_schema == schema)
+                    && (granted_table.is_empty() || granted_table == table)
+            };
+            relation.hides_triggers = !privileges.iter().any(is_shown);
+        }
+        Ok(relations.into_values().collect())
+    }
+
+    fn push_sampled(column: &Column, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        let (before, after) = match column.form {
+            // In whatever characters it is kept.
+            Some(Form::Text) => ("CONVERT(", " USING utf8mb4)"),
+            _ => ("", ""),
+        };
+        let mut push_value = |prefix: &str, suffix: &str| {
+            out.push_sql(prefix);
+            out.push_sql(before);
+            push_column(&column.name, out)?;
+            out.push_sql(after);
+            out.push_sql(suffix);
+            Ok(())
+        };
+        push_value("CAST(LENGTH(", ") AS CHAR), CASE WHEN HEX(LEFT(")?;
+        push_value("", ", 3)) = '800000' OR HEX(LEFT(")?;
+        push_value("", ", 5)) = '6741414141' THEN HEX(LEFT(")?;
+        push_value("", &format!(", {})) END", Token::KNOWN_BY))
+    }
+}
+
+/// Rows of `N` texts, of the tables of these databases. `NULL` is an empty text.
+fn load<C, const N: usize>(conn: &mut C, sql: &str, schemas: &[&str]) -> QueryResult<Vec<[String; N]>>
+where
+    C: Connection<Backend = Mysql> + LoadConnection,
+{
+    let list = format!("(coalesce(DATABASE(), ''){})", ", ?".repeat(schemas.len()));
+    let sql = Sql::new(sql.replace("(SCHEMAS)", &list));
+    let rows: Vec<Fields> = schemas.iter().fold(sql, |sql, schema| sql.bind(schema)).load(conn)?;
+    let texts = |mut row: Fields| std::array::from_fn(|position| row.take(position).unwrap_or_default());
+    Ok(rows.into_iter().map(texts).collect())
+}
+
+const RELATIONS: &str = "\
+    SELECT CAST(table_schema AS CHAR), CAST(table_name AS CHAR), CAST(table_type AS CHAR), \
+           CAST(table_schema = DATABASE() AS CHAR) \
+    FROM information_schema.tables WHERE table_schema IN (SCHEMAS)";
+
+const COLUMNS: &str = "\
+    SELECT CAST(table_schema AS CHAR), CAST(table_name AS CHAR), CAST(column_name AS CHAR), \
+           LOWER(CAST(data_type AS CHAR)), CAST(column_type AS CHAR), CAST(character_maximum_length AS CHAR), \
+           CAST(extra AS CHAR) \
+    FROM information_schema.columns WHERE table_schema IN (SCHEMAS) \
+    ORDER BY table_schema, table_name, ordinal_position";
+
+const INDEXES: &str = "\
+    SELECT CAST(table_schema AS CHAR), CAST(table_name AS CHAR), CAST(index_name AS CHAR), \
+           CAST(non_unique = 0 AS CHAR), CAST(column_name AS CHAR) \
+    FROM information_schema.statistics WHERE table_schema IN (SCHEMAS) \
+    ORDER BY table_schema, table_name, index_name, seq_in_index";
+
+const TRIGGERS: &str = "\
+    SELECT CAST(event_object_schema AS CHAR), CAST(event_object_table AS CHAR), CAST(trigger_name AS CHAR), \
+           CAST(action_statement AS CHAR) \
+    FROM information_schema.triggers WHERE event_object_schema IN (SCHEMAS) \
+    ORDER BY event_object_schema, event_object_table, trigger_name";
+
+/// On which tables this user is shown triggers: on all, those of a database, single ones. The pattern of a database is
+/// taken for each that it fits.
+const TRIGGER_PRIVILEGES: &str = "\
+    SELECT '', '' FROM information_schema.user_privileges WHERE privilege_type = 'TRIGGER' \
+    UNION \
+    SELECT CAST(s.schema_name AS CHAR), '' \
+    FROM information_schema.schema_privileges p JOIN information_schema.schemata s ON s.schema_name LIKE p.table_schema \
+    WHERE p.privilege_type = 'TRIGGER' AND s.schema_name IN (SCHEMAS) \
+    UNION \
+    SELECT CAST(table_schema AS CHAR), CAST(table_name AS CHAR) \
+    FROM information_schema.table_privileges WHERE privilege_type = 'TRIGGER'";

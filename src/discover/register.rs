@@ -1,0 +1,45 @@
+//! Which relation and column is meant by a name.
+
+use super::catalogue::{Discoverable, Relation};
+use crate::target::{TableName, Target};
+
+/// What SQLite calls the schema that it leaves out of names.
+const MAIN: &str = "main";
+
+/// Targets, each with the full name of its table if there is one.
+pub(super) struct Register<'t>(Vec<(&'t TableName, &'t [String])>);
+
+impl<'t> Register<'t> {
+    pub(super) fn new<DB: Discoverable>(targets: &'t [Target], relations: &'t [Relation]) -> Self {
+        let entry = |target: &'t Target| {
+            let found = relation::<DB>(relations, target.table()).map_or(target.table(), |relation| &relation.name);
+            (found, target.columns())
+        };
+        Self(targets.iter().map(entry).collect())
+    }
+
+    /// Whether the column is named.
+    pub(super) fn names<DB: Discoverable>(&self, table: &TableName, column: &str) -> bool {
+        let mut of_table = self.0.iter().filter(|(name, _)| *name == table);
+        of_table.any(|(_, columns)| columns.iter().any(|name| same::<DB>(name, column)))
+    }
+}
+
+/// The relation that a name finds.
+pub(super) fn relation<'r, DB: Discoverable>(relations: &'r [Relation], name: &TableName) -> Option<&'r Relation> {
+    let is_it = |relation: &Relation, same: fn(&str, &str) -> bool| {
+        let in_schema = match name.schema() {
+            Some(schema) => same(relation.name.schema().unwrap_or(MAIN), schema),
+            None => relation.is_in_reach,
+        };
+        in_schema && same(relation.name.name(), name.name())
+    };
+    // Two that differ in case may both be there.
+    let exactly: fn(&str, &str) -> bool = |a, b| a == b;
+    [exactly, same::<DB>].into_iter().find_map(|same| relations.iter().find(|relation| is_it(relation, same)))
+}
+
+/// Whether two names are the same to the database.
+pub(super) fn same<DB: Discoverable>(a: &str, b: &str) -> bool {
+    if DB::FOLDS_CASE { a.eq_ignore_ascii_case(b) } else { a == b }
+}

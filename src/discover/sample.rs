@@ -1,0 +1,265 @@
+//! What a few values of each column are: tokens or not.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use diesel::RunQueryDsl;
+use diesel::connection::LoadConnection;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::r2d2::R2D2Connection;
+use diesel::result::QueryResult;
+use diesel::sql_types::Untyped;
+
+use super::catalogue::{Column, Discoverable, Relation};
+use crate::reencrypt::{Dialect, Fields, Session, TaskError, push_all, push_column, push_table};
+use crate::token::Token;
+
+/// Rows at either end of a table.
+const END: usize = 100;
+/// Rows in which the first values are looked for of a column that is `NULL` at both ends.
+const SPARSE: usize = 100_000;
+/// Columns of one statement, so that its result stays small.
+const WIDTH: usize = 100;
+/// When Fernet was yet to be written: no token is as old, but some binary data looks as if.
+const BEFORE_FERNET: u64 = 1_262_304_000; // 2010
+/// How far the clocks of two machines may differ.
+const A_DAY: u64 = 86_400;
+
+/// What the sampled values of one column are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// Values, without `NULL`s.
+    pub(super) sampled: u64,
+    /// Those that begin as a token does.
+    pub(super) begun: u64,
+    /// Those of which nobody can doubt that they are tokens.
+    pub(super) tokens: u64,
+    /// Those that are as long as the column allows, begin as a token does, and are none.
+    pub(super) cut: u64,
+    /// The length of the longest one that does not begin as a token does.
+    pub(super) longest: usize,
+}
+
+/// Why there is no sample.
+pub(super) enum Obstacle {
+    /// This user cannot read the table, in the words of the server.
+    Refused(String),
+    Failed(TaskError),
+}
+
+/// Samples these columns of a relation.
+pub(super) fn sample<C>(
+    session: &mut Session<'_, C>,
+    relation: &Relation,
+    columns: &[&Column],
+) -> Result<Vec<Counts>, Obstacle>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Discoverable,
+{
+    let mut all = Vec::with_capacity(columns.len());
+    for columns in columns.chunks(WIDTH) {
+        let mut counts = vec![Counts::default(); columns.len()];
+        let parts: &[Part] = if relation.key.is_empty() { &[Part::Any] } else { &[Part::Start, Part::End] };
+        let mut has_more = true;
+        for part in parts {
+            if has_more {
+                let sample = Sample { relation, columns, part: *part };
+                has_more = sample.count(sample.read(session)?, &mut counts) == part.limit();
+            }
+        }
+        for (column, counts) in columns.iter().zip(&mut counts).filter(|(_, counts)| has_more && counts.sampled == 0) {
+            let sample = Sample { relation, columns: std::slice::from_ref(column), part: Part::Sparse };
+            sample.count(sample.read(session)?, std::slice::from_mut(counts));
+        }
+        all.extend(counts);
+    }
+    Ok(all)
+}
+
+impl Counts {
+    /// Adds a value of this length that begins with `head`, if it begins as a token does.
+    fn add(&mut self, length: usize, head: Option<&[u8]>, limit: Option<u64>, now: u64) {
+        self.sampled += 1;
+        let Some(head) = head.filter(|head| Token::looks_like_one(head)) else {
+            self.longest = self.longest.max(length);
+            return;
+        };
+        self.begun += 1;
+        match Token::date_by_head(head, length) {
+            Some(date) => self.tokens += u64::from((BEFORE_FERNET..=now + A_DAY).contains(&date)),
+            None => self.cut += u64::from(limit == Some(length as u64)),
+        }
+    }
+}
+
+/// Which rows.
+#[derive(Clone, Copy)]
+enum Part {
+    Start,
+    End,
+    Any,
+    /// Those with a value, of the first [`SPARSE`].
+    Sparse,
+}
+
+impl Part {
+    fn limit(self) -> usize {
+        if matches!(self, Self::Start | Self::End) { END } else { 2 * END }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Sample<'a> {
+    relation: &'a Relation,
+    columns: &'a [&'a Column],
+    part: Part,
+}
+
+impl Sample<'_> {
+    fn read<C>(&self, session: &mut Session<'_, C>) -> Result<Vec<Fields>, Obstacle>
+    where
+        C: R2D2Connection + LoadConnection + 'static,
+        C::Backend: Discoverable,
+    {
+        match session.once(|conn| (*self).load(conn)).map_err(Obstacle::Failed)? {
+            Ok(rows) => Ok(rows),
+            // The connection is sound, and nobody holds the table: it is this user who cannot.
+            Err(error) if session.is_connected() && !C::Backend::is_lock_conflict(&error.to_string()) => {
+                Err(Obstacle::Refused(Token::hide_in(&error.to_string())))
+            }
+            Err(_) => session.run(|conn| (*self).load(conn)).map_err(Obstacle::Failed),
+        }
+    }
+
+    /// Counts the values in these rows, and returns how many rows they are.
+    fn count(&self, rows: Vec<Fields>, counts: &mut [Counts]) -> usize {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let length = rows.len();
+        for mut row in rows {
+            for (index, (column, counts)) in self.columns.iter().zip(&mut *counts).enumerate() {
+                let value_length = row.take(2 * index).and_then(|length| length.parse().ok());
+                let Some(value_length) = value_length else { continue };
+                let head = row.take(2 * index + 1).map(|digits| bytes(&digits));
+                counts.add(value_length, head.as_deref(), column.limit, now);
+            }
+        }
+        length
+    }
+}
+
+impl<DB: Discoverable> QueryFragment<DB> for Sample<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let Self { relation, columns, part } = self;
+        // Each is made once.
+        out.unsafe_to_cache_prepared();
+        out.push_sql("SELECT ");
+        push_all(*columns, ", ", &mut out, |column, out| DB::push_sampled(column, out))?;
+        out.push_sql(" FROM ");
+        let push_relation = |out: &mut AstPass<'_, 'b, DB>| {
+            out.push_sql(if relation.only { "ONLY " } else { "" });
+            push_table(&relation.name, out)?;
+            out.push_sql(" AS t");
+            QueryResult::Ok(())
+        };
+        match part {
+            Part::Sparse => {
+                out.push_sql("(SELECT ");
+                push_all(*columns, ", ", &mut out, |column, out| push_column(&column.name, out))?;
+                out.push_sql(" FROM ");
+                push_relation(&mut out)?;
+                out.push_sql(&format!(" LIMIT {SPARSE}) AS t WHERE "));
+                push_all(*columns, " OR ", &mut out, |column, out| {
+                    push_column(&column.name, out)?;
+                    out.push_sql(" IS NOT NULL");
+                    Ok(())
+                })?;
+            }
+            Part::Any => push_relation(&mut out)?,
+            Part::Start | Part::End => {
+                push_relation(&mut out)?;
+                out.push_sql(" ORDER BY ");
+                push_all(&relation.key, ", ", &mut out, |key, out| {
+                    push_column(key, out)?;
+                    out.push_sql(if matches!(part, Part::End) { " DESC" } else { "" });
+                    Ok(())
+                })?;
+            }
+        }
+        out.push_sql(&format!(" LIMIT {}", part.limit()));
+        Ok(())
+    }
+}
+
+impl Query for Sample<'_> {
+    type SqlType = Untyped;
+}
+
+impl QueryId for Sample<'_> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C> RunQueryDsl<C> for Sample<'_> {}
+
+/// What hexadecimal digits stand for; nothing for what is none.
+fn bytes(digits: &str) -> Vec<u8> {
+    let pairs = (0..digits.len() / 2).map(|index| digits.get(2 * index..2 * index + 2));
+    pairs.map_while(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::iv::Iv;
+    use crate::key::Key;
+    use crate::token::Cipher;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn counts(date: u64, length: usize, change: impl Fn(&mut Vec<u8>), limit: Option<u64>) -> Vec<Counts> {
+        let sealed = || Cipher::new(&Key::generate()).seal_at(&vec![7; length], date, Iv::random());
+        [sealed().into_raw(), sealed().into_text().into_bytes()]
+            .into_iter()
+            .map(|mut value| {
+                change(&mut value);
+                let mut counts = Counts::default();
+                counts.add(value.len(), Some(&value[..value.len().min(Token::KNOWN_BY)]), limit, NOW);
+                counts
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_token_has_the_shape_and_a_date_of_one() {
+        let is_one = Counts { sampled: 1, begun: 1, tokens: 1, ..Counts::default() };
+        for length in (0..200).chain([730, 745, 1000, 5000, 5001, 70_000]) {
+            assert_eq!(counts(NOW, length, |_| {}, None), [is_one; 2], "{length}");
+        }
+        let is_none = Counts { tokens: 0, ..is_one };
+        for date in [0, BEFORE_FERNET - 1, NOW + A_DAY + 1, 4_000_000_000] {
+            assert_eq!(counts(date, 10, |_| {}, None), [is_none; 2], "{date}");
+        }
+        for length in [0, 700, 1000, 5000] {
+            let changed = counts(NOW, length, |value| value.truncate(value.len() - 1), None);
+            assert_eq!(changed, [is_none; 2]);
+        }
+    }
+
+    #[test]
+    fn a_token_that_fills_its_column_has_lost_its_end() {
+        let cut = |limit: u64| counts(NOW, 50, |value| value.truncate(100), Some(limit));
+        assert_eq!([cut(100), cut(101)].map(|counts| counts.iter().map(|counts| counts.cut).sum::<u64>()), [2, 0]);
+        assert!(counts(NOW, 0, |_| {}, Some(100)).iter().all(|counts| counts.cut == 0));
+    }
+
+    #[test]
+    fn plaintext_is_counted_by_its_length() {
+        let mut counts = Counts::default();
+        for (length, head) in [(3, None), (20, Some("Hello".as_bytes())), (5, None)] {
+            counts.add(length, head, Some(20), NOW);
+        }
+        assert_eq!(counts, Counts { sampled: 3, longest: 20, ..Counts::default() });
+        assert_eq!(bytes("00ffA0"), [0, 255, 160]);
+    }
+}

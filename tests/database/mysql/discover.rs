@@ -1,0 +1,52 @@
+//! What `discover` looks at on MySQL and MariaDB only.
+
+use diesel::connection::SimpleConnection;
+
+use super::suite::program::scene::Scene;
+use super::support::{LimitedUser, TestDatabase};
+
+#[test]
+fn a_table_of_another_database() {
+    let (scene, other) = (Scene::new(), TestDatabase::new());
+    let schema = other.schema();
+    let schema = schema.trim_end_matches('.');
+    other.conn().batch_execute("create table u (id bigint primary key, email varchar(200))").unwrap();
+    let t = "t (id) { id -> BigInt, secret -> EncryptedText, }";
+    scene.declare(&format!("{t}+ {schema}.u (id) {{ id -> BigInt, email -> EncryptedText, }}"));
+    scene.finds(&[("unguarded", &format!("{schema}.u.email"))]);
+    scene.declare(&format!("{t}+ u (id) {{ id -> BigInt, email -> EncryptedText, }}"));
+    let json = scene.discover().arg("--json").exits_with(4).json();
+    assert_eq!(json["findings"][0]["kind"], "missing");
+}
+
+#[test]
+fn triggers_that_this_user_is_not_shown() {
+    let scene = Scene::new();
+    let user = LimitedUser::new(&scene.db, &["t"]);
+    scene.discover().database(&user.url()).exits_with(0);
+    let (name, table) = (user.name(), format!("{}t", scene.db.schema()));
+    scene.run(&format!("revoke trigger, insert, update, delete on {table} from {name}"));
+    let run = scene.discover().arg("--json").database(&user.url()).exits_with(4);
+    // The guard is seen all the same.
+    let json = run.json();
+    assert_eq!((json["findings"].as_array().unwrap().len(), &json["findings"][0]["kind"]), (1, &"not read".into()));
+    let detail = json["findings"][0]["detail"].as_str().unwrap();
+    assert!(detail.starts_with("this user is not shown the triggers of the table"), "{detail}");
+    scene.discover().database(&user.url()).args(["--ignore", "t.*"]).exits_with(0);
+}
+
+/// Whatever a column is written in, and whether a backslash is in what a trigger says.
+#[test]
+fn character_sets_and_escapes() {
+    let scene = Scene::new();
+    scene.run(
+        "create table u (id bigint primary key, a varchar(200) character set utf16, b text character set latin1);
+               insert into u select id, secret, secret from t where id = 1",
+    );
+    scene.finds(&[("undeclared", "u.a"), ("undeclared", "u.b")]);
+    scene.run("drop table u; create table audit (id bigint, note text)");
+    scene.run(
+        r"create trigger log_it after update on t for each row insert into audit values (new.id, 'it\'s new.secret')",
+    );
+    scene.finds(&[]);
+}

@@ -1,0 +1,65 @@
+//! What `discover` looks at on SQLite only.
+
+use diesel::SqliteConnection;
+use diesel::connection::SimpleConnection;
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
+use diesel_encrypted::discover::Discovery;
+
+use super::suite::program::scene::{Scene, token};
+
+#[derive(Debug)]
+struct Attach(String);
+
+impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for Attach {
+    fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
+        conn.batch_execute(&self.0).map_err(diesel::r2d2::Error::QueryError)
+    }
+}
+
+#[test]
+fn a_database_that_is_attached() {
+    let scene = Scene::new();
+    let attach = format!(
+        "attach ':memory:' as \"other one\"; create table \"other one\".u (id integer primary key, note text unique);
+         insert into \"other one\".u values (1, '{}')",
+        token()
+    );
+    let manager = ConnectionManager::<SqliteConnection>::new(scene.db.url());
+    let pool = Pool::builder().max_size(1).connection_customizer(Box::new(Attach(attach))).build(manager).unwrap();
+    let found = |columns: &[&str]| {
+        let columns = columns.iter().map(|column| column.parse().unwrap());
+        let discovered = Discovery::new().declared(columns).run(&pool).unwrap();
+        discovered.findings.iter().map(|it| format!("{}.{} {}", it.table, it.column, it.kind)).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&["main.t.secret"]), ["other one.u.note undeclared"]);
+    assert_eq!(
+        found(&["T.Secret", "\"other one\".u.note"]),
+        ["other one.u.note unguarded", "other one.u.note useless index"]
+    );
+    assert_eq!(found(&["t.secret", "u.note"]), ["other one.u.note undeclared", "u.note missing"]);
+}
+
+#[test]
+fn tables_of_all_sorts() {
+    let scene = Scene::new();
+    scene.run(
+        "create table w (id text primary key, note text) without rowid;
+               create virtual table f using fts5(note);
+               create view broken as select * from nowhere;
+               insert into f values ('x'); insert into w select id, secret from t where id = 1",
+    );
+    scene.finds(&[("undeclared", "w.note")]);
+    scene.declare(
+        "t (id) { id -> BigInt, secret -> EncryptedText, }+ f (id) { id -> BigInt, note -> EncryptedText, }+ \
+                   w (id) { id -> BigInt, note -> EncryptedText, }",
+    );
+    scene.finds(&[("wrong type", "f.note"), ("unguarded", "w.note")]);
+}
+
+/// Whether a value is `NULL` is no secret.
+#[test]
+fn an_index_of_rows_with_a_value() {
+    let scene = Scene::new();
+    scene.run("create index present on t (amount) where secret is not null");
+    scene.finds(&[]);
+}

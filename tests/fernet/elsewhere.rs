@@ -1,0 +1,119 @@
+//! The recipes of `docs/elsewhere.md`: their commands, run as they are written there, and what needs no database.
+
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use diesel_encrypted::Keyring;
+use serde_json::Value;
+
+use super::data::{Recording, Set};
+
+/// The pieces of code in a section of the document, as (language, code).
+fn pieces(section: &str) -> Vec<(&'static str, &'static str)> {
+    let document = include_str!("../../docs/elsewhere.md");
+    let (_, rest) = document.split_once(&format!("\n## {section}\n")).expect("the section");
+    let section = rest.split("\n## ").next().unwrap();
+    let fences: Vec<_> = section.split("\n```").collect();
+    fences.iter().skip(1).step_by(2).map(|fence| fence.split_once('\n').unwrap()).collect()
+}
+
+/// What a shell has in `DB_ENCRYPTION_KEYS` after the commands of a section, beside `keys.py` as it is there and this
+/// `settings.py`. `airflow` stands for the program of that name.
+fn documented_keys(section: &str, settings: &str, stdin: &str, airflow: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let piece = |language| pieces(section).into_iter().find(|piece| piece.0 == language).expect("the piece").1;
+    fs::write(folder.path().join("keys.py"), piece("python")).unwrap();
+    fs::write(folder.path().join("settings.py"), settings).unwrap();
+    let python = std::env::var("PYTHON_WITH_CRYPTOGRAPHY").expect("use bin/with-servers");
+    let commands = [
+        &format!("python3() {{ command '{python}' \"$@\"; }}"),
+        &format!("airflow() {{ {airflow}; }}"),
+        piece("sh"),
+        "printf %s \"$DB_ENCRYPTION_KEYS\"",
+    ];
+    let mut shell = Command::new("sh");
+    shell.args(["-e", "-c", &commands.join("\n")]).current_dir(&folder).env_remove("DB_ENCRYPTION_KEYS");
+    let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    // Not all of them read it.
+    let _ = shell.stdin.take().unwrap().write_all(stdin.as_bytes());
+    let output = shell.wait_with_output().unwrap();
+    assert!(output.status.success(), "the commands of {section:?} failed, see above");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Django's settings as a module.
+fn settings_py(set: &Set) -> String {
+    let line = |(name, value): (&String, &Value)| match value {
+        Value::Bool(true) => format!("{name} = True\n"),
+        Value::Bool(false) => format!("{name} = False\n"),
+        value => format!("{name} = {value}\n"), // JSON that is Python too
+    };
+    set.settings.iter().map(line).collect()
+}
+
+#[test]
+fn keys_from_the_settings_of_django() {
+    for original in ["django-fernet-fields", "django-fernet-encrypted-fields"] {
+        let sets = Recording::of(original).sets;
+        assert!(sets.len() > 1);
+        for set in sets {
+            assert_eq!(documented_keys(original, &settings_py(&set), "", ":"), set.keyring(), "{original}");
+        }
+    }
+}
+
+#[test]
+fn keys_from_the_key_of_sqlalchemy_utils() {
+    for set in Recording::of("sqlalchemy-utils").sets {
+        let typed = format!("{}\n", set.settings["key"].as_str().unwrap());
+        assert_eq!(documented_keys("SQLAlchemy-Utils", "", &typed, ":"), set.keyring());
+    }
+}
+
+#[test]
+fn keys_from_the_configuration_of_airflow() {
+    let set = &Recording::of("apache-airflow").sets[0];
+    let configured = set.settings["fernet_key"].as_str().unwrap();
+    // Airflow's own program, which ends what it prints with a line break; `Fernet` takes keys in other spellings too.
+    for spelling in [configured.to_owned(), format!(" {} ", configured.replace(',', " , "))] {
+        let airflow = format!("[ \"$*\" = 'config get-value core fernet_key' ] && echo '{spelling}'");
+        assert_eq!(documented_keys("Apache Airflow", "", "", &airflow), set.keyring());
+    }
+}
+
+/// The tokens are in the JSON, and not the JSON in a token.
+#[test]
+fn json_of_django_fernet_encrypted_fields_is_read_leaf_by_leaf() {
+    fn open(value: &mut Value, keyring: &Keyring) {
+        match value {
+            Value::String(token) => *token = String::from_utf8(keyring.decrypt(token.as_bytes()).unwrap()).unwrap(),
+            Value::Array(values) => values.iter_mut().for_each(|value| open(value, keyring)),
+            Value::Object(values) => values.values_mut().for_each(|value| open(value, keyring)),
+            other => panic!("{other} is not encrypted"),
+        }
+    }
+
+    let Recording { sets, foreign, .. } = Recording::of("django-fernet-encrypted-fields");
+    let keyring = Keyring::parse(&sets.last().unwrap().keyring()).unwrap();
+    let stored = foreign[0].stored["options"].text();
+    assert!(keyring.decrypt(stored.as_bytes()).unwrap_err().is_decrypt());
+    let mut options: Value = serde_json::from_str(stored).unwrap();
+    open(&mut options, &keyring);
+    assert_eq!(options, foreign[0].read["options"]);
+}
+
+#[test]
+fn what_only_python_reads_is_what_the_document_says() {
+    let opened = |original: &str| -> Vec<Option<String>> {
+        let Recording { sets, foreign, .. } = Recording::of(original);
+        let keyring = Keyring::parse(&sets[0].keyring()).unwrap();
+        let cells = foreign.iter().flat_map(|row| &row.stored).filter(|(name, _)| *name != "id");
+        let open = |token: &str| keyring.decrypt(token.as_bytes()).ok().map(|text| String::from_utf8(text).unwrap());
+        cells.map(|(_, cell)| open(cell.text())).collect()
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(opened("pinakes"), [text(r#"{"ratio": NaN}"#)]);
+    let of_python = [text(r"b'\x00\xff'"), text("Decimal('1.50')"), None, text("{'proxy': None}")];
+    assert_eq!(opened("sqlalchemy-utils"), of_python);
+}

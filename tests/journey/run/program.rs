@@ -1,0 +1,139 @@
+//! The program and Diesel's migrations on the table.
+
+use std::path::Path;
+
+use diesel::migration::Result as MigrationResult;
+use diesel::prelude::*;
+use diesel_encrypted::TableName;
+use diesel_encrypted::guard::{self, GuardKind};
+use diesel_migrations::{FileBasedMigrations, MigrationHarness};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::super::backend::TestDatabase;
+use super::account::{COLUMNS, HOT, LOOKALIKE, PLAINTEXT, account};
+use super::world::World;
+use crate::common::key;
+use crate::runner::{Program, Run};
+
+/// Numbers of keys.
+pub const OLD: u8 = 1;
+pub const NEW: u8 = 2;
+pub const FOREIGN: u8 = 9;
+
+/// Exit codes of the program.
+pub const PROVEN: i32 = 0;
+pub const USAGE: i32 = 2;
+pub const NOT_PROVEN: i32 = 3;
+pub const BAD_VALUES: i32 = 4;
+pub const REFUSED: i32 = 5;
+
+/// What a process tells of that is waiting for a pause to end.
+pub const IS_PAUSED: &str = "exists";
+
+/// A command with these keys, the primary first; it must not show any plaintext.
+pub fn command(db: &TestDatabase, args: &[&str], keys: &[u8]) -> Program {
+    let keys: Vec<String> = keys.iter().map(|number| key(*number).to_text().to_string()).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    Program::new(args.iter().copied()).keys(&keys).database(&db.url()).secrets([PLAINTEXT])
+}
+
+/// A command on these columns.
+pub fn on(world: &World, columns: &[&str], args: &[&str], keys: &[u8]) -> Program {
+    command(&world.db, args, keys).args(columns.iter().flat_map(|column| ["--column", column]))
+}
+
+/// One job on all columns. What a process that was killed was at is taken over after a second.
+pub fn job(world: &World, name: &str, keys: &[u8]) -> Program {
+    on(world, &COLUMNS, &[name, "--json", "--lease", "1"], keys)
+}
+
+/// `decrypt` with its confirmations.
+pub fn decrypt(world: &World, columns: &[&str], keys: &[u8]) -> Program {
+    let confirmed = columns.iter().flat_map(|column| ["--write-plaintext", column]);
+    on(world, columns, &["decrypt", "--json", "--lease", "1"], keys).args(confirmed)
+}
+
+/// Runs a job that somebody undoes in the hot row as fast as he can. It does not end with a proof; or, if it had its
+/// moment by luck, the proof is true for that moment.
+pub fn in_vain(world: &World, job: impl Fn() -> Program, doubt: &str, is_left: impl Fn(&str) -> bool) {
+    const MOST: usize = 20;
+    world.while_hot(|| {
+        for _ in 0..MOST {
+            let run = job().run();
+            if world.is_over() {
+                return;
+            }
+            match run.code {
+                NOT_PROVEN => {
+                    let told = run.json()["doubt"].as_str().unwrap_or_default().to_owned();
+                    assert!(told.contains(doubt), "{told}");
+                    return;
+                }
+                PROVEN => world.in_quiet(|| {
+                    let hot: Option<String> =
+                        account::table.find(HOT).select(account::phone).first(&mut world.db.conn()).unwrap();
+                    let (moment, commit) = (moment(&run), world.hot_commit());
+                    if is_left(&hot.unwrap()) && commit < moment {
+                        world.fail(format!("proven for {moment}, and undone since {commit}: {}", run.stdout));
+                    }
+                }),
+                code => panic!("exit code {code}: {run:#?}"),
+            }
+        }
+        panic!("proven {MOST} times, with somebody who undoes it all the time");
+    });
+}
+
+/// By when what the proof speaks of was committed, in milliseconds since 1970.
+fn moment(run: &Run) -> i64 {
+    let moment = OffsetDateTime::parse(run.json()["proof"]["moment"].as_str().unwrap(), &Rfc3339).unwrap();
+    (moment.unix_timestamp_nanos() / 1_000_000) as i64
+}
+
+/// A file that keeps a process waiting until it is removed.
+pub struct PauseFile(tempfile::NamedTempFile);
+
+impl PauseFile {
+    pub fn new() -> Self {
+        Self(tempfile::NamedTempFile::new().unwrap())
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn remove(self) {
+        self.0.close().unwrap();
+    }
+}
+
+/// Walks so slowly that there is time to be killed in the middle, also where there are few rows.
+pub fn unhurriedly(world: &World, program: Program) -> Program {
+    program.args(["--max-rows-per-second".to_owned(), (world.rows / 2).max(500).to_string()])
+}
+
+/// How many addresses are tokens.
+pub fn tokens(world: &World) -> i64 {
+    let tokens = account::table.filter(account::email.like("gAAAA%").and(account::id.ne(LOOKALIKE)));
+    tokens.count().get_result(&mut world.db.conn()).unwrap()
+}
+
+/// Runs the migrations that were written, as the application would.
+pub fn migrate(world: &World) -> MigrationResult<()> {
+    let migrations = FileBasedMigrations::from_path(world.migrations.path())?;
+    world.db.conn().run_pending_migrations(migrations).map(drop)
+}
+
+/// Reverts the last one.
+pub fn revert(world: &World) -> MigrationResult<()> {
+    let migrations = FileBasedMigrations::from_path(world.migrations.path())?;
+    world.db.conn().revert_last_migration(migrations).map(drop)
+}
+
+/// The guards of the columns.
+pub fn guards(world: &World) -> Vec<Option<GuardKind>> {
+    let conn = &mut world.db.conn();
+    let columns = COLUMNS.iter().map(|column| column.rsplit('.').next().unwrap_or_default());
+    columns.map(|column| guard::of(conn, &TableName::new("account"), column).unwrap()).collect()
+}

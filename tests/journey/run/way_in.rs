@@ -1,0 +1,149 @@
+//! From plaintext into encryption, with every wrong turn on the way.
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::result::Error;
+use diesel_encrypted::Keyring;
+use serde_json::json;
+
+use super::super::backend::TestDatabase;
+use super::super::support::SHARES;
+use super::super::words::WIDEN;
+use super::account::{COLUMNS, LOOKALIKE, PLAINTEXT, account, create};
+use super::program::{
+    BAD_VALUES, FOREIGN, IS_PAUSED, NEW, OLD, PROVEN, PauseFile, REFUSED, command, decrypt, guards, in_vain, job,
+    migrate, on, tokens, unhurriedly,
+};
+use super::stages::Stage;
+use super::world::{LAST, World};
+use super::{checker, program};
+use crate::common::key;
+use crate::runner::{Program, Run};
+
+/// Numbers of up to 20 bytes: `token_len(20) + 1`.
+const WIDTH: &str = "121";
+
+/// The application reads either, and writes what it always wrote.
+pub fn prepare(world: &World) {
+    world.settle();
+    world.deploy(Stage::Leaving);
+    if !SHARES {
+        command(&world.db, &["migration", "state", "--dir"], &[OLD]).arg(world.migrations.path()).exits_with(PROVEN);
+        migrate(world).unwrap();
+    }
+}
+
+/// A column of numbers has no room for tokens; it is made longer while everybody is at work.
+pub fn make_room(world: &World) {
+    let Some(widen) = WIDEN else { return };
+    let run = job(world, "encrypt", &[OLD]).exits_with(REFUSED);
+    let needed = format!("Make it {WIDTH} long at least");
+    assert!(run.stderr.contains("account.phone is too short") && run.stderr.contains(&needed), "{}", run.stderr);
+    assert_eq!(tokens(world), 0, "nothing was written");
+    world.db.conn().batch_execute(&widen.replace("{}", WIDTH)).unwrap();
+    world.settle();
+}
+
+/// A guard before the proof: the program writes none, and the database takes none.
+pub fn too_early(world: &World) {
+    let run = guard_migration(world, &world.db).exits_with(REFUSED);
+    assert!(run.stderr.contains("values that are not tokens"), "{}", run.stderr);
+    // Where nothing is in the table there is nothing against it.
+    let twin = TestDatabase::new();
+    create(&mut twin.conn()).unwrap();
+    WIDEN.iter().for_each(|widen| twin.conn().batch_execute(&widen.replace("{}", WIDTH)).unwrap());
+    let written = guard_migration(world, &twin).exits_with(PROVEN).stdout;
+    let error = migrate(world).expect_err("the database takes a guard that its values do not pass");
+    assert!(!error.to_string().contains(PLAINTEXT), "{error}");
+    assert_eq!(guards(world), [None; 3]);
+    world.in_quiet(|| checker::as_many_as_in_the_ledger(world, &mut world.db.conn()));
+    world.settle();
+    std::fs::remove_dir_all(written.trim()).unwrap();
+}
+
+fn guard_migration(world: &World, db: &TestDatabase) -> Program {
+    let args = [&["migration", "guard"], &COLUMNS[..]].concat();
+    command(db, &args, &[OLD]).arg("--dir").arg(world.migrations.path())
+}
+
+/// All but one instance write tokens: as long as that one writes plaintext, nothing is proven.
+pub fn one_left_behind(world: &World) {
+    world.deploy_but_last(Stage::Adopting);
+    assert_eq!(world.instances[LAST].stage(), Stage::Leaving);
+    let phone = || on(world, &COLUMNS[1..2], &["encrypt", "--json"], &[OLD]);
+    in_vain(world, phone, "still plaintext", |stored| !stored.starts_with("gAAAA"));
+    // Now there is something to tell a keyring by.
+    let run = job(world, "encrypt", &[FOREIGN]).exits_with(REFUSED);
+    assert!(run.stderr.contains("this keyring does not belong to this data"), "{}", run.stderr);
+    world.deploy(Stage::Adopting);
+}
+
+/// Several processes encrypt; one of them is killed, and another job has to wait. What looks like a token is left alone,
+/// until somebody says what it is.
+pub fn encrypt(world: &World) {
+    on(world, &COLUMNS, &["encrypt", "--dry-run"], &[OLD]).exits_with(program::NOT_PROVEN);
+    let pause = PauseFile::new();
+    let first = on(world, &COLUMNS, &["encrypt", "--lease", "1"], &[OLD]).arg("--pause-file").arg(pause.path());
+    let mut first = unhurriedly(world, first).start();
+    first.until_it_says(IS_PAUSED);
+    let run = decrypt(world, &COLUMNS, &[OLD]).exits_with(REFUSED);
+    assert!(run.stderr.contains("is encrypting this database"), "{}", run.stderr);
+    let second = unhurriedly(world, job(world, "encrypt", &[OLD])).start();
+    pause.remove();
+    first.until(|| tokens(world) > world.rows / 3);
+    first.signal("KILL");
+    assert_eq!(first.wait().code, -1);
+    let third = unhurriedly(world, job(world, "encrypt", &[OLD])).start();
+    for process in [second, third] {
+        let run = process.wait();
+        assert_eq!((run.code, problems(&run)), (BAD_VALUES, vec![lookalike(world)]), "{run:#?}");
+    }
+    let decided = || job(world, "encrypt", &[OLD]).args(["--token-like-plaintext", "account.email"]);
+    for process in [decided().start(), decided().start()] {
+        let run = process.wait();
+        assert_eq!((run.code, problems(&run)), (PROVEN, Vec::new()), "{run:#?}");
+    }
+    on(world, &COLUMNS, &["status"], &[OLD]).exits_with(PROVEN);
+}
+
+fn problems(run: &Run) -> Vec<serde_json::Value> {
+    run.json()["problems"].as_array().unwrap().clone()
+}
+
+fn lookalike(world: &World) -> serde_json::Value {
+    let (table, row) = (format!("{}account", world.db.schema()), format!("id={LOOKALIKE}"));
+    json!({ "table": table, "column": "email", "row": row, "kind": "unreadable" })
+}
+
+/// The database takes tokens only, and the models do not know of anything else.
+pub fn guard(world: &World) {
+    guard_migration(world, &world.db).exits_with(PROVEN);
+    migrate(world).unwrap();
+    assert!(guards(world).iter().all(Option::is_some), "{:?}", guards(world));
+    world.deploy(Stage::Encrypted);
+    let past_the_application = (
+        account::id.eq(LOOKALIKE - 1),
+        account::note.eq("a console"),
+        account::counter.eq(0),
+        account::updated_at.eq("2001-02-03 04:05:06"),
+        account::email.eq(format!("{PLAINTEXT}a slip")),
+    );
+    let refused = diesel::insert_into(account::table).values(past_the_application).execute(&mut world.db.conn());
+    let Err(Error::DatabaseError(_, told)) = refused else { panic!("plaintext was stored: {refused:?}") };
+    let told = format!("{} {:?} {:?}", told.message(), told.details(), told.hint());
+    assert!(told.contains("is_encrypted") && !told.contains(PLAINTEXT), "{told}");
+}
+
+/// A new key, with which every instance reads before one writes.
+pub fn rotate(world: &World) {
+    let deploy = |numbers: &[u8]| {
+        Keyring::new(numbers.iter().map(|number| key(*number))).unwrap().replace();
+        world.settle();
+    };
+    deploy(&[OLD, NEW]);
+    deploy(&[NEW, OLD]);
+    job(world, "reencrypt", &[NEW, OLD]).exits_with(PROVEN);
+    let old = key(OLD).fingerprint().to_string();
+    on(world, &COLUMNS, &["retire", &old], &[NEW, OLD]).exits_with(PROVEN);
+    deploy(&[NEW]);
+}

@@ -1,0 +1,177 @@
+//! What everybody on a journey shares.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use time::OffsetDateTime;
+
+use super::super::backend::TestDatabase;
+use super::session::Session;
+use super::stages::Stage;
+
+/// Instances of the application.
+pub const INSTANCES: usize = 4;
+/// The one to which a new version comes last.
+pub const LAST: usize = 0;
+/// Longer than any step of an instance takes, also when a table is locked.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub struct World {
+    pub db: TestDatabase,
+    /// The migrations of the application.
+    pub migrations: TempDir,
+    /// Keys of the rows: that many are there in the beginning.
+    pub rows: i64,
+    pub instances: [Instance; INSTANCES],
+    pub transactions: AtomicU64,
+    pub compared: AtomicU64,
+    /// Whoever writes holds it shared.
+    turns: RwLock<()>,
+    /// Whether the last instance does nothing but to write to the hot row.
+    is_hot: AtomicBool,
+    hot_commit: AtomicI64,
+    is_over: AtomicBool,
+    failures: Mutex<Vec<String>>,
+}
+
+pub struct Instance {
+    stage: Mutex<Stage>,
+    /// How many transactions it has begun and ended.
+    done: AtomicU64,
+}
+
+impl World {
+    pub fn new(rows: i64) -> Self {
+        Self {
+            db: TestDatabase::new(),
+            migrations: tempfile::tempdir().unwrap(),
+            rows,
+            instances: std::array::from_fn(|_| Instance { stage: Mutex::new(Stage::Plain), done: AtomicU64::new(0) }),
+            transactions: AtomicU64::new(0),
+            compared: AtomicU64::new(0),
+            turns: RwLock::new(()),
+            is_hot: AtomicBool::new(false),
+            hot_commit: AtomicI64::new(0),
+            is_over: AtomicBool::new(false),
+            failures: Mutex::default(),
+        }
+    }
+
+    pub fn session(&self) -> Session {
+        Session::new(self.db.url())
+    }
+
+    /// Gives every instance this version, one after the other.
+    pub fn deploy(&self, stage: Stage) {
+        self.deploy_but_last(stage);
+        self.deploy_to(LAST, stage);
+    }
+
+    /// Gives this version to all instances but one.
+    pub fn deploy_but_last(&self, stage: Stage) {
+        (0..INSTANCES).filter(|number| *number != LAST).for_each(|number| self.deploy_to(number, stage));
+    }
+
+    /// All of them are at work while one has the new version and others do not.
+    fn deploy_to(&self, number: usize, stage: Stage) {
+        *self.instances[number].stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+        self.settle();
+    }
+
+    /// Waits until every instance has done something that it began after now.
+    pub fn settle(&self) {
+        let before: Vec<u64> = self.instances.iter().map(Instance::done).collect();
+        let deadline = Instant::now() + PATIENCE;
+        let has_gone_on = |(instance, before): (&Instance, &u64)| instance.done() >= before + 3;
+        while !self.is_over() && !self.instances.iter().zip(&before).all(has_gone_on) {
+            assert!(Instant::now() < deadline, "an instance of the application does not go on");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Does something while one instance writes to the hot row as fast as it can.
+    pub fn while_hot<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.is_hot.store(true, Relaxed);
+        self.settle();
+        let result = work();
+        self.is_hot.store(false, Relaxed);
+        self.settle();
+        result
+    }
+
+    pub fn is_hot(&self) -> bool {
+        self.is_hot.load(Relaxed)
+    }
+
+    /// When the hot row was written for the last time, to be asked in quiet: milliseconds since 1970.
+    pub fn hot_commit(&self) -> i64 {
+        self.hot_commit.load(Relaxed)
+    }
+
+    pub fn note_hot_commit(&self) {
+        self.hot_commit.store((OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000) as i64, Relaxed);
+    }
+
+    /// Does something while no instance is in a transaction.
+    pub fn in_quiet<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _quiet = self.turns.write().unwrap_or_else(PoisonError::into_inner);
+        work()
+    }
+
+    /// Lets an instance do something, unless it is to be quiet.
+    pub fn in_turn<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _turn = self.turns.read().unwrap_or_else(PoisonError::into_inner);
+        work()
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.is_over.load(Relaxed)
+    }
+
+    pub fn fail(&self, failure: String) {
+        eprintln!("  {failure}");
+        self.is_over.store(true, Relaxed);
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+    }
+
+    pub fn failures(&self) -> Vec<String> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Instance {
+    pub fn stage(&self) -> Stage {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn end(&self) {
+        self.done.fetch_add(1, Relaxed);
+    }
+
+    fn done(&self) -> u64 {
+        self.done.load(Relaxed)
+    }
+}
+
+/// Ends the journey when it goes: the instances would go on after a panic.
+pub struct End<'a>(pub &'a World);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.is_over.store(true, Relaxed);
+    }
+}
+
+/// Ends the journey if its thread panics.
+pub struct Watch<'a>(pub &'a World);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.fail("an instance of the application panicked, see above".into());
+        }
+    }
+}
