@@ -86,8 +86,8 @@ impl fmt::Display for Refusal {
             Self::Column { place, reason } => write!(f, "no guard for {place}: {reason}"),
             Self::IsGuarded { place, kind: GuardKind::UnvalidatedCheck } => write!(
                 f,
-                "{place} has a guard already, which nobody has validated: run the migration that does, or ALTER TABLE … \
-                 VALIDATE CONSTRAINT"
+                "{place} has a guard already, which nobody has validated: run the migration that does, or ALTER TABLE \
+                 … VALIDATE CONSTRAINT"
             ),
             Self::IsGuarded { place, kind: GuardKind::Domain } => {
                 write!(f, "{place} has a guard already: its type is a domain that takes tokens only")

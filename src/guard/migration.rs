@@ -13,8 +13,8 @@ pub enum Way {
     /// In one statement, for which the table is locked until every row has been looked at.
     #[default]
     AtOnce,
-    /// In two migrations: one that binds whoever writes from then on, under a lock of a moment, and one that looks at the
-    /// rows that are there, while readers and writers go on. PostgreSQL and MariaDB.
+    /// In two migrations: one that binds whoever writes from then on, under a lock of a moment, and one that looks at
+    /// the rows that are there, while readers and writers go on. PostgreSQL and MariaDB.
     Online,
 }
 
@@ -37,8 +37,8 @@ pub struct GuardMigration {
 /// The migrations that guard these columns, in the order in which they are to be run. Those of one table are guarded
 /// together.
 ///
-/// Nothing is changed. Each table is read as a whole once, which keeps nobody from writing, since a guard would be refused
-/// by the database as long as a value is not a token.
+/// Nothing is changed. Each table is read as a whole once, since the database would refuse a guard as long as a value is
+/// not a token.
 ///
 /// # Errors
 ///

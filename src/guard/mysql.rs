@@ -64,8 +64,8 @@ impl GuardWriter for Mysql {
             notes.extend(Known::of(conn, table, column)?.notes(table, column));
         }
         notes.push(
-            "The error of a refused value does not show it, but for the bytes of a character that the column's character \
-             set does not have"
+            "The error of a refused value does not show it, but for the bytes of a character that the column's \
+             character set does not have"
                 .into(),
         );
         if is_mariadb {
@@ -108,8 +108,8 @@ fn at_once(table: &Table, conditions: &[String], is_mariadb: bool, size: &str) -
         false => "pt-online-schema-change and gh-ost take the ADD CONSTRAINT of up.sql, for large tables",
     };
     this.notes.push(format!(
-        "{}: ALTER TABLE copies the table ({size}): it can be read meanwhile, writers wait until that is done, and it takes \
-         as much disk again. {more}. One statement: it is done as a whole, or not at all",
+        "{}: ALTER TABLE copies the table ({size}): it can be read meanwhile, writers wait until that is done, and it \
+         takes as much disk again. {more}. One statement: it is done as a whole, or not at all",
         table.name
     ));
     this
@@ -146,9 +146,10 @@ where
     );
     let mut first = GuardMigration::of(table, up, patiently(table, down.chain(at_once())));
     first.notes.push(format!(
-        "{}: ALTER TABLE … MODIFY changes the definition only, under an exclusive lock for a moment (ALGORITHM = INSTANT). \
-         It waits for transactions that use the table for 5 s, and everybody behind it, and then gives up: run it again. \
-         Change nothing else about these columns between now and then: their definitions are written out in it",
+        "{}: ALTER TABLE … MODIFY changes the definition only, under an exclusive lock for a moment (ALGORITHM = \
+         INSTANT). It waits for transactions that use the table for 5 s, and everybody behind it, and then gives up: \
+         run it again. Change nothing else about these columns between now and then: their definitions are written \
+         out in it",
         table.name
     ));
     let fails = conditions.iter().map(|passes| format!("NOT (\n{}\n    )", indented(passes)));
@@ -165,9 +166,9 @@ where
     );
     let mut second = GuardMigration::second(table, up, "-- The guards go with the migration before.\nDO 0;\n".into());
     second.notes.push(format!(
-        "{}: reads the table ({}) once, and locks nothing. If it fails, the guards bind whoever writes nevertheless, also \
-         who writes another column of a row that does not pass: `diesel-encrypted status --column …` tells which values \
-         those are",
+        "{}: reads the table ({}) once, and locks nothing. If it fails, the guards bind whoever writes nevertheless, \
+         also who writes another column of a row that does not pass: `diesel-encrypted status --column …` tells which \
+         values those are",
         table.name,
         size(conn, table)?
     ));
@@ -215,17 +216,18 @@ impl Known {
         if column.form == Form::Text && !self.is_ascii() {
             let null = if self.is_nullable { "" } else { " NOT NULL" };
             notes.push(format!(
-                "{place}: its character set is {character_set}, from which the guard converts every value that is written. \
-                 Tokens need ASCII only: in a migration before this one, ALTER TABLE {} MODIFY {} {column_type} CHARACTER SET ascii \
-                 COLLATE ascii_bin{null} (with its DEFAULT and COMMENT, if it has them; copies the table)",
+                "{place}: its character set is {character_set}, from which the guard converts every value that is \
+                 written. Tokens need ASCII only: in a migration before this one, ALTER TABLE {} MODIFY {} \
+                 {column_type} CHARACTER SET ascii COLLATE ascii_bin{null} (with its DEFAULT and COMMENT, if it has \
+                 them; copies the table)",
                 quoted_table(&table.written(), '`'),
                 quoted(&column.name, '`')
             ));
         }
         if self.length.is_some_and(|length| ends_like_a_token(column.form, length)) {
             notes.push(format!(
-                "{place}: {column_type} ends where a shorter token could end, so that the guard takes one that a server \
-                 without a strict sql_mode cut off there: make the column one longer"
+                "{place}: {column_type} ends where a shorter token could end, so that the guard takes one that a \
+                 server without a strict sql_mode cut off there: make the column one longer"
             ));
         }
         if self.has_default {

@@ -172,24 +172,24 @@ fn at_once(table: &Table, guarded: &[Guarded<'_>]) -> GuardMigration {
     let mut this = GuardMigration::of(table, up, down);
     let (name, size) = (&table.name, guarded.first().map_or("", |guarded| &guarded.size));
     this.notes.push(format!(
-        "{name}: ALTER TABLE writes the table ({size}) and its indexes anew under ACCESS EXCLUSIVE: nobody reads or writes \
-         it until that is done, and it takes as much disk again meanwhile. It waits for the lock for 5 s, and everybody \
-         behind it, and then gives up: run it again. With --online readers and writers go on"
+        "{name}: ALTER TABLE writes the table ({size}) and its indexes anew under ACCESS EXCLUSIVE: nobody reads or \
+         writes it until that is done, and it takes as much disk again meanwhile. It waits for the lock for 5 s, and \
+         everybody behind it, and then gives up: run it again. With --online readers and writers go on"
     ));
     this.notes.push(format!("{name}: its columns have no statistics afterwards: ANALYZE {}", quoted_table(name, '"')));
     for guarded in guarded {
         let (place, type_name, domain) = (table.place(guarded.column), &guarded.type_name, guarded.domain());
         this.notes.push(match guarded.has_length {
             true => format!(
-                "{place}: was {type_name}; {domain} has no length. down.sql brings the length back, and fails if a token \
-                 is longer by then"
+                "{place}: was {type_name}; {domain} has no length. down.sql brings the length back, and fails if a \
+                 token is longer by then"
             ),
             false => format!("{place}: was {type_name}, and becomes {domain}"),
         });
         if let Some(users) = &guarded.users {
             this.notes.push(format!(
-                "{place}: PostgreSQL changes no type that others use: {users}. Put a DROP for each before the ALTER TABLE \
-                 of up.sql and down.sql, and its CREATE behind; or take --online, which leaves the type as it is"
+                "{place}: PostgreSQL changes no type that others use: {users}. Put a DROP for each before the ALTER \
+                 TABLE of up.sql and down.sql, and its CREATE behind; or take --online, which leaves the type as it is"
             ));
         }
     }
@@ -223,25 +223,26 @@ fn online(table: &Table, guarded: &[Guarded<'_>]) -> Result<Vec<GuardMigration>,
     let mut first = GuardMigration::of(table, up, down);
     let name = &table.name;
     first.notes.push(format!(
-        "{name}: ADD CONSTRAINT takes ACCESS EXCLUSIVE for a moment. It waits for the lock for 5 s, and everybody behind \
-         it, and then gives up: run it again"
+        "{name}: ADD CONSTRAINT takes ACCESS EXCLUSIVE for a moment. It waits for the lock for 5 s, and everybody \
+         behind it, and then gives up: run it again"
     ));
     let up = format!("-- Looks at the rows that were there before the guards.\n{}", alter(table, validate));
     let mut second =
         GuardMigration::second(table, up, "-- The guards go with the migration before.\nSELECT 1;\n".into());
     let size = guarded.first().map_or("", |guarded| &guarded.size);
     second.notes.push(format!(
-        "{name}: VALIDATE CONSTRAINT reads the table ({size}) once under SHARE UPDATE EXCLUSIVE: readers and writers go on; \
-         VACUUM and other changes of the schema wait. If it fails, the guards bind whoever writes nevertheless, also \
-         who writes another column of a row that does not pass: find the value, encrypt it, and run it again"
+        "{name}: VALIDATE CONSTRAINT reads the table ({size}) once under SHARE UPDATE EXCLUSIVE: readers and writers \
+         go on; VACUUM and other changes of the schema wait. If it fails, the guards bind whoever writes \
+         nevertheless, also who writes another column of a row that does not pass: find the value, encrypt it, and \
+         run it again"
     ));
     let declared = guarded.iter().map(|guarded| {
         let sql_type = if guarded.column.form == Form::Text { "EncryptedText" } else { "EncryptedBinary" };
         format!("{sql_type} for {}", guarded.column.name)
     });
     second.notes.push(format!(
-        "{name}: the types stay, and so does what `diesel print-schema` makes of them. Declare the columns by a patch_file, \
-         as docs/columns.md shows for the databases without domains: {}",
+        "{name}: the types stay, and so does what `diesel print-schema` makes of them. Declare the columns by a \
+         patch_file, as docs/columns.md shows for the databases without domains: {}",
         declared.collect::<Vec<_>>().join(", ")
     ));
     second.notes.extend(notes(table, guarded));
@@ -260,8 +261,8 @@ fn notes(table: &Table, guarded: &[Guarded<'_>]) -> Vec<String> {
         })
         .collect();
     notes.push(
-        "The error of a refused value does not show it. The server's log may show the statement, and COPY the line in the \
-         error's context"
+        "The error of a refused value does not show it. The server's log may show the statement, and COPY the line in \
+         the error's context"
             .into(),
     );
     notes
@@ -306,17 +307,20 @@ const COLUMN: &str = "\
                        THEN ' COLLATE ' || quote_ident(cn.nspname) || '.' || quote_ident(co.collname) ELSE '' END, \
            (a.atttypmod >= 0)::text, \
            (t.typname = 'bpchar')::text, \
-           (SELECT pg_get_expr(adbin, adrelid) FROM pg_catalog.pg_attrdef WHERE adrelid = a.attrelid AND adnum = a.attnum), \
+           (SELECT pg_get_expr(adbin, adrelid) FROM pg_catalog.pg_attrdef \
+            WHERE adrelid = a.attrelid AND adnum = a.attnum), \
            coalesce(dn.nspname, n.nspname)::text, \
            (SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid), ', ') \
             FROM pg_catalog.pg_depend d \
             WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum \
               AND (d.classid IN ('pg_rewrite'::regclass, 'pg_trigger'::regclass, 'pg_policy'::regclass) \
                    OR d.classid = 'pg_attrdef'::regclass AND d.deptype = 'n')), \
-           pg_size_pretty(coalesce((SELECT sum(pg_table_size(relid)) FROM pg_partition_tree(c.oid)), pg_table_size(c.oid))), \
+           pg_size_pretty(coalesce( \
+               (SELECT sum(pg_table_size(relid)) FROM pg_partition_tree(c.oid)), pg_table_size(c.oid))), \
            (a.attinhcount > 0)::text, \
            CASE WHEN dt.oid IS NOT NULL THEN coalesce( \
-               (SELECT string_agg(pg_get_constraintdef(oid), ' ') FROM pg_catalog.pg_constraint WHERE contypid = dt.oid), \
+               (SELECT string_agg(pg_get_constraintdef(oid), ' ') FROM pg_catalog.pg_constraint \
+                WHERE contypid = dt.oid), \
                '') END \
     FROM pg_catalog.pg_class c \
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \

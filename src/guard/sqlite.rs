@@ -103,8 +103,8 @@ fn notes(table: &Table, rebuild: &Rebuild) -> Vec<String> {
     let name = &table.name;
     let mut notes = vec![
         format!(
-            "{name}: the table is copied ({} rows) in one transaction, all or nothing. Until it ends nobody else writes to \
-             the database; readers go on, but for the end of it without WAL. It takes as much disk again",
+            "{name}: the table is copied ({} rows) in one transaction, all or nothing. Until it ends nobody else \
+             writes to the database; readers go on, but for the end of it without WAL. It takes as much disk again",
             rebuild.rows
         ),
         format!(
@@ -114,8 +114,8 @@ fn notes(table: &Table, rebuild: &Rebuild) -> Vec<String> {
     ];
     if rebuild.has_foreign_keys() {
         notes.push(format!(
-            "{name}: foreign keys are switched off for that time on the connection of the migration, and on at its end. If it \
-             fails, close the connection: they are off"
+            "{name}: foreign keys are switched off for that time on the connection of the migration, and on at its \
+             end. If it fails, close the connection: they are off"
         ));
     }
     for column in &table.columns {

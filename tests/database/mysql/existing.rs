@@ -1,4 +1,4 @@
-//! A table with everything that a table may have, before its columns are guarded; and what only MySQL and MariaDB do then.
+//! A table with everything that a table may have, before its columns are guarded; and what only this database does then.
 
 use diesel::connection::SimpleConnection;
 use diesel::deserialize::QueryableByName;
@@ -111,7 +111,8 @@ fn whatever_character_set_and_collation_a_column_has_its_bytes_count() {
 #[test]
 fn a_column_that_could_be_ascii_is_told() {
     let db = with(
-        "create table t (a varchar(204) character set utf8mb4 not null, b varchar(205) character set ascii collate ascii_bin)",
+        "create table t (a varchar(204) character set utf8mb4 not null,
+                         b varchar(205) character set ascii collate ascii_bin)",
     );
     let migrations = Migrations::written(&db, &["t.a", "t.b"]);
     migrations.says("ALTER TABLE `t` MODIFY `a` varchar(204) CHARACTER SET ascii COLLATE ascii_bin NOT NULL (");

@@ -68,15 +68,17 @@ fn with(sql: &str) -> TestDatabase {
 #[test]
 fn the_type_becomes_the_domain_and_comes_back_with_length_and_collation() {
     let db = with(
-        "create table t (a varchar(120) collate \"POSIX\", b bytea, c char(120)); create extension citext; alter table t add d citext",
+        "create table t (a varchar(120) collate \"POSIX\", b bytea, c char(120));
+         create extension citext; alter table t add d citext",
     );
     let token = token(1);
     insert(&mut db.conn(), "t (c)", &format!("'{token}'")).unwrap();
     let types = |conn: &mut Conn| {
         lines(
             conn,
-            "select concat_ws(' ', format_type(atttypid, atttypmod), collname) as line from pg_attribute \
-                     left join pg_collation c on c.oid = attcollation where attrelid = 't'::regclass and attnum > 0 order by attnum",
+            "select concat_ws(' ', format_type(atttypid, atttypmod), collname) as line
+             from pg_attribute left join pg_collation c on c.oid = attcollation
+             where attrelid = 't'::regclass and attnum > 0 order by attnum",
         )
     };
     let conn = &mut db.conn();
@@ -100,7 +102,8 @@ fn domains_that_are_there_are_used() {
     let db = with(&format!("{domains}; create schema app; create table app.t (a text)"));
     let migrations = Migrations::written(&db, &["app.t.a"]);
     migrations.run(&mut db.conn()).unwrap();
-    let sql = "select a.atttypid::regtype::text as line from pg_attribute a where attrelid = 'app.t'::regclass and attnum = 1";
+    let sql =
+        "select atttypid::regtype::text as line from pg_attribute where attrelid = 'app.t'::regclass and attnum = 1";
     assert_eq!(lines(&mut db.conn(), sql), ["encrypted_text"]);
     let elsewhere = with("create schema app; create table app.t (a text)");
     elsewhere.conn().batch_execute(domains).unwrap();

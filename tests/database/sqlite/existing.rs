@@ -88,7 +88,8 @@ fn rows_keep_their_row_ids() {
         ("a text, b, id text primary key", "rowid"),
     ] {
         let sql = format!(
-            "create table t ({columns}); insert into t ({name}, a, b) values (7, '{token}', 1), (-3, '{token}', x'00'), (900, '{token}', 'x')"
+            "create table t ({columns});
+             insert into t ({name}, a, b) values (7, '{token}', 1), (-3, '{token}', x'00'), (900, '{token}', 'x')"
         );
         there_and_back(&sql, &rows.replace("rowid", name));
     }
@@ -103,7 +104,7 @@ fn tables_of_all_kinds() {
         "create table t (k text, a text) strict",
         "create table t (k text, a text, primary key (k, a)) without rowid, strict",
         "create table t (k text, a text, b int as (length(a)) stored, c int as (1))",
-        "create table t (k text collate nocase, a text collate rtrim, r text references t (k)\n on delete set null, unique (k))",
+        "create table t (k text unique, a text collate rtrim, r text collate nocase references t (k)\n on delete set null)",
         "create table t(k/**/text,a\ttext--,\n)",
         "create table t (k text, a text, \"check\" text check (\"check\" <> ')'), [constraint (] int default (1 + (2)))",
         "create table t (k text, a text); alter table t add column c text default 'x, y)'",
