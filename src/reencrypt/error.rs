@@ -129,6 +129,7 @@ pub(super) enum Refusal {
         newest_of_newer: u64,
     },
     WrongKeyring {
+        job: Job,
         place: String,
         readable: u64,
         unreadable: u64,
@@ -247,12 +248,20 @@ impl fmt::Display for Refusal {
                 date(*newest),
                 date(*newest_of_newer)
             ),
-            Self::WrongKeyring { place, readable, unreadable } => write!(
-                f,
-                "this keyring does not belong to this data: of {} tokens read in {place} it opens {readable}. What it \
-                 cannot open was not touched. Add the key that wrote them to the keyring",
-                readable + unreadable
-            ),
+            Self::WrongKeyring { job, place, readable, unreadable } => {
+                write!(
+                    f,
+                    "this keyring does not belong to this data: of {} tokens read in {place} it opens {readable}. What \
+                     it cannot open was not touched. Add the key that wrote them to the keyring",
+                    readable + unreadable
+                )?;
+                if job.handles_plaintext() {
+                    f.write_str(
+                        "; or, if it is plaintext that looks like a token, name its column with --token-like-plaintext",
+                    )?;
+                }
+                Ok(())
+            }
             Self::OtherKeys { others, theirs, mine } => write!(
                 f,
                 "another process ({others}) is re-encrypting with other keys: {theirs} there, the primary first, {mine} \

@@ -187,7 +187,7 @@ impl<'a> Reader<'a> {
             if *unreadable >= SUSPICIOUS && *unreadable > *readable {
                 let place = format!("{}.{}", table.name, table.columns[column].name);
                 let (readable, unreadable) = (*readable, *unreadable);
-                return Err(Refusal::WrongKeyring { place, readable, unreadable }.into());
+                return Err(Refusal::WrongKeyring { job: self.shared.walker.job, place, readable, unreadable }.into());
             }
         }
         Ok(())

@@ -43,20 +43,20 @@ where
             }
         })?;
     }
-    judge(tables, &tallies)
+    judge(tables, &tallies, job)
 }
 
 /// The same, from a sample that was taken: one tally for each column of the tables.
-pub(super) fn judge(tables: &[PlannedTable], tallies: &[Tally]) -> Result<(), TaskError> {
+pub(super) fn judge(tables: &[PlannedTable], tallies: &[Tally], job: Job) -> Result<(), TaskError> {
     let columns = tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
     let mut all = Tally::new(tallies.first().map_or(0, |tally| tally.keys.len()));
     for (tally, (table, column)) in tallies.iter().zip(columns) {
         if tally.readable() + tally.unreadable >= COLUMN_SAMPLE {
-            refuse_wrong_keyring(tally, || format!("{}.{}", table.name, column.name))?;
+            refuse_wrong_keyring(tally, job, || format!("{}.{}", table.name, column.name))?;
         }
         all.merge(tally);
     }
-    refuse_wrong_keyring(&all, || "all columns".into())
+    refuse_wrong_keyring(&all, job, || "all columns".into())
 }
 
 /// Tells `see` what the cells hold of some rows at either end of a table; `None` is `NULL`.
@@ -84,10 +84,10 @@ where
 }
 
 /// Nine in ten tokens unreadable is not damage.
-fn refuse_wrong_keyring(tally: &Tally, place: impl FnOnce() -> String) -> Result<(), TaskError> {
+fn refuse_wrong_keyring(tally: &Tally, job: Job, place: impl FnOnce() -> String) -> Result<(), TaskError> {
     let (readable, unreadable) = (tally.readable(), tally.unreadable);
     if unreadable > 9 * readable {
-        return Err(Refusal::WrongKeyring { place: place(), readable, unreadable }.into());
+        return Err(Refusal::WrongKeyring { job, place: place(), readable, unreadable }.into());
     }
     Ok(())
 }

@@ -184,7 +184,7 @@ impl StartupCheck {
             sampled.add(&mut session, table)?;
         }
         sampled.judge(&tables, &adopting)?;
-        sample::judge(&tables, &sampled.tallies)?;
+        sample::judge(&tables, &sampled.tallies, Job::Reencrypt)?;
         self.judge_primary(&mut session, &sampled, moment)?;
         let columns = ColumnStatus::all(&self.keyring, &tables, &sampled.tallies);
         Ok(StartupReport { primary: self.keyring.primary(), columns, moment })
@@ -274,7 +274,12 @@ impl<'k> Sampled<'k> {
         for ((table, column), tally) in columns.zip(&self.tallies) {
             if tally.unreadable > 0 && tally.readable() == 0 {
                 let place = format!("{}.{column}", table.name);
-                return Err(Refusal::WrongKeyring { place, readable: 0, unreadable: tally.unreadable });
+                return Err(Refusal::WrongKeyring {
+                    job: Job::Reencrypt,
+                    place,
+                    readable: 0,
+                    unreadable: tally.unreadable,
+                });
             }
             if tally.plaintext > 0 && !is_adopting(table, column) {
                 let (table, column) = (table.name.clone(), column.clone());

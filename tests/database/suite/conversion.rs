@@ -238,6 +238,21 @@ fn a_keyring_that_reads_nothing_is_refused() {
     }
 }
 
+/// Before the first token is there, nothing tells plaintext that looks like one from a token of another key.
+#[test]
+fn the_first_value_that_looks_like_a_token_has_to_be_explained() {
+    let db = table();
+    insert(&db, 0, Some("gAAAA is how my name begins"), None);
+    (1..20).for_each(|id| insert(&db, id, Some("plain"), None));
+    let before = raw(&db);
+    let error = task(Job::Encrypt).run(&db.pool(1)).unwrap_err();
+    let expected = "or, if it is plaintext that looks like a token, name its column with --token-like-plaintext";
+    assert!(error.is_refused() && error.to_string().contains(expected), "{error}");
+    assert_eq!(raw(&db), before);
+    let report = run(&db, task(Job::Encrypt).token_like_plaintext("t.secret".parse().unwrap()));
+    assert_eq!((report.outcome(), report.problems()), (Outcome::Proven, &[][..]));
+}
+
 /// The length that is asked for is that of the longest token, and one less is not enough.
 #[test]
 fn a_column_too_short_for_its_tokens_is_refused() {
