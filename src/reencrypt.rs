@@ -137,7 +137,9 @@ pub use progress::{Progress, StopHandle, TableProgress};
 pub use report::{ColumnReport, Doubt, Outcome, Problem, ProblemKind, Proof, Report};
 pub use retire::Retirement;
 pub(crate) use session::Session;
-pub(crate) use sql::{Fields, Sql};
+pub(crate) use sql::Fields;
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+pub(crate) use sql::Sql;
 pub use startup::{StartupCheck, StartupReport};
 pub use state::{StateTables, state_tables};
 pub use status::{ColumnStatus, KeyStatus, Status};
