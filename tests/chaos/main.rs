@@ -5,6 +5,7 @@
 
 #![allow(clippy::duplicate_mod, clippy::expect_used, clippy::unwrap_used)]
 
+#[allow(dead_code)] // without a backend nothing uses it
 #[path = "../database/common.rs"]
 mod common;
 #[path = "../options.rs"]
