@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use diesel_encrypted::reencrypt::state_tables;
+
 use crate::database::{Connections, Database, connect};
 use crate::measure::{Table, count, median, rate, ratio, rows, setting, time};
 use crate::people::{Keys, USUAL, create, drop_table, fill};
@@ -24,6 +26,8 @@ pub(crate) fn measure<D: Database>(url: &str) {
         let conn = &mut *connections.get().unwrap();
         create(conn, "");
         fill(conn, rows, USUAL, &keys.keyring(0));
+        // Without them processes would not share the work on SQLite.
+        state_tables::<D::Backend>().create.iter().for_each(|statement| conn.batch_execute(statement).unwrap());
         println!("\n{}: {}", D::NAME, conn.settings());
     }
     let mut candidates = [(1, 1), (1, 2), (2, 1)].map(|(processes, workers)| Candidate {
@@ -40,7 +44,11 @@ pub(crate) fn measure<D: Database>(url: &str) {
             candidates[turn].take_turn(&connections, url, &keys.setting(primary));
         }
     }
-    drop_table(&mut *connections.get().unwrap());
+    {
+        let conn = &mut *connections.get().unwrap();
+        drop_table(conn);
+        state_tables::<D::Backend>().drop.iter().for_each(|statement| conn.batch_execute(statement).unwrap());
+    }
 
     let title = format!("{}: re-encrypting {} rows, proof included, median of {runs}", D::NAME, count(rows));
     let table = Table::new(title, &["processes × workers", "rows/s", "÷ 1 × 1", "values written by each, once"]);
