@@ -108,7 +108,7 @@ mod shared;
 mod side_effects;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod slots;
-pub(crate) mod sql;
+mod sql;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 mod startup;
@@ -137,9 +137,7 @@ pub use progress::{Progress, StopHandle, TableProgress};
 pub use report::{ColumnReport, Doubt, Outcome, Problem, ProblemKind, Proof, Report};
 pub use retire::Retirement;
 pub(crate) use session::Session;
-pub(crate) use sql::Fields;
-#[cfg(any(feature = "mysql", feature = "sqlite"))]
-pub(crate) use sql::Sql;
+pub(crate) use sql::{Fields, Sql};
 pub use startup::{StartupCheck, StartupReport};
 pub use state::{StateTables, state_tables};
 pub use status::{ColumnStatus, KeyStatus, Status};

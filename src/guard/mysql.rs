@@ -10,7 +10,7 @@ use super::migration::{GuardMigration, Way, filled, indented, places};
 use super::names::{constraint, quoted, quoted_table};
 use super::table::{Column, GuardWriter, Table};
 use crate::column::Form;
-use crate::reencrypt::sql::{Fields, Sql};
+use crate::reencrypt::{Fields, Sql};
 
 /// The conditions of the shipped migration, word for word.
 const TEXT: &str = "\

@@ -11,7 +11,7 @@ use super::names::{constraint, quoted, quoted_table};
 use super::table::{Column, GuardWriter, Table};
 use crate::column::Form;
 use crate::reencrypt::guard_kind::is_guard;
-use crate::reencrypt::sql::{Fields, Sql};
+use crate::reencrypt::{Fields, Sql};
 
 /// The domains of the shipped migration, word for word.
 const ENCRYPTED_TEXT: &str = "\

@@ -13,7 +13,7 @@ use super::migration::{GuardMigration, Way, filled, indented, places};
 use super::names::{constraint, quoted};
 use super::table::{Column, GuardWriter, Table};
 use crate::column::Form;
-use crate::reencrypt::sql::{Fields, Sql};
+use crate::reencrypt::{Fields, Sql};
 use create::CreateTable;
 use rebuild::Rebuild;
 

@@ -8,8 +8,7 @@ use super::error::{GuardError, Refusal};
 use super::find;
 use super::migration::{GuardMigration, Way};
 use crate::column::Form;
-use crate::reencrypt::Dialect;
-use crate::reencrypt::sql::{Fields, Sql};
+use crate::reencrypt::{Dialect, Fields, Sql};
 use crate::target::{TableName, Target};
 
 /// A backend for which guards are written: Diesel's `Pg`, `Mysql` and `Sqlite`, each with its feature. Sealed, as

@@ -10,7 +10,7 @@ use super::{KnownColumn, columns};
 use crate::guard::error::{GuardError, Refusal};
 use crate::guard::names::quoted;
 use crate::guard::table::Table;
-use crate::reencrypt::sql::{Fields, Sql};
+use crate::reencrypt::{Fields, Sql};
 use crate::words::words;
 
 /// What the new table takes over.
