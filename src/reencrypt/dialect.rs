@@ -173,6 +173,10 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     where
         C: Connection<Backend = Self> + LoadConnection;
 
+    /// How many fences one after the other it takes until nothing is open that began before the first.
+    #[doc(hidden)]
+    const FENCES: usize = 1;
+
     /// A point in time for [`older_than`](Dialect::older_than).
     #[doc(hidden)]
     fn fence<C>(conn: &mut C) -> QueryResult<String>

@@ -154,7 +154,7 @@ impl Dialect for Pg {
         connections then, and for all others they do";
 
     fn is_lock_conflict(message: &str) -> bool {
-        message.contains("lock timeout") || message.contains("deadlock")
+        message.contains("timeout") || message.contains("deadlock")
     }
 
     fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
@@ -243,20 +243,23 @@ impl Dialect for Pg {
         }
     }
 
-    /// The number of a transaction that ends at once.
+    /// Twice, since a transaction that was open at the first may have been prepared since: at the second it has a number.
+    const FENCES: usize = 2;
+
+    /// The number of a transaction that ends at once, and the virtual numbers of all that are open: those that have
+    /// written nothing yet have no other.
     fn fence<C>(conn: &mut C) -> QueryResult<String>
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        Sql::new("SELECT pg_current_xact_id()::text").first(conn).map(Option::unwrap_or_default)
+        Sql::new(FENCE).first(conn).map(Option::unwrap_or_default)
     }
 
     fn older_than<C>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>>
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        // Not `pg_snapshot_xmax` as the fence: it can be past a transaction that still runs.
-        let rows: Vec<Fields> = Sql::new(OLDER).bind(fence).bind(fence).load(conn)?;
+        let rows: Vec<Fields> = Sql::new(OLDER).bind(fence).load(conn)?;
         Ok(rows.into_iter().filter_map(|mut row| row.take(0)).collect())
     }
 
@@ -341,25 +344,33 @@ const ROW_KEY: &str = "\
     JOIN pg_catalog.pg_type t ON t.oid = a.atttypid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace \
     WHERE x.position <= i.indnkeyatts ORDER BY x.position";
 
-/// What began before a transaction and is not over, whether it runs or is prepared, or has only read so far and may yet
-/// write what it saw. Left out is only what is known to
-/// belong to another database of the server.
+/// Not `pg_snapshot_xmax`: it can be past a transaction that still runs.
+const FENCE: &str = "\
+    SELECT pg_current_xact_id() || coalesce(',' || string_agg(DISTINCT virtualxid, ','), '') \
+    FROM pg_catalog.pg_locks WHERE locktype = 'virtualxid' AND pid <> pg_backend_pid()";
+
+/// What was open at the fence and is not over: the sessions, and what is prepared and belongs to none. Left out is only
+/// what is known to belong to another database of the server, and what cannot write: its own housekeeping, which has no
+/// user, and the senders of the log. Everybody may read these columns, unlike the type and the time of the sessions of
+/// others.
 const OLDER: &str = "\
+    WITH fence AS (SELECT string_to_array(?::text, ',') AS numbers) \
+    SELECT 'process ' || l.pid || ' of ' || coalesce(nullif(a.application_name, ''), a.usename, 'an unknown user') \
+           || CASE WHEN a.backend_xid IS NULL THEN ', which has only read so far' ELSE '' END \
+           || coalesce(', since ' || date_trunc('second', a.xact_start), '') \
+    FROM fence JOIN pg_catalog.pg_locks l ON l.locktype = 'virtualxid' AND l.virtualxid = ANY (numbers[2:]) \
+    LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+    WHERE l.pid <> pg_backend_pid() \
+      AND (a.pid IS NULL OR a.datname = current_database() AND a.usesysid IS NOT NULL \
+                            AND a.backend_type IS DISTINCT FROM 'walsender') \
+    UNION \
     SELECT coalesce( \
-        'process ' || a.pid || ' of ' || coalesce(nullif(a.application_name, ''), a.usename, 'an unknown user') \
-            || coalesce(', since ' || date_trunc('second', a.xact_start), ''), \
         'the prepared transaction ' || p.gid || ', since ' || date_trunc('second', p.prepared), \
         'transaction ' || x) \
-    FROM pg_snapshot_xip(pg_current_snapshot()) AS x \
-    LEFT JOIN pg_catalog.pg_stat_activity a ON a.backend_xid = x::xid \
+    FROM fence, pg_snapshot_xip(pg_current_snapshot()) AS x \
     LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = x::xid \
-    WHERE x <= ?::text::xid8 AND coalesce(a.datname, p.database, current_database()) = current_database() \
-    UNION ALL \
-    SELECT 'process ' || pid || ' of ' || coalesce(nullif(application_name, ''), usename, 'an unknown user') \
-           || coalesce(', which reads since ' || date_trunc('second', xact_start), '') \
-    FROM pg_catalog.pg_stat_activity \
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' \
-      AND backend_xid IS NULL AND age(backend_xmin) >= age(?::text::xid8::xid)";
+    WHERE x <= numbers[1]::xid8 AND coalesce(p.database, current_database()) = current_database() \
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.backend_xid = x::xid)";
 
 #[derive(QueryableByName)]
 struct Setting {

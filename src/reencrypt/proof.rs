@@ -59,26 +59,29 @@ where
         mut tick: impl FnMut(&mut Session<'_, C>, Option<String>),
     ) -> Result<Option<Doubt>, TaskError> {
         let mut session = self.session();
-        let fence = match session.once(C::Backend::fence)? {
-            Ok(fence) => fence,
-            Err(_) if !session.is_connected() => session.run(C::Backend::fence)?,
-            Err(error) => return Ok(Some(Doubt::Blind(error.to_string()))),
-        };
         let started = Instant::now();
-        let mut nap = NAP;
-        loop {
-            let older = session.run(|conn| C::Backend::older_than(conn, &fence))?;
-            if older.is_empty() {
-                return Ok(None);
+        for _ in 0..C::Backend::FENCES {
+            let fence = match session.once(C::Backend::fence)? {
+                Ok(fence) => fence,
+                Err(_) if !session.is_connected() => session.run(C::Backend::fence)?,
+                Err(error) => return Ok(Some(Doubt::Blind(error.to_string()))),
+            };
+            let mut nap = NAP;
+            loop {
+                let older = session.run(|conn| C::Backend::older_than(conn, &fence))?;
+                if older.is_empty() {
+                    break;
+                }
+                if started.elapsed() > timeout || session.is_stopped() {
+                    return Ok(Some(Doubt::Open(older)));
+                }
+                let waits_for = format!("transactions that began before the proof are open: {}", older.join("; "));
+                tick(&mut session, Some(waits_for));
+                session.pause(nap);
+                nap = (nap * 3 / 2).min(LONGEST_NAP);
             }
-            if started.elapsed() > timeout || session.is_stopped() {
-                return Ok(Some(Doubt::Open(older)));
-            }
-            let waits_for = format!("transactions that began before the proof are open: {}", older.join("; "));
-            tick(&mut session, Some(waits_for));
-            session.pause(nap);
-            nap = (nap * 3 / 2).min(LONGEST_NAP);
         }
+        Ok(None)
     }
 
     /// Reads everything on one snapshot. If the database fails, from the start.

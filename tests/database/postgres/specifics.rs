@@ -1,8 +1,12 @@
 //! What only PostgreSQL has.
 
+use std::time::Duration;
+
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel_encrypted::reencrypt::{Doubt, Outcome, Task};
+use diesel::r2d2::{ConnectionManager, Pool};
+use diesel::sql_types::Integer;
+use diesel_encrypted::reencrypt::{Doubt, Outcome, Progress, Task};
 use diesel_encrypted::{TableName, Target};
 
 use super::suite::traps;
@@ -78,9 +82,7 @@ fn a_user_who_may_not_write_is_told_so_at_once() {
         token()
     ))
     .unwrap();
-    let (_, rest) = db.url().split_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
-    let manager = diesel::r2d2::ConnectionManager::<PgConnection>::new(format!("postgres://{user}:secret@{rest}"));
-    let pool = diesel::r2d2::Pool::builder().max_size(1).build(manager).unwrap();
+    let pool = pool_of(&db, &user, 1);
     // Neither the tables of the task nor the rows.
     let error = task("public", "t").run(&pool).unwrap_err();
     assert!(error.is_refused() && error.to_string().contains("permission denied for schema public"), "{error}");
@@ -128,6 +130,14 @@ fn a_generated_column_is_refused() {
 }
 
 /// A table `t` with these partitions and one row in each, and a function for triggers that write down their name.
+/// Connections of a user whose password is `secret`.
+fn pool_of(db: &TestDatabase, user: &str, connections: u32) -> Pool<ConnectionManager<PgConnection>> {
+    let url = db.url();
+    let (_, rest) = url.split_once('@').unwrap();
+    let manager = ConnectionManager::new(format!("postgres://{user}:secret@{rest}"));
+    Pool::builder().max_size(connections).build(manager).unwrap()
+}
+
 fn partitioned(db: &TestDatabase) {
     db.conn()
         .batch_execute(
@@ -224,6 +234,49 @@ fn the_estimate_knows_partitions_fill_factor_and_indexes() {
     assert!(estimate().growth > Some(0));
 }
 
+/// It writes what it has read before when the fence is there already. Without `pg_read_all_stats` the server hides much
+/// about it.
+#[test]
+fn an_open_transaction_of_another_user_that_has_only_read() {
+    let db = TestDatabase::new();
+    let mut conn = db.conn();
+    let user = format!("{}_task", crate::common::unique_name());
+    conn.batch_execute(&format!(
+        "create table t (id bigint primary key, secret text);
+         create role {user} login password 'secret';
+         grant select, update on t to {user}"
+    ))
+    .unwrap();
+    let pool = pool_of(&db, &user, 2);
+    let process: i32 = diesel::select(backend_pid()).get_result(&mut conn).unwrap();
+    for (id, isolation) in [(1, "read committed"), (2, "repeatable read")] {
+        conn.batch_execute(&format!("begin isolation level {isolation}; select secret from t")).unwrap();
+        let report = traps::task().stateless(true).fence_timeout(Duration::ZERO).run(&pool).unwrap();
+        let Some(Doubt::Open(open)) = report.doubt() else { panic!("{:?}", report.doubt()) };
+        let (start, end) = (format!("process {process} of "), ", which has only read so far");
+        assert!(open.len() == 1 && open[0].starts_with(&start) && open[0].ends_with(end), "{open:?}");
+
+        let mut is_open = true;
+        let observer = |progress: &Progress| {
+            if progress.waits_for.as_ref().is_some_and(|reason| reason.contains(&format!("process {process} ")))
+                && std::mem::take(&mut is_open)
+            {
+                traps::insert(&mut conn, id, 1);
+                conn.batch_execute("commit").unwrap();
+            }
+        };
+        let report = traps::task().stateless(true).observer(observer).run(&pool).unwrap();
+        assert_eq!((report.columns()[0].rewritten, report.columns()[0].current), (1, id as u64));
+    }
+    drop(pool);
+    conn.batch_execute(&format!("drop owned by {user}; drop role {user}")).unwrap();
+}
+
+diesel::define_sql_function! {
+    #[sql_name = "pg_backend_pid"]
+    fn backend_pid() -> Integer;
+}
+
 /// A transaction that waits for its second commit belongs to no connection.
 #[test]
 fn an_old_token_in_a_prepared_transaction() {
@@ -237,7 +290,7 @@ fn an_old_token_in_a_prepared_transaction() {
     conn.batch_execute("begin").unwrap();
     traps::insert(conn, 1, 1);
     conn.batch_execute("prepare transaction 'the first half'").unwrap();
-    let report = traps::task().fence_timeout(std::time::Duration::ZERO).run(&pool).unwrap();
+    let report = traps::task().fence_timeout(Duration::ZERO).run(&pool).unwrap();
     let Some(Doubt::Open(open)) = report.doubt() else { panic!("{:?}", report.doubt()) };
     assert!(open[0].starts_with("the prepared transaction the first half, since "), "{open:?}");
     conn.batch_execute("commit prepared 'the first half'").unwrap();
