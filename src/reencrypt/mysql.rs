@@ -151,7 +151,9 @@ impl Dialect for Mysql {
     const WITHOUT_TRIGGERS: &'static str = "drop them while it runs; the application does without them, too, then";
 
     fn is_lock_conflict(message: &str) -> bool {
-        message.starts_with("Lock wait timeout exceeded") || message.starts_with("Deadlock found")
+        let conflicts =
+            ["Lock wait timeout exceeded", "Deadlock found", "Query execution was interrupted (max_statement"];
+        conflicts.iter().any(|conflict| message.starts_with(conflict))
     }
 
     fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
@@ -362,7 +364,7 @@ impl ColumnRow {
             name: self.name,
             type_name: self.column_type,
             limit: self.length.and_then(|length| length.try_into().ok()),
-            is_padded: self.data_type == "binary",
+            is_padded: matches!(&*self.data_type, "binary" | "char"),
             // `DEFAULT_GENERATED` is a default that is an expression.
             is_generated: self.extra.split_whitespace().any(|word| word == "GENERATED"),
             changes_on_update: self.extra.contains("on update"),

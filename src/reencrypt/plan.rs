@@ -48,18 +48,10 @@ where
         let Some(catalogue) = found else {
             return Err(Refusal::UnknownTable { table: table.clone() }.into());
         };
-        let mut planned = planned(catalogue, &columns, C::Backend::FOLDS_CASE)?;
-        for (column, wanted) in planned.columns.iter_mut().zip(&columns) {
-            column.token_like_plaintext = is_in(token_like, table, wanted);
-        }
+        let is_token_like = |wanted: &String| is_in(token_like, table, wanted);
+        let planned = planned(catalogue, &columns, is_token_like, C::Backend::FOLDS_CASE)?;
         match tables.iter_mut().find(|table| table.name == planned.name) {
-            Some(table) => {
-                for column in planned.columns {
-                    if !table.columns.iter().any(|known| known.name == column.name) {
-                        table.columns.push(column);
-                    }
-                }
-            }
+            Some(table) => planned.columns.into_iter().for_each(|column| add(&mut table.columns, column)),
             None => tables.push(planned),
         }
     }
@@ -105,21 +97,21 @@ where
                 return Err(Refusal::Guarded { table, column }.into());
             }
         }
-        for column in table.columns.iter().filter(|_| job == Job::Encrypt) {
+        for column in &table.columns {
             let Room { limit, is_padded, type_name } = &column.room;
             let (table, name) = (table.name.clone(), column.name.clone());
             if *is_padded {
                 let reason = format!(
-                    "its type is {type_name}, which the database fills up: a token would come back with more behind it. \
-                     Give it a type of varying length"
+                    "its type is {type_name}, which the database fills up: what is written does not come back as it \
+                     was. Give it a type of varying length"
                 );
                 return Err(Refusal::Column { table, column: name, reason }.into());
             }
-            let Some(limit) = limit else { continue };
+            let Some(limit) = limit.filter(|_| job == Job::Encrypt) else { continue };
             let longest = session.run(|conn| C::Backend::longest_plaintext(conn, &table, column))?.unwrap_or(0);
             let length = if column.is_text { token_len } else { raw_token_len };
             let needed = length(usize::try_from(longest).unwrap_or(usize::MAX / 4)) as u64;
-            if needed > *limit {
+            if needed > limit {
                 let type_name = type_name.clone();
                 return Err(Refusal::TooShort { table, column: name, type_name, longest, needed }.into());
             }
@@ -162,7 +154,12 @@ where
     Ok(())
 }
 
-fn planned(catalogue: Catalogue, wanted: &[&String], folds_case: bool) -> Result<PlannedTable, Refusal> {
+fn planned(
+    catalogue: Catalogue,
+    wanted: &[&String],
+    is_token_like: impl Fn(&String) -> bool,
+    folds_case: bool,
+) -> Result<PlannedTable, Refusal> {
     let Catalogue { name: table, obstacle, columns: known, row_key, index, rows } = catalogue;
     if let Some(reason) = obstacle {
         return Err(Refusal::Table { table, reason });
@@ -190,19 +187,21 @@ fn planned(catalogue: Catalogue, wanted: &[&String], folds_case: bool) -> Result
         if row_key.iter().any(|key| key.name == column.name) {
             return refuse("it is part of the row key, which the task never changes".into());
         }
-        if columns.iter().any(|known: &PlannedColumn| known.name == column.name) {
-            continue;
-        }
-        columns.push(PlannedColumn {
-            name: column.name.clone(),
-            is_text: form == Form::Text,
-            token_like_plaintext: false,
-            room: Room { limit: column.limit, is_padded: column.is_padded, type_name: column.type_name.clone() },
-        });
+        let room = Room { limit: column.limit, is_padded: column.is_padded, type_name: column.type_name.clone() };
+        let (name, is_text) = (column.name.clone(), form == Form::Text);
+        add(&mut columns, PlannedColumn { name, is_text, token_like_plaintext: is_token_like(wanted), room });
     }
     if row_key.is_empty() {
         return Err(Refusal::NoRowKey { table });
     }
     let keep = known.into_iter().filter(|column| column.changes_on_update).map(|column| column.name).collect();
     Ok(PlannedTable { name: table, row_key, index, columns, keep, rows })
+}
+
+/// Adds a column, which may be there already: under another spelling, or in another target.
+fn add(columns: &mut Vec<PlannedColumn>, column: PlannedColumn) {
+    match columns.iter_mut().find(|known| known.name == column.name) {
+        Some(known) => known.token_like_plaintext |= column.token_like_plaintext,
+        None => columns.push(column),
+    }
 }

@@ -74,7 +74,7 @@ pub(crate) struct CatalogueColumn {
     pub(crate) form: Option<Form>,
     /// The longest value: characters of a text, bytes otherwise. `None` if there is no limit that a token could reach.
     pub(crate) limit: Option<u64>,
-    /// Whether the database fills values up to this length: a token would come back with more behind it.
+    /// Whether the database fills values up to this length: they come back with more behind them, or with less.
     pub(crate) is_padded: bool,
     pub(crate) is_generated: bool,
     pub(super) changes_on_update: bool,

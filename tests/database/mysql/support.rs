@@ -32,11 +32,12 @@ pub const BINARY_TYPES: &[&str] = &["varbinary(200)", "blob", "mediumblob", "lon
 /// Types with a limit that is kept, `{}` in number; and whether they take text.
 pub const LIMITED_TYPES: &[(&str, bool)] = &[
     ("varchar({})", true),
-    ("char({})", true),
     ("varchar({}) character set latin1", true),
     ("varchar({}) character set utf16", true),
     ("varbinary({})", false),
 ];
+/// Types that the database fills up, for a token of a few bytes, and whether they are text.
+pub const PADDED_TYPES: &[(&str, bool)] = &[("char(100)", true), ("binary(73)", false)];
 /// Types that do not hold tokens.
 pub const OTHER_TYPES: &[&str] = &["int", "uuid", "date", "enum('a')", "bit(8)"];
 /// A column of text, and one of bytes, as bytes.

@@ -21,6 +21,8 @@ pub const TEXT_TYPES: &[&str] = &["text", "varchar", "varchar(100)", "char(100)"
 pub const BINARY_TYPES: &[&str] = &["bytea", "token_bytes"];
 /// Types with a limit that is kept, `{}` in number; and whether they take text.
 pub const LIMITED_TYPES: &[(&str, bool)] = &[("varchar({})", true)];
+/// Types that the database fills up, for a token of a few bytes, and whether they are text.
+pub const PADDED_TYPES: &[(&str, bool)] = &[("char(100)", true)];
 /// Types that do not hold tokens.
 pub const OTHER_TYPES: &[&str] = &["integer", "jsonb", "text[]", "uuid", "boolean", "xml"];
 /// A column of text, and one of bytes, as bytes.

@@ -20,6 +20,8 @@ pub const TEXT_TYPES: &[&str] = &["text", "varchar(100)", "clob", "text collate 
 pub const BINARY_TYPES: &[&str] = &["blob", "", "varbinary(200)"];
 /// Types with a limit that is kept, `{}` in number; and whether they take text.
 pub const LIMITED_TYPES: &[(&str, bool)] = &[];
+/// Types that the database fills up, for a token of a few bytes, and whether they are text.
+pub const PADDED_TYPES: &[(&str, bool)] = &[];
 /// Types that do not hold tokens.
 pub const OTHER_TYPES: &[&str] = &["integer", "real", "numeric", "boolean", "date"];
 /// A column of text, and one of bytes, as bytes.
