@@ -92,6 +92,7 @@ mod page;
 mod plan;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod probe;
 mod progress;
 mod proof;
 mod pulse;

@@ -7,12 +7,13 @@ use diesel::connection::LoadConnection;
 use diesel::r2d2::R2D2Connection;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError, QueryResult};
 
-use super::clock::DatabaseClock;
+use super::clock::{CLOCKS, DatabaseClock};
 use super::dialect::{Checkpoint, Dialect};
 use super::error::TaskError;
 use super::job::Job;
 use super::pace::Pace;
 use super::page::Page;
+use super::probe::write_nothing;
 use super::row::{Cell, Change, KeyValue, Row, Swap};
 use super::run::Range;
 use super::session::Session;
@@ -32,8 +33,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 const STATEMENT: usize = 4 << 20;
 /// Writes after a locked row in which locked rows are left out from the start. It is the slower statement.
 const CAUTION: u32 = 100;
-/// What servers put around the values that they quote.
-const QUOTES: [char; 3] = ['\'', '"', '`'];
+/// So many rows can be refused without one among them that is not. If it is a whole page of more, it is not about rows.
+const FEW: usize = 8;
 /// For servers on which the faster statement would wait for locked rows.
 pub(super) const ALWAYS_CAUTIOUS: u32 = u32::MAX;
 
@@ -96,6 +97,14 @@ pub(super) struct Outcome {
     pub(super) is_taken: bool,
 }
 
+/// Rows that the database does not let be changed.
+#[derive(Default)]
+struct Refused {
+    keys: Vec<Vec<KeyValue>>,
+    /// Why, of one for which no constraint is the reason.
+    reason: Option<String>,
+}
+
 /// Writes pages of one table after the other.
 pub(super) struct Batches<'a, 'k, 'p, C>
 where
@@ -123,11 +132,11 @@ where
     pub(super) fn write(&mut self, range: &Range, mut changes: Vec<Change>) -> Result<Outcome, TaskError> {
         let written = vec![Written::default(); self.table.columns.len()];
         let mut outcome = Outcome { written, newest_stale: None, is_left: false, is_taken: false };
-        let mut refused = Vec::new();
+        let mut refused = Refused::default();
         let mut locked = 0;
         let now = self.clock.seconds();
         for _ in 0..ROUNDS {
-            let Some(swapped) = self.swap(&changes, &mut refused)? else {
+            let Some(swapped) = self.swap_page(&changes, &mut refused)? else {
                 return Ok(Outcome { is_taken: true, ..outcome });
             };
             if swapped == changes.len() {
@@ -135,7 +144,7 @@ where
                 changes.clear();
                 break;
             }
-            let is_refused = |change: &&Change| refused.contains(&change.key);
+            let is_refused = |change: &&Change| refused.keys.contains(&change.key);
             for (column, _) in changes.iter().filter(is_refused).flat_map(Change::needed) {
                 outcome.written[column].busy += 1;
             }
@@ -143,11 +152,11 @@ where
             let rows = self.read(range)?;
             let is_same = tell(&changes, &rows, &mut outcome.written);
             changes.clear();
-            for row in rows.iter().filter(|row| !refused.contains(&row.key)) {
+            for row in rows.iter().filter(|row| !refused.keys.contains(&row.key)) {
                 let job = self.job;
                 changes.extend(Change::of(row, self.table, job, self.rotation, now, |_, verdict| match verdict {
                     Some(verdict @ Verdict::Token { timestamp, .. }) if verdict.standing(job) == Standing::Left => {
-                        let date = Some(*timestamp).filter(|date| *date <= now);
+                        let date = Some(*timestamp).filter(|date| *date <= now + CLOCKS);
                         outcome.newest_stale = outcome.newest_stale.max(date);
                     }
                     _ => {}
@@ -161,31 +170,49 @@ where
                 self.session.pause(PAUSE);
             }
         }
-        outcome.is_left = !changes.is_empty() || !refused.is_empty();
+        outcome.is_left = !changes.is_empty() || !refused.keys.is_empty();
         changes.iter().flat_map(Change::needed).for_each(|(column, _)| outcome.written[column].busy += 1);
         Ok(outcome)
     }
 
+    /// Swaps; if not one row can be written, finds out whether that is about rows.
+    fn swap_page(&mut self, changes: &[Change], refused: &mut Refused) -> Result<Option<usize>, TaskError> {
+        let before = refused.keys.len();
+        let swapped = self.swap(changes, refused)?;
+        let is_all = !changes.is_empty() && refused.keys.len() - before == changes.len() && !self.session.is_stopped();
+        let Some(reason) = refused.reason.take().filter(|_| is_all) else { return Ok(swapped) };
+        let table = self.table;
+        if let Err(error) = self.session.once(|conn| write_nothing(conn, table))? {
+            return Err(TaskError::database(error));
+        }
+        if changes.len() > FEW {
+            tracing::warn!(table = %table.name, reason, "no row of a page can be written: trying again");
+            refused.keys.truncate(before);
+            return self.swap_at_last(changes);
+        }
+        Ok(swapped)
+    }
+
     /// Swaps in one statement; `None` if the range was taken over. If the database fails because of some of the rows, in
     /// halves, down to those rows.
-    fn swap(&mut self, changes: &[Change], refused: &mut Vec<Vec<KeyValue>>) -> Result<Option<usize>, TaskError> {
+    fn swap(&mut self, changes: &[Change], refused: &mut Refused) -> Result<Option<usize>, TaskError> {
         let bytes = |(_, swap): (usize, &Swap)| swap.old.bytes.len() + swap.new.bytes.len();
         let size: usize = changes.iter().flat_map(Change::needed).map(bytes).sum();
         if size > STATEMENT && changes.len() > 1 {
             return self.swap_halves(changes, refused);
         }
         let started = Instant::now();
-        let reason = match self.try_swap(changes)? {
+        let (kind, info) = match self.try_swap(changes)? {
             Ok(swapped) => {
                 self.pace.wrote(changes.len(), started.elapsed());
                 return Ok(swapped);
             }
             Err(DieselError::DatabaseError(kind, info)) if self.session.is_connected() && is_about_rows(&kind) => {
-                hidden(&*info, self.job)
+                (kind, info)
             }
             Err(_) => return self.swap_at_last(changes),
         };
-        let is_locked = C::Backend::is_lock_conflict(&reason);
+        let is_locked = C::Backend::is_lock_conflict(info.message());
         if is_locked {
             if !C::Backend::LOCKS_ROWS {
                 return self.swap_at_last(changes);
@@ -197,31 +224,24 @@ where
         }
         self.pace.conflict();
         if let [change] = changes {
-            let row = self.table.label(&change.key);
+            let (row, reason) = (self.table.label(&change.key), shown::<C::Backend>(&*info, self.job));
             tracing::warn!(table = %self.table.name, row, reason, "row left for the next pass");
-            refused.push(change.key.clone());
+            refused.keys.push(change.key.clone());
+            refused.reason = (!is_locked && !is_constraint(&kind)).then_some(reason).or(refused.reason.take());
             return Ok(Some(0));
         }
-        let before = refused.len();
+        let before = refused.keys.len();
         let swapped = self.swap_halves(changes, refused)?;
-        if swapped == Some(0) && refused.len() - before == changes.len() && !self.session.is_stopped() {
-            // Not one row could be written: that is not about rows.
-            if is_locked {
-                refused.truncate(before);
-                return self.swap_at_last(changes);
-            }
-            return Err(TaskError::database(reason));
+        if is_locked && refused.keys.len() - before == changes.len() && !self.session.is_stopped() {
+            refused.keys.truncate(before);
+            return self.swap_at_last(changes);
         }
         Ok(swapped)
     }
 
-    fn swap_halves(
-        &mut self,
-        changes: &[Change],
-        refused: &mut Vec<Vec<KeyValue>>,
-    ) -> Result<Option<usize>, TaskError> {
+    fn swap_halves(&mut self, changes: &[Change], refused: &mut Refused) -> Result<Option<usize>, TaskError> {
         if self.session.is_stopped() {
-            refused.extend(changes.iter().map(|change| change.key.clone()));
+            refused.keys.extend(changes.iter().map(|change| change.key.clone()));
             return Ok(Some(0));
         }
         let (first, second) = changes.split_at(changes.len() / 2);
@@ -243,7 +263,7 @@ where
             let swapped = C::Backend::swap(conn, table, changes, checkpoint, C::Backend::LOCKS_ROWS);
             swapped.map_err(|error| match error {
                 DieselError::DatabaseError(kind, info) => {
-                    let message = hidden(&*info, job);
+                    let message = shown::<C::Backend>(&*info, job);
                     DieselError::DatabaseError(kind, Box::new(message))
                 }
                 error => error,
@@ -294,18 +314,25 @@ fn tell(changes: &[Change], rows: &[Row], written: &mut [Written]) -> bool {
     is_same
 }
 
-/// A message of the server without the values that it quotes.
-fn hidden(info: &(dyn DatabaseErrorInformation + Send + Sync), job: Job) -> String {
-    let message = Token::hide_in(info.message());
-    // From the first quotation mark to the last: there may be others in the value.
-    let quotes = |message: &str| Some((message.find(QUOTES)?, message.rfind(QUOTES)?));
-    match quotes(&message).filter(|_| job.handles_plaintext()) {
-        Some((start, end)) => {
-            let constraint = info.constraint_name().map(|name| format!(" (constraint {name})"));
-            format!("{}…{}{}", &message[..start], &message[end + 1..], constraint.unwrap_or_default())
-        }
-        None => message,
+/// What to show of a message of the server. It could quote a value, whole or cut off, and a token is known by its look,
+/// but plaintext is not.
+fn shown<DB: Dialect>(info: &(dyn DatabaseErrorInformation + Send + Sync), job: Job) -> String {
+    if !job.handles_plaintext() || DB::is_lock_conflict(info.message()) {
+        return Token::hide_in(info.message());
     }
+    match info.constraint_name() {
+        Some(constraint) => format!("the constraint {constraint} refuses the change"),
+        None => {
+            "the database refuses the change: a constraint, a trigger, or the type of a column. Its message is not \
+                 shown, since it could quote the value"
+                .into()
+        }
+    }
+}
+
+fn is_constraint(kind: &DatabaseErrorKind) -> bool {
+    use DatabaseErrorKind::{CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation};
+    matches!(kind, CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation)
 }
 
 /// Whether writing other rows could succeed.

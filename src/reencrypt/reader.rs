@@ -9,6 +9,7 @@ use diesel::r2d2::R2D2Connection;
 
 use super::dialect::Dialect;
 use super::error::{Refusal, TaskError};
+use super::job::Job;
 use super::page::Page;
 use super::report::{Problem, ProblemKind};
 use super::row::{Change, KeyValue, Row};
@@ -28,6 +29,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Tokens of a column that have to be unreadable before a keyring is held to be the wrong one.
 const SUSPICIOUS: u64 = 1_000;
+/// The same where plaintext is encrypted: with a wrong keyring, under a key that no application has.
+const SUSPICIOUS_AT_FIRST: u64 = 20;
 
 /// What the reading half tells the writing half.
 pub(super) enum Message {
@@ -179,15 +182,17 @@ impl<'a> Reader<'a> {
 
     /// Stops a run whose keyring cannot be that of the data, before it has walked everything to say so.
     fn suspect(&self, table: &PlannedTable, index: usize, tallies: &[Tally]) -> Result<(), TaskError> {
+        let job = self.shared.walker.job;
+        let suspicious = if job == Job::Encrypt { SUSPICIOUS_AT_FIRST } else { SUSPICIOUS };
         let mut seen = self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for (column, tally) in tallies.iter().enumerate() {
             let (readable, unreadable) = &mut seen[index][column];
             *readable += tally.readable();
             *unreadable += tally.unreadable;
-            if *unreadable >= SUSPICIOUS && *unreadable > *readable {
+            if *unreadable >= suspicious && *unreadable > *readable {
                 let place = format!("{}.{}", table.name, table.columns[column].name);
                 let (readable, unreadable) = (*readable, *unreadable);
-                return Err(Refusal::WrongKeyring { job: self.shared.walker.job, place, readable, unreadable }.into());
+                return Err(Refusal::WrongKeyring { job, place, readable, unreadable }.into());
             }
         }
         Ok(())

@@ -10,7 +10,9 @@ use diesel::sql_types::{BigInt, Binary, Nullable};
 use diesel_encrypted::reencrypt::{Doubt, Job, Outcome, ProblemKind, Report, Task};
 use diesel_encrypted::{TableName, Target};
 
-use super::super::support::{BYTES, BYTES_LITERAL, Conn, LIMITED_TYPES, SELECT_BYTES, SELECT_TEXT, TEXT, TestDatabase};
+use super::super::support::{
+    BYTES, BYTES_LITERAL, Conn, LIMITED_TYPES, PADDED_TYPES, SELECT_BYTES, SELECT_TEXT, TEXT, TestDatabase,
+};
 use super::traps::{self, interfere};
 use crate::common::keyring;
 
@@ -251,6 +253,67 @@ fn the_first_value_that_looks_like_a_token_has_to_be_explained() {
     assert_eq!(raw(&db), before);
     let report = run(&db, task(Job::Encrypt).token_like_plaintext("t.secret".parse().unwrap()));
     assert_eq!((report.outcome(), report.problems()), (Outcome::Proven, &[][..]));
+}
+
+/// The application has begun to write tokens somewhere in the middle, where nobody takes a sample.
+#[test]
+fn a_wrong_keyring_that_no_sample_shows_is_found_on_the_way() {
+    for tokens in [19, 20] {
+        let db = table();
+        for id in 0..300 {
+            let token = (110..110 + tokens).contains(&id).then(|| keyring([9]).encrypt(b"x"));
+            insert(&db, id, Some(token.as_deref().unwrap_or("plain")), None);
+        }
+        let before = raw(&db);
+        let result = task(Job::Encrypt).run(&db.pool(1));
+        if tokens < 20 {
+            let report = result.unwrap();
+            assert_eq!((report.outcome(), report.problems().len()), (Outcome::Proven, tokens));
+            continue;
+        }
+        let error = result.unwrap_err();
+        assert!(error.is_refused() && error.to_string().contains("of 20 tokens read in "), "{error}");
+        assert_eq!(raw(&db)[110..], before[110..]);
+    }
+}
+
+/// What a database fills up does not come back as it was written: neither a token, nor the plaintext of one.
+#[test]
+fn a_column_that_the_database_fills_up_is_refused() {
+    for (column, is_text) in PADDED_TYPES {
+        for job in [Job::Encrypt, Job::Decrypt] {
+            let db = TestDatabase::new();
+            let keyring = keyring([2]);
+            let token = keyring.encrypt(b"ada");
+            let token = if *is_text { token.into_bytes() } else { URL_SAFE.decode(token).unwrap() };
+            let sql = format!(
+                "create table t (id bigint not null primary key, secret {column});
+                 insert into t values (1, {})",
+                if *is_text { format!("'{}'", String::from_utf8(token.clone()).unwrap()) } else { literal(&token) }
+            );
+            db.conn().batch_execute(&sql).unwrap();
+            let task = || Task::new(keyring.clone()).target("t.secret".parse().unwrap());
+            let error = task().job(job).run(&db.pool(1)).unwrap_err();
+            assert!(error.is_refused() && error.to_string().contains("which the database fills up"), "{error}");
+            // What is as long as its column can be rotated.
+            assert!(task().run(&db.pool(1)).unwrap().is_proven());
+        }
+    }
+}
+
+/// What is said of one column holds for no other, however often the first is named.
+#[test]
+fn the_choice_for_a_column_that_is_named_twice() {
+    let db = table();
+    insert(&db, 1, Some("gAAAA is how my name begins"), Some(&URL_SAFE.decode(keyring([9]).encrypt(b"x")).unwrap()));
+    insert(&db, 2, Some("plain"), Some(&URL_SAFE.decode(keyring([2]).encrypt(b"x")).unwrap()));
+    let before = raw(&db);
+    let again = Target::named(TableName::new("t"), ["secret"]).unwrap();
+    let task = Task::new(keyring([2])).job(Job::Encrypt).target(again).target(targets());
+    let report = run(&db, task.token_like_plaintext("t.secret".parse().unwrap()));
+    assert_eq!(problems(&report), [("scan", "id=1", ProblemKind::Unreadable)]);
+    assert_eq!(raw(&db)[0].scan, before[0].scan);
+    assert_eq!(counts(&report), [2, 2, 2, 0, 0]);
 }
 
 /// The length that is asked for is that of the longest token, and one less is not enough.

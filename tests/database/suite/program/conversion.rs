@@ -3,6 +3,7 @@
 use diesel::connection::SimpleConnection;
 use serde_json::json;
 
+use super::super::super::support::QUOTING_TRIGGER;
 use super::vault::{PLAINTEXT, Row, Vault, plaintext};
 use super::{assert_is_report, cells, fingerprint, statement};
 use crate::common::keyring;
@@ -86,6 +87,23 @@ fn values_that_look_like_tokens() {
     vault.program(&["decrypt"], &[NEW]).args(CONFIRMED).exits_with(4);
     vault.program(&["decrypt"], &[NEW]).args(CONFIRMED).args(choice).exits_with(0);
     assert_eq!(vault.rows()[33].secret.as_deref(), Some(lookalike));
+}
+
+/// Triggers quote what they like; of plaintext nobody could tell where it begins and where it ends.
+#[test]
+fn a_message_of_the_database_that_quotes_plaintext() {
+    for (args, start) in [(&["encrypt"][..], vault()), (&["decrypt", "--write-plaintext", "vault.secret"], sealed())] {
+        start.db.conn().batch_execute(QUOTING_TRIGGER).unwrap();
+        let before = start.rows();
+        let program = start.bare_program(args, &[OLD]).args(["--column", "vault.secret", "--accept-triggers"]);
+        let run = program.args(["--give-up-after", "1"]).set("RUST_LOG", "trace").exits_with(7);
+        run.says("Its message is not shown, since it could quote the value");
+        assert_eq!(start.rows(), before);
+    }
+}
+
+fn sealed() -> Vault {
+    Vault::sealed(OLD, 1..=30)
 }
 
 /// Some servers quote the value that they refuse.
