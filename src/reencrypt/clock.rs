@@ -4,6 +4,9 @@ use std::time::Instant;
 
 use super::moment::Moment;
 
+/// Seconds by which the clock of an application may be ahead of the database's.
+pub(super) const CLOCKS: u64 = 2;
+
 /// The clock of the database, as it was read once and has gone on since.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DatabaseClock {
@@ -18,6 +21,7 @@ impl DatabaseClock {
 
     /// Seconds since 1970.
     pub(super) fn seconds(&self) -> u64 {
-        self.read / 1000 + self.at.elapsed().as_secs()
+        let elapsed = u64::try_from(self.at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.read.saturating_add(elapsed) / 1000
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use diesel::connection::LoadConnection;
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 
-use super::clock::DatabaseClock;
+use super::clock::{CLOCKS, DatabaseClock};
 use super::dialect::Dialect;
 use super::error::TaskError;
 use super::limits::Limits;
@@ -31,9 +31,6 @@ use super::throttle::Throttle;
 use super::walk::{Sessions, walk};
 use super::watch::Watch;
 
-/// Seconds by which the clock of an application may be ahead of the database's before its tokens seem to come from
-/// after the beginning of the run.
-const CLOCKS: u64 = 2;
 /// Between two looks at what another process is doing.
 const NAP: Duration = Duration::from_millis(200);
 
@@ -123,7 +120,6 @@ where
         match result {
             Ok(Some(report)) => Ok(report),
             Ok(None) => Ok(self.unfinished(Outcome::Stopped)),
-            Err(error) if error.is_refused() => Err(error),
             Err(error) => Err(error.with_report(self.unfinished(Outcome::Failed))),
         }
     }
@@ -137,12 +133,7 @@ where
             match step {
                 Step::Walk => self.walk(store, throttle, Mode::Write)?,
                 Step::Prove(claim) => self.prove(store, throttle, claim)?,
-                Step::Wait => {
-                    self.watch.show(&self.counters, Some("another process reads everything, for the proof".into()));
-                    let mut session = self.session();
-                    Pulse::new(store, throttle, self.settings.stop.clone()).look(&mut session)?;
-                    session.pause(NAP);
-                }
+                Step::Wait => self.wait(store, throttle)?,
                 Step::Ended(ending) => return self.finished(store, &run, ending).map(Some),
                 Step::Rejoin => *store = self.store()?,
             }
@@ -208,6 +199,18 @@ where
         let left: u64 = found.tallies.iter().map(|tally| tally.left(job)).sum();
         tracing::info!(values, left, "everything was read for the proof");
         self.found.problems = problems;
+        Ok(())
+    }
+
+    /// Waits while another process reads everything.
+    fn wait(&mut self, store: &Store<'_>, throttle: &Throttle) -> Result<(), TaskError> {
+        let mut session = self.session();
+        let pulse = Pulse::new(store, throttle, self.settings.stop.clone());
+        while !session.is_stopped() && matches!(store.step(&mut session)?.0, Step::Wait) {
+            self.watch.show(&self.counters, Some("another process reads everything, for the proof".into()));
+            pulse.look(&mut session)?;
+            session.pause(NAP);
+        }
         Ok(())
     }
 

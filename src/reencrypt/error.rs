@@ -24,9 +24,10 @@ enum Kind {
 }
 
 impl TaskError {
-    /// The task would not have done what it was asked to, and nothing was written: no targets, an unknown table or
+    /// The task would not have done what it was asked to: no targets, an unknown table or
     /// column, no usable row key, triggers that were not accepted, a keyring that does not belong to the data, limits
-    /// that cannot be kept; for a check at start-up, plaintext and an old primary key too.
+    /// that cannot be kept; for a check at start-up, plaintext and an old primary key too. Nothing was written, unless there
+    /// is a [`report`](TaskError::report): a keyring can turn out to be the wrong one on the way.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         matches!(self.kind, Kind::Refused(_))

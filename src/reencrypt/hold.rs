@@ -40,11 +40,12 @@ pub(super) enum Hold {
 }
 
 impl Hold {
-    /// Whether there is nothing to wait for: the run is to stop.
+    /// Whether somebody wants everything to stand still.
     pub(super) fn is_a_pause(&self) -> bool {
         matches!(self, Self::PauseFile { .. } | Self::PauseFileUnknown { .. })
     }
 
+    /// Whether there is nothing to wait for: the run is to stop.
     pub(super) fn ends_the_run(&self) -> bool {
         matches!(self, Self::TimeIsUp { .. })
     }

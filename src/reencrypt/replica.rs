@@ -149,7 +149,7 @@ impl ReplicaUrl {
         let is_word = |text: &str, others: &str| {
             text.chars().all(|character| character.is_ascii_alphanumeric() || others.contains(character))
         };
-        let mut escapes = user_info.split('%').skip(1).map(|escape| escape.get(..2).unwrap_or_default());
+        let mut escapes = rest.split('%').skip(1).map(|escape| escape.get(..2).unwrap_or_default());
         let is_escaped = escapes.all(|hex| hex.len() == 2 && u8::from_str_radix(hex, 16).is_ok());
         // `[::1]:5432` has colons in its host.
         let (host, port) = match server.rsplit_once(':') {
@@ -195,6 +195,7 @@ mod tests {
             "postgres://user:se@cret@10.0.0.7/db",
             "postgres://user:secret/db",
             "postgres://host/db?password=sec@ret",
+            "postgres://host/db?password=se%cret",
         ] {
             assert!(ReplicaUrl::parse(url).is_none(), "{url}");
         }

@@ -202,7 +202,7 @@ impl fmt::Display for Doubt {
             Self::Blind(reason) => write!(
                 f,
                 "the database does not say whether older transactions are still open ({reason}), and they may have \
-                 written under an old key. Grant the user the right to see them (MariaDB and MySQL: PROCESS) and run it \
+                 written under an old key. If it is for want of a right, grant it (MariaDB and MySQL: PROCESS), and run it \
                  again"
             ),
         }
@@ -319,6 +319,10 @@ impl ProblemKind {
         (Self::NotText, "not text"),
     ];
 
+    pub(super) fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
+    }
+
     pub(super) fn from_name(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
     }
@@ -327,8 +331,7 @@ impl ProblemKind {
 /// `plaintext`, `unreadable`, `stale`, `nested` or `not text`
 impl fmt::Display for ProblemKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::NAMES.iter().find(|(kind, _)| kind == self).map_or("", |(_, name)| name);
-        f.write_str(name)
+        f.write_str(self.name())
     }
 }
 

@@ -330,7 +330,8 @@ impl Run {
         for (index, tally) in progress.tallies.iter().enumerate() {
             self.newest_stale = self.newest_stale.max(tally.newest_stale);
             let values = self.scope.keys.iter().zip(&tally.keys).skip(1);
-            self.retired.extend(values.filter(|(_, values)| **values > 0).map(|(key, _)| key.clone()));
+            let values = values.filter(|(_, values)| **values > 0 && self.scope.job != Job::Decrypt);
+            self.retired.extend(values.map(|(key, _)| key.clone()));
             // Later passes see some rows only; what the columns hold is known from the first, and from the proof.
             if self.pass == 1 {
                 self.tallies[first + index].merge(tally);

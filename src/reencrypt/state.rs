@@ -3,6 +3,8 @@
 //! They save work and bring processes together. The data is the truth: whoever drops them loses nothing but the time to
 //! read everything again.
 
+use std::collections::BTreeMap;
+
 use diesel::RunQueryDsl;
 use diesel::connection::{Connection, LoadConnection};
 use diesel::result::{Error as DieselError, QueryResult};
@@ -20,6 +22,9 @@ use crate::target::TableName;
 const RUN: &str = "__diesel_encrypted_run";
 const CHUNK: &str = "__diesel_encrypted_chunk";
 const PROBLEM: &str = "__diesel_encrypted_problem";
+
+/// Bad values in one statement: others wait for the run meanwhile.
+const RECORDED_AT_ONCE: usize = 100;
 
 /// Of the document in the table of the run. Processes that write it otherwise cannot work together.
 const VERSION: u32 = 1;
@@ -179,12 +184,18 @@ where
     C: Connection + LoadConnection,
     C::Backend: Dialect,
 {
-    for problem in problems {
-        let id = identity(problem);
-        Sql::new(format!("DELETE FROM {PROBLEM} WHERE id = ?")).bind(&id).execute(conn)?;
-        let sql = format!("INSERT INTO {PROBLEM} (id, table_name, column_name, row_key, kind) VALUES (?, ?, ?, ?, ?)");
-        let kind = problem.kind.to_string();
-        let insert = Sql::new(sql).bind(&id).bind(&problem.table).bind(&problem.column).bind(&problem.row).bind(&kind);
+    for problems in problems.chunks(RECORDED_AT_ONCE) {
+        let problems: BTreeMap<String, [&str; 4]> =
+            problems.iter().map(|problem| (identity(problem), fields(problem))).collect();
+        let marks = vec!["?"; problems.len()].join(", ");
+        let delete = Sql::new(format!("DELETE FROM {PROBLEM} WHERE id IN ({marks})"));
+        problems.keys().fold(delete, |sql, id| sql.bind(id)).execute(conn)?;
+        let rows = vec!["(?, ?, ?, ?, ?)"; problems.len()].join(", ");
+        let insert =
+            Sql::new(format!("INSERT INTO {PROBLEM} (id, table_name, column_name, row_key, kind) VALUES {rows}"));
+        let insert = problems
+            .iter()
+            .fold(insert, |sql, (id, fields)| fields.iter().fold(sql.bind(id), |sql, field| sql.bind(field)));
         insert.execute(conn)?;
     }
     Ok(())
@@ -253,6 +264,10 @@ where
 fn problem(mut row: Fields) -> Option<Problem> {
     let (table, column, row_key, kind) = (row.take(0)?, row.take(1)?, row.take(2)?, row.take(3)?);
     Some(Problem { table, column, row: row_key, kind: ProblemKind::from_name(&kind)? })
+}
+
+fn fields(problem: &Problem) -> [&str; 4] {
+    [&problem.table, &problem.column, &problem.row, problem.kind.name()]
 }
 
 /// The names and the row key of a bad value, in a length that can be a key on every database.

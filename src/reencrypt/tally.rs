@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::clock::CLOCKS;
 use super::job::Job;
 use super::verdict::{Standing, Verdict};
 
@@ -35,7 +36,7 @@ impl Tally {
             Verdict::Token { position, timestamp, .. } => {
                 self.keys[*position] += 1;
                 self.date(*timestamp, *timestamp);
-                if verdict.standing(job) == Standing::Left && *timestamp <= now {
+                if verdict.standing(job) == Standing::Left && *timestamp <= now + CLOCKS {
                     self.newest_stale = self.newest_stale.max(Some(*timestamp));
                 }
             }

@@ -10,6 +10,8 @@ use super::progress::StopHandle;
 
 /// A check that is older says nothing about now.
 const VALID: Duration = Duration::from_secs(10);
+/// The longest rest without a sign of life.
+const SLICE: Duration = Duration::from_millis(200);
 
 /// What every worker passes before and after a page. Its waits end when the task is stopped.
 pub(super) struct Throttle {
@@ -70,8 +72,15 @@ impl Throttle {
         most.min(rate.max(1))
     }
 
-    /// Rests after a page that began at `begun`, as long as the rate and the niceness want.
-    pub(super) fn pace(&self, begun: Instant, rows: usize, writing: Duration) {
+    /// Rests after a page that began at `begun`, as long as the rate and the niceness want. Meanwhile `sign` is called again
+    /// and again, until it fails.
+    pub(super) fn pace<E>(
+        &self,
+        begun: Instant,
+        rows: usize,
+        writing: Duration,
+        mut sign: impl FnMut() -> Result<(), E>,
+    ) -> Result<(), E> {
         let now = Instant::now();
         let mut state = self.state();
         let rate = self.rate(&state);
@@ -79,13 +88,19 @@ impl Throttle {
         let rested = now + writing.mul_f64(self.nice);
         let until = due.max(rested);
         if until <= now {
-            return;
+            return Ok(());
         }
         let is_resting = rested > due;
         state.count(is_resting, |count| *count += 1);
         drop(state);
-        self.stop.sleep_while(|| (Instant::now() < until).then_some(until));
+        let mut result = Ok(());
+        while Instant::now() < until && result.is_ok() && !self.stop.is_stopped() {
+            let slice = until.min(Instant::now() + SLICE);
+            self.stop.sleep_while(|| (Instant::now() < slice).then_some(slice));
+            result = sign();
+        }
         self.state().count(is_resting, |count| *count -= 1);
+        result
     }
 
     /// What the task waits for at the moment, for the operator's eyes.
@@ -207,7 +222,7 @@ mod tests {
     fn nothing_is_limited_by_default() {
         let throttle = throttle(Limits::default());
         let begun = Instant::now();
-        throttle.pace(begun, usize::MAX, Duration::MAX / 2);
+        throttle.pace(begun, usize::MAX, Duration::MAX / 2, || Err(())).unwrap();
         assert_eq!((throttle.page(10_000), throttle.waiting()), (10_000, None));
     }
 
@@ -221,14 +236,27 @@ mod tests {
         ] {
             let throttle = throttle(limits);
             thread::scope(|scope| {
-                let worker = scope.spawn(|| throttle.pace(Instant::now(), 3_600_000, hour));
+                let worker = scope.spawn(|| throttle.pace(Instant::now(), 3_600_000, hour, || Ok::<_, ()>(())));
                 while throttle.waiting().as_deref() != Some(told) {
                     thread::yield_now();
                 }
                 throttle.stop.stop();
-                worker.join().unwrap();
+                worker.join().unwrap().unwrap();
             });
         }
+    }
+
+    /// Others would take a process for dead of which nothing is heard while it rests.
+    #[test]
+    fn a_rest_is_not_silent() {
+        let throttle = throttle(Limits { nice: 1.0, ..Limits::default() });
+        let mut signs = 0;
+        let hour = Duration::from_secs(3600);
+        let result = throttle.pace(Instant::now(), 1, hour, || {
+            signs += 1;
+            if signs == 3 { Err("the third") } else { Ok(()) }
+        });
+        assert_eq!((result, throttle.waiting()), (Err("the third"), None));
     }
 
     #[test]

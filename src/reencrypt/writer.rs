@@ -134,8 +134,7 @@ impl<'a> Writer<'a> {
         let rows = usize::try_from(page.tallies.first().map_or(0, Tally::rows)).unwrap_or(usize::MAX);
         let writing = if written.is_empty() { Duration::ZERO } else { begun.elapsed() };
         shared.note(page.range, &page.tallies, &written, page.problems, page.stale);
-        shared.walker.throttle.pace(begun, rows, writing);
-        Ok(())
+        shared.walker.throttle.pace(begun, rows, writing, || shared.pulse.look(session))
     }
 
     fn settle<C>(&mut self, session: &mut Session<'_, C>, is_done: bool) -> Result<(), TaskError>

@@ -220,6 +220,7 @@ fn is_password_escaped(url: &str) -> bool {
     let user_info = url.split_once("://").and_then(|(_, rest)| Some(rest.rsplit_once('@')?.0)).unwrap_or_default();
     let password = user_info.split_once(':').map_or("", |(_, password)| password);
     let is_plain = |character: char| character.is_alphanumeric() || "-._~!$&'()*+,;=%".contains(character);
-    let mut escapes = password.split('%').skip(1).map(|escape| escape.get(..2).unwrap_or_default());
+    // Those of other parts, too: there may be a password among the parameters.
+    let mut escapes = url.split('%').skip(1).map(|escape| escape.get(..2).unwrap_or_default());
     password.chars().all(is_plain) && escapes.all(|hex| hex.len() == 2 && u8::from_str_radix(hex, 16).is_ok())
 }
