@@ -348,7 +348,8 @@ Exit codes:
      are recorded; discover: there are findings)
   5  refused: no targets, unknown table or column, no usable row key, a column too short for its
      tokens or tied to others, triggers, wrong keyring, limits that cannot be kept, `decrypt`
-     without its confirmation; others are at work with other keys, columns or another job; nobody is there to be paused, resumed
-     or stopped; nothing was ever recorded; the key is the primary one, or not in the keyring
+     without its confirmation; others are at work with other keys, columns or another job; nobody
+     is there to be paused, resumed or stopped; nothing was ever recorded; the key is the primary
+     one, or not in the keyring
   6  stopped on request; run it again to go on
   7  gave up (database gone, retries exhausted); run it again to go on";
