@@ -172,6 +172,7 @@ pub(super) enum Refusal {
         ties: Vec<String>,
     },
     ForeignRun,
+    RunGone,
     NoStateTables {
         reason: String,
     },
@@ -304,6 +305,10 @@ impl fmt::Display for Refusal {
                 "the table __diesel_encrypted_run was written by another version of this program. Let that version \
                  finish, or drop the tables __diesel_encrypted_run, __diesel_encrypted_chunk and \
                  __diesel_encrypted_problem: they hold no data of the application",
+            ),
+            Self::RunGone => f.write_str(
+                "the row of this run in the table __diesel_encrypted_run is gone, or another version of this program has \
+                 overwritten it. What was rewritten is rewritten: run it again",
             ),
             Self::NoStateTables { reason } => write!(
                 f,

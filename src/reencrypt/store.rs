@@ -305,19 +305,22 @@ impl<'a> Store<'a> {
                 *shared = run;
                 Ok(value)
             }
-            Place::Database => session.patiently(|conn| {
-                conn.transaction(|conn| {
-                    state::lock(conn)?;
-                    let now = state::now(conn)?;
-                    let Stored::Run(mut run) = state::load(conn)? else { return Err(DieselError::NotFound) };
-                    let before = run.clone();
-                    let value = change(&mut run, now, conn)?;
-                    if run != before {
-                        state::save(conn, &run)?;
-                    }
-                    Ok(value)
-                })
-            }),
+            Place::Database => {
+                let changed = session.patiently(|conn| {
+                    conn.transaction(|conn| {
+                        state::lock(conn)?;
+                        let now = state::now(conn)?;
+                        let Stored::Run(mut run) = state::load(conn)? else { return Ok::<_, DieselError>(None) };
+                        let before = run.clone();
+                        let value = change(&mut run, now, conn)?;
+                        if run != before {
+                            state::save(conn, &run)?;
+                        }
+                        Ok(Some(value))
+                    })
+                })?;
+                changed.ok_or_else(|| Refusal::RunGone.into())
+            }
         }
     }
 
