@@ -1,6 +1,7 @@
 //! A task that was stopped and goes on, on the databases in which it writes down how far it is.
 
-use diesel_encrypted::reencrypt::{Job, Outcome, StopHandle};
+use diesel::connection::SimpleConnection;
+use diesel_encrypted::reencrypt::{Job, Outcome, Progress, StopHandle};
 
 use super::suite::traps::{interfere, is_under, rows, table, task};
 use super::support::TEXT;
@@ -35,4 +36,19 @@ fn another_job_at_the_same_time() {
     assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 100));
     // One after the other they may.
     assert!(task().job(Job::Decrypt).run(&db.pool(1)).unwrap().is_proven());
+}
+
+/// Somebody empties the tables of the task. What was written stays written.
+#[test]
+fn a_run_whose_row_is_gone() {
+    let db = table(TEXT);
+    let mut operator = db.conn();
+    let observer = |_: &Progress| operator.batch_execute("delete from __diesel_encrypted_run").unwrap();
+    let error = task().observer(observer).run(&db.pool(2)).unwrap_err();
+    assert!(
+        error.is_refused() && error.to_string().ends_with("What was rewritten is rewritten: run it again"),
+        "{error}"
+    );
+    assert!(error.report().is_some());
+    assert!(task().run(&db.pool(2)).unwrap().is_proven());
 }
