@@ -85,7 +85,11 @@ impl<'a> Store<'a> {
                         state::close_chunks(conn)?;
                         new().after(&former)
                     }
-                    Stored::Nothing => new(),
+                    // Somebody may have emptied that table alone.
+                    Stored::Nothing => {
+                        state::close_chunks(conn)?;
+                        new()
+                    }
                 };
                 run.join(&process, now, lease);
                 state::save(conn, &run)?;

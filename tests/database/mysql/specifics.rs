@@ -278,3 +278,40 @@ fn nothing_is_cut_off_whatever_the_mode_of_the_session() {
     let rows = rows(&mut db.conn(), "true");
     assert_eq!((rows[0].secret.len(), &rows[1].secret), (100, &long));
 }
+
+/// A column of tokens is made ASCII, as is advised; then plaintext has to come out that has other characters.
+#[test]
+fn plaintext_that_the_character_set_of_the_column_does_not_have() {
+    for character_set in ["ascii", "latin1"] {
+        let db = TestDatabase::new();
+        let mut conn = db.conn();
+        let sql = format!("create table t (id int primary key, secret varchar(400) character set {character_set})");
+        conn.batch_execute(&sql).unwrap();
+        for (id, plaintext) in [(1, "ada"), (2, "日本"), (3, "☃"), (4, "plain")] {
+            let token = keyring([2]).encrypt(plaintext.as_bytes());
+            conn.batch_execute(&format!("insert into t values ({id}, '{token}')")).unwrap();
+        }
+        let task = || Task::new(keyring([2])).target("t.secret".parse().unwrap());
+        let report = task().job(Job::Decrypt).run(&db.pool(2)).unwrap();
+        assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Incomplete, 2));
+        let rows: Vec<_> = report.problems().iter().map(|problem| &*problem.row).collect();
+        assert_eq!(rows, ["id=2", "id=3"]);
+        // They are tokens still, and as they were.
+        assert!(task().job(Job::Encrypt).run(&db.pool(2)).unwrap().is_proven());
+        conn.batch_execute("alter table t modify secret varchar(400) character set utf8mb4").unwrap();
+        assert!(task().job(Job::Decrypt).run(&db.pool(2)).unwrap().is_proven());
+        let secrets: Vec<String> = diesel::sql_query("select secret as text from t order by id")
+            .load::<Secret>(&mut conn)
+            .unwrap()
+            .into_iter()
+            .map(|row| row.text)
+            .collect();
+        assert_eq!(secrets, ["ada", "日本", "☃", "plain"]);
+    }
+}
+
+#[derive(QueryableByName)]
+struct Secret {
+    #[diesel(sql_type = Text)]
+    text: String,
+}
