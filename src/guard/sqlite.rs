@@ -88,9 +88,9 @@ impl GuardWriter for Sqlite {
         let up = format!(
             "-- The database refuses what is not a Fernet token in {}.\n\n{}",
             places(table),
-            rebuild.script(&create, &guards)
+            rebuild.up(&create, &guards)
         );
-        let down = format!("-- The table without the guards.\n\n{}", rebuild.script(&create, &[]));
+        let down = format!("-- The table without the guards.\n\n{}", rebuild.down(&create, &guards));
         let mut this = GuardMigration::of(table, up, down);
         // The setting for foreign keys cannot change within one.
         this.in_transaction = false;
@@ -108,8 +108,9 @@ fn notes(table: &Table, rebuild: &Rebuild) -> Vec<String> {
             rebuild.rows
         ),
         format!(
-            "{name}: up.sql and down.sql have the table as it is now, with its indexes and triggers: run them before \
-             anything else changes it"
+            "{name}: up.sql and down.sql know the table as it is now, with its indexes, its triggers and the tables that \
+             refer to it. When something else has changed it they fail and leave it as it is: then write the migration \
+             anew"
         ),
     ];
     if rebuild.has_foreign_keys() {

@@ -283,8 +283,10 @@ impl fmt::Display for Refusal {
             ),
             Self::Guarded { table, column } => write!(
                 f,
-                "the column {table}.{column} has a guard, which lets no plaintext in: revert its migration (`diesel migration \
-                 revert`, or the statements of its down.sql) when the application writes plaintext, and run it again"
+                "the column {table}.{column} has a guard, which lets no plaintext in: when the application writes \
+                 plaintext, revert its migration (`diesel migration revert`; if others came after it, a new migration \
+                 with the statements of its down.sql, which on SQLite refuse a table that has changed since: \
+                 docs/columns.md tells what to do then), and run this again"
             ),
             Self::NotATarget { table, column } => write!(
                 f,

@@ -5,7 +5,7 @@ use crate::words::{Word, closing, words};
 
 /// `CREATE TABLE name (columns, constraints) options`
 pub(super) struct CreateTable<'a> {
-    sql: &'a str,
+    pub(super) sql: &'a str,
     name: Word<'a>,
     /// Behind the last column or constraint, before the comments that may follow it.
     end: usize,

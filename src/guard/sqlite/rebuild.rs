@@ -70,28 +70,69 @@ impl Rebuild {
         !self.referring.is_empty()
     }
 
-    /// Makes the table anew with these constraints. Wherever a row or a count may be refused, the refusal ends the
-    /// transaction: the connection may be that of an application.
-    pub(super) fn script(&self, create: &CreateTable<'_>, constraints: &[String]) -> String {
+    /// Puts these constraints on the table that is made by `create`.
+    pub(super) fn up(&self, create: &CreateTable<'_>, constraints: &[String]) -> String {
+        // A migration that was reverted left it with its name in quotes.
+        let was = [create.sql.to_owned(), create.with(&self.table, &[])];
+        let changed = format!(
+            "{} has changed since this migration was written and stays as it is: delete this migration, and write it \
+             anew",
+            self.table
+        );
+        self.script(&was, create, constraints, &changed)
+    }
+
+    /// Takes them away again.
+    pub(super) fn down(&self, create: &CreateTable<'_>, constraints: &[String]) -> String {
+        let was = [create.with(&self.table, constraints)];
+        let changed = format!(
+            "{} has changed since this migration was run and stays as it is: revert what changed it first, or make it \
+             anew without the guard by hand",
+            self.table
+        );
+        self.script(&was, create, &[], &changed)
+    }
+
+    /// Makes the table anew with these constraints if it `was` as it is known, and tells that it `changed` otherwise.
+    ///
+    /// Wherever a row or a count may be refused, the refusal ends the transaction: the connection may be that of an
+    /// application. Others go on behind an error, as the program `sqlite3` does. They go on in a transaction, too, which
+    /// the last check ends.
+    fn script(&self, was: &[String], create: &CreateTable<'_>, constraints: &[String], changed: &str) -> String {
+        let becomes = create.with(&self.table, constraints);
         let new = new_name(&self.table);
         let create = create.with(&new, constraints);
         let (name, new) = (quoted(&self.table, '"'), quoted(&new, '"'));
         let stored = self.columns.iter().filter(|column| !column.is_generated).map(|column| quoted(&column.name, '"'));
         let copied = self.row_id.map(str::to_owned).into_iter().chain(stored).collect::<Vec<_>>().join(", ");
-        let broken = self.broken_references();
+        let (broken, changed) = (self.broken_references(), quoted(changed, '"'));
         let mut parts = vec![
-            "BEGIN IMMEDIATE;".to_owned(),
-            format!("{create};"),
             format!(
-                "CREATE TABLE {CHECKS} (\n    broken_references INTEGER,\n    \
+                "DROP TABLE IF EXISTS {CHECKS};\n\
+                 CREATE TABLE {CHECKS} (\n    \
+                 the_table_is_as_it_was INTEGER\n        CONSTRAINT {changed}\n        \
+                 CHECK (the_table_is_as_it_was),\n    \
+                 broken_references INTEGER,\n    \
                  every_row_was_copied INTEGER CHECK (every_row_was_copied),\n    \
-                 every_reference_holds INTEGER CHECK (every_reference_holds)\n);\n\
-                 INSERT INTO {CHECKS} (broken_references) VALUES ({broken});"
+                 every_reference_holds INTEGER CHECK (every_reference_holds),\n    \
+                 every_step_was_done INTEGER CHECK (every_step_was_done)\n);\n\
+                 INSERT INTO {CHECKS} DEFAULT VALUES;"
             ),
-            format!("INSERT OR ROLLBACK INTO {new} ({copied})\n    SELECT {copied} FROM {name};"),
+            "BEGIN IMMEDIATE;".to_owned(),
+            format!(
+                "-- What is not known here would be lost.\n\
+                 UPDATE OR ROLLBACK {CHECKS} SET the_table_is_as_it_was =\n    {}\n    AND {};\n\
+                 -- Here and below: whoever goes on behind an error does so in a transaction, which then ends in vain.\n\
+                 {SAVEPOINT}",
+                self.is_as(was),
+                self.is_referred_to_as_before()
+            ),
+            format!("UPDATE {CHECKS} SET broken_references = {broken};"),
+            ended(&create),
+            format!("INSERT OR ROLLBACK INTO {new} ({copied})\n    SELECT {copied} FROM {name};\n{SAVEPOINT}"),
             format!(
                 "UPDATE OR ROLLBACK {CHECKS} SET every_row_was_copied =\n    \
-                 (SELECT count(*) FROM {new}) = (SELECT count(*) FROM {name});"
+                 (SELECT count(*) FROM {new}) = (SELECT count(*) FROM {name});\n{SAVEPOINT}"
             ),
         ];
         if self.is_counted {
@@ -113,9 +154,12 @@ impl Rebuild {
             parts.push(format!("ANALYZE {name};"));
         }
         parts.push(format!(
-            "UPDATE OR ROLLBACK {CHECKS} SET every_reference_holds = {broken} = broken_references;\n\
+            "UPDATE OR ROLLBACK {CHECKS} SET every_reference_holds = {broken} = broken_references;\n{SAVEPOINT}\n\
+             UPDATE OR ROLLBACK {CHECKS} SET every_step_was_done =\n    \
+             coalesce(the_table_is_as_it_was AND every_row_was_copied AND every_reference_holds, 0)\n    AND {};\n\
              DROP TABLE {CHECKS};\n\
-             COMMIT;"
+             COMMIT;",
+            self.is_as(&[becomes])
         ));
         if self.has_foreign_keys() {
             parts.insert(
@@ -126,6 +170,30 @@ impl Rebuild {
             parts.push("PRAGMA foreign_keys = ON;".into());
         }
         parts.join("\n\n") + "\n"
+    }
+
+    /// Whether the table is what one of these statements makes, with the indexes and triggers that are known of it, as an
+    /// expression.
+    fn is_as(&self, tables: &[String]) -> String {
+        let known = tables.iter().chain(&self.made);
+        let known: Vec<String> = known.map(|text| quoted(text.trim_end_matches(BLANKS), '\'')).collect();
+        let (count, name) = (1 + self.made.len(), quoted(&self.table, '\''));
+        format!(
+            "(SELECT count(*) = {count} AND total(rtrim(sql, char(9, 10, 13, 32)) IN (\n{}\n    )) = {count}\n    \
+             FROM main.sqlite_master WHERE tbl_name = {name} COLLATE NOCASE AND sql IS NOT NULL)",
+            known.join(",\n")
+        )
+    }
+
+    /// Whether the foreign keys that lead here come from the tables that are known, as an expression.
+    fn is_referred_to_as_before(&self) -> String {
+        let (count, name) = (self.referring.len(), quoted(&self.table, '\''));
+        let known: Vec<String> = self.referring.iter().map(|table| quoted(table, '\'')).collect();
+        format!(
+            "(SELECT count(*) = {count} AND total(name IN ({})) = {count} FROM (\n        {}\n    ))",
+            known.join(", "),
+            REFERRING.replace('?', &name)
+        )
     }
 
     /// How many references lead nowhere, as an expression.
@@ -147,6 +215,10 @@ fn ended(statement: &str) -> String {
 }
 
 const CHECKS: &str = "temp.__diesel_encrypted_checks";
+const SAVEPOINT: &str = "SAVEPOINT __diesel_encrypted;";
+
+/// What [`ended`] may have put behind a statement, and the like.
+const BLANKS: [char; 4] = ['\t', '\n', '\r', ' '];
 
 fn texts<C>(conn: &mut C, sql: Sql<'_>) -> QueryResult<Vec<String>>
 where

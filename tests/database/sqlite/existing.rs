@@ -110,6 +110,7 @@ fn tables_of_all_kinds() {
         "create table t (k text, a text); alter table t add column c text default 'x, y)'",
         "create table s (k text, a text); alter table s rename to t",
         "create table t as select 'k' as k, cast('' as text) as a where false",
+        "create table t (k text, a text) -- the end\n",
     ] {
         there_and_back(&format!("{definition}; insert into t (k, a) values ('k', '{token}')"), rows);
     }
@@ -142,6 +143,131 @@ fn a_refused_migration_leaves_no_transaction_open() {
     assert!(error.contains("CHECK constraint failed: t_a_is_encrypted"), "{error}");
     insert(&mut db.conn(), "t (a)", "'from elsewhere'").unwrap();
     conn.batch_execute("begin; commit").unwrap();
+}
+
+/// Everything there is, and what the rows hold.
+fn everything(conn: &mut Conn) -> (Vec<String>, Vec<String>) {
+    (shape(conn), lines(conn, "select k || a || b as line from t order by 1"))
+}
+
+fn t_with_rows() -> TestDatabase {
+    with(&format!(
+        "create table t (k integer primary key, a text, b text); create index by_b on t (b); create table log (b text);
+         create trigger marks after insert on t begin insert into log values (new.b); end;
+         insert into t values (1, '{0}', '{0}'), (2, '{0}', '{0}')",
+        token(1)
+    ))
+}
+
+/// What later migrations do to a table, and how they are reverted.
+const LATER: [(&str, &str); 6] = [
+    ("alter table t add column phone text; update t set phone = '112'", "alter table t drop column phone"),
+    (
+        "alter table t rename to s",
+        "alter table s rename to t; drop index by_b; create index by_b on t (b); drop trigger marks;
+         create trigger marks after insert on t begin insert into log values (new.b); end",
+    ),
+    ("create index later on t (b)", "drop index later"),
+    ("drop index by_b; create index by_b on t (b desc)", "drop index by_b; create index by_b on t (b)"),
+    ("drop trigger marks", "create trigger marks after insert on t begin insert into log values (new.b); end"),
+    ("create table children (t int references t (k) on delete cascade)", "drop table children"),
+];
+
+/// A guard that is reverted would otherwise take with it what came after it.
+#[test]
+fn what_has_changed_since_a_guard_was_made_is_not_lost_with_it() {
+    let db = t_with_rows();
+    let conn = &mut db.conn();
+    let migrations = Migrations::written(&db, &["t.a"]);
+    migrations.run(conn).unwrap();
+    for (later, reverted) in LATER {
+        conn.batch_execute(later).unwrap();
+        let changed = shape(conn);
+        let error = migrations.revert(conn).unwrap_err().to_string();
+        let reason = "t has changed since this migration was run and stays as it is: revert what changed it first";
+        assert!(error.contains(reason), "{later}: {error}");
+        assert_eq!(shape(conn), changed, "{later}");
+        conn.batch_execute(&format!("begin; commit; {reverted}")).unwrap();
+    }
+    assert!(insert(conn, "t (a)", "'x'").is_err());
+    migrations.revert(conn).unwrap();
+    insert(conn, "t (a)", "'x'").unwrap();
+}
+
+/// Also a migration of somebody else that was pending, and ran first.
+#[test]
+fn what_has_changed_since_a_guard_was_written_is_not_lost_by_it() {
+    for (later, reverted) in LATER {
+        let db = t_with_rows();
+        let conn = &mut db.conn();
+        let migrations = Migrations::written(&db, &["t.a"]);
+        conn.batch_execute(later).unwrap();
+        let changed = shape(conn);
+        let error = migrations.run(conn).unwrap_err().to_string();
+        let reason = "t has changed since this migration was written and stays as it is: delete this migration, and";
+        assert!(error.contains(reason), "{later}: {error}");
+        assert_eq!(shape(conn), changed, "{later}");
+        conn.batch_execute(&format!("begin; commit; {reverted}")).unwrap();
+        migrations.run(conn).unwrap();
+        // And once more, with a name in quotes.
+        migrations.revert(conn).unwrap();
+        migrations.run(conn).unwrap();
+        assert!(insert(conn, "t (a)", "'x'").is_err());
+    }
+}
+
+#[test]
+fn a_second_guard_does_not_take_the_first_away() {
+    let db = t_with_rows();
+    let conn = &mut db.conn();
+    let mut migrations = Migrations::written(&db, &["t.a"]);
+    migrations.write_more(&db, &["t.b"]);
+    let error = migrations.run(conn).unwrap_err().to_string();
+    assert!(error.contains("t has changed since this migration was written"), "{error}");
+    assert!(insert(conn, "t (a)", "'x'").is_err());
+    insert(conn, "t (b)", "'x'").unwrap();
+    conn.batch_execute("delete from t where b = 'x'").unwrap();
+    migrations.delete(1);
+    migrations.write_more(&db, &["t.b"]);
+    migrations.run(conn).unwrap();
+    assert!(insert(conn, "t (a)", "'x'").is_err());
+    assert!(insert(conn, "t (b)", "'x'").is_err());
+    migrations.revert(conn).unwrap();
+    insert(conn, "t", "null, 'x', 'x'").unwrap();
+}
+
+/// As the program `sqlite3` does with a file unless it is told not to.
+#[test]
+fn who_goes_on_behind_an_error_loses_nothing() {
+    let db = t_with_rows();
+    let conn = &mut db.conn();
+    let before = everything(conn);
+    let migrations = Migrations::written(&db, &["t.a"]);
+    let run = |sql: &str| {
+        // With the body of the trigger.
+        let statements = sql.replace("; end;\n", "; end\u{7}").replace(";\n", "\u{7}");
+        let mut conn = db.conn();
+        statements.split('\u{7}').filter(|statement| conn.batch_execute(statement).is_err()).count()
+    };
+    let refused = [
+        ("insert into t values (3, 'x', 'x')", "delete from t where k = 3"),
+        ("alter table t add column phone text", "alter table t drop column phone"),
+        ("create index shadow on log (b); drop index by_b", "drop index shadow; create index by_b on t (b)"),
+    ];
+    for (change, undo) in refused {
+        conn.batch_execute(change).unwrap();
+        let changed = everything(conn);
+        assert_ne!(run(&migrations.up(0)), 0, "{change}");
+        assert_eq!(everything(conn), changed, "{change}");
+        conn.batch_execute(undo).unwrap();
+    }
+    assert_eq!(everything(conn), before);
+    assert_eq!(run(&migrations.up(0)), 0);
+    assert!(insert(conn, "t (a)", "'x'").is_err());
+    conn.batch_execute("alter table t add column phone text").unwrap();
+    let changed = everything(conn);
+    assert_ne!(run(&migrations.down(0)), 0);
+    assert_eq!(everything(conn), changed);
 }
 
 /// References that were broken before are no reason to fail.

@@ -59,6 +59,18 @@ impl Migrations {
         Self { folder, written, notes: run.stderr }
     }
 
+    /// Writes more, behind these.
+    #[track_caller]
+    pub fn write_more(&mut self, db: &TestDatabase, args: &[&str]) {
+        let run = program(db, args, &self.folder).exits_with(0);
+        self.written.extend(run.stdout.lines().map(PathBuf::from));
+    }
+
+    /// Deletes one of them.
+    pub fn delete(&mut self, index: usize) {
+        std::fs::remove_dir_all(self.written.remove(index)).unwrap();
+    }
+
     pub fn notes(&self) -> &str {
         &self.notes
     }
@@ -70,6 +82,10 @@ impl Migrations {
 
     pub fn up(&self, index: usize) -> String {
         std::fs::read_to_string(self.written[index].join("up.sql")).unwrap()
+    }
+
+    pub fn down(&self, index: usize) -> String {
+        std::fs::read_to_string(self.written[index].join("down.sql")).unwrap()
     }
 
     fn source(&self) -> FileBasedMigrations {
