@@ -8,7 +8,7 @@
 pub enum Flavor {
     /// With `$$…$$`, and escapes in `E'…'`.
     Postgres,
-    /// In whose literals a backslash escapes the next character.
+    /// In whose literals a backslash escapes the next character, with comments behind `#`.
     Mysql,
     /// With names in brackets.
     Sqlite,
@@ -80,7 +80,7 @@ pub(crate) fn words_of(flavor: Flavor, sql: &str) -> Option<Vec<Word<'_>>> {
                 start += 1;
                 continue;
             }
-            _ if rest.starts_with("--") => {
+            _ if is_line_comment(flavor, rest) => {
                 start += rest.find('\n').map_or(rest.len(), |end| end + 1);
                 continue;
             }
@@ -88,9 +88,8 @@ pub(crate) fn words_of(flavor: Flavor, sql: &str) -> Option<Vec<Word<'_>>> {
                 start += 2 + rest[2..].find("*/")? + 2;
                 continue;
             }
-            '\'' if flavor == Flavor::Mysql || is_escape_prefix(flavor, words.last(), start) => {
-                escaped_len(rest, first)?
-            }
+            '\'' | '"' if flavor == Flavor::Mysql => escaped_len(rest, first)?,
+            '\'' if is_escape_prefix(flavor, words.last(), start) => escaped_len(rest, first)?,
             '\'' | '"' | '`' => quoted_len(rest, first)?,
             '[' if flavor == Flavor::Sqlite => rest.find(']')? + 1,
             '$' if flavor == Flavor::Postgres && dollar_delimiter(rest).is_some() => {
@@ -136,6 +135,15 @@ pub(crate) fn opening(words: &[Word<'_>], close: usize) -> Option<usize> {
         }
     }
     None
+}
+
+/// To MySQL `--` is one only before a blank: `5--3` is 8.
+fn is_line_comment(flavor: Flavor, text: &str) -> bool {
+    match text.strip_prefix("--") {
+        Some(rest) if flavor == Flavor::Mysql => !rest.starts_with(|next: char| !next.is_ascii_whitespace()),
+        Some(_) => true,
+        None => flavor == Flavor::Mysql && text.starts_with('#'),
+    }
 }
 
 /// Whether what begins at `start` is the literal of an `E'…'`.
@@ -204,6 +212,10 @@ mod tests {
         let expected = [r"'\'", "a", "[", "1", "]", "E", r"'\''", "$x$ $1 ' $x$", "x", ":=", "$1"];
         assert_eq!(of(Flavor::Postgres, r"'\' a[1] E'\'' $x$ $1 ' $x$ x:=$1"), expected);
         assert_eq!(of(Flavor::Mysql, r"'it\'s' '''' `a`<=>2"), [r"'it\'s'", "''''", "`a`", "<=>", "2"]);
+        assert_eq!(
+            of(Flavor::Mysql, "a # don't\nb -- don't\nc--d \"e\\\"'\" --"),
+            ["a", "b", "c", "-", "-", "d", r#""e\"'""#]
+        );
         for sql in ["'a", "\"a\"\"", "[a", "/* a", "`"] {
             assert_eq!(texts(sql), None, "{sql}");
         }

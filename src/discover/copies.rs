@@ -18,7 +18,11 @@ pub(super) fn copied(trigger: &Trigger, flavor: Flavor, table: &str, column: &st
     if trigger.arguments.iter().any(|argument| argument.eq_ignore_ascii_case(column)) {
         return Some(Copied::Column);
     }
-    let words = words_of(flavor, &trigger.definition).unwrap_or_default();
+    let Some(words) = words_of(flavor, &trigger.definition) else {
+        // What is not understood may copy anything.
+        let is_mentioned = trigger.definition.to_ascii_lowercase().contains(&column.to_ascii_lowercase());
+        return Some(if is_mentioned { Copied::Column } else { Copied::Row });
+    };
     if trigger.is_foreign {
         let mentions = |word: &Word| word.names(column) || word.literal().is_some_and(|text| text == column);
         return words.iter().any(mentions).then_some(Copied::Column);
@@ -257,6 +261,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_understood_copies_something() {
+        for (body, expected) in [
+            ("INSERT INTO audit VALUES (NEW.EMAIL); $x$ no end", Copied::Column),
+            ("INSERT INTO audit SELECT copied(NEW.id); 'no end", Copied::Row),
+        ] {
+            assert_eq!(of(body, |_| {}), Some(expected), "{body}");
+            assert_eq!(of(body, |t| t.is_foreign = true), Some(expected), "{body}");
+        }
+        let commented = "begin # don't forget\n insert into audit values (old.email); end";
+        let commented = Trigger::new("t".into(), commented.into());
+        assert_eq!(copied(&commented, Flavor::Mysql, "people", "email"), Some(Copied::Column));
+    }
+
+    #[test]
     fn what_copies_nothing() {
         for body in [
             "NEW.updated_at := now(); RETURN NEW",
@@ -286,6 +304,8 @@ mod tests {
             assert_eq!(of(body, |_| {}), None, "{body}");
         }
         assert_eq!(of("plpy.notice('x')", |t| t.is_foreign = true), None);
+        let commented = Trigger::new("t".into(), "begin set new.seen = 1; # don't\nend".into());
+        assert_eq!(copied(&commented, Flavor::Mysql, "people", "email"), None);
         let transitions = |t: &mut Trigger| t.transitions = vec!["fresh".into()];
         assert_eq!(of("INSERT INTO log SELECT count(*) FROM fresh", transitions), None);
     }

@@ -38,8 +38,8 @@ pub(super) fn declared(
     let is_key = |key: &IndexKey| match key {
         IndexKey::Column(name) => *name == column.name,
         IndexKey::Expression(expression) => {
-            let words = words_of(flavor, expression).unwrap_or_default();
-            words.iter().any(|word| word.names(&column.name))
+            // What is not understood may be of any column.
+            words_of(flavor, expression).is_none_or(|words| words.iter().any(|word| word.names(&column.name)))
         }
     };
     let indexes = relation.indexes.iter().filter(|index| index.keys.iter().any(is_key));
