@@ -36,7 +36,7 @@ pub(super) fn copied(trigger: &Trigger, flavor: Flavor, table: &str, column: &st
             continue;
         }
         match row.column {
-            None if !is_left_out(&words, column) => copied = copied.or(Some(Copied::Row)),
+            None if !is_left_out(&words, row, column) => copied = copied.or(Some(Copied::Row)),
             Some(name) if name.names(column) => return Some(Copied::Column),
             _ => {}
         }
@@ -171,19 +171,55 @@ fn is_returned(words: &[Word<'_>], position: usize) -> bool {
     words[start].is("return")
 }
 
-/// Whether the column is taken out of the row: `to_jsonb(NEW) - 'email'`, `… - ARRAY['email', 'phone']`.
-fn is_left_out(words: &[Word<'_>], column: &str) -> bool {
-    let minuses = words.iter().enumerate().filter(|(_, word)| word.is("-")).map(|(position, _)| position + 1);
-    minuses.into_iter().any(|start| {
-        let is_listed = |word: &&Word| word.literal().is_some() || is_one_of(word, &["array", "[", ","]);
-        let lists = words[start..].iter().take_while(is_listed).filter_map(Word::literal);
-        let mut items = lists.flat_map(|list| {
-            let items: Vec<String> =
-                list.trim_matches(['{', '}']).split(',').map(|item| item.trim().to_owned()).collect();
-            items
-        });
-        items.any(|item| item == column)
-    })
+/// Whether the column is taken out of the row right behind it: `to_jsonb(NEW) - 'email'`, `… - ARRAY['email', 'phone']`.
+fn is_left_out(words: &[Word<'_>], row: Reference<'_>, column: &str) -> bool {
+    let is = |at: usize, sign: &str| words.get(at).is_some_and(|word| word.is(sign));
+    let mut start = row.position;
+    let mut end = row.position + if is(row.position + 1, ".") { 3 } else { 1 };
+    // The one function of the row, then parentheses of no function: in what others return, it has another place.
+    let mut is_called = false;
+    while is(end, ")") && start > 0 && is(start - 1, "(") {
+        start -= 1;
+        end += 1;
+        let name = start.checked_sub(1).and_then(|before| words[before].name());
+        if name.is_some() && std::mem::replace(&mut is_called, true) {
+            return false;
+        }
+        start -= usize::from(name.is_some());
+        end = behind_cast(words, end);
+    }
+    while is(end, "-") {
+        let (items, behind) = keys(words, end + 1);
+        if items.iter().any(|item| item == column) {
+            return true;
+        }
+        end = behind;
+    }
+    false
+}
+
+/// The keys that a list or literal stands for, and what comes behind it.
+fn keys(words: &[Word<'_>], start: usize) -> (Vec<String>, usize) {
+    let is_array = words.get(start).is_some_and(|word| word.is("array"));
+    let is_of_list = |word: &&Word| word.literal().is_some() || is_one_of(word, &["array", "[", ","]);
+    let length = if is_array { words[start..].iter().take_while(is_of_list).count() } else { 1 };
+    let end = words.len().min(start + length);
+    let literals = words[start.min(end)..end].iter().filter_map(Word::literal);
+    let keys = literals.flat_map(|literal| match literal.strip_prefix('{').and_then(|list| list.strip_suffix('}')) {
+        Some(list) if !is_array => list.split(',').map(|item| item.trim().to_owned()).collect(),
+        _ => vec![literal],
+    });
+    let keys = keys.collect();
+    (keys, behind_cast(words, end + usize::from(is_array)))
+}
+
+/// The position behind `::jsonb` or `::text[]`, if there is one.
+fn behind_cast(words: &[Word<'_>], start: usize) -> usize {
+    if !words.get(start).is_some_and(|word| word.is("::")) {
+        return start;
+    }
+    let brackets = words[start..].iter().skip(2).take_while(|word| is_one_of(word, &["[", "]"])).count();
+    start + 2 + brackets
 }
 
 /// What is read back from the table itself, or from the rows of the statement.
@@ -250,6 +286,11 @@ mod tests {
             "EXECUTE 'INSERT INTO audit SELECT ($1).*' USING NEW",
             "kept := NEW",
             "INSERT INTO audit VALUES (to_jsonb(NEW) - 'phone')",
+            "INSERT INTO audit VALUES (to_jsonb(OLD), to_jsonb(NEW) - 'email')",
+            "INSERT INTO audit VALUES (to_jsonb(NEW) - 'email', to_jsonb(OLD))",
+            "INSERT INTO audit VALUES (to_jsonb(NEW) - 'phone', 'email')",
+            "INSERT INTO audit VALUES (jsonb_build_object('row', to_jsonb(NEW)) - 'email')",
+            "INSERT INTO audit VALUES (to_jsonb(NEW) || to_jsonb(OLD) - 'email')",
             "INSERT INTO audit SELECT * FROM people WHERE id = NEW.id",
             "INSERT INTO audit SELECT p.* FROM people AS p WHERE p.id = NEW.id",
             "IF to_jsonb(NEW) <> to_jsonb(OLD) THEN INSERT INTO audit VALUES (hstore(NEW) - hstore(OLD)); END IF",
@@ -298,6 +339,7 @@ mod tests {
             "IF EXISTS (SELECT * FROM people WHERE id = NEW.parent) THEN RETURN NEW; END IF",
             "INSERT INTO audit VALUES (to_jsonb(NEW) - 'email')",
             "INSERT INTO audit VALUES (to_jsonb(OLD) - ARRAY['phone', 'email'], to_jsonb(NEW) - '{phone, email}'::text[])",
+            "INSERT INTO audit VALUES ((row_to_json(NEW)::jsonb) - 'phone' - 'email', hstore(OLD.*) - '{email}'::text[])",
             "-- NEW.email\nRAISE NOTICE 'NEW.email'",
             "INSERT INTO audit VALUES (NEW.email_domain, other.new)",
         ] {
