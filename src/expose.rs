@@ -1,5 +1,6 @@
 //! Serde support: `Deserialize` always, `Serialize` only where a field asks for it.
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::adopting::Adopting;
@@ -44,7 +45,7 @@ pub fn serialize<E: Expose, S: Serializer>(value: &E, serializer: S) -> Result<S
 ///
 /// # Errors
 ///
-/// Those of the deserializer.
+/// What the value is not. It does not show the value, as errors of serde do.
 pub fn deserialize<'de, E: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<E, D::Error> {
     E::deserialize(deserializer)
 }
@@ -77,13 +78,16 @@ macro_rules! exposed {
 
         impl<'de, T: Deserialize<'de>> Deserialize<'de> for $field<T> {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                T::deserialize(deserializer).map(Self::new)
+                // serde's own messages quote the value: `invalid type: string "4111 1111", expected u64`.
+                T::deserialize(deserializer).map(Self::new).map_err(|_| D::Error::custom(UNREADABLE))
             }
         }
     )+};
 }
 
 exposed!(Encrypted, Adopting, Leaving);
+
+const UNREADABLE: &str = "a value for an encrypted column is not what its type reads; it is not shown";
 
 mod sealed {
     pub trait Sealed {}
@@ -119,5 +123,31 @@ mod tests {
         assert_eq!(serde_json::to_string(&profile).unwrap(), json);
         let profile: Profile = serde_json::from_str(r#"{"email":"x","phone":4,"name":""}"#).unwrap();
         assert_eq!((profile.phone, profile.note), (Some(Encrypted::new(4)), None));
+    }
+    #[test]
+    fn what_cannot_be_read_is_not_shown() {
+        fn error<T: for<'de> Deserialize<'de>>(json: &str) -> String {
+            match (serde_json::from_str::<T>(json), serde_json::from_str(json).and_then(serde_json::from_value::<T>)) {
+                (Err(of_text), Err(of_value)) => format!("{of_text} {of_value} {of_text:?} {of_value:?}"),
+                _ => panic!("{json} was read"),
+            }
+        }
+        for (json, secret) in
+            [("\"4111 1111\"", "4111"), ("-4111", "4111"), ("[41.5]", "41"), ("{\"a4111\":1}", "4111")]
+        {
+            for error in [
+                error::<Encrypted<u64>>(json),
+                error::<Adopting<u64>>(json),
+                error::<Leaving<u64>>(json),
+                error::<Option<Encrypted<u64>>>(json),
+                error::<Option<Adopting<u64>>>(json),
+                error::<Option<Leaving<u64>>>(json),
+                error::<Vec<Encrypted<u64>>>(&format!("[{json}]")),
+            ] {
+                assert!(error.contains(UNREADABLE) && !error.contains(secret), "{error}");
+            }
+        }
+        let error = serde_json::from_str::<Profile>("{\"email\":\"x\",\"phone\":\"4111\",\"name\":\"\"}").unwrap_err();
+        assert!(error.to_string().contains(" at line 1 ") && !error.to_string().contains("4111"), "{error}");
     }
 }
