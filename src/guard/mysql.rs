@@ -71,6 +71,9 @@ impl GuardWriter for Mysql {
         if is_mariadb {
             notes.push("A session with check_constraint_checks = 0 writes what it likes".into());
         }
+        if way == Way::AtOnce {
+            refuse_names_that_are_taken(conn, table)?;
+        }
         let mut migrations = match way {
             Way::AtOnce => vec![at_once(table, conditions, is_mariadb, &size(conn, table)?)],
             Way::Online if is_mariadb => online(conn, table, conditions)?,
@@ -115,6 +118,25 @@ fn at_once(table: &Table, conditions: &[String], is_mariadb: bool, size: &str) -
     this
 }
 
+/// MariaDB would leave the guard out without an error, and drop what has its name afterwards.
+fn refuse_names_that_are_taken<C>(conn: &mut C, table: &Table) -> Result<(), GuardError>
+where
+    C: Connection<Backend = Mysql> + LoadConnection,
+{
+    let written = show_create(conn, table)?.to_lowercase();
+    for column in &table.columns {
+        let name = constraint(table.name.name(), &column.name);
+        if written.contains(&quoted(&name, '`').to_lowercase()) {
+            let reason = format!(
+                "its table has a {name} already, which is no guard. Look at it in SHOW CREATE TABLE, and drop or rename \
+                 it in a migration before this one"
+            );
+            return Err(Refusal::Column { place: table.place(column), reason }.into());
+        }
+    }
+    Ok(())
+}
+
 /// MariaDB adds the CHECK of a column without looking at the rows, and without a copy. The second migration looks.
 fn online<C>(conn: &mut C, table: &Table, conditions: &[String]) -> Result<Vec<GuardMigration>, GuardError>
 where
@@ -157,10 +179,11 @@ where
     let message = format!("{} holds values that are not tokens: see status", table.named);
     let up = format!(
         "-- Looks at the rows that were there before the guards.\n\
-         BEGIN NOT ATOMIC\n    DECLARE found BOOLEAN;\n    \
+         BEGIN NOT ATOMIC\n    \
+         -- A variable hides the columns of its name.\n    DECLARE __diesel_encrypted_found BOOLEAN;\n    \
          -- A SELECT of its own: as a part of IF it would lock the rows.\n    \
-         SELECT EXISTS (SELECT 1 FROM {name} WHERE {}) INTO found;\n    \
-         IF found THEN\n        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{}';\n    END IF;\nEND;\n",
+         SELECT EXISTS (SELECT 1 FROM {name} WHERE {}) INTO __diesel_encrypted_found;\n    \
+         IF __diesel_encrypted_found THEN\n        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{}';\n    END IF;\nEND;\n",
         fails.collect::<Vec<_>>().join(" OR "),
         literal(&message)
     );

@@ -120,6 +120,31 @@ fn a_column_that_could_be_ascii_is_told() {
     assert!(!migrations.notes().contains("t.b"), "{}", migrations.notes());
 }
 
+/// The server would add nothing, without an error; and a revert would drop what was there.
+#[test]
+fn a_name_that_is_taken_is_refused() {
+    let db = with("create table t (a varchar(300), b int, constraint T_a_IS_encrypted check (a <> ''))");
+    let reason =
+        "t.a: its table has a t_a_is_encrypted already, which is no guard. Look at it in SHOW CREATE TABLE, and";
+    refused(&db, &["t.a"], &format!("no guard for DB.{reason}"));
+    db.conn().batch_execute("alter table t drop constraint T_a_IS_encrypted").unwrap();
+    Migrations::written(&db, &["t.a"]).run(&mut db.conn()).unwrap();
+    assert!(insert(&mut db.conn(), "t (a)", "'x'").is_err());
+}
+
+#[test]
+fn a_column_with_the_name_of_a_variable() {
+    let db = with(&format!("create table t (found varchar(300)); insert into t values ('{}')", token(1)));
+    let migrations = Migrations::written(&db, &["t.found", "--online"]);
+    let conn = &mut db.conn();
+    conn.batch_execute("update t set found = 'plaintext'").unwrap();
+    migrations.run_next(conn).unwrap();
+    let error = migrations.run_next(conn).unwrap_err().to_string();
+    assert!(error.contains("holds values that are not tokens"), "{error}");
+    conn.batch_execute(&format!("update t set found = '{}'", token(1))).unwrap();
+    migrations.run(conn).unwrap();
+}
+
 /// Neither when the guard goes on, nor when the rows are looked at.
 #[test]
 fn online_nothing_is_copied_and_writers_go_on() {
