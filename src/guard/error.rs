@@ -66,6 +66,7 @@ pub(super) enum Refusal {
     Column { place: String, reason: String },
     IsGuarded { place: String, kind: GuardKind },
     NotTokens { place: String, count: u64, argument: String },
+    OtherType { place: String, count: u64, sql: String },
     NotOnline { reason: String },
 }
 
@@ -99,6 +100,11 @@ impl fmt::Display for Refusal {
                 f,
                 "{place} holds {count} values that are not tokens, and the database would refuse the guard: run \
                  `diesel-encrypted encrypt --column {argument}` to its proof first"
+            ),
+            Self::OtherType { place, count, sql } => write!(
+                f,
+                "{place} holds {count} tokens that are stored as another type than the column is declared with, and the \
+                 database would refuse the guard. Run this first: {sql}"
             ),
             Self::NotOnline { reason } => write!(f, "--online is not possible here: {reason}"),
         }

@@ -12,6 +12,7 @@ use super::table::{Column, GuardWriter, Table};
 use crate::column::Form;
 use crate::reencrypt::guard_kind::is_guard;
 use crate::reencrypt::{Fields, Sql};
+use crate::target::TableName;
 
 /// The domains of the shipped migration, word for word.
 const ENCRYPTED_TEXT: &str = "\
@@ -60,6 +61,15 @@ impl GuardWriter for Pg {
             }
         };
         Ok(table.columns.iter().map(condition).collect())
+    }
+
+    /// The children of a table are guarded with it.
+    fn obstacle<C>(conn: &mut C, table: &TableName, of_task: String) -> QueryResult<Option<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let parent = Sql::new(PARENT).bind(&quoted_table(table, '"')).first(conn)?;
+        Ok(parent.is_none().then_some(of_task))
     }
 
     fn write<C>(
@@ -333,6 +343,12 @@ const COLUMN: &str = "\
         to_regtype(?), to_regtype(quote_ident(n.nspname) || '.' || ?)) \
     LEFT JOIN pg_catalog.pg_namespace dn ON dn.oid = dt.typnamespace \
     WHERE c.oid = to_regclass(?) AND a.attname = ? AND NOT a.attisdropped";
+
+/// A table from which others inherit, all of whose rows this user sees.
+const PARENT: &str = "\
+    SELECT c.relname::text FROM pg_catalog.pg_class c \
+    WHERE c.oid = to_regclass(?) AND c.relkind = 'r' AND NOT row_security_active(c.oid) \
+      AND EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = c.oid)";
 
 #[cfg(test)]
 mod tests {

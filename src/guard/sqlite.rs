@@ -57,6 +57,27 @@ impl GuardWriter for Sqlite {
         Ok(table.columns.iter().map(condition).collect())
     }
 
+    /// Python's `Fernet.encrypt`, for one, returns bytes, and a column takes what it is given.
+    fn of_another_type<C>(conn: &mut C, table: &Table, column: &Column) -> QueryResult<Option<(u64, String)>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        let (table, name) = (quoted(table.name.name(), '"'), quoted(&column.name, '"'));
+        let (kept, wanted) = match column.form {
+            Form::Text => ("blob", "TEXT"),
+            Form::Binary => ("text", "BLOB"),
+        };
+        let value = format!("CAST({name} AS {wanted})");
+        let is_token = condition(column.form, true, &value);
+        let sql = format!(
+            "SELECT CAST(count(*) AS TEXT) FROM main.{table} WHERE typeof({name}) = '{kept}' AND (\n{is_token}\n)"
+        );
+        let count = Sql::new(sql).first(conn)?.and_then(|count| count.parse().ok());
+        let update =
+            format!("UPDATE {table} SET {name} = {value} WHERE typeof({name}) = '{kept}' AND {name} GLOB 'gAAAA*'");
+        Ok(count.filter(|count| *count > 0).map(|count| (count, update)))
+    }
+
     fn write<C>(conn: &mut C, table: &Table, conditions: &[String], way: Way) -> Result<Vec<GuardMigration>, GuardError>
     where
         C: Connection<Backend = Self> + LoadConnection,

@@ -26,6 +26,25 @@ pub trait GuardWriter: Dialect {
     where
         C: Connection<Backend = Self> + LoadConnection;
 
+    /// How many values of a column would pass its condition as another type of the database, if they are kept as that;
+    /// and the statement that does it.
+    #[doc(hidden)]
+    fn of_another_type<C>(_conn: &mut C, _table: &Table, _column: &Column) -> QueryResult<Option<(u64, String)>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Ok(None)
+    }
+
+    /// Whether what keeps the task from a table keeps guards from it, too: why, if so.
+    #[doc(hidden)]
+    fn obstacle<C>(_conn: &mut C, _table: &TableName, of_task: String) -> QueryResult<Option<String>>
+    where
+        C: Connection<Backend = Self> + LoadConnection,
+    {
+        Ok(Some(of_task))
+    }
+
     /// The migrations of a table whose values pass all `conditions`.
     #[doc(hidden)]
     fn write<C>(
@@ -48,7 +67,7 @@ pub struct Table {
 }
 
 /// A column that can hold tokens.
-pub(super) struct Column {
+pub struct Column {
     pub(super) name: String,
     pub(super) form: Form,
 }
@@ -111,7 +130,8 @@ where
     let Some(found) = C::Backend::catalogue(conn, named)? else {
         return Err(Refusal::UnknownTable { table: named.clone() }.into());
     };
-    if let Some(reason) = found.obstacle {
+    let obstacle = found.obstacle.map(|of_task| C::Backend::obstacle(conn, &found.name, of_task)).transpose()?;
+    if let Some(reason) = obstacle.flatten() {
         return Err(Refusal::Table { table: found.name, reason }.into());
     }
     let mut table = Table { name: found.name, named: named.clone(), columns: Vec::new() };
@@ -130,7 +150,7 @@ where
             return Err(Refusal::Column { place, reason }.into());
         }
         let Some(form) = column.form else {
-            let reason = format!("its type is {}, which does not hold tokens", column.type_name);
+            let reason = format!("its type is {}, which is not one for text or bytes", column.type_name);
             return Err(Refusal::Column { place, reason }.into());
         };
         if let Some(kind) = find::of(conn, &table.name, &column.name)? {
@@ -156,6 +176,9 @@ where
     for (index, column) in table.columns.iter().enumerate() {
         let count = row.take(index).and_then(|count| count.trim().parse().ok()).ok_or(DieselError::NotFound)?;
         if count > 0_u64 {
+            if let Some((count, sql)) = C::Backend::of_another_type(conn, table, column)? {
+                return Err(Refusal::OtherType { place: table.place(column), count, sql }.into());
+            }
             let (place, argument) = (table.place(column), table.argument(column));
             return Err(Refusal::NotTokens { place, count, argument }.into());
         }

@@ -193,3 +193,30 @@ fn a_partitioned_table_as_a_whole() {
         migrations.revert(&mut db.conn()).unwrap();
     }
 }
+
+#[test]
+fn children_are_guarded_with_their_parent() {
+    let db = with(
+        "create table t (id int, a text); create table t_1 (b text) inherits (t); create table t_2 () inherits (t_1)",
+    );
+    let reason = "no guard for public.t_1.a: the column belongs to the parent of this table: name the parent";
+    refused(&db, &["t_1.a"], reason);
+    let conn = &mut db.conn();
+    insert(conn, "t_2", "1, 'plaintext'").unwrap();
+    refused(&db, &["t.a"], "public.t.a holds 1 values that are not tokens");
+    conn.batch_execute("delete from t").unwrap();
+    for ways in [vec!["t.a"], vec!["t.a", "--online"]] {
+        let migrations = Migrations::written(&db, &ways);
+        migrations.run(conn).unwrap();
+        for table in ["t", "t_1", "t_2"] {
+            assert!(insert(conn, table, "1, 'x'").is_err(), "{ways:?} {table}");
+            insert(conn, table, &format!("1, '{}'", token(1))).unwrap();
+        }
+        migrations.revert(conn).unwrap();
+        insert(conn, "t_2", "1, 'x'").unwrap();
+        conn.batch_execute("delete from t").unwrap();
+    }
+    let migrations = Migrations::written(&db, &["t_1.b"]);
+    migrations.run(conn).unwrap();
+    assert!(insert(conn, "t_2 (b)", "'x'").is_err());
+}

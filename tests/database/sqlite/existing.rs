@@ -1,12 +1,14 @@
 //! A table with everything that a table may have, before its columns are guarded; and what only SQLite does then.
 
+use std::path::PathBuf;
+
 use diesel::connection::SimpleConnection;
 use diesel::deserialize::QueryableByName;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_encrypted::guard::GuardKind;
 
-use super::suite::program::guard::{Migrations, insert, refused, token};
+use super::suite::program::guard::{Migrations, insert, program, refused, token};
 use super::support::{Conn, TestDatabase};
 
 /// The ways to guard, and what the guard is to the catalogue then.
@@ -132,6 +134,29 @@ fn the_type_of_a_value_counts() {
     assert!(insert(conn, "t (a)", &text).is_err());
 }
 
+/// As Python's `Fernet.encrypt` gives them, which returns bytes.
+#[test]
+fn tokens_of_the_other_type_are_not_sent_to_be_encrypted() {
+    let db = with(&format!(
+        "create table \"t t\" (a text, b blob);
+         insert into \"t t\" values (cast('{0}' as blob), cast('{0}' as blob)), ('{0}', '{0}'), (x'00', x'00')",
+        token(1)
+    ));
+    let conn = &mut db.conn();
+    for (column, sql) in [
+        ("a", "UPDATE \"t t\" SET \"a\" = CAST(\"a\" AS TEXT) WHERE typeof(\"a\") = 'blob' AND \"a\" GLOB 'gAAAA*'"),
+        ("b", "UPDATE \"t t\" SET \"b\" = CAST(\"b\" AS BLOB) WHERE typeof(\"b\") = 'text' AND \"b\" GLOB 'gAAAA*'"),
+    ] {
+        let place = format!("t t.{column}");
+        let run = refused(&db, &[&place], &format!("{place} holds 1 tokens that are stored as another type"));
+        assert!(run.stderr.contains(&format!("Run this first: {sql}")), "{}", run.stderr);
+        conn.batch_execute(sql).unwrap();
+        refused(&db, &[&place], &format!("{place} holds 1 values that are not tokens"));
+    }
+    conn.batch_execute("delete from \"t t\" where b = x'00'").unwrap();
+    Migrations::written(&db, &["t t.a", "t t.b"]).run(conn).unwrap();
+}
+
 /// What a migration leaves behind on the connection of an application.
 #[test]
 fn a_refused_migration_leaves_no_transaction_open() {
@@ -221,14 +246,18 @@ fn a_second_guard_does_not_take_the_first_away() {
     let db = t_with_rows();
     let conn = &mut db.conn();
     let mut migrations = Migrations::written(&db, &["t.a"]);
-    migrations.write_more(&db, &["t.b"]);
+    let write_more = |migrations: &mut Migrations| {
+        let run = program(&db, &["t.b"], &migrations.folder).exits_with(0);
+        migrations.written.extend(run.stdout.lines().map(PathBuf::from));
+    };
+    write_more(&mut migrations);
     let error = migrations.run(conn).unwrap_err().to_string();
     assert!(error.contains("t has changed since this migration was written"), "{error}");
     assert!(insert(conn, "t (a)", "'x'").is_err());
     insert(conn, "t (b)", "'x'").unwrap();
     conn.batch_execute("delete from t where b = 'x'").unwrap();
-    migrations.delete(1);
-    migrations.write_more(&db, &["t.b"]);
+    std::fs::remove_dir_all(migrations.written.remove(1)).unwrap();
+    write_more(&mut migrations);
     migrations.run(conn).unwrap();
     assert!(insert(conn, "t (a)", "'x'").is_err());
     assert!(insert(conn, "t (b)", "'x'").is_err());
@@ -266,7 +295,7 @@ fn who_goes_on_behind_an_error_loses_nothing() {
     assert!(insert(conn, "t (a)", "'x'").is_err());
     conn.batch_execute("alter table t add column phone text").unwrap();
     let changed = everything(conn);
-    assert_ne!(run(&migrations.down(0)), 0);
+    assert_ne!(run(&std::fs::read_to_string(migrations.written[0].join("down.sql")).unwrap()), 0);
     assert_eq!(everything(conn), changed);
 }
 

@@ -29,7 +29,7 @@ pub fn insert(conn: &mut Conn, into: &str, values: &str) -> QueryResult<usize> {
     diesel::sql_query(format!("insert into {into} values ({values})")).execute(conn)
 }
 
-fn program(db: &TestDatabase, args: &[&str], folder: &TempDir) -> Program {
+pub fn program(db: &TestDatabase, args: &[&str], folder: &TempDir) -> Program {
     let program = Program::new(["migration", "guard"]).args(args.to_vec()).database(&db.url()).secrets([PLAINTEXT]);
     program.arg("--dir").arg(folder.path())
 }
@@ -45,8 +45,8 @@ pub fn refused(db: &TestDatabase, args: &[&str], reason: &str) -> Run {
 
 /// What the program wrote.
 pub struct Migrations {
-    folder: TempDir,
-    written: Vec<PathBuf>,
+    pub folder: TempDir,
+    pub written: Vec<PathBuf>,
     notes: String,
 }
 
@@ -57,18 +57,6 @@ impl Migrations {
         let run = program(db, args, &folder).exits_with(0);
         let written = run.stdout.lines().map(PathBuf::from).collect();
         Self { folder, written, notes: run.stderr }
-    }
-
-    /// Writes more, behind these.
-    #[track_caller]
-    pub fn write_more(&mut self, db: &TestDatabase, args: &[&str]) {
-        let run = program(db, args, &self.folder).exits_with(0);
-        self.written.extend(run.stdout.lines().map(PathBuf::from));
-    }
-
-    /// Deletes one of them.
-    pub fn delete(&mut self, index: usize) {
-        std::fs::remove_dir_all(self.written.remove(index)).unwrap();
     }
 
     pub fn notes(&self) -> &str {
@@ -82,10 +70,6 @@ impl Migrations {
 
     pub fn up(&self, index: usize) -> String {
         std::fs::read_to_string(self.written[index].join("up.sql")).unwrap()
-    }
-
-    pub fn down(&self, index: usize) -> String {
-        std::fs::read_to_string(self.written[index].join("down.sql")).unwrap()
     }
 
     fn source(&self) -> FileBasedMigrations {
