@@ -7,8 +7,8 @@
 //!            people.phone  +44 20 7946 0000                    phone -> EncryptedText    plaintext, unguarded
 //! ```
 //!
-//! Every text and binary column of the user's tables is sampled: 100 rows from either end by the primary key, any 200 where
-//! there is none, and where a column is `NULL` in all of these, the first values in 100,000 rows. Tokens are known by
+//! Every text and binary column of the user's tables is sampled, on SQLite every column: 100 rows from either end by the
+//! primary key, any 200 where there is none, and where a column is `NULL` in all of these, the first values in 100,000 rows. Tokens are known by
 //! their shape, so that no key is needed. Nothing is written, no value leaves the database that does not begin as a token
 //! does, and a [`Finding`] carries none.
 //!

@@ -55,6 +55,8 @@ pub struct Column {
     pub(super) type_name: String,
     /// `None` for types that do not hold tokens.
     pub(super) form: Option<Form>,
+    /// Whether it keeps tokens whatever its type is.
+    pub(super) takes_anything: bool,
     pub(super) is_array: bool,
     /// The longest value: characters of a text, bytes otherwise. `None` if there is no limit.
     pub(super) limit: Option<u64>,
@@ -136,6 +138,11 @@ impl Trigger {
 }
 
 impl Column {
+    /// Whether its values may be tokens.
+    pub(super) fn may_hold_tokens(&self) -> bool {
+        self.form.is_some() || self.takes_anything
+    }
+
     /// The length of the shortest token in such a column.
     pub(super) fn shortest(&self) -> usize {
         self.token_len(0)

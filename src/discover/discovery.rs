@@ -9,7 +9,7 @@ use super::catalogue::{Column, Discoverable, Relation};
 use super::finding::{Finding, FindingKind};
 use super::judge;
 use super::register::{Register, relation, same};
-use super::sample::{Obstacle, sample};
+use super::sample::{Obstacle, ask, sample};
 use crate::guard;
 use crate::reencrypt::{Session, StopHandle, TaskError};
 use crate::target::{TableName, Target};
@@ -155,37 +155,54 @@ impl Discovered {
         C: R2D2Connection + LoadConnection + 'static,
         C::Backend: Discoverable,
     {
-        let may_hold_tokens = |column: &Column| relation.is_own && column.form.is_some() && !column.is_generated;
+        let may_hold_tokens = |column: &Column| relation.is_own && column.may_hold_tokens() && !column.is_generated;
         let wanted = |column: &&Column| may_hold_tokens(column) || is_declared(&column.name);
         let columns: Vec<&Column> = relation.columns.iter().filter(wanted).collect();
-        let sampled: Vec<&Column> = columns.iter().copied().filter(|column| column.form.is_some()).collect();
-        let mut not_read = |reason| self.findings.push(finding(&relation.name, "*", FindingKind::NotRead(reason)));
+        let sampled: Vec<&Column> = columns.iter().copied().filter(|column| column.may_hold_tokens()).collect();
+        let not_read = |reason| finding(&relation.name, "*", FindingKind::NotRead(reason));
         let counts = match sample(session, relation, &sampled) {
             Ok(counts) => Some(counts),
             Err(Obstacle::Failed(error)) => return Err(error),
             Err(Obstacle::Refused(reason)) => {
-                not_read(reason);
+                self.findings.push(not_read(reason));
                 None
             }
         };
         if relation.hides_triggers && columns.iter().any(|column| is_declared(&column.name)) {
-            not_read("this user is not shown the triggers of the table, for want of the privilege TRIGGER".into());
+            let reason = "this user is not shown the triggers of the table, for want of the privilege TRIGGER";
+            self.findings.push(not_read(reason.into()));
         }
         let is_read = counts.is_some();
         let mut counts = counts.into_iter().flatten();
         for column in columns {
-            let counts = column.form.and_then(|_| counts.next()).unwrap_or_default();
+            let counts = if column.may_hold_tokens() { counts.next() } else { None }.unwrap_or_default();
             let declared = is_declared(&column.name);
-            let guard = match is_read && column.may_be_guarded {
-                true => session.run(|conn| guard::of(conn, &relation.name, &column.name))?,
+            if column.form.is_none() && !declared && counts.tokens == 0 {
+                continue;
+            }
+            let mut is_told = true;
+            let guard = match is_read && column.may_be_guarded && column.form.is_some() {
+                true => match ask(session, |conn| guard::of(conn, &relation.name, &column.name)) {
+                    Ok(guard) => guard,
+                    Err(Obstacle::Failed(error)) => return Err(error),
+                    Err(Obstacle::Refused(reason)) => {
+                        let found = not_read(format!("whether its columns have guards cannot be told: {reason}"));
+                        if !self.findings.contains(&found) {
+                            self.findings.push(found);
+                        }
+                        is_told = false;
+                        None
+                    }
+                },
                 false => None,
             };
-            let kinds = match declared {
+            let mut kinds = match declared {
                 // Let it be read first.
                 _ if !is_read => Vec::new(),
                 true => judge::declared(relation, C::Backend::FLAVOR, column, counts, guard),
                 false => judge::other(relation, column, counts, guard),
             };
+            kinds.retain(|kind| is_told || !matches!(kind, FindingKind::Unguarded { .. }));
             self.findings.extend(kinds.into_iter().map(|kind| finding(&relation.name, &column.name, kind)));
             self.columns.push(ColumnFound {
                 table: relation.name.clone(),

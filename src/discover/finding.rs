@@ -136,8 +136,8 @@ impl Finding {
         let accept = format!("accept it with `--ignore {place}`");
         match &self.kind {
             FindingKind::Undeclared { within: Some(what), .. } => format!(
-                "a re-encryption does not reach {what}: keep each value in a row of a table, or renew the copies after \
-                 each rotation and {accept}"
+                "a re-encryption does not reach {what}: keep each value in a text or binary column of a table, or renew \
+                 the copies after each rotation and {accept}"
             ),
             FindingKind::Undeclared { form, .. } => {
                 let sql_type = if *form == Form::Binary { "EncryptedBinary" } else { "EncryptedText" };

@@ -4,6 +4,7 @@ use super::catalogue::{Column, IndexKey, Relation};
 use super::copies::{Copied, copied};
 use super::finding::FindingKind;
 use super::sample::Counts;
+use crate::column::Form;
 use crate::guard::GuardKind;
 use crate::words::{Flavor, words_of};
 
@@ -23,7 +24,8 @@ pub(super) fn declared(
         return wrong("the database generates it".into());
     }
     if column.form.is_none() || column.is_array {
-        let what = if column.is_array { "an array, which cannot be rewritten" } else { "which does not hold tokens" };
+        let what =
+            if column.is_array { "an array, which cannot be rewritten" } else { "which is not one for text or bytes" };
         return wrong(format!("its type is {}, {what}", column.type_name));
     }
     let mut kinds = Vec::new();
@@ -61,11 +63,15 @@ pub(super) fn other(
     counts: Counts,
     guard: Option<GuardKind>,
 ) -> Vec<FindingKind> {
-    let Some(form) = column.form.filter(|_| counts.tokens > 0 || guard.is_some()) else { return Vec::new() };
-    let within = match column.is_array {
-        true => Some("an array".to_owned()),
-        false => relation.other.clone(),
+    if counts.tokens == 0 && guard.is_none() {
+        return Vec::new();
+    }
+    let within = match column.form {
+        _ if column.is_array => Some("an array".to_owned()),
+        None => Some(format!("a column of the type {}", column.type_name)),
+        Some(_) => relation.other.clone(),
     };
+    let form = column.form.unwrap_or(Form::Text);
     vec![FindingKind::Undeclared { tokens: counts.tokens, sampled: counts.sampled, form, within }]
 }
 

@@ -42,6 +42,7 @@ impl Discoverable for Mysql {
             relation.columns.push(Column {
                 name,
                 form: Form::of_mysql(&data_type),
+                takes_anything: false,
                 type_name,
                 is_array: false,
                 limit: length.parse().ok(),

@@ -199,6 +199,7 @@ impl ColumnRow {
             name: self.name,
             type_name: self.type_name,
             form: Form::of_postgres(&self.base),
+            takes_anything: false,
             is_array: self.is_array,
             limit: self.length.and_then(|length| length.try_into().ok()),
             is_generated: self.is_generated,

@@ -76,6 +76,22 @@ where
     Ok(all)
 }
 
+/// Asks the database something that this user may not be allowed to know.
+pub(super) fn ask<C, T>(session: &mut Session<'_, C>, query: impl Fn(&mut C) -> QueryResult<T>) -> Result<T, Obstacle>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Discoverable,
+{
+    match session.once(&query).map_err(Obstacle::Failed)? {
+        Ok(answer) => Ok(answer),
+        // The connection is sound, and nobody holds the table: it is this user who cannot.
+        Err(error) if session.is_connected() && !C::Backend::is_lock_conflict(&error.to_string()) => {
+            Err(Obstacle::Refused(Token::hide_in(&error.to_string())))
+        }
+        Err(_) => session.run(query).map_err(Obstacle::Failed),
+    }
+}
+
 impl Counts {
     /// Adds a value of this length that begins with `head`, if it begins as a token does.
     fn add(&mut self, length: usize, head: Option<&[u8]>, limit: Option<u64>, now: u64) {
@@ -121,14 +137,7 @@ impl Sample<'_> {
         C: R2D2Connection + LoadConnection + 'static,
         C::Backend: Discoverable,
     {
-        match session.once(|conn| (*self).load(conn)).map_err(Obstacle::Failed)? {
-            Ok(rows) => Ok(rows),
-            // The connection is sound, and nobody holds the table: it is this user who cannot.
-            Err(error) if session.is_connected() && !C::Backend::is_lock_conflict(&error.to_string()) => {
-                Err(Obstacle::Refused(Token::hide_in(&error.to_string())))
-            }
-            Err(_) => session.run(|conn| (*self).load(conn)).map_err(Obstacle::Failed),
-        }
+        ask(session, |conn| (*self).load(conn))
     }
 
     /// Counts the values in these rows, and returns how many rows they are.

@@ -71,6 +71,8 @@ where
         }
         relation.columns.push(Column {
             form: Form::of_sqlite(&type_name),
+            // A type is a preference, and no token looks like a number.
+            takes_anything: true,
             name,
             type_name,
             is_array: false,

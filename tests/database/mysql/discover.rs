@@ -50,3 +50,22 @@ fn character_sets_and_escapes() {
     );
     scene.finds(&[]);
 }
+
+/// Whose definition the server does not show then.
+#[test]
+fn a_table_of_which_this_user_may_read_columns_only() {
+    let scene = Scene::new();
+    let user = LimitedUser::new(&scene.db, &["t"]);
+    let (name, table) = (user.name(), format!("{}t", scene.db.schema()));
+    scene.run(&format!(
+        "revoke select, insert, update, delete, trigger on {table} from {name};
+         grant select (id, secret) on {table} to {name}"
+    ));
+    let json = scene.discover().arg("--json").database(&user.url()).exits_with(4).json();
+    let findings = json["findings"].as_array().unwrap();
+    assert!(findings.iter().all(|finding| finding["kind"] == "not read" && finding["column"] == "*"), "{json}");
+    let detail = |finding: &serde_json::Value| finding["detail"].as_str().unwrap().to_owned();
+    let reason = "whether its columns have guards cannot be told: ";
+    assert_eq!(findings.iter().filter(|finding| detail(finding).starts_with(reason)).count(), 1, "{json}");
+    assert_eq!(json["columns"][0]["tokens"], 2);
+}

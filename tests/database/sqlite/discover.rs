@@ -63,3 +63,29 @@ fn an_index_of_rows_with_a_value() {
     scene.run("create index present on t (amount) where secret is not null");
     scene.finds(&[]);
 }
+
+/// To SQLite a type is a preference, and a token is kept by each.
+#[test]
+fn tokens_in_a_column_of_any_type() {
+    let scene = Scene::new();
+    scene.run(
+        "create table u (id integer primary key, a json, b string, c datetime, d int, e real, f boolean,
+                         g text generated always as (a));
+         insert into u (id, a) select 10 * id, secret from t where id = 1;
+         update u set b = a, c = a, d = a, e = a; insert into u values (1, '{}', 'x', date(), 2, 3.5, true)",
+    );
+    let columns = ["u.a", "u.b", "u.c", "u.d", "u.e"];
+    scene.finds(&columns.map(|column| ("undeclared", column)));
+    let json = scene.discover().arg("--json").run().json();
+    assert_eq!(
+        json["findings"][0]["detail"],
+        "1 of 2 sampled values is a token of a column of the type json, and nothing declares the column as encrypted"
+    );
+    let advice = json["findings"][0]["advice"].as_str().unwrap();
+    assert!(advice.contains("keep each value in a text or binary column of a table"), "{advice}");
+    scene.declare("t (id) { id -> BigInt, secret -> EncryptedText, }+ u (id) { id -> BigInt, a -> EncryptedText, }");
+    let json = scene.discover().arg("--json").run().json();
+    let finding = &json["findings"][0];
+    let expected = "it is declared, and its type is json, which is not one for text or bytes";
+    assert_eq!((&finding["kind"], &finding["detail"]), (&"wrong type".into(), &expected.into()), "{json}");
+}
