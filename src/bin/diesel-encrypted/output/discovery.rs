@@ -47,12 +47,16 @@ fn needless(discovered: &Discovered) -> Option<Failure> {
 }
 
 fn nothing(discovered: &Discovered) -> Failure {
+    let others = match discovered.accepted {
+        0 => format!("none of {} holds a token", columns(discovered.columns.len())),
+        1 => "the only finding is accepted with --ignore".into(),
+        count => format!("all {count} findings are accepted with --ignore"),
+    };
     Failure::new(
         Exit::Refused,
         format!(
-            "there is nothing to compare: the schema file declares no encrypted column, and none of {} holds a token. \
-             Declare columns as EncryptedText or EncryptedBinary, or name the right schema file with --schema PATH",
-            columns(discovered.columns.len())
+            "there is nothing to compare: the schema file declares no encrypted column, and {others}. Declare columns as \
+             EncryptedText or EncryptedBinary, or name the right schema file with --schema PATH"
         ),
     )
 }

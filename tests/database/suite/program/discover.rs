@@ -301,6 +301,22 @@ fn a_finding_that_is_accepted() {
     ignoring(&["u.*", "gone.x"]).exits_with(0);
 }
 
+/// Which is not to say that there are no tokens.
+#[test]
+fn nothing_is_declared_and_everything_accepted() {
+    let scene = Scene::new();
+    scene.run("create table u (id bigint primary key, a varchar(200)); insert into u select id, secret from t");
+    scene.declare("u (id) { id -> BigInt, a -> Text, }");
+    scene.finds(&[("undeclared", "t.secret"), ("undeclared", "u.a")]);
+    let ignoring = |columns: &[&str]| {
+        let run = scene.discover().args(columns.iter().flat_map(|column| ["--ignore", column])).exits_with(5);
+        run.says("there is nothing to compare: the schema file declares no encrypted column, and ")
+    };
+    ignoring(&["u.a", "t.secret"]).says("and all 2 findings are accepted with --ignore. Declare columns as ");
+    scene.run("drop table u");
+    ignoring(&["t.secret"]).says("and the only finding is accepted with --ignore. Declare columns as ");
+}
+
 /// Neither at the beginning nor at the end.
 #[test]
 fn a_token_among_many_nulls() {
