@@ -6,6 +6,8 @@ use crate::target::TableName;
 
 /// The longest name of a constraint on PostgreSQL; MySQL and MariaDB take one more, SQLite any.
 const LONGEST: usize = 63;
+/// A folder has 255 bytes in most file systems, and there is a time before the name, and perhaps a word behind.
+const LONGEST_MIGRATION: usize = 200;
 
 /// The name between these quotes.
 pub(super) fn quoted(name: &str, quote: char) -> String {
@@ -26,13 +28,23 @@ pub(super) fn constraint(table: &str, column: &str) -> String {
     if name.len() <= LONGEST {
         return name;
     }
-    let hash = Sha256::digest(name.as_bytes());
-    let end = format!("_{:02x}{:02x}{:02x}{:02x}_is_encrypted", hash[0], hash[1], hash[2], hash[3]);
-    let begin = name.char_indices().take_while(|(at, character)| at + character.len_utf8() <= LONGEST - end.len());
+    cut(&name, &format!("{}_is_encrypted", hash(&name)), LONGEST)
+}
+
+/// So much of a name that it fits with this end.
+fn cut(name: &str, end: &str, longest: usize) -> String {
+    let begin = name.char_indices().take_while(|(at, character)| at + character.len_utf8() <= longest - end.len());
     begin.map(|(_, character)| character).chain(end.chars()).collect()
 }
 
-/// `guard_people_email_phone`: what a migration may be called whatever the names in the database are.
+/// `_1a2b3c4d`
+fn hash(name: &str) -> String {
+    let hash = Sha256::digest(name.as_bytes());
+    format!("_{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3])
+}
+
+/// `guard_people_email_phone`: what a migration may be called whatever the names in the database are. One that would be
+/// too long ends in a hash.
 pub(super) fn migration<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut name = String::from("guard");
     for part in names {
@@ -41,7 +53,7 @@ pub(super) fn migration<'a>(names: impl IntoIterator<Item = &'a str>) -> String 
             |character: char| if character.is_ascii_alphanumeric() { character.to_ascii_lowercase() } else { '_' };
         name.extend(part.chars().map(plain));
     }
-    name
+    if name.len() <= LONGEST_MIGRATION { name } else { cut(&name, &hash(&name), LONGEST_MIGRATION) }
 }
 
 #[cfg(test)]
@@ -68,5 +80,8 @@ mod tests {
     #[test]
     fn names_of_migrations_are_plain() {
         assert_eq!(migration(["my \"People", "E-Mail"]), "guard_my__people_e_mail");
+        let many = |last| migration((0..60).map(|_| "column").chain([last]));
+        assert!(many("a").len() == LONGEST_MIGRATION && many("a").starts_with("guard_column_column"), "{}", many("a"));
+        assert_ne!(many("a"), many("b"));
     }
 }
