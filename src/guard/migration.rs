@@ -64,11 +64,17 @@ where
     C: Connection + LoadConnection,
     C::Backend: GuardWriter,
 {
+    let tables = look_up(conn, targets)?;
     let mut migrations = Vec::new();
-    for table in look_up(conn, targets)? {
-        let conditions = C::Backend::conditions(conn, &table)?;
-        check_values(conn, &table, &conditions)?;
-        migrations.extend(C::Backend::write(conn, &table, &conditions, way)?);
+    let mut all_conditions = Vec::new();
+    for table in &tables {
+        let conditions = C::Backend::conditions(conn, table)?;
+        migrations.extend(C::Backend::write(conn, table, &conditions, way)?);
+        all_conditions.push(conditions);
+    }
+    // Last, since it takes the longest.
+    for (table, conditions) in tables.iter().zip(&all_conditions) {
+        check_values(conn, table, conditions)?;
     }
     Ok(migrations)
 }

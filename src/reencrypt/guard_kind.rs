@@ -31,7 +31,12 @@ pub(crate) fn is_among_checks(flavor: Flavor, sql: &str, column: &str) -> Option
             continue;
         }
         let end = closing(&words, position + 1)?;
-        let speaks_of_it = words[position..end].iter().any(|word| word.names(column));
+        // A function may have the name of a column, and on MySQL, which quotes all names, a keyword, too.
+        let is_its_name = |at: usize| {
+            let is_name = flavor != Flavor::Mysql || words[at].text.starts_with(['`', '"']);
+            is_name && words[at].names(column) && !words[at + 1].is("(")
+        };
+        let speaks_of_it = (position..end).any(is_its_name);
         let (condition, rest) = (&sql[pair[1].start..words[end].end()], &sql[words[end].end()..]);
         // As MySQL shows it.
         let is_enforced = !rest.trim_start().starts_with("/*!80016 NOT ENFORCED");

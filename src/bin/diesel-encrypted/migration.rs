@@ -21,16 +21,18 @@ pub(crate) fn state(options: &State) -> Result<Exit, Failure> {
         None => Backend::of(database::url(options.database_url.as_deref())?)?,
     };
     let tables = backend.state_tables()?;
-    write(options.dir.as_deref(), vec![Files::of_state(&tables)])
+    write(&folder(options.dir.as_deref())?, vec![Files::of_state(&tables)])
 }
 
 /// Writes guards, prints where, and tells what they will do to the tables.
 pub(crate) fn guard(options: &Guard) -> Result<Exit, Failure> {
+    // Before whole tables are read.
+    let folder = folder(options.dir.as_deref())?;
     let server = Server { database_url: options.database_url.clone(), give_up_after: 0 };
     let way = if options.online { Way::Online } else { Way::AtOnce };
     let migrations = Database::connect(&server, 1)?.guard(&options.columns, way)?;
     let notes: Vec<String> = migrations.iter().flat_map(|migration| migration.notes.clone()).collect();
-    let exit = write(options.dir.as_deref(), migrations.into_iter().map(Files::of_guard).collect())?;
+    let exit = write(&folder, migrations.into_iter().map(Files::of_guard).collect())?;
     // The same holds for several tables.
     let mut told = BTreeSet::new();
     for note in notes.iter().filter(|note| told.insert(note.as_str())) {
@@ -79,20 +81,21 @@ impl Files {
     }
 }
 
-/// Writes migrations that Diesel runs in this order, behind those that are there, and prints where.
-fn write(dir: Option<&Path>, migrations: Vec<Files>) -> Result<Exit, Failure> {
-    let dir = match dir {
-        Some(folder) => folder.to_owned(),
-        None => default_folder()?,
-    };
-    let there = there(&dir)?;
+/// Writes migrations with the time of now, which Diesel runs in this order, and prints where.
+fn write(dir: &Path, migrations: Vec<Files>) -> Result<Exit, Failure> {
+    let there = there(dir)?;
     for files in &migrations {
         let former = there.iter().find(|folder| folder.split_once('_').is_some_and(|(_, name)| name == files.name));
         if let Some(former) = former {
             let former = dir.join(former);
             return Err(Failure::new(
                 Exit::Refused,
-                format!("the migration is there already: {}. Run it with `diesel migration run`", former.display()),
+                format!(
+                    "a migration of this name is there already: {}. If it was never run, run it with `diesel migration \
+                     run`, or delete it to have it written anew. If it was, and another one took back what it did, \
+                     rename its folder behind the time",
+                    former.display()
+                ),
             ));
         }
     }
@@ -114,6 +117,11 @@ fn write(dir: Option<&Path>, migrations: Vec<Files>) -> Result<Exit, Failure> {
 
 fn statements(statements: &[String]) -> String {
     statements.iter().map(|statement| format!("{statement};\n")).collect()
+}
+
+/// The one that is named, or the one that Diesel takes.
+fn folder(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    named.map_or_else(default_folder, |folder| Ok(folder.to_owned()))
 }
 
 /// That of `diesel.toml`, here or in the nearest folder above that has one; else `migrations`, here or above.

@@ -1,11 +1,13 @@
 //! Guards are found in the catalogue.
 
+use diesel::connection::SimpleConnection;
 use diesel_encrypted::TableName;
 use diesel_encrypted::guard::{self, GuardKind};
 
 use super::super::shipped::GUARD_KIND;
-use super::super::support::Conn;
+use super::super::support::{Conn, QUOTE, TEXT, TestDatabase};
 use super::migrations::migrated;
+use super::program::guard::Migrations;
 
 fn found(conn: &mut Conn, table: &str, column: &str) -> Option<GuardKind> {
     guard::of(conn, &TableName::new(table), column).unwrap()
@@ -20,5 +22,28 @@ fn those_that_are_shipped() {
     }
     for (table, column) in [("people", "name"), ("people", "id"), ("people", "mail"), ("persons", "email")] {
         assert_eq!(found(conn, table, column), None, "{table}.{column}");
+    }
+}
+
+/// What the guard of another column is written with.
+#[test]
+fn a_column_with_the_name_of_a_function_or_a_type() {
+    let names = ["length", "char", "trim", "substr", "octet_length", "utf8mb4", "regexp_like", "typeof"];
+    let columns: Vec<String> = names.iter().map(|name| format!("{QUOTE}{name}{QUOTE} {TEXT}")).collect();
+    let db = TestDatabase::new();
+    db.conn().batch_execute(&format!("create table t (email {TEXT}, {})", columns.join(", "))).unwrap();
+    let conn = &mut db.conn();
+    let migrations = Migrations::written(&db, &["t.email"]);
+    migrations.run(conn).unwrap();
+    assert!(found(conn, "t", "email").is_some());
+    for name in names {
+        assert_eq!(found(conn, "t", name), None, "{name}");
+    }
+    migrations.revert(conn).unwrap();
+    let guarded: Vec<String> = names.iter().map(|name| format!("t.{name}")).collect();
+    let migrations = Migrations::written(&db, &guarded.iter().map(String::as_str).collect::<Vec<_>>());
+    migrations.run(conn).unwrap();
+    for name in names {
+        assert!(found(conn, "t", name).is_some(), "{name}");
     }
 }
