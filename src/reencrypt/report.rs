@@ -101,7 +101,7 @@ pub enum Outcome {
     Incomplete,
     /// Stopped on request.
     Stopped,
-    /// The database failed; see the [error](super::TaskError) that carries this report.
+    /// It could not go on; see the [error](super::TaskError) that carries this report.
     Failed,
 }
 

@@ -273,6 +273,7 @@ fn a_wrong_keyring_that_no_sample_shows_is_found_on_the_way() {
         }
         let error = result.unwrap_err();
         assert!(error.is_refused() && error.to_string().contains("of 20 tokens read in "), "{error}");
+        assert!(error.report().is_some_and(|report| report.columns()[1].rewritten > 0), "{error:?}");
         assert_eq!(raw(&db)[110..], before[110..]);
     }
 }
