@@ -41,6 +41,7 @@ impl Key {
     pub fn parse(text: &str) -> Result<Self, InvalidKey> {
         match text.chars().count() {
             TEXT_LEN => {}
+            _ if text.contains(',') => return Err(InvalidKey::Comma),
             length => return Err(InvalidKey::Length(length)),
         }
         let mut bytes = Zeroizing::new([0; 32]);
@@ -159,6 +160,9 @@ pub enum InvalidKey {
     /// The text is not 44 characters long.
     #[error("is {0} characters long, a key is 44 (32 bytes in padded base64url)")]
     Length(usize),
+    /// The text is several keys, as other programs write them.
+    #[error("has a comma in it: keys are separated by `:`")]
+    Comma,
     /// The text uses `+` and `/` where base64url has `-` and `_`.
     #[error("is written in the standard base64 alphabet: replace `+` by `-` and `/` by `_`")]
     StandardAlphabet,
@@ -193,6 +197,7 @@ mod tests {
             ("", InvalidKey::Length(0)),
             (&TEXT[..43], InvalidKey::Length(43)),
             (&format!("{TEXT}="), InvalidKey::Length(45)),
+            (&format!("{TEXT},{TEXT}"), InvalidKey::Comma),
             (&TEXT.replace('-', "+"), InvalidKey::StandardAlphabet),
             (&TEXT.replace('-', "!"), InvalidKey::Alphabet),
             (&TEXT.replace("e4=", "e4A"), InvalidKey::Alphabet), // 33 bytes
