@@ -1,6 +1,6 @@
 //! Serde support: `Deserialize` always, `Serialize` only where a field asks for it.
 
-use serde::de::Error as _;
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::adopting::Adopting;
@@ -78,14 +78,22 @@ macro_rules! exposed {
 
         impl<'de, T: Deserialize<'de>> Deserialize<'de> for $field<T> {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                // serde's own messages quote the value: `invalid type: string "4111 1111", expected u64`.
-                T::deserialize(deserializer).map(Self::new).map_err(|_| D::Error::custom(UNREADABLE))
+                T::deserialize(deserializer).map(Self::new).map_err(without_value)
             }
         }
     )+};
 }
 
 exposed!(Encrypted, Adopting, Leaving);
+
+/// serde's own messages quote the value: `invalid type: string "4111 1111", expected u64`. One of a field that is missing
+/// has none to quote.
+fn without_value<E: Error>(error: E) -> E {
+    match error.to_string().starts_with("missing field `") {
+        true => error,
+        false => E::custom(UNREADABLE),
+    }
+}
 
 const UNREADABLE: &str = "a value for an encrypted column is not what its type reads; it is not shown";
 
@@ -124,6 +132,19 @@ mod tests {
         let profile: Profile = serde_json::from_str(r#"{"email":"x","phone":4,"name":""}"#).unwrap();
         assert_eq!((profile.phone, profile.note), (Some(Encrypted::new(4)), None));
     }
+
+    #[test]
+    fn a_field_that_is_missing_is_named() {
+        let error = serde_json::from_str::<Missing>("{}").unwrap_err();
+        assert_eq!(error.to_string(), "missing field `email` at line 1 column 2");
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Missing {
+        #[expect(dead_code)]
+        email: Encrypted<String>,
+    }
+
     #[test]
     fn what_cannot_be_read_is_not_shown() {
         fn error<T: for<'de> Deserialize<'de>>(json: &str) -> String {

@@ -33,8 +33,9 @@ const PAUSE: Duration = Duration::from_millis(10);
 const STATEMENT: usize = 4 << 20;
 /// Writes after a locked row in which locked rows are left out from the start. It is the slower statement.
 const CAUTION: u32 = 100;
-/// So many rows can be refused without one among them that is not. If it is a whole page of more, it is not about rows.
-const FEW: usize = 8;
+/// So many rows can be refused one after the other. If it is more, and none between them is not, it is not about rows: the
+/// disk is full.
+const REFUSED: usize = 1_000;
 /// For servers on which the faster statement would wait for locked rows.
 pub(super) const ALWAYS_CAUTIOUS: u32 = u32::MAX;
 
@@ -121,6 +122,8 @@ where
     pub(super) checkpoint: Option<Checkpoint<'a>>,
     /// Writes still to come in which locked rows are left out, since some were locked lately.
     pub(super) cautious: &'a mut u32,
+    /// Rows that were refused since the last one that was written.
+    pub(super) refused: &'a mut usize,
 }
 
 impl<C> Batches<'_, '_, '_, C>
@@ -180,13 +183,21 @@ where
         let before = refused.keys.len();
         let swapped = self.swap(changes, refused)?;
         let is_all = !changes.is_empty() && refused.keys.len() - before == changes.len() && !self.session.is_stopped();
-        let Some(reason) = refused.reason.take().filter(|_| is_all) else { return Ok(swapped) };
+        let Some(reason) = refused.reason.take().filter(|_| is_all) else {
+            *self.refused = 0;
+            return Ok(swapped);
+        };
         let table = self.table;
-        if let Err(error) = self.session.once(|conn| write_nothing(conn, table))? {
-            return Err(TaskError::database(error));
+        match self.session.once(|conn| write_nothing(conn, table))? {
+            Err(DieselError::DatabaseError(_, info))
+                if self.session.is_connected() && !C::Backend::is_lock_conflict(info.message()) =>
+            {
+                return Err(TaskError::database(info.message()));
+            }
+            _ => *self.refused += changes.len(),
         }
-        if changes.len() > FEW {
-            tracing::warn!(table = %table.name, reason, "no row of a page can be written: trying again");
+        if *self.refused > REFUSED {
+            tracing::warn!(table = %table.name, reason, "hardly any row can be written: trying again");
             refused.keys.truncate(before);
             return self.swap_at_last(changes);
         }
@@ -224,6 +235,9 @@ where
         }
         self.pace.conflict();
         if let [change] = changes {
+            if C::Backend::is_timeout(info.message()) {
+                return self.swap_at_last(changes);
+            }
             let (row, reason) = (self.table.label(&change.key), shown::<C::Backend>(&*info, self.job));
             tracing::warn!(table = %self.table.name, row, reason, "row left for the next pass");
             refused.keys.push(change.key.clone());
@@ -317,8 +331,9 @@ fn tell(changes: &[Change], rows: &[Row], written: &mut [Written]) -> bool {
 /// What to show of a message of the server. It could quote a value, whole or cut off, and a token is known by its look,
 /// but plaintext is not.
 fn shown<DB: Dialect>(info: &(dyn DatabaseErrorInformation + Send + Sync), job: Job) -> String {
-    if !job.handles_plaintext() || DB::is_lock_conflict(info.message()) {
-        return Token::hide_in(info.message());
+    let message = info.message();
+    if !job.handles_plaintext() || DB::is_lock_conflict(message) || DB::is_timeout(message) {
+        return Token::hide_in(message);
     }
     match info.constraint_name() {
         Some(constraint) => format!("the constraint {constraint} refuses the change"),

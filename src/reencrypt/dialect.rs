@@ -108,6 +108,12 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     #[doc(hidden)]
     fn is_lock_conflict(message: &str) -> bool;
 
+    /// Whether a statement took longer than it may.
+    #[doc(hidden)]
+    fn is_timeout(_message: &str) -> bool {
+        false
+    }
+
     /// A column of the row key in a select list.
     #[doc(hidden)]
     fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()>;

@@ -151,9 +151,11 @@ impl Dialect for Mysql {
     const WITHOUT_TRIGGERS: &'static str = "drop them while it runs; the application does without them, too, then";
 
     fn is_lock_conflict(message: &str) -> bool {
-        let conflicts =
-            ["Lock wait timeout exceeded", "Deadlock found", "Query execution was interrupted (max_statement"];
-        conflicts.iter().any(|conflict| message.starts_with(conflict))
+        message.starts_with("Lock wait timeout exceeded") || message.starts_with("Deadlock found")
+    }
+
+    fn is_timeout(message: &str) -> bool {
+        message.starts_with("Query execution was interrupted (max_statement_time")
     }
 
     fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {

@@ -154,7 +154,11 @@ impl Dialect for Pg {
         connections then, and for all others they do";
 
     fn is_lock_conflict(message: &str) -> bool {
-        message.contains("timeout") || message.contains("deadlock")
+        message.starts_with("canceling statement due to lock timeout") || message.starts_with("deadlock detected")
+    }
+
+    fn is_timeout(message: &str) -> bool {
+        message.starts_with("canceling statement due to statement timeout")
     }
 
     fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {

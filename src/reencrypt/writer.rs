@@ -28,6 +28,7 @@ pub(super) struct Writer<'a> {
     rotation: Rotation<'a>,
     /// See [`Batches`]; `None` until the server was asked.
     cautious: Option<u32>,
+    refused: usize,
 }
 
 struct Current {
@@ -40,7 +41,7 @@ struct Current {
 
 impl<'a> Writer<'a> {
     pub(super) fn new(shared: &'a Shared<'a>) -> Self {
-        Self { shared, current: None, rotation: Rotation::new(&shared.walker.keyring), cautious: None }
+        Self { shared, current: None, rotation: Rotation::new(&shared.walker.keyring), cautious: None, refused: 0 }
     }
 
     pub(super) fn handle<C>(&mut self, session: &mut Session<'_, C>, message: Message) -> Result<(), TaskError>
@@ -103,9 +104,9 @@ impl<'a> Writer<'a> {
                     unknown.insert(if waits { ALWAYS_CAUTIOUS } else { 0 })
                 }
             };
-            let (rotation, pace) = (&mut self.rotation, &shared.pace);
+            let (rotation, refused, pace) = (&mut self.rotation, &mut self.refused, &shared.pace);
             let (job, clock) = (shared.walker.job, shared.walker.clock);
-            let mut batches = Batches { session, table, job, rotation, pace, clock, checkpoint, cautious };
+            let mut batches = Batches { session, table, job, rotation, pace, clock, checkpoint, cautious, refused };
             let outcome = batches.write(&page.range, page.changes)?;
             is_taken = outcome.is_taken;
             current.noted = Instant::now();
