@@ -13,7 +13,7 @@ use super::clock::{CLOCKS, DatabaseClock};
 use super::dialect::Dialect;
 use super::error::TaskError;
 use super::limits::Limits;
-use super::lookout::look_out;
+use super::lookout::{self, look_out};
 use super::monitor::Monitor;
 use super::progress::{Observer, StopHandle};
 use super::proof::{Prover, Reading};
@@ -106,7 +106,8 @@ where
             if let Some(monitor) = monitor {
                 let throttle = &throttle;
                 let span = span.clone();
-                scope.spawn(move || span.in_scope(|| look_out(monitor, throttle, pool, stop, &ended)));
+                let conn = lookout::take(&monitor, pool);
+                scope.spawn(move || span.in_scope(|| look_out(monitor, conn, throttle, pool, stop, &ended)));
             }
             self.follow(&mut store, &throttle)
         });

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use diesel::connection::LoadConnection;
-use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
+use diesel::r2d2::{ConnectionManager, Pool, PooledConnection, R2D2Connection};
 
 use super::dialect::Dialect;
 use super::hold::Hold;
@@ -14,9 +14,23 @@ use super::throttle::Throttle;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// The connection of [`look_out`], if it needs one. To be taken before the workers take what the pool has: without it they
+/// would be held for ever.
+pub(super) fn take<C>(
+    monitor: &Monitor,
+    pool: &Pool<ConnectionManager<C>>,
+) -> Option<PooledConnection<ConnectionManager<C>>>
+where
+    C: R2D2Connection + LoadConnection + 'static,
+    C::Backend: Dialect,
+{
+    monitor.asks_primary().then(|| pool.get_timeout(INTERVAL).ok()).flatten()
+}
+
 /// Checks until the other end of `ended` is dropped.
 pub(super) fn look_out<C>(
     mut monitor: Monitor,
+    mut conn: Option<PooledConnection<ConnectionManager<C>>>,
     throttle: &Throttle,
     pool: &Pool<ConnectionManager<C>>,
     stop: &StopHandle,
@@ -25,11 +39,8 @@ pub(super) fn look_out<C>(
     C: R2D2Connection + LoadConnection + 'static,
     C::Backend: Dialect,
 {
-    let mut conn = None;
     loop {
-        if conn.is_none() && monitor.asks_primary() {
-            conn = pool.get_timeout(INTERVAL).ok();
-        }
+        conn = conn.or_else(|| take(&monitor, pool));
         let hold = monitor.check::<C>(conn.as_deref_mut());
         if let Some(hold) = hold.as_ref().filter(|hold| hold.ends_the_run()) {
             tracing::warn!("stopping: {hold}");
