@@ -250,6 +250,18 @@ pub(crate) fn push_table<DB: Backend>(table: &TableName, out: &mut AstPass<'_, '
     out.push_identifier(table.name())
 }
 
+/// Pushes `UPDATE table SET column = column, …`: an update of the encrypted columns that changes nothing.
+pub(super) fn push_idle_update<DB: Backend>(table: &PlannedTable, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+    out.push_sql("UPDATE ");
+    push_table(&table.name, out)?;
+    out.push_sql(" SET ");
+    push_all(&table.columns, ", ", out, |column, out| {
+        out.push_identifier(&column.name)?;
+        out.push_sql(" = ");
+        out.push_identifier(&column.name)
+    })
+}
+
 /// Pushes `column = coalesce(v.n0, t.column), …`: the new token, or what the column has.
 pub(super) fn push_assignments<DB: Backend>(
     table: &PlannedTable,

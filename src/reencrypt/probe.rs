@@ -5,7 +5,7 @@ use diesel::connection::{Connection, LoadConnection};
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
-use super::dialect::{Dialect, push_all, push_table};
+use super::dialect::{Dialect, push_idle_update};
 use super::table::PlannedTable;
 
 /// Fails for want of rights, or in a database that cannot be written to. No row is looked at, so its message quotes no
@@ -24,14 +24,7 @@ struct Probe<'a>(&'a PlannedTable);
 impl<DB: Dialect> QueryFragment<DB> for Probe<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.unsafe_to_cache_prepared();
-        out.push_sql("UPDATE ");
-        push_table(&self.0.name, &mut out)?;
-        out.push_sql(" SET ");
-        push_all(&self.0.columns, ", ", &mut out, |column, out| {
-            out.push_identifier(&column.name)?;
-            out.push_sql(" = ");
-            out.push_identifier(&column.name)
-        })?;
+        push_idle_update(self.0, &mut out)?;
         out.push_sql(" WHERE 1 = 0");
         Ok(())
     }

@@ -28,6 +28,7 @@ pub(super) struct Writer<'a> {
     rotation: Rotation<'a>,
     /// See [`Batches`]; `None` until the server was asked.
     cautious: Option<u32>,
+    /// See [`Batches`].
     refused: usize,
 }
 

@@ -8,7 +8,7 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Binary, Nullable, Untyped};
 use diesel::sqlite::Sqlite;
 
-use super::super::dialect::{push_all, push_table};
+use super::super::dialect::push_idle_update;
 use super::super::side_effects::SideEffects;
 use super::super::table::PlannedTable;
 
@@ -35,14 +35,8 @@ struct Explain<'a>(&'a PlannedTable);
 impl QueryFragment<Sqlite> for Explain<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.unsafe_to_cache_prepared();
-        out.push_sql("EXPLAIN UPDATE ");
-        push_table(&self.0.name, &mut out)?;
-        out.push_sql(" SET ");
-        push_all(&self.0.columns, ", ", &mut out, |column, out| {
-            out.push_identifier(&column.name)?;
-            out.push_sql(" = ");
-            out.push_identifier(&column.name)
-        })
+        out.push_sql("EXPLAIN ");
+        push_idle_update(self.0, &mut out)
     }
 }
 
