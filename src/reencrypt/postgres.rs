@@ -353,28 +353,24 @@ const FENCE: &str = "\
     SELECT pg_current_xact_id() || coalesce(',' || string_agg(DISTINCT virtualxid, ','), '') \
     FROM pg_catalog.pg_locks WHERE locktype = 'virtualxid' AND pid <> pg_backend_pid()";
 
-/// What was open at the fence and is not over: the sessions, and what is prepared and belongs to none. Left out is only
-/// what is known to belong to another database of the server, and what cannot write: its own housekeeping, which has no
-/// user, and the senders of the log. Everybody may read these columns, unlike the type and the time of the sessions of
-/// others.
+/// What was open at the fence and is not over: the sessions, and what is prepared and belongs to none. Left out is what
+/// belongs to another database of the server, or ends while this is read, and what cannot write: the housekeeping of the
+/// server, which has no user, and the senders of the log. Everybody may read these columns, unlike the type and the time
+/// of the sessions of others.
 const OLDER: &str = "\
     WITH fence AS (SELECT string_to_array(?::text, ',') AS numbers) \
     SELECT 'process ' || l.pid || ' of ' || coalesce(nullif(a.application_name, ''), a.usename, 'an unknown user') \
            || CASE WHEN a.backend_xid IS NULL THEN ', which has only read so far' ELSE '' END \
            || coalesce(', since ' || date_trunc('second', a.xact_start), '') \
     FROM fence JOIN pg_catalog.pg_locks l ON l.locktype = 'virtualxid' AND l.virtualxid = ANY (numbers[2:]) \
-    LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-    WHERE l.pid <> pg_backend_pid() \
-      AND (a.pid IS NULL OR a.datname = current_database() AND a.usesysid IS NOT NULL \
-                            AND a.backend_type IS DISTINCT FROM 'walsender') \
+    JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+    WHERE l.pid <> pg_backend_pid() AND a.datname = current_database() AND a.usesysid IS NOT NULL \
+      AND a.backend_type IS DISTINCT FROM 'walsender' \
     UNION \
-    SELECT coalesce( \
-        'the prepared transaction ' || p.gid || ', since ' || date_trunc('second', p.prepared), \
-        'transaction ' || x) \
+    SELECT 'the prepared transaction ' || p.gid || ', since ' || date_trunc('second', p.prepared) \
     FROM fence, pg_snapshot_xip(pg_current_snapshot()) AS x \
-    LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = x::xid \
-    WHERE x <= numbers[1]::xid8 AND coalesce(p.database, current_database()) = current_database() \
-      AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.backend_xid = x::xid)";
+    JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = x::xid \
+    WHERE x <= numbers[1]::xid8 AND p.database = current_database()";
 
 #[derive(QueryableByName)]
 struct Setting {
