@@ -86,7 +86,7 @@ mod migration;
 mod moment;
 mod monitor;
 #[cfg(feature = "mysql")]
-mod mysql;
+pub(crate) mod mysql;
 mod pace;
 mod page;
 mod plan;

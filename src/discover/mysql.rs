@@ -10,6 +10,7 @@ use diesel::result::QueryResult;
 
 use super::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
 use crate::column::Form;
+use crate::reencrypt::mysql::server::is_mariadb;
 use crate::reencrypt::{Fields, Sql, push_column};
 use crate::target::TableName;
 use crate::token::Token;
@@ -22,6 +23,7 @@ impl Discoverable for Mysql {
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
+        let is_mariadb = is_mariadb(conn)?;
         let mut relations = BTreeMap::new();
         for row in load(conn, RELATIONS, schemas)? {
             let [schema, name, kind, is_in_reach] = row;
@@ -51,17 +53,24 @@ impl Discoverable for Mysql {
                 is_generated: extra.split_whitespace().any(|word| word == "GENERATED"),
             });
         }
-        for row in load(conn, INDEXES, schemas)? {
-            let [schema, table, index, is_unique, column] = row;
+        // MariaDB has no indexes on expressions.
+        let expression = if is_mariadb { "NULL" } else { "expression" };
+        for row in load(conn, &INDEXES.replace("EXPRESSION", expression), schemas)? {
+            let [schema, table, index, is_unique, column, expression] = row;
             let Some(relation) = relations.get_mut(&(schema, table)) else { continue };
             if index == "PRIMARY" {
                 relation.key.push(column.clone());
             }
-            relation.add_index_key(index, is_unique == "1", IndexKey::Column(column));
+            let key = match expression.is_empty() {
+                true => IndexKey::Column(column),
+                false => IndexKey::Expression(expression),
+            };
+            relation.add_index_key(index, is_unique == "1", key);
         }
         for row in load(conn, TRIGGERS, schemas)? {
             let [schema, table, name, statement] = row;
             let Some(relation) = relations.get_mut(&(schema, table)) else { continue };
+            let statement = if is_mariadb { statement } else { without_literals_and_comments(&statement) };
             relation.triggers.push(Trigger::new(name, statement));
         }
         let privileges: Vec<[String; 2]> = load(conn, TRIGGER_PRIVILEGES, schemas)?;
@@ -96,6 +105,12 @@ impl Discoverable for Mysql {
     }
 }
 
+/// The statement with all its words outside of both: MySQL shows `'it\'s'` as `'it's'`, and where a literal ends cannot be
+/// told.
+fn without_literals_and_comments(statement: &str) -> String {
+    ["'", "\"", "#", "--", "/*", "*/"].iter().fold(statement.to_owned(), |text, sign| text.replace(sign, " "))
+}
+
 /// Rows of `N` texts, of the tables of these databases. `NULL` is an empty text.
 fn load<C, const N: usize>(conn: &mut C, sql: &str, schemas: &[&str]) -> QueryResult<Vec<[String; N]>>
 where
@@ -122,7 +137,7 @@ const COLUMNS: &str = "\
 
 const INDEXES: &str = "\
     SELECT CAST(table_schema AS CHAR), CAST(table_name AS CHAR), CAST(index_name AS CHAR), \
-           CAST(non_unique = 0 AS CHAR), CAST(column_name AS CHAR) \
+           CAST(non_unique = 0 AS CHAR), CAST(column_name AS CHAR), CAST(EXPRESSION AS CHAR) \
     FROM information_schema.statistics WHERE table_schema IN (SCHEMAS) \
     ORDER BY table_schema, table_name, index_name, seq_in_index";
 

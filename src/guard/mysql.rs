@@ -3,13 +3,14 @@
 use diesel::RunQueryDsl;
 use diesel::connection::{Connection, LoadConnection};
 use diesel::mysql::Mysql;
-use diesel::result::{Error as DieselError, QueryResult};
+use diesel::result::QueryResult;
 
 use super::error::{GuardError, Refusal};
 use super::migration::{GuardMigration, Way, filled, indented, places};
 use super::names::{constraint, quoted, quoted_table};
 use super::table::{Column, GuardWriter, Table};
 use crate::column::Form;
+use crate::reencrypt::mysql::server::{is_mariadb, show_create};
 use crate::reencrypt::{Fields, Sql};
 
 /// The conditions of the shipped migration, word for word.
@@ -57,8 +58,7 @@ impl GuardWriter for Mysql {
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        let version = Sql::new("SELECT VERSION()").first(conn)?.unwrap_or_default();
-        let is_mariadb = version.contains("MariaDB");
+        let is_mariadb = is_mariadb(conn)?;
         let mut notes = Vec::new();
         for column in &table.columns {
             notes.extend(Known::of(conn, table, column)?.notes(table, column));
@@ -71,7 +71,7 @@ impl GuardWriter for Mysql {
         if is_mariadb {
             notes.push("A session with check_constraint_checks = 0 writes what it likes".into());
         }
-        if way == Way::AtOnce {
+        if way == Way::AtOnce && is_mariadb {
             refuse_names_that_are_taken(conn, table)?;
         }
         let mut migrations = match way {
@@ -123,7 +123,7 @@ fn refuse_names_that_are_taken<C>(conn: &mut C, table: &Table) -> Result<(), Gua
 where
     C: Connection<Backend = Mysql> + LoadConnection,
 {
-    let written = show_create(conn, table)?.to_lowercase();
+    let written = show_create_of(conn, table)?.to_lowercase();
     for column in &table.columns {
         let name = constraint(table.name.name(), &column.name);
         if written.contains(&quoted(&name, '`').to_lowercase()) {
@@ -146,7 +146,7 @@ where
         let reason = format!("{}: {reason}. Without --online the table gets a CHECK", table.place(column));
         GuardError::from(Refusal::NotOnline { reason })
     };
-    let written = show_create(conn, table)?;
+    let written = show_create_of(conn, table)?;
     let mut definitions = Vec::new();
     for column in &table.columns {
         let definition = definition(&written, &column.name);
@@ -280,13 +280,11 @@ where
     Ok(format!("about {} MiB", size.as_deref().unwrap_or("?").trim()))
 }
 
-fn show_create<C>(conn: &mut C, table: &Table) -> QueryResult<String>
+fn show_create_of<C>(conn: &mut C, table: &Table) -> QueryResult<String>
 where
     C: Connection<Backend = Mysql> + LoadConnection,
 {
-    let sql = format!("SHOW CREATE TABLE {}", quoted_table(&table.name, '`'));
-    let mut row: Fields = Sql::new(sql).get_result(conn)?;
-    row.take(1).ok_or(DieselError::NotFound)
+    show_create(conn, table.name.schema().unwrap_or_default(), table.name.name())
 }
 
 /// The name and the definition of a column, which has a line of its own.

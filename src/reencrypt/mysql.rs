@@ -6,6 +6,7 @@ mod estimate;
 mod fence;
 mod guard;
 mod replication;
+pub(crate) mod server;
 mod swap;
 
 use diesel::connection::{Connection, LoadConnection};
@@ -51,6 +52,7 @@ impl Dialect for Mysql {
         ("autocommit", "1"),
         // By default a sort looks at the first 1024 bytes of a text only.
         ("max_sort_length", "8388608"),
+        ("sort_buffer_size", "2097152"),
         // The messages by which a lock is known.
         ("lc_messages", "en_US"),
         // A TIMESTAMP in a row key must come back as the same moment.
@@ -74,12 +76,12 @@ impl Dialect for Mysql {
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        let value = match value.parse::<f64>() {
-            // MySQL waits for a second at least, and refuses 0.
-            _ if (name, value) == ("innodb_lock_wait_timeout", "0") => "IF(VERSION() LIKE '%MariaDB%', 0, 1)".into(),
+        let on_mysql = ON_MYSQL.iter().find(|(known, on_mariadb, _)| (name, value) == (*known, *on_mariadb));
+        let value = match (on_mysql, value.parse::<f64>()) {
+            (Some((.., on_mysql)), _) => format!("IF(VERSION() LIKE '%MariaDB%', {value}, {on_mysql})"),
             // A number in quotes is refused for a numeric variable.
-            Ok(_) => value.to_owned(),
-            Err(_) => format!("'{}'", value.replace('\'', "''")),
+            (None, Ok(_)) => value.to_owned(),
+            (None, Err(_)) => format!("'{}'", value.replace('\'', "''")),
         };
         sql_query(format!("SET SESSION {name} = {value}")).execute(conn).map(drop)
     }
@@ -373,6 +375,15 @@ impl ColumnRow {
         }
     }
 }
+
+/// Where MySQL needs another value than MariaDB.
+const ON_MYSQL: [(&str, &str, &str); 3] = [
+    // It waits for a second at least, and refuses 0.
+    ("innodb_lock_wait_timeout", "0", "1"),
+    // It refuses a sort of which 15 rows do not fit into the buffer. Its indexes end at 3072 bytes.
+    ("max_sort_length", "8388608", "65536"),
+    ("sort_buffer_size", "2097152", "16777216"),
+];
 
 const TABLE: &str = "\
     SELECT CAST(table_schema AS CHAR) AS `schema`, CAST(table_name AS CHAR) AS name, \

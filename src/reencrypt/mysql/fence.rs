@@ -54,15 +54,17 @@ where
     Err(DieselError::QueryBuilderError(reason.into()))
 }
 
+// The list has the statements, too, and in a strict mode MySQL fails to convert those that are not all text.
+
 const OWN: &str = "\
-    SELECT CAST(trx_mysql_thread_id AS CHAR) FROM information_schema.innodb_trx \
+    SELECT /*+ SET_VAR(sql_mode = '') */ CAST(trx_mysql_thread_id AS CHAR) FROM information_schema.innodb_trx \
     WHERE trx_mysql_thread_id = CONNECTION_ID()";
 
 const STARTED: &str = "\
-    SELECT DISTINCT CAST(trx_started AS CHAR) FROM information_schema.innodb_trx \
+    SELECT /*+ SET_VAR(sql_mode = '') */ DISTINCT CAST(trx_started AS CHAR) FROM information_schema.innodb_trx \
     WHERE trx_mysql_thread_id <> CONNECTION_ID()";
 
 const OLDER: &str = "\
-    SELECT CONCAT('connection ', trx_mysql_thread_id, ', since ', trx_started, ' (server time)') \
+    SELECT /*+ SET_VAR(sql_mode = '') */ CONCAT('connection ', trx_mysql_thread_id, ', since ', trx_started, ' (server time)') \
     FROM information_schema.innodb_trx \
     WHERE FIND_IN_SET(CAST(trx_started AS CHAR), ?) AND trx_mysql_thread_id <> CONNECTION_ID()";

@@ -1,18 +1,16 @@
 //! Guards on MySQL and MariaDB: a CHECK of the table or of the column.
 
+use diesel::RunQueryDsl;
 use diesel::connection::{Connection, LoadConnection};
-use diesel::deserialize::QueryableByName;
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
-use diesel::sql_types::Text;
-use diesel::{RunQueryDsl, sql_query};
 
 use super::super::guard_kind::{GuardKind, is_among_checks};
 use super::super::sql::{Fields, Sql};
+use super::server::{is_mariadb, show_create};
 use crate::target::TableName;
 use crate::words::Flavor;
 
-/// Read from the statement that makes the table: `information_schema` hides the CHECKs from who may not alter it.
 pub(super) fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
 where
     C: Connection<Backend = Mysql> + LoadConnection,
@@ -26,18 +24,49 @@ where
     if found.is_empty() {
         return Ok(None);
     }
-    let [schema, name] = [&schema, table.name()].map(|name| format!("`{}`", name.replace('`', "``")));
-    let statement: Statement = sql_query(format!("SHOW CREATE TABLE {schema}.{name}")).get_result(conn)?;
-    let is_guarded = is_among_checks(Flavor::Mysql, &statement.sql, column).unwrap_or(false);
-    Ok(is_guarded.then_some(GuardKind::Check))
+    let statements = match is_mariadb(conn)? {
+        // Its `information_schema` hides the CHECKs from who may not alter the table.
+        true => vec![show_create(conn, &schema, table.name())?],
+        false => {
+            let rows: Vec<Fields> = Sql::new(CHECKS).bind(&schema).bind(table.name()).load(conn)?;
+            rows.into_iter()
+                .filter_map(|mut row| row.take(0))
+                .map(|clause| format!("CHECK {}", plain(&clause)))
+                .collect()
+        }
+    };
+    let is_guard = |sql: &String| is_among_checks(Flavor::Mysql, sql, column).unwrap_or(false);
+    Ok(statements.iter().any(is_guard).then_some(GuardKind::Check))
+}
+
+/// A condition as it is in `SHOW CREATE TABLE`: `CHECK_CLAUSE` has its quotes and backslashes escaped once more.
+fn plain(clause: &str) -> String {
+    let mut characters = clause.chars();
+    let next = || {
+        Some(match characters.next()? {
+            '\\' => characters.next()?,
+            character => character,
+        })
+    };
+    std::iter::from_fn(next).collect()
 }
 
 const TABLE: &str = "\
     SELECT CAST(table_name AS CHAR) FROM information_schema.tables \
     WHERE table_schema = ? AND table_name = ? AND table_type <> 'VIEW'";
 
-#[derive(QueryableByName)]
-struct Statement {
-    #[diesel(sql_type = Text, column_name = "Create Table")]
-    sql: String,
+/// MySQL has them in parentheses.
+const CHECKS: &str = "\
+    SELECT c.check_clause FROM information_schema.table_constraints t \
+    JOIN information_schema.check_constraints c USING (constraint_schema, constraint_name) \
+    WHERE t.table_schema = ? AND t.table_name = ? AND t.constraint_type = 'CHECK' AND t.enforced = 'YES'";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_without_its_escapes() {
+        assert_eq!(plain(r"(`b` like _utf8mb3\'it\\\'s\\\\_%\')"), r"(`b` like _utf8mb3'it\'s\\_%')");
+    }
 }

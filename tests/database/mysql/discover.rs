@@ -3,7 +3,7 @@
 use diesel::connection::SimpleConnection;
 
 use super::suite::program::scene::Scene;
-use super::support::{LimitedUser, TestDatabase};
+use super::support::{LimitedUser, TestDatabase, is_mariadb};
 
 #[test]
 fn a_table_of_another_database() {
@@ -48,10 +48,11 @@ fn character_sets_and_escapes() {
     scene.run(
         r"create trigger log_it after update on t for each row insert into audit values (new.id, 'it\'s new.secret')",
     );
-    scene.finds(&[]);
+    // MySQL shows it without the backslash, and then nobody can tell.
+    scene.finds(if is_mariadb() { &[] } else { &[("trigger", "t.secret")] });
 }
 
-/// Whose definition the server does not show then.
+/// Whose definition MariaDB does not show then.
 #[test]
 fn a_table_of_which_this_user_may_read_columns_only() {
     let scene = Scene::new();
@@ -66,6 +67,7 @@ fn a_table_of_which_this_user_may_read_columns_only() {
     assert!(findings.iter().all(|finding| finding["kind"] == "not read" && finding["column"] == "*"), "{json}");
     let detail = |finding: &serde_json::Value| finding["detail"].as_str().unwrap().to_owned();
     let reason = "whether its columns have guards cannot be told: ";
-    assert_eq!(findings.iter().filter(|finding| detail(finding).starts_with(reason)).count(), 1, "{json}");
+    let hidden = findings.iter().filter(|finding| detail(finding).starts_with(reason)).count();
+    assert_eq!((hidden, findings.len()), (usize::from(is_mariadb()), 1 + usize::from(is_mariadb())), "{json}");
     assert_eq!(json["columns"][0]["tokens"], 2);
 }

@@ -10,7 +10,7 @@ use diesel_encrypted::{Encrypted, Error, raw_token_len, token_len};
 use super::schema::people;
 use super::suite::guards::{assert_refused, raw, store_bytes, store_text, token, with_a_row};
 use super::suite::migrations::{Person, ada, everyone, migrated};
-use super::support::{Conn, TestDatabase};
+use super::support::{Conn, TestDatabase, is_mariadb};
 use crate::common::keyring;
 
 fn with_mode(db: &TestDatabase, mode: &str) -> Conn {
@@ -149,6 +149,17 @@ fn a_cut_at_the_length_of_a_token_can_pass_the_guard() {
 fn a_character_beyond_ascii_is_shown_in_a_strict_mode() {
     let db = with_a_row();
     let plaintext = "Ada née Byron, 1815";
+    if !is_mariadb() {
+        // Where no value is shown, whatever the mode.
+        for (column, result) in
+            ["STRICT_ALL_TABLES", ""].iter().flat_map(|mode| store_text(&mut with_mode(&db, mode), plaintext))
+        {
+            let Err(DatabaseError(_, error)) = result else { panic!("{column}: {result:?}") };
+            let reason = "Conversion from collation utf8mb4_0900_ai_ci into ascii_bin impossible for parameter";
+            assert_eq!(error.message(), reason);
+        }
+        return;
+    }
     for (column, result) in store_text(&mut with_mode(&db, "STRICT_ALL_TABLES"), plaintext) {
         let Err(DatabaseError(_, error)) = result else { panic!("{column}: {result:?}") };
         assert!(error.message().contains(r"Incorrect string value: '\xC3\xA9e By...'"), "{}", error.message());

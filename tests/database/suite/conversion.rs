@@ -436,7 +436,7 @@ fn what_the_application_writes_meanwhile_is_never_overwritten() {
 
 #[test]
 fn plaintext_that_the_database_does_not_let_go_is_no_success() {
-    let db = plaintexts(" check (id <> 6 or secret not like 'gAAAA%')");
+    let db = plaintexts(", check (id <> 6 or secret not like 'gAAAA%')");
     let report = traps::task().job(Job::Encrypt).run(&db.pool(2)).unwrap();
     assert_eq!((report.outcome(), report.doubt()), (Outcome::Incomplete, Some(&Doubt::LeftPlaintext(1))));
     assert_eq!(problems(&report), [("secret", "id=6", ProblemKind::Plaintext)]);

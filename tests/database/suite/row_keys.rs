@@ -40,7 +40,7 @@ fn insert(conn: &mut Conn, columns: &str, key: &str, plaintext: &str) {
 fn of_every_type() {
     let db = TestDatabase::new();
     let mut conn = db.conn();
-    for (sql_type, values) in ROW_KEYS {
+    for (sql_type, values) in ROW_KEYS.iter() {
         conn.batch_execute("drop table if exists t").unwrap();
         conn.batch_execute(&format!("create table t (id {sql_type} primary key, secret {TEXT} not null)")).unwrap();
         let mut plaintexts = Vec::new();

@@ -85,7 +85,7 @@ pub fn interfere(db: &TestDatabase, task: Task<'_>, id: i64, act: impl FnOnce(&m
 /// To many collations these are the same text. The swap compares bytes, and a swap that was lost counts as nothing else.
 #[test]
 fn an_equal_text_that_the_application_wrote_meanwhile() {
-    for (sql_type, other) in LENIENT_TYPES {
+    for (sql_type, other) in LENIENT_TYPES.iter() {
         let db = table(sql_type);
         let mut written = Vec::new();
         let second_page = format!("id > {} and id <= {}", 2 * PAGE, 4 * PAGE);
