@@ -52,8 +52,8 @@ impl PrivateServer {
         Self::postgres_in(folder, settings)
     }
 
-    /// A MariaDB server, with options such as `--log-bin`.
-    pub fn mariadb(options: &[&str]) -> Self {
+    /// A MariaDB server, or the MySQL server that `MYSQLD` is the path of, with options such as `--log-bin`.
+    pub fn mysql(options: &[&str]) -> Self {
         let folder = Folder::new();
         // It is read on every start, and by replicas.
         let accounts = format!(
@@ -64,9 +64,19 @@ impl PrivateServer {
         folder.give_away("init.sql");
         let data = format!("--datadir={}", folder.path("data").display());
         let size = "--innodb-log-file-size=8M";
-        folder.run(find("mariadb-install-db"), &["--no-defaults", &data, "--skip-test-db", size]);
+        let (program, more) = match std::env::var("MYSQLD") {
+            Ok(program) => {
+                folder.run(&program, &["--no-defaults", &data, "--initialize-insecure"]);
+                (program, vec!["--secure-file-priv=NULL", "--mysqlx=OFF"])
+            }
+            Err(_) => {
+                folder.run(find("mariadb-install-db"), &["--no-defaults", &data, "--skip-test-db", size]);
+                (find("mariadbd").display().to_string(), vec![size])
+            }
+        };
         let port = free_port();
-        let mut command = vec![find("mariadbd").display().to_string(), "--no-defaults".into(), data, size.into()];
+        let mut command = vec![program, "--no-defaults".into(), data];
+        command.extend(more.into_iter().map(String::from));
         command.extend(["--bind-address=127.0.0.1".into(), format!("--port={port}"), "--socket=socket".into()]);
         command.extend(["--pid-file=pid", "--skip-name-resolve", "--character-set-server=utf8mb4"].map(String::from));
         command.push(format!("--init-file={}", folder.path("init.sql").display()));

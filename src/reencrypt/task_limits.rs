@@ -48,9 +48,10 @@ impl Task<'_> {
 
     /// Asks these replicas how far they are behind, and no others. Without another limit they may be 5 seconds.
     ///
-    /// The user there needs no privilege on PostgreSQL, `REPLICA MONITOR` on MariaDB and `REPLICATION CLIENT` on MySQL.
-    /// Messages name a replica by its host and port. MySQL and MariaDB notice a connection between primary and replica
-    /// that is dead without a word after `slave_net_timeout` only; until then the replica tells no lag.
+    /// The user there needs no privilege on PostgreSQL, `REPLICA MONITOR` on MariaDB, and on MySQL `SELECT` on
+    /// `performance_schema`. Messages name a replica by its host and port. MySQL and MariaDB notice a connection between
+    /// primary and replica that is dead without a word after `slave_net_timeout` only; until then the replica tells no
+    /// lag.
     pub fn replicas(mut self, urls: impl IntoIterator<Item = String>) -> Self {
         self.settings.limits.replicas.extend(urls);
         self

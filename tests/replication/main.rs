@@ -4,7 +4,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 #[cfg(feature = "cli-mysql")]
-mod mariadb;
+mod mysql;
 #[cfg(feature = "cli-postgres")]
 mod postgres;
 #[path = "../private_server.rs"]

@@ -26,17 +26,16 @@ where
 {
     wait_for_list(conn, |own| own.is_none())?;
     conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")?;
-    let list = wait_for_list(conn, |own| own.is_some()).and_then(|()| Sql::new(STARTED).load::<Fields>(conn));
+    let list = wait_for_list(conn, |own| own.is_some()).and_then(|()| read(conn, || Sql::new(STARTED)));
     conn.batch_execute("COMMIT")?;
-    Ok(list?.into_iter().filter_map(|mut row| row.take(0)).collect::<Vec<_>>().join(","))
+    Ok(list?.join(","))
 }
 
 pub(super) fn older_than<C>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>>
 where
     C: Connection<Backend = Mysql> + LoadConnection,
 {
-    let rows: Vec<Fields> = Sql::new(OLDER).bind(fence).load(conn)?;
-    Ok(rows.into_iter().filter_map(|mut row| row.take(0)).collect())
+    read(conn, || Sql::new(OLDER).bind(fence))
 }
 
 /// Waits until the list has, or has not, a transaction of this connection.
@@ -45,7 +44,7 @@ where
     C: Connection<Backend = Mysql> + LoadConnection,
 {
     for look in 1..=LOOKS {
-        if is_it(Sql::new(OWN).first(conn)?) {
+        if is_it(read(conn, || Sql::new(OWN))?.pop()) {
             return Ok(());
         }
         thread::sleep(FRESH * look);
@@ -54,17 +53,34 @@ where
     Err(DieselError::QueryBuilderError(reason.into()))
 }
 
-// The list has the statements, too, and in a strict mode MySQL fails to convert those that are not all text.
+/// The first field of each row of the list. MySQL cannot show it while a statement runs that is not all text, as one with
+/// bytes in it: it is read again then.
+fn read<'a, C>(conn: &mut C, sql: impl Fn() -> Sql<'a>) -> QueryResult<Vec<String>>
+where
+    C: Connection<Backend = Mysql> + LoadConnection,
+{
+    for look in 1..=LOOKS {
+        match sql().load::<Fields>(conn) {
+            // The message shows the beginning of the statement.
+            Err(DieselError::DatabaseError(_, error)) if error.message().starts_with("Cannot convert string") => {
+                thread::sleep(FRESH * look);
+            }
+            rows => return Ok(rows?.into_iter().filter_map(|mut row| row.take(0)).collect()),
+        }
+    }
+    let reason = "MySQL cannot show information_schema.innodb_trx while a statement runs that has bytes in it";
+    Err(DieselError::QueryBuilderError(reason.into()))
+}
 
 const OWN: &str = "\
-    SELECT /*+ SET_VAR(sql_mode = '') */ CAST(trx_mysql_thread_id AS CHAR) FROM information_schema.innodb_trx \
+    SELECT CAST(trx_mysql_thread_id AS CHAR) FROM information_schema.innodb_trx \
     WHERE trx_mysql_thread_id = CONNECTION_ID()";
 
 const STARTED: &str = "\
-    SELECT /*+ SET_VAR(sql_mode = '') */ DISTINCT CAST(trx_started AS CHAR) FROM information_schema.innodb_trx \
+    SELECT DISTINCT CAST(trx_started AS CHAR) FROM information_schema.innodb_trx \
     WHERE trx_mysql_thread_id <> CONNECTION_ID()";
 
 const OLDER: &str = "\
-    SELECT /*+ SET_VAR(sql_mode = '') */ CONCAT('connection ', trx_mysql_thread_id, ', since ', trx_started, ' (server time)') \
+    SELECT CONCAT('connection ', trx_mysql_thread_id, ', since ', trx_started, ' (server time)') \
     FROM information_schema.innodb_trx \
     WHERE FIND_IN_SET(CAST(trx_started AS CHAR), ?) AND trx_mysql_thread_id <> CONNECTION_ID()";

@@ -11,25 +11,45 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
 use super::super::lag::{Replay, Standing};
+use super::server::is_mariadb;
 
 pub(super) fn standings<C>(conn: &mut C) -> QueryResult<Vec<Standing>>
 where
     C: Connection<Backend = Mysql> + LoadConnection,
 {
-    let version: Version = sql_query("SELECT version() AS version").get_result(conn)?;
-    let channels: Vec<Channel> = match version.version.contains("MariaDB") {
-        true => sql_query("SHOW ALL SLAVES STATUS").load(conn)?,
-        // The older name before MySQL 8.0.22, the newer one from then on.
-        false => sql_query("SHOW REPLICA STATUS").load(conn).or_else(|_| sql_query("SHOW SLAVE STATUS").load(conn))?,
-    };
+    let sql = if is_mariadb(conn)? { "SHOW ALL SLAVES STATUS" } else { ON_MYSQL };
+    let channels: Vec<Channel> = sql_query(sql).load(conn)?;
     Ok(channels.into_iter().map(Channel::into_standing).collect())
 }
 
-#[derive(QueryableByName)]
-struct Version {
-    #[diesel(sql_type = Text)]
-    version: String,
-}
+/// The same of MySQL, of which Diesel cannot read a `SHOW`. Behind is who applies a transaction, or has one that came
+/// after the last that was applied; by the time since that one was committed on the primary, on the clocks of both.
+///
+/// <https://dev.mysql.com/doc/refman/8.4/en/performance-schema-replication-tables.html>
+const ON_MYSQL: &str = "\
+    WITH work AS ( \
+        SELECT channel_name, UNIX_TIMESTAMP(last_applied_transaction_original_commit_timestamp) AS applied, \
+               UNIX_TIMESTAMP(applying_transaction_original_commit_timestamp) AS applying \
+        FROM performance_schema.replication_applier_status_by_worker \
+        UNION ALL \
+        SELECT channel_name, 0, UNIX_TIMESTAMP(processing_transaction_original_commit_timestamp) \
+        FROM performance_schema.replication_applier_status_by_coordinator \
+    ), channels AS ( \
+        SELECT r.channel_name, r.service_state AS receiver, a.service_state AS applier, \
+               UNIX_TIMESTAMP(r.last_queued_transaction_original_commit_timestamp) AS queued, \
+               (SELECT MAX(w.applied) FROM work w WHERE w.channel_name = r.channel_name) AS applied, \
+               (SELECT MIN(NULLIF(w.applying, 0)) FROM work w WHERE w.channel_name = r.channel_name) AS applying \
+        FROM performance_schema.replication_connection_status r \
+        JOIN performance_schema.replication_applier_status a USING (channel_name) \
+    ) \
+    SELECT channel_name AS Connection_name, \
+           CASE receiver WHEN 'ON' THEN 'Yes' WHEN 'OFF' THEN 'No' ELSE receiver END AS Slave_IO_Running, \
+           CASE applier WHEN 'ON' THEN 'Yes' WHEN 'OFF' THEN 'No' ELSE applier END AS Slave_SQL_Running, \
+           CAST(GREATEST(0, UNIX_TIMESTAMP(NOW(6)) - CASE WHEN applying IS NOT NULL THEN applying \
+                                                         WHEN queued > applied THEN IF(applied > 0, applied, queued) \
+                                                         ELSE UNIX_TIMESTAMP(NOW(6)) END) AS SIGNED) \
+               AS Seconds_Behind_Master \
+    FROM channels";
 
 /// A connection of a replica to a primary.
 struct Channel {
@@ -40,15 +60,13 @@ struct Channel {
 }
 
 impl QueryableByName<Mysql> for Channel {
-    /// The columns have one name in MariaDB and older versions of MySQL, another in newer ones.
     fn build<'a>(row: &impl NamedRow<'a, Mysql>) -> deserialize::Result<Self> {
         let text = |name| NamedRow::get::<Nullable<Text>, Option<String>>(row, name);
-        let seconds = |name| NamedRow::get::<Nullable<BigInt>, Option<i64>>(row, name);
         Ok(Self {
-            name: text("Connection_name").or_else(|_| text("Channel_Name")).unwrap_or_default(),
-            receiver: text("Slave_IO_Running").or_else(|_| text("Replica_IO_Running"))?,
-            applier: text("Slave_SQL_Running").or_else(|_| text("Replica_SQL_Running"))?,
-            seconds: seconds("Seconds_Behind_Master").or_else(|_| seconds("Seconds_Behind_Source"))?,
+            name: text("Connection_name")?,
+            receiver: text("Slave_IO_Running")?,
+            applier: text("Slave_SQL_Running")?,
+            seconds: NamedRow::get::<Nullable<BigInt>, Option<i64>>(row, "Seconds_Behind_Master")?,
         })
     }
 }

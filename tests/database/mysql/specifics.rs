@@ -318,3 +318,20 @@ struct Secret {
     #[diesel(sql_type = Text)]
     text: String,
 }
+
+/// MySQL cannot show its list of transactions while one of them runs a statement that is not all text.
+#[test]
+fn a_transaction_with_a_statement_of_bytes() {
+    let db = traps::table(TEXT);
+    let mut application = db.conn();
+    application.batch_execute("start transaction with consistent snapshot").unwrap();
+    let report = std::thread::scope(|threads| {
+        threads.spawn(|| {
+            let statement = diesel::sql_query("do sleep(2), ?").bind::<diesel::sql_types::Binary, _>(b"\x80\0\xff");
+            statement.execute(&mut application).unwrap();
+            application.batch_execute("commit").unwrap();
+        });
+        traps::task().run(&db.pool(2)).unwrap()
+    });
+    assert_eq!((report.outcome(), report.doubt()), (Outcome::Proven, None));
+}
