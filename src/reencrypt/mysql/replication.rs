@@ -22,8 +22,9 @@ where
     Ok(channels.into_iter().map(Channel::into_standing).collect())
 }
 
-/// The same of MySQL, of which Diesel cannot read a `SHOW`. Behind is who applies a transaction, or has one that came
-/// after the last that was applied; by the time since that one was committed on the primary, on the clocks of both.
+/// The same of MySQL, of which Diesel cannot read a `SHOW`. Behind is who waits for a delay to be over, applies a
+/// transaction, or has one that came after the last that was applied; by the time since that one was committed on the
+/// primary, on the clocks of both.
 ///
 /// <https://dev.mysql.com/doc/refman/8.4/en/performance-schema-replication-tables.html>
 const ON_MYSQL: &str = "\
@@ -36,18 +37,21 @@ const ON_MYSQL: &str = "\
         FROM performance_schema.replication_applier_status_by_coordinator \
     ), channels AS ( \
         SELECT r.channel_name, r.service_state AS receiver, a.service_state AS applier, \
+               d.desired_delay - a.remaining_delay AS held_back, \
                UNIX_TIMESTAMP(r.last_queued_transaction_original_commit_timestamp) AS queued, \
                (SELECT MAX(w.applied) FROM work w WHERE w.channel_name = r.channel_name) AS applied, \
                (SELECT MIN(NULLIF(w.applying, 0)) FROM work w WHERE w.channel_name = r.channel_name) AS applying \
         FROM performance_schema.replication_connection_status r \
         JOIN performance_schema.replication_applier_status a USING (channel_name) \
+        JOIN performance_schema.replication_applier_configuration d USING (channel_name) \
     ) \
     SELECT channel_name AS Connection_name, \
            CASE receiver WHEN 'ON' THEN 'Yes' WHEN 'OFF' THEN 'No' ELSE receiver END AS Slave_IO_Running, \
            CASE applier WHEN 'ON' THEN 'Yes' WHEN 'OFF' THEN 'No' ELSE applier END AS Slave_SQL_Running, \
-           CAST(GREATEST(0, UNIX_TIMESTAMP(NOW(6)) - CASE WHEN applying IS NOT NULL THEN applying \
-                                                         WHEN queued > applied THEN IF(applied > 0, applied, queued) \
-                                                         ELSE UNIX_TIMESTAMP(NOW(6)) END) AS SIGNED) \
+           CAST(CASE WHEN held_back IS NOT NULL THEN GREATEST(0, held_back) \
+                     WHEN applying IS NOT NULL THEN GREATEST(0, UNIX_TIMESTAMP(NOW(6)) - applying) \
+                     WHEN queued <= applied THEN 0 \
+                     WHEN applied > 0 THEN GREATEST(0, UNIX_TIMESTAMP(NOW(6)) - applied) END AS SIGNED) \
                AS Seconds_Behind_Master \
     FROM channels";
 
@@ -75,8 +79,11 @@ impl Channel {
     fn into_standing(self) -> Standing {
         let (receiver, applier) = (self.receiver.unwrap_or_default(), self.applier.unwrap_or_default());
         let replay = match self.seconds.map(u64::try_from) {
-            Some(Ok(seconds)) if receiver == "Yes" && applier == "Yes" => Replay::Behind(Duration::from_secs(seconds)),
-            _ => Replay::Unknown(format!("its replication does not run (receiving: {receiver}, applying: {applier})")),
+            _ if receiver != "Yes" || applier != "Yes" => {
+                Replay::Unknown(format!("its replication does not run (receiving: {receiver}, applying: {applier})"))
+            }
+            Some(Ok(seconds)) => Replay::Behind(Duration::from_secs(seconds)),
+            _ => Replay::Unknown("it has not applied anything yet since it began".into()),
         };
         Standing { name: self.name.unwrap_or_default(), replay }
     }
