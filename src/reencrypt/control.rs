@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::dialect::Dialect;
 use super::error::{Refusal, TaskError};
+use super::job::Job;
 use super::moment::Moment;
 use super::progress::StopHandle;
 use super::report::Problem;
@@ -53,6 +54,8 @@ where
 pub struct SharedRun {
     /// The processes that are alive: `host:process-random`.
     pub processes: Vec<String>,
+    /// What they make of the values.
+    pub job: Job,
     /// When the first of them began: milliseconds since 1970, on the clock of the database.
     pub started: u64,
     /// The walk over the targets that they are at, counted from 1.
@@ -190,7 +193,7 @@ impl SharedRun {
     fn of(run: &Run, now: Moment) -> Option<Self> {
         let processes: Vec<String> = run.alive(now).map(str::to_owned).collect();
         let is_at_work = !processes.is_empty() && !run.is_over();
-        let (started, pass, is_paused) = (run.started, run.pass, run.is_paused());
-        is_at_work.then_some(Self { processes, started, pass, is_paused })
+        let (job, started, pass, is_paused) = (run.scope.job, run.started, run.pass, run.is_paused());
+        is_at_work.then_some(Self { processes, job, started, pass, is_paused })
     }
 }

@@ -33,8 +33,8 @@ pub(crate) fn status(
 }
 
 fn at_work(run: &SharedRun) -> String {
-    let (verb, processes) = (if run.is_paused { "paused" } else { "at work" }, run.processes.join(", "));
-    format!("Re-encryption is {verb}, in pass {}: {processes}.", run.pass)
+    let (state, processes) = (if run.is_paused { "Paused" } else { "At work" }, run.processes.join(", "));
+    format!("{state}, {} in pass {}: {processes}.", run.job, run.pass)
 }
 
 const HEAD: [&str; 7] = ["column", "rows", "null", "plaintext", "unreadable", "values per key", "tokens from to"];
@@ -70,6 +70,7 @@ struct StatusDocument<'a> {
 #[derive(Serialize)]
 struct StatusRun<'a> {
     processes: &'a [String],
+    job: String,
     started: Option<String>,
     pass: u32,
     is_paused: bool,
@@ -108,6 +109,7 @@ impl<'a> StatusDocument<'a> {
             columns: status.into_iter().flat_map(|status| &status.columns).map(StatusColumn::new).collect(),
             run: run.map(|run| StatusRun {
                 processes: &run.processes,
+                job: run.job.to_string(),
                 started: rfc3339(run.started),
                 pass: run.pass,
                 is_paused: run.is_paused,
