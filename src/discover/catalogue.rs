@@ -73,8 +73,6 @@ pub(super) struct Index {
 
 pub(super) enum IndexKey {
     Column(String),
-    // MySQL and MariaDB do not tell.
-    #[cfg_attr(not(any(feature = "postgres", feature = "sqlite")), allow(dead_code))]
     Expression(String),
 }
 

@@ -10,6 +10,7 @@ use diesel::result::QueryResult;
 
 use super::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
 use crate::column::Form;
+use crate::reencrypt::mysql::guard::plain;
 use crate::reencrypt::mysql::server::is_mariadb;
 use crate::reencrypt::{Fields, Sql, push_column};
 use crate::target::TableName;
@@ -63,14 +64,16 @@ impl Discoverable for Mysql {
             }
             let key = match expression.is_empty() {
                 true => IndexKey::Column(column),
-                false => IndexKey::Expression(expression),
+                false => IndexKey::Expression(plain(&expression)),
             };
             relation.add_index_key(index, is_unique == "1", key);
         }
         for row in load(conn, TRIGGERS, schemas)? {
             let [schema, table, name, statement] = row;
             let Some(relation) = relations.get_mut(&(schema, table)) else { continue };
-            let statement = if is_mariadb { statement } else { without_literals_and_comments(&statement) };
+            if !is_mariadb {
+                relation.triggers.push(Trigger::new(name.clone(), without_delimiters(&statement)));
+            }
             relation.triggers.push(Trigger::new(name, statement));
         }
         let privileges: Vec<[String; 2]> = load(conn, TRIGGER_PRIVILEGES, schemas)?;
@@ -105,9 +108,9 @@ impl Discoverable for Mysql {
     }
 }
 
-/// The statement with all its words outside of both: MySQL shows `'it\'s'` as `'it's'`, and where a literal ends cannot be
-/// told.
-fn without_literals_and_comments(statement: &str) -> String {
+/// A second reading, in which the words in literals and comments count, too: MySQL shows `'it\'s'` as `'it's'`, and where
+/// a literal ends cannot be told.
+fn without_delimiters(statement: &str) -> String {
     ["'", "\"", "#", "--", "/*", "*/"].iter().fold(statement.to_owned(), |text, sign| text.replace(sign, " "))
 }
 

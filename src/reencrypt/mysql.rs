@@ -4,7 +4,7 @@ mod conversion;
 mod effects;
 mod estimate;
 mod fence;
-mod guard;
+pub(crate) mod guard;
 mod replication;
 pub(crate) mod server;
 mod swap;
@@ -41,7 +41,7 @@ impl Dialect for Mysql {
         ("tx_isolation", "READ-COMMITTED"),
         ("transaction_isolation", "READ-COMMITTED"),
         // Not at all: a locked row makes the swap fail, which then leaves such rows out.
-        ("innodb_lock_wait_timeout", "0"),
+        ("innodb_lock_wait_timeout", NO_WAIT),
         // Of a page, which takes milliseconds. MariaDB's, in seconds.
         ("max_statement_time", "15"),
         // What a suspended process has locked is the application's again after so many seconds. MariaDB's.
@@ -51,8 +51,12 @@ impl Dialect for Mysql {
         // Without it everything would be rolled back at the end.
         ("autocommit", "1"),
         // By default a sort looks at the first 1024 bytes of a text only.
-        ("max_sort_length", "8388608"),
-        ("sort_buffer_size", "2097152"),
+        ("max_sort_length", "IF(VERSION() LIKE '%MariaDB%', 8388608, 65536)"),
+        // MySQL refuses a sort of which 15 rows do not fit into the buffer. Its indexes end at 3072 bytes.
+        (
+            "sort_buffer_size",
+            "IF(VERSION() LIKE '%MariaDB%', @@sort_buffer_size, GREATEST(@@sort_buffer_size, 16777216))",
+        ),
         // The messages by which a lock is known.
         ("lc_messages", "en_US"),
         // A TIMESTAMP in a row key must come back as the same moment.
@@ -76,12 +80,10 @@ impl Dialect for Mysql {
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        let on_mysql = ON_MYSQL.iter().find(|(known, on_mariadb, _)| (name, value) == (*known, *on_mariadb));
-        let value = match (on_mysql, value.parse::<f64>()) {
-            (Some((.., on_mysql)), _) => format!("IF(VERSION() LIKE '%MariaDB%', {value}, {on_mysql})"),
+        let value = match value.parse::<f64>() {
+            Err(_) if !value.starts_with("IF(") => format!("'{}'", value.replace('\'', "''")),
             // A number in quotes is refused for a numeric variable.
-            (None, Ok(_)) => value.to_owned(),
-            (None, Err(_)) => format!("'{}'", value.replace('\'', "''")),
+            _ => value.to_owned(),
         };
         sql_query(format!("SET SESSION {name} = {value}")).execute(conn).map(drop)
     }
@@ -222,7 +224,7 @@ impl Dialect for Mysql {
             // MariaDB takes no wait at all for an error of the commit when it is to skip a row. It does not wait.
             Self::set(conn, "innodb_lock_wait_timeout", "1")?;
             let free = swap::Lock { table, changes }.load::<Row>(conn);
-            Self::set(conn, "innodb_lock_wait_timeout", "0")?;
+            Self::set(conn, "innodb_lock_wait_timeout", NO_WAIT)?;
             let free = free?;
             let is_free = |change: &&Change| free.iter().any(|row| row.key == change.key);
             let free: Vec<Change> = changes.iter().filter(is_free).cloned().collect();
@@ -376,14 +378,8 @@ impl ColumnRow {
     }
 }
 
-/// Where MySQL needs another value than MariaDB.
-const ON_MYSQL: [(&str, &str, &str); 3] = [
-    // It waits for a second at least, and refuses 0.
-    ("innodb_lock_wait_timeout", "0", "1"),
-    // It refuses a sort of which 15 rows do not fit into the buffer. Its indexes end at 3072 bytes.
-    ("max_sort_length", "8388608", "65536"),
-    ("sort_buffer_size", "2097152", "16777216"),
-];
+/// MySQL waits for a second at least, and refuses 0.
+const NO_WAIT: &str = "IF(VERSION() LIKE '%MariaDB%', 0, 1)";
 
 const TABLE: &str = "\
     SELECT CAST(table_schema AS CHAR) AS `schema`, CAST(table_name AS CHAR) AS name, \

@@ -24,63 +24,65 @@ pub(super) fn fence<C>(conn: &mut C) -> QueryResult<String>
 where
     C: Connection<Backend = Mysql> + LoadConnection,
 {
-    wait_for_list(conn, |own| own.is_none())?;
+    wait_for_list(conn, false)?;
     conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")?;
-    let list = wait_for_list(conn, |own| own.is_some()).and_then(|()| read(conn, || Sql::new(STARTED)));
+    let others = wait_for_list(conn, true);
     conn.batch_execute("COMMIT")?;
-    Ok(list?.join(","))
+    Ok(others?.join(","))
 }
 
 pub(super) fn older_than<C>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>>
 where
     C: Connection<Backend = Mysql> + LoadConnection,
 {
-    read(conn, || Sql::new(OLDER).bind(fence))
+    let rows = read(conn, Sql::new(OLDER).bind(fence))?;
+    let unknown = || vec!["one whose statement has bytes in it, so that MySQL cannot show any".to_owned()];
+    Ok(rows.map_or_else(unknown, |rows| rows.into_iter().filter_map(|mut row| row.take(0)).collect()))
 }
 
-/// Waits until the list has, or has not, a transaction of this connection.
-fn wait_for_list<C>(conn: &mut C, is_it: impl Fn(Option<String>) -> bool) -> QueryResult<()>
+/// Waits until the list has, or has not, a transaction of this connection. Returns when the others began.
+fn wait_for_list<C>(conn: &mut C, has_own: bool) -> QueryResult<Vec<String>>
 where
     C: Connection<Backend = Mysql> + LoadConnection,
 {
+    let mut reason = "";
     for look in 1..=LOOKS {
-        if is_it(read(conn, || Sql::new(OWN))?.pop()) {
-            return Ok(());
-        }
+        reason = match read(conn, Sql::new(LIST))? {
+            Some(rows) => {
+                let (own, others): (Vec<_>, Vec<_>) = rows
+                    .into_iter()
+                    .map(|mut row| (row.take(0).as_deref() == Some("1"), row.take(1)))
+                    .partition(|(is_own, _)| *is_own);
+                if own.is_empty() != has_own {
+                    return Ok(others.into_iter().filter_map(|(_, started)| started).collect());
+                }
+                "information_schema.innodb_trx stays out of date while others read it all the time"
+            }
+            None => "MySQL cannot show information_schema.innodb_trx while a statement runs that has bytes in it",
+        };
         thread::sleep(FRESH * look);
     }
-    let reason = "information_schema.innodb_trx stays out of date while others read it all the time";
     Err(DieselError::QueryBuilderError(reason.into()))
 }
 
-/// The first field of each row of the list. MySQL cannot show it while a statement runs that is not all text, as one with
-/// bytes in it: it is read again then.
-fn read<'a, C>(conn: &mut C, sql: impl Fn() -> Sql<'a>) -> QueryResult<Vec<String>>
+/// `None` while MySQL cannot show the list. Its message would show the beginning of the statement.
+fn read<C>(conn: &mut C, sql: Sql<'_>) -> QueryResult<Option<Vec<Fields>>>
 where
     C: Connection<Backend = Mysql> + LoadConnection,
 {
-    for look in 1..=LOOKS {
-        match sql().load::<Fields>(conn) {
-            // The message shows the beginning of the statement.
-            Err(DieselError::DatabaseError(_, error)) if error.message().starts_with("Cannot convert string") => {
-                thread::sleep(FRESH * look);
-            }
-            rows => return Ok(rows?.into_iter().filter_map(|mut row| row.take(0)).collect()),
-        }
+    match sql.load(conn) {
+        Err(DieselError::DatabaseError(_, error)) if error.message().starts_with("Cannot convert string") => Ok(None),
+        rows => rows.map(Some),
     }
-    let reason = "MySQL cannot show information_schema.innodb_trx while a statement runs that has bytes in it";
-    Err(DieselError::QueryBuilderError(reason.into()))
 }
 
-const OWN: &str = "\
-    SELECT CAST(trx_mysql_thread_id AS CHAR) FROM information_schema.innodb_trx \
-    WHERE trx_mysql_thread_id = CONNECTION_ID()";
+const LIST: &str = "\
+    SELECT DISTINCT CAST(trx_mysql_thread_id = CONNECTION_ID() AS CHAR), CAST(trx_started AS CHAR) \
+    FROM information_schema.innodb_trx";
 
-const STARTED: &str = "\
-    SELECT DISTINCT CAST(trx_started AS CHAR) FROM information_schema.innodb_trx \
-    WHERE trx_mysql_thread_id <> CONNECTION_ID()";
-
+/// After a restart of the server those that are prepared have begun then. They belong to no connection.
 const OLDER: &str = "\
     SELECT CONCAT('connection ', trx_mysql_thread_id, ', since ', trx_started, ' (server time)') \
     FROM information_schema.innodb_trx \
-    WHERE FIND_IN_SET(CAST(trx_started AS CHAR), ?) AND trx_mysql_thread_id <> CONNECTION_ID()";
+    WHERE (FIND_IN_SET(CAST(trx_started AS CHAR), ?) OR trx_mysql_thread_id = 0) \
+      AND trx_mysql_thread_id <> CONNECTION_ID()";

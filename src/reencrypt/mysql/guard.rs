@@ -39,8 +39,8 @@ where
     Ok(statements.iter().any(is_guard).then_some(GuardKind::Check))
 }
 
-/// A condition as it is in `SHOW CREATE TABLE`: `CHECK_CLAUSE` has its quotes and backslashes escaped once more.
-fn plain(clause: &str) -> String {
+/// An expression as it is in `SHOW CREATE TABLE`: the catalogue of MySQL has its quotes and backslashes escaped once more.
+pub(crate) fn plain(clause: &str) -> String {
     let mut characters = clause.chars();
     let next = || {
         Some(match characters.next()? {

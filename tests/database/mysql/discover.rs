@@ -52,6 +52,35 @@ fn character_sets_and_escapes() {
     scene.finds(if is_mariadb() { &[] } else { &[("trigger", "t.secret")] });
 }
 
+/// Of other columns, with texts in them that MySQL's catalogue escapes.
+#[test]
+fn indexes_on_expressions() {
+    if is_mariadb() {
+        return; // which has none
+    }
+    let scene = Scene::new();
+    scene.run("alter table t add index by_expression ((concat(amount, 'it''s')))");
+    scene.finds(&[]);
+    scene.run("drop index by_expression on t; alter table t add index by_expression ((concat(left(secret, 5), 'x')))");
+    scene.finds(&[("useless index", "t.secret")]);
+}
+
+/// However the words in it are taken, for a text or for a part of the statement.
+#[test]
+fn triggers_with_texts_and_comments() {
+    let scene = Scene::new();
+    scene.run("create table audit (id bigint, note text)");
+    for body in [
+        "-- what was put into\n insert into audit values (new.id, new.secret)",
+        "insert into audit values (new.id, concat('it''s', new.secret, 'it''s'))",
+        "insert into audit values (new.id, /* old.secret = */ new.secret)",
+    ] {
+        scene.run(&format!("create trigger log_it after update on t for each row {body}"));
+        scene.finds(&[("trigger", "t.secret")]);
+        scene.run("drop trigger log_it");
+    }
+}
+
 /// Whose definition MariaDB does not show then.
 #[test]
 fn a_table_of_which_this_user_may_read_columns_only() {

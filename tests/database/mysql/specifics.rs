@@ -187,6 +187,32 @@ fn an_old_token_in_a_prepared_transaction() {
     assert!(is_under(&rows(&mut db.conn(), "id = 1")[0], 2));
 }
 
+/// Prepared while the task waits for it, it begins anew with the server, in the server's list.
+#[test]
+fn an_old_token_in_a_transaction_that_outlives_the_server() {
+    let mut server = PrivateServer::mysql(&[]);
+    Conn::establish(&server.url("mysql")).unwrap().batch_execute("create database app").unwrap();
+    let url = server.url("app");
+    let pool = Pool::builder().max_size(3).build(ConnectionManager::<Conn>::new(&url)).unwrap();
+    let mut application = Conn::establish(&url).unwrap();
+    application.batch_execute(&format!("create table t (id bigint primary key, secret {TEXT}); xa start 'x'")).unwrap();
+    insert(&mut application, 1, 1);
+    let mut is_open = true;
+    let observer = |progress: &Progress| {
+        if progress.waits_for.is_some() && std::mem::take(&mut is_open) {
+            application.batch_execute("xa end 'x'; xa prepare 'x'").unwrap();
+            server.stop();
+            server.start();
+        }
+    };
+    let report = traps::task().fence_timeout(std::time::Duration::from_secs(2)).observer(observer).run(&pool).unwrap();
+    let Some(Doubt::Open(open)) = report.doubt() else { panic!("{:?}", report.doubt()) };
+    assert!(open[0].starts_with("connection 0, since "), "{open:?}");
+    Conn::establish(&url).unwrap().batch_execute("xa commit 'x'").unwrap();
+    let report = traps::task().run(&pool).unwrap();
+    assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 1));
+}
+
 /// The server may read the whole of a small table, and with it rows that are none of the statement's business.
 #[test]
 fn a_lock_on_another_row_of_a_small_table() {
@@ -222,6 +248,26 @@ fn an_old_token_in_a_transaction_that_is_not_in_the_list_yet() {
         traps::task().fence_timeout(std::time::Duration::ZERO).run(&db.pool(2)).unwrap()
     });
     assert!(matches!(report.doubt(), Some(Doubt::Open(_))), "{:?}", report.doubt());
+}
+
+/// MySQL cannot show its list of transactions while one of them runs a statement that is not all text.
+#[test]
+fn a_transaction_with_a_statement_of_bytes() {
+    let db = traps::table(TEXT);
+    let (mut application, mut other) = (db.conn(), db.conn());
+    let report = std::thread::scope(|threads| {
+        threads.spawn(|| {
+            other.batch_execute("start transaction with consistent snapshot").unwrap();
+            let statement = diesel::sql_query("do sleep(3), ?").bind::<diesel::sql_types::Binary, _>(b"\x80\0\xff");
+            statement.execute(&mut other).unwrap();
+            other.batch_execute("commit").unwrap();
+        });
+        let runs = "exists (select 1 from information_schema.processlist
+                    where db = database() and state = 'User sleep' and id <> connection_id())";
+        while !is_true(&mut application, runs) {}
+        traps::task().run(&db.pool(2)).unwrap()
+    });
+    assert_eq!((report.outcome(), report.doubt()), (Outcome::Proven, None));
 }
 
 /// A process that is suspended between two statements of a transaction keeps its locks, and the application waits for it:
@@ -317,21 +363,4 @@ fn plaintext_that_the_character_set_of_the_column_does_not_have() {
 struct Secret {
     #[diesel(sql_type = Text)]
     text: String,
-}
-
-/// MySQL cannot show its list of transactions while one of them runs a statement that is not all text.
-#[test]
-fn a_transaction_with_a_statement_of_bytes() {
-    let db = traps::table(TEXT);
-    let mut application = db.conn();
-    application.batch_execute("start transaction with consistent snapshot").unwrap();
-    let report = std::thread::scope(|threads| {
-        threads.spawn(|| {
-            let statement = diesel::sql_query("do sleep(2), ?").bind::<diesel::sql_types::Binary, _>(b"\x80\0\xff");
-            statement.execute(&mut application).unwrap();
-            application.batch_execute("commit").unwrap();
-        });
-        traps::task().run(&db.pool(2)).unwrap()
-    });
-    assert_eq!((report.outcome(), report.doubt()), (Outcome::Proven, None));
 }

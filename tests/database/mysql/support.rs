@@ -48,7 +48,8 @@ pub const LIMITED_TYPES: &[(&str, bool)] = &[
 /// Types that the database fills up, for a token of a few bytes, and whether they are text.
 pub const PADDED_TYPES: &[(&str, bool)] = &[("char(100)", true), ("binary(73)", false)];
 /// Types that do not hold tokens.
-pub const OTHER_TYPES: &[&str] = &["int", "time", "date", "enum('a')", "bit(8)"];
+pub static OTHER_TYPES: LazyLock<[&str; 5]> =
+    LazyLock::new(|| ["int", if is_mariadb() { "uuid" } else { "time" }, "date", "enum('a')", "bit(8)"]);
 /// A column of text, and one of bytes, as bytes.
 pub const SELECT_TEXT: &str = "cast(convert(secret using utf8mb4) as binary)";
 pub const SELECT_BYTES: &str = "secret";
@@ -124,7 +125,8 @@ pub fn settings(conn: &mut Conn) -> Vec<String> {
         #[diesel(sql_type = diesel::sql_types::Text, column_name = "Value")]
         value: String,
     }
-    let names = "'tx_isolation', 'transaction_isolation', 'innodb_lock_wait_timeout', 'sql_mode', 'time_zone'";
+    let names = "'tx_isolation', 'transaction_isolation', 'innodb_lock_wait_timeout', 'sql_mode', 'time_zone',
+                 'max_sort_length', 'sort_buffer_size'";
     let query = diesel::sql_query(format!("show session variables where variable_name in ({names})"));
     query.load::<Setting>(conn).unwrap().into_iter().map(|setting| setting.value).collect()
 }

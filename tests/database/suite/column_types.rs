@@ -71,7 +71,7 @@ fn bytes_in_either_form() {
 #[test]
 fn other_types_are_refused() {
     let db = database();
-    for sql_type in OTHER_TYPES {
+    for sql_type in OTHER_TYPES.iter() {
         db.conn().batch_execute("drop table if exists t").unwrap();
         db.conn().batch_execute(&format!("create table t (id int not null primary key, secret {sql_type})")).unwrap();
         let target = Target::named(TableName::new("t"), ["secret"]).unwrap();
