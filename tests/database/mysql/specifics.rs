@@ -4,12 +4,13 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
 use diesel::sql_types::{Integer, Text};
-use diesel_encrypted::reencrypt::{Doubt, Job, Outcome, Task};
+use diesel_encrypted::reencrypt::{Doubt, Job, Outcome, Progress, Task};
 use diesel_encrypted::{TableName, Target};
 
 use super::suite::traps::{self, insert, interfere, is_under, rows};
 use super::support::{Conn, TEXT, TestDatabase, hold_up, is_mariadb, is_true, let_go};
 use crate::common::{key, keyring};
+use crate::private_server::PrivateServer;
 use crate::runner::Program;
 
 fn task<'a>() -> Task<'a> {
