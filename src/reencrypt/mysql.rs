@@ -55,7 +55,7 @@ impl Dialect for Mysql {
         // MySQL refuses a sort of which 15 rows do not fit into the buffer. Its indexes end at 3072 bytes.
         (
             "sort_buffer_size",
-            "IF(VERSION() LIKE '%MariaDB%', @@sort_buffer_size, GREATEST(@@sort_buffer_size, 16777216))",
+            "IF(VERSION() LIKE '%MariaDB%', @@sort_buffer_size, CAST(GREATEST(@@sort_buffer_size, 16777216) AS UNSIGNED))",
         ),
         // The messages by which a lock is known.
         ("lc_messages", "en_US"),
