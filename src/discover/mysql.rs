@@ -10,8 +10,7 @@ use diesel::result::QueryResult;
 
 use super::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
 use crate::column::Form;
-use crate::reencrypt::mysql::guard::plain;
-use crate::reencrypt::mysql::server::is_mariadb;
+use crate::reencrypt::mysql::server::{is_mariadb, unescaped};
 use crate::reencrypt::{Fields, Sql, push_column};
 use crate::target::TableName;
 use crate::token::Token;
@@ -64,7 +63,7 @@ impl Discoverable for Mysql {
             }
             let key = match expression.is_empty() {
                 true => IndexKey::Column(column),
-                false => IndexKey::Expression(plain(&expression)),
+                false => IndexKey::Expression(unescaped(&expression)),
             };
             relation.add_index_key(index, is_unique == "1", key);
         }

@@ -4,7 +4,7 @@ mod conversion;
 mod effects;
 mod estimate;
 mod fence;
-pub(crate) mod guard;
+mod guard;
 mod replication;
 pub(crate) mod server;
 mod swap;

@@ -7,7 +7,7 @@ use diesel::result::QueryResult;
 
 use super::super::guard_kind::{GuardKind, is_among_checks};
 use super::super::sql::{Fields, Sql};
-use super::server::{is_mariadb, show_create};
+use super::server::{is_mariadb, show_create, unescaped};
 use crate::target::TableName;
 use crate::words::Flavor;
 
@@ -31,24 +31,12 @@ where
             let rows: Vec<Fields> = Sql::new(CHECKS).bind(&schema).bind(table.name()).load(conn)?;
             rows.into_iter()
                 .filter_map(|mut row| row.take(0))
-                .map(|clause| format!("CHECK {}", plain(&clause)))
+                .map(|clause| format!("CHECK {}", unescaped(&clause)))
                 .collect()
         }
     };
     let is_guard = |sql: &String| is_among_checks(Flavor::Mysql, sql, column).unwrap_or(false);
     Ok(statements.iter().any(is_guard).then_some(GuardKind::Check))
-}
-
-/// An expression as it is in `SHOW CREATE TABLE`: the catalogue of MySQL has its quotes and backslashes escaped once more.
-pub(crate) fn plain(clause: &str) -> String {
-    let mut characters = clause.chars();
-    let next = || {
-        Some(match characters.next()? {
-            '\\' => characters.next()?,
-            character => character,
-        })
-    };
-    std::iter::from_fn(next).collect()
 }
 
 const TABLE: &str = "\
@@ -60,13 +48,3 @@ const CHECKS: &str = "\
     SELECT c.check_clause FROM information_schema.table_constraints t \
     JOIN information_schema.check_constraints c USING (constraint_schema, constraint_name) \
     WHERE t.table_schema = ? AND t.table_name = ? AND t.constraint_type = 'CHECK' AND t.enforced = 'YES'";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_condition_without_its_escapes() {
-        assert_eq!(plain(r"(`b` like _utf8mb3\'it\\\'s\\\\_%\')"), r"(`b` like _utf8mb3'it\'s\\_%')");
-    }
-}

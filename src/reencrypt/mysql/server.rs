@@ -25,3 +25,25 @@ where
     let rows: Vec<Fields> = Sql::new(format!("SHOW CREATE TABLE {schema}.{table}")).load(conn)?;
     rows.into_iter().next().and_then(|mut row| row.take(1)).ok_or(DieselError::NotFound)
 }
+
+/// An expression of MySQL's catalogue, where its quotes and backslashes are escaped once more than in `SHOW CREATE TABLE`.
+pub(crate) fn unescaped(expression: &str) -> String {
+    let mut characters = expression.chars();
+    let next = || {
+        Some(match characters.next()? {
+            '\\' => characters.next()?,
+            character => character,
+        })
+    };
+    std::iter::from_fn(next).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expression_without_its_escapes() {
+        assert_eq!(unescaped(r"(`b` like _utf8mb3\'it\\\'s\\\\_%\')"), r"(`b` like _utf8mb3'it\'s\\_%')");
+    }
+}
