@@ -14,7 +14,7 @@ mod common;
 mod data;
 #[cfg(all(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite"))]
 mod multi_connection;
-#[cfg(feature = "cli-postgres")]
+#[cfg(any(feature = "cli-postgres", feature = "cli-mysql"))]
 #[path = "../private_server.rs"]
 mod private_server;
 #[cfg(any(feature = "cli-mysql", feature = "cli-postgres"))]
