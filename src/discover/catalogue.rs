@@ -81,6 +81,8 @@ pub(super) struct Trigger {
     pub(super) name: String,
     /// What it does, which in the statement that makes it is behind the word in `body_after`.
     pub(super) definition: String,
+    /// The definition in another way, where the catalogue does not show it as it was written.
+    pub(super) second_reading: Option<String>,
     pub(super) body_after: Option<&'static str>,
     /// The names of tables in it that have the rows of the statement.
     pub(super) transitions: Vec<String>,
@@ -131,7 +133,7 @@ impl Trigger {
     /// One of which there is no more to know than what it does.
     pub(super) fn new(name: String, definition: String) -> Self {
         let (transitions, arguments) = (Vec::new(), Vec::new());
-        Self { name, definition, body_after: None, transitions, arguments, is_foreign: false }
+        Self { name, definition, second_reading: None, body_after: None, transitions, arguments, is_foreign: false }
     }
 }
 

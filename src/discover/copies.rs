@@ -18,9 +18,15 @@ pub(super) fn copied(trigger: &Trigger, flavor: Flavor, table: &str, column: &st
     if trigger.arguments.iter().any(|argument| argument.eq_ignore_ascii_case(column)) {
         return Some(Copied::Column);
     }
-    let Some(words) = words_of(flavor, &trigger.definition) else {
+    let mut readings = trigger.second_reading.iter().chain([&trigger.definition]);
+    readings.find_map(|definition| copied_by(definition, trigger, flavor, table, column))
+}
+
+/// The same of the trigger in one reading.
+fn copied_by(definition: &str, trigger: &Trigger, flavor: Flavor, table: &str, column: &str) -> Option<Copied> {
+    let Some(words) = words_of(flavor, definition) else {
         // What is not understood may copy anything.
-        let is_mentioned = trigger.definition.to_ascii_lowercase().contains(&column.to_ascii_lowercase());
+        let is_mentioned = definition.to_ascii_lowercase().contains(&column.to_ascii_lowercase());
         return Some(if is_mentioned { Copied::Column } else { Copied::Row });
     };
     if trigger.is_foreign {

@@ -53,12 +53,6 @@ pub(super) fn declared(
         let copied = copied(trigger, flavor, relation.name.name(), &column.name)?;
         Some(FindingKind::Trigger { trigger: trigger.name.clone(), whole_row: copied == Copied::Row })
     }));
-    // One may be there in two readings.
-    let name = |kind: &FindingKind| match kind {
-        FindingKind::Trigger { trigger, .. } => Some(trigger.clone()),
-        _ => None,
-    };
-    kinds.dedup_by(|later, first| name(later).is_some_and(|known| name(first) == Some(known)));
     kinds
 }
 

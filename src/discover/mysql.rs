@@ -70,10 +70,8 @@ impl Discoverable for Mysql {
         for row in load(conn, TRIGGERS, schemas)? {
             let [schema, table, name, statement] = row;
             let Some(relation) = relations.get_mut(&(schema, table)) else { continue };
-            if !is_mariadb {
-                relation.triggers.push(Trigger::new(name.clone(), without_delimiters(&statement)));
-            }
-            relation.triggers.push(Trigger::new(name, statement));
+            let second_reading = (!is_mariadb).then(|| without_delimiters(&statement));
+            relation.triggers.push(Trigger { second_reading, ..Trigger::new(name, statement) });
         }
         let privileges: Vec<[String; 2]> = load(conn, TRIGGER_PRIVILEGES, schemas)?;
         for ((schema, table), relation) in &mut relations {
@@ -107,7 +105,7 @@ impl Discoverable for Mysql {
     }
 }
 
-/// A second reading, in which the words in literals and comments count, too: MySQL shows `'it\'s'` as `'it's'`, and where
+/// A reading in which the words in literals and comments count, too: MySQL shows `'it\'s'` as `'it's'`, and where
 /// a literal ends cannot be told.
 fn without_delimiters(statement: &str) -> String {
     ["'", "\"", "#", "--", "/*", "*/"].iter().fold(statement.to_owned(), |text, sign| text.replace(sign, " "))

@@ -123,7 +123,7 @@ fn refuse_names_that_are_taken<C>(conn: &mut C, table: &Table) -> Result<(), Gua
 where
     C: Connection<Backend = Mysql> + LoadConnection,
 {
-    let written = show_create_of(conn, table)?.to_lowercase();
+    let written = show_create(conn, &table.name)?.to_lowercase();
     for column in &table.columns {
         let name = constraint(table.name.name(), &column.name);
         if written.contains(&quoted(&name, '`').to_lowercase()) {
@@ -146,7 +146,7 @@ where
         let reason = format!("{}: {reason}. Without --online the table gets a CHECK", table.place(column));
         GuardError::from(Refusal::NotOnline { reason })
     };
-    let written = show_create_of(conn, table)?;
+    let written = show_create(conn, &table.name)?;
     let mut definitions = Vec::new();
     for column in &table.columns {
         let definition = definition(&written, &column.name);
@@ -278,13 +278,6 @@ where
         WHERE table_schema = ? AND table_name = ?";
     let size = Sql::new(sql).bind(table.name.schema().unwrap_or_default()).bind(table.name.name()).first(conn)?;
     Ok(format!("about {} MiB", size.as_deref().unwrap_or("?").trim()))
-}
-
-fn show_create_of<C>(conn: &mut C, table: &Table) -> QueryResult<String>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
-    show_create(conn, table.name.schema().unwrap_or_default(), table.name.name())
 }
 
 /// The name and the definition of a column, which has a line of its own.

@@ -21,7 +21,7 @@ use super::guard_kind::GuardKind;
 use super::lag::{Primary, Replication, Standing};
 use super::row::{Cell, Change, KeyValue};
 use super::side_effects::SideEffects;
-use super::sql::{Fields, Sql};
+use super::sql::Sql;
 use super::state;
 use super::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedColumn, PlannedTable};
 use crate::column::Form;
@@ -263,8 +263,7 @@ impl Dialect for Pg {
     where
         C: Connection<Backend = Self> + LoadConnection,
     {
-        let rows: Vec<Fields> = Sql::new(OLDER).bind(fence).load(conn)?;
-        Ok(rows.into_iter().filter_map(|mut row| row.take(0)).collect())
+        Sql::new(OLDER).bind(fence).column(conn)
     }
 
     const REPLICATION: Replication = Replication::KnownToAll;

@@ -39,6 +39,16 @@ impl<'a> Sql<'a> {
         let rows: Vec<Fields> = self.load(conn)?;
         Ok(rows.into_iter().next().and_then(|mut row| row.take(0)))
     }
+
+    /// The first field of each row, where it is not `NULL`.
+    pub(crate) fn column<C>(self, conn: &mut C) -> QueryResult<Vec<String>>
+    where
+        C: Connection + LoadConnection,
+        C::Backend: Dialect,
+    {
+        let rows: Vec<Fields> = self.load(conn)?;
+        Ok(rows.into_iter().filter_map(|mut row| row.take(0)).collect())
+    }
 }
 
 impl Fields {

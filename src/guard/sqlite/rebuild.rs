@@ -1,6 +1,5 @@
 //! A table made anew: <https://www.sqlite.org/lang_altertable.html#making_other_kinds_of_table_schema_changes>
 
-use diesel::RunQueryDsl;
 use diesel::connection::{Connection, LoadConnection};
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sqlite::Sqlite;
@@ -10,7 +9,7 @@ use super::{KnownColumn, columns};
 use crate::guard::error::{GuardError, Refusal};
 use crate::guard::names::quoted;
 use crate::guard::table::Table;
-use crate::reencrypt::{Fields, Sql};
+use crate::reencrypt::Sql;
 use crate::words::words;
 
 /// What the new table takes over.
@@ -50,8 +49,8 @@ impl Rebuild {
         let this = Self {
             row_id: row_id.filter(|_| create.has_row_ids && !is_column),
             is_counted: create.is_counted,
-            made: texts(conn, Sql::new(MADE).bind(&table))?,
-            referring: texts(conn, Sql::new(REFERRING).bind(&table).bind(&table))?,
+            made: Sql::new(MADE).bind(&table).column(conn)?,
+            referring: Sql::new(REFERRING).bind(&table).bind(&table).column(conn)?,
             has_statistics: has_statistics(conn, &table)?,
             rows: Sql::new(count).first(conn)?.ok_or(DieselError::NotFound)?,
             columns,
@@ -219,14 +218,6 @@ const SAVEPOINT: &str = "SAVEPOINT __diesel_encrypted;";
 
 /// What [`ended`] may have put behind a statement, and the like.
 const BLANKS: [char; 4] = ['\t', '\n', '\r', ' '];
-
-fn texts<C>(conn: &mut C, sql: Sql<'_>) -> QueryResult<Vec<String>>
-where
-    C: Connection<Backend = Sqlite> + LoadConnection,
-{
-    let rows: Vec<Fields> = sql.load(conn)?;
-    Ok(rows.into_iter().filter_map(|mut row| row.take(0)).collect())
-}
 
 /// What `ANALYZE` found goes with the table.
 fn has_statistics<C>(conn: &mut C, table: &str) -> QueryResult<bool>

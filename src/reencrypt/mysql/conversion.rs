@@ -8,8 +8,9 @@ use diesel::sql_types::{BigInt, Nullable};
 use diesel::{RunQueryDsl, sql_query};
 
 use super::super::dialect::Dialect;
-use super::super::sql::{Fields, Sql};
+use super::super::sql::Sql;
 use super::super::table::{PlannedColumn, PlannedTable};
+use super::server::{quoted, quoted_table};
 use crate::target::TableName;
 
 pub(super) fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
@@ -23,8 +24,7 @@ where
         for _ in 0..3 {
             sql = sql.bind(schema).bind(name).bind(&column.name);
         }
-        let rows: Vec<Fields> = sql.load(conn)?;
-        ties.extend(rows.into_iter().filter_map(|mut row| row.take(0)));
+        ties.extend(sql.column(conn)?);
     }
     ties.dedup();
     Ok(ties)
@@ -34,7 +34,6 @@ pub(super) fn longest_plaintext<C>(conn: &mut C, table: &TableName, column: &Pla
 where
     C: Connection<Backend = Mysql> + LoadConnection,
 {
-    let quoted = |name: &str| format!("`{}`", name.replace('`', "``"));
     let name = quoted(&column.name);
     let (length, is_plaintext) = match column.is_text {
         // In the bytes that the program gets to see, which are those that it encrypts.
@@ -44,7 +43,7 @@ where
         ),
         false => (name.clone(), format!("LEFT({name}, 3) <> X'800000' AND LEFT({name}, 5) <> X'6741414141'")),
     };
-    let table = table.schema().map(|schema| quoted(schema) + ".").unwrap_or_default() + &quoted(table.name());
+    let table = quoted_table(table);
     let sql = format!("SELECT CAST(MAX(LENGTH({length})) AS SIGNED) AS bytes FROM {table} WHERE {is_plaintext}");
     let limit = Mysql::SETTINGS.iter().find(|(name, _)| *name == "max_statement_time");
     // It reads the whole table. MySQL knows no such limit.

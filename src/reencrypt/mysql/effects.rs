@@ -1,12 +1,11 @@
 //! What an update of a table sets off on MySQL and MariaDB.
 
-use diesel::RunQueryDsl;
 use diesel::connection::{Connection, LoadConnection};
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 
 use super::super::side_effects::SideEffects;
-use super::super::sql::{Fields, Sql};
+use super::super::sql::Sql;
 use super::super::table::PlannedTable;
 
 /// Triggers are for all columns here.
@@ -15,9 +14,8 @@ where
     C: Connection<Backend = Mysql> + LoadConnection,
 {
     let (schema, name) = (table.name.schema().unwrap_or_default(), table.name.name());
-    let rows: Vec<Fields> = Sql::new(TRIGGERS).bind(schema).bind(name).load(conn)?;
+    let triggers = Sql::new(TRIGGERS).bind(schema).bind(name).column(conn)?;
     let may_see = Sql::new(MAY_SEE_TRIGGERS).bind(schema).bind(schema).bind(name).first(conn)?;
-    let triggers = rows.into_iter().filter_map(|mut row| row.take(0)).collect();
     Ok(SideEffects { triggers, rules: Vec::new(), may_be_hidden: may_see.is_none() })
 }
 

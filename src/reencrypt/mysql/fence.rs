@@ -35,9 +35,9 @@ pub(super) fn older_than<C>(conn: &mut C, fence: &str) -> QueryResult<Vec<String
 where
     C: Connection<Backend = Mysql> + LoadConnection,
 {
-    let rows = read(conn, Sql::new(OLDER).bind(fence))?;
+    let older = unless_hidden(Sql::new(OLDER).bind(fence).column(conn))?;
     let unknown = || vec!["one whose statement has bytes in it, so that MySQL cannot show any".to_owned()];
-    Ok(rows.map_or_else(unknown, |rows| rows.into_iter().filter_map(|mut row| row.take(0)).collect()))
+    Ok(older.unwrap_or_else(unknown))
 }
 
 /// Waits until the list has, or has not, a transaction of this connection. Returns when the others began.
@@ -47,14 +47,11 @@ where
 {
     let mut reason = "";
     for look in 1..=LOOKS {
-        reason = match read(conn, Sql::new(LIST))? {
-            Some(rows) => {
-                let (own, others): (Vec<_>, Vec<_>) = rows
-                    .into_iter()
-                    .map(|mut row| (row.take(0).as_deref() == Some("1"), row.take(1)))
-                    .partition(|(is_own, _)| *is_own);
-                if own.is_empty() != has_own {
-                    return Ok(others.into_iter().filter_map(|(_, started)| started).collect());
+        reason = match unless_hidden(Sql::new(LIST).load::<Fields>(conn))? {
+            Some(mut rows) => {
+                let others: Vec<String> = rows.iter_mut().filter_map(|row| row.take(0)).collect();
+                if (others.len() < rows.len()) == has_own {
+                    return Ok(others);
                 }
                 "information_schema.innodb_trx stays out of date while others read it all the time"
             }
@@ -66,18 +63,16 @@ where
 }
 
 /// `None` while MySQL cannot show the list. Its message would show the beginning of the statement.
-fn read<C>(conn: &mut C, sql: Sql<'_>) -> QueryResult<Option<Vec<Fields>>>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
-    match sql.load(conn) {
+fn unless_hidden<T>(list: QueryResult<T>) -> QueryResult<Option<T>> {
+    match list {
         Err(DieselError::DatabaseError(_, error)) if error.message().starts_with("Cannot convert string") => Ok(None),
-        rows => rows.map(Some),
+        list => list.map(Some),
     }
 }
 
+/// When the transactions began; `NULL` for that of this connection.
 const LIST: &str = "\
-    SELECT DISTINCT CAST(trx_mysql_thread_id = CONNECTION_ID() AS CHAR), CAST(trx_started AS CHAR) \
+    SELECT DISTINCT CASE WHEN trx_mysql_thread_id <> CONNECTION_ID() THEN CAST(trx_started AS CHAR) END \
     FROM information_schema.innodb_trx";
 
 /// After a restart of the server those that are prepared have begun then. They belong to no connection.

@@ -1,13 +1,12 @@
 //! Guards on MySQL and MariaDB: a CHECK of the table or of the column.
 
-use diesel::RunQueryDsl;
 use diesel::connection::{Connection, LoadConnection};
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 
 use super::super::guard_kind::{GuardKind, is_among_checks};
-use super::super::sql::{Fields, Sql};
-use super::server::{is_mariadb, show_create, unescaped};
+use super::super::sql::Sql;
+use super::server::{is_of_mariadb, show_create, unescaped};
 use crate::target::TableName;
 use crate::words::Flavor;
 
@@ -20,27 +19,22 @@ where
         None => Sql::new("SELECT DATABASE()").first(conn)?,
     };
     let schema = schema.unwrap_or_default();
-    let found: Vec<Fields> = Sql::new(TABLE).bind(&schema).bind(table.name()).load(conn)?;
-    if found.is_empty() {
-        return Ok(None);
-    }
-    let statements = match is_mariadb(conn)? {
+    let Some(version) = Sql::new(TABLE).bind(&schema).bind(table.name()).first(conn)? else { return Ok(None) };
+    let statements = match is_of_mariadb(&version) {
         // Its `information_schema` hides the CHECKs from who may not alter the table.
-        true => vec![show_create(conn, &schema, table.name())?],
+        true => vec![show_create(conn, table)?],
         false => {
-            let rows: Vec<Fields> = Sql::new(CHECKS).bind(&schema).bind(table.name()).load(conn)?;
-            rows.into_iter()
-                .filter_map(|mut row| row.take(0))
-                .map(|clause| format!("CHECK {}", unescaped(&clause)))
-                .collect()
+            let clauses = Sql::new(CHECKS).bind(&schema).bind(table.name()).column(conn)?;
+            clauses.iter().map(|clause| format!("CHECK {}", unescaped(clause))).collect()
         }
     };
     let is_guard = |sql: &String| is_among_checks(Flavor::Mysql, sql, column).unwrap_or(false);
     Ok(statements.iter().any(is_guard).then_some(GuardKind::Check))
 }
 
+/// The server's version, if there is such a table.
 const TABLE: &str = "\
-    SELECT CAST(table_name AS CHAR) FROM information_schema.tables \
+    SELECT VERSION() FROM information_schema.tables \
     WHERE table_schema = ? AND table_name = ? AND table_type <> 'VIEW'";
 
 /// MySQL has them in parentheses.

@@ -6,23 +6,36 @@ use diesel::mysql::Mysql;
 use diesel::result::{Error as DieselError, QueryResult};
 
 use super::super::sql::{Fields, Sql};
+use crate::target::TableName;
 
 /// Whether this is MariaDB; otherwise it is MySQL.
 pub(crate) fn is_mariadb<C>(conn: &mut C) -> QueryResult<bool>
 where
     C: Connection<Backend = Mysql> + LoadConnection,
 {
-    Ok(Sql::new("SELECT VERSION()").first(conn)?.is_some_and(|version| version.contains("MariaDB")))
+    Ok(Sql::new("SELECT VERSION()").first(conn)?.is_some_and(|version| is_of_mariadb(&version)))
+}
+
+pub(super) fn is_of_mariadb(version: &str) -> bool {
+    version.contains("MariaDB")
+}
+
+/// A name as SQL has it.
+pub(super) fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+pub(super) fn quoted_table(table: &TableName) -> String {
+    table.schema().map(|schema| quoted(schema) + ".").unwrap_or_default() + &quoted(table.name())
 }
 
 /// The statement that makes this table. Of MariaDB only: before a prepared statement has run, MySQL does not say which
 /// columns a `SHOW` has, and Diesel has to know them.
-pub(crate) fn show_create<C>(conn: &mut C, schema: &str, table: &str) -> QueryResult<String>
+pub(crate) fn show_create<C>(conn: &mut C, table: &TableName) -> QueryResult<String>
 where
     C: Connection<Backend = Mysql> + LoadConnection,
 {
-    let [schema, table] = [schema, table].map(|name| format!("`{}`", name.replace('`', "``")));
-    let rows: Vec<Fields> = Sql::new(format!("SHOW CREATE TABLE {schema}.{table}")).load(conn)?;
+    let rows: Vec<Fields> = Sql::new(format!("SHOW CREATE TABLE {}", quoted_table(table))).load(conn)?;
     rows.into_iter().next().and_then(|mut row| row.take(1)).ok_or(DieselError::NotFound)
 }
 

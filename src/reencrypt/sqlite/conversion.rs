@@ -1,11 +1,10 @@
 //! What stands against turning a column of SQLite into tokens, or back.
 
-use diesel::RunQueryDsl;
 use diesel::connection::{Connection, LoadConnection};
 use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
 
-use super::super::sql::{Fields, Sql};
+use super::super::sql::Sql;
 use super::super::table::PlannedTable;
 use super::quoted;
 use crate::words::{Word, closing, words};
@@ -24,8 +23,7 @@ where
             generated.iter().filter(|(_, names)| names.iter().any(|name| column.name.eq_ignore_ascii_case(name)));
         ties.extend(depend.map(|(name, _)| format!("the column {name}, which is generated from it")));
         let sql = Sql::new(in_schema(FOREIGN_KEYS)).bind(schema).bind(table.name.name()).bind(&column.name);
-        let rows: Vec<Fields> = sql.bind(table.name.name()).bind(&column.name).load(conn)?;
-        ties.extend(rows.into_iter().filter_map(|mut row| row.take(0)));
+        ties.extend(sql.bind(table.name.name()).bind(&column.name).column(conn)?);
     }
     ties.dedup();
     Ok(ties)
