@@ -2,8 +2,7 @@
 
 #![allow(missing_docs, unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
 
-mod child;
-mod secrets;
+mod support;
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -13,9 +12,9 @@ use std::path::Path;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use child::in_own_process;
 use diesel_encrypted::{Keyring, KeyringError};
-use secrets::{assert_hides, everything_said};
+use support::own_process::in_own_process;
+use support::secrets::{assert_hides, everything_said};
 
 const A: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
 const B: &str = "VjFfbm90X2FfcmVhbF9rZXlfMzJieXRlc19sb25nISE=";

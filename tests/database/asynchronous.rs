@@ -4,10 +4,11 @@ use diesel::{ExpressionMethods, NullableExpressionMethods, QueryDsl, SelectableH
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use diesel_encrypted::{Adopting, Decrypted, Encrypted, Error, Leaving};
 
-use super::suite::values::people::{self as models, Person, people, person, stored};
-use super::suite::values::plaintexts::{self, Counted};
-use super::support::{AsyncConn, TestDatabase};
-use crate::common::keyring;
+use crate::backend::{AsyncConn, TestDatabase};
+use crate::suite::values::people::{self as models, Person, people, person, stored};
+use crate::suite::values::plaintexts;
+use crate::support::counted::Counted;
+use crate::support::keys::keyring;
 
 /// Runs a test on this thread alone: the scope of a keyring is of one thread.
 fn run<F: Future<Output = ()>>(test: F) {

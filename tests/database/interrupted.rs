@@ -3,8 +3,8 @@
 use diesel::connection::SimpleConnection;
 use diesel_encrypted::reencrypt::{Job, Outcome, Progress, StopHandle};
 
-use super::suite::traps::{interfere, is_under, rows, table, task};
-use super::support::TEXT;
+use crate::backend::TEXT;
+use crate::suite::traps::{interfere, is_under, rows, table, task};
 
 /// Two pages have been read and not been written when the task is stopped: the next one goes on in front of them.
 #[test]

@@ -5,10 +5,10 @@ use diesel::r2d2::{ConnectionManager, Pool};
 use diesel_encrypted::reencrypt::StartupCheck;
 use serde_json::{Value, json};
 
-use super::suite::program::vault::Vault;
-use super::suite::program::{fingerprint, statement};
-use super::support::{Conn, LimitedUser};
-use crate::common::keyring;
+use crate::backend::{Conn, LimitedUser};
+use crate::suite::program::vault::Vault;
+use crate::suite::program::{fingerprint, statement};
+use crate::support::keys::keyring;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;

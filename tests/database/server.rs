@@ -6,11 +6,11 @@ use std::time::Instant;
 use diesel::connection::SimpleConnection;
 use serde_json::json;
 
-use super::suite::program::vault::{Vault, is_under};
-use super::suite::program::{assert_is_report, fingerprint};
-use super::support::TEXT;
-use crate::proxy::{Proxy, at_port};
-use crate::runner::{Program, Running};
+use crate::backend::TEXT;
+use crate::suite::program::vault::{Vault, is_under};
+use crate::suite::program::{assert_is_report, fingerprint};
+use crate::support::proxy::{Proxy, at_port};
+use crate::support::runner::{Program, Running};
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;

@@ -4,8 +4,8 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_encrypted::reencrypt::{Outcome, Progress, Task};
 
-use super::support::{TestDatabase, create_with_a_row_against_a_check};
-use crate::common::keyring;
+use crate::backend::{TestDatabase, create_with_a_row_against_a_check};
+use crate::support::keys::keyring;
 
 #[test]
 fn a_locked_row_is_left_for_the_next_pass_and_the_others_are_written() {

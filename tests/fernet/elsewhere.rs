@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use diesel_encrypted::Keyring;
 use serde_json::Value;
 
-use super::data::{Recording, Set};
+use crate::support::recordings::{Recording, Set};
 
 /// The pieces of code in a section of the document, as (language, code).
 fn pieces(section: &str) -> Vec<(&'static str, &'static str)> {

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use diesel_encrypted::Key;
 use serde::Deserialize;
 
-use super::{keyring, python, raw};
+use super::{keyring, raw};
+use crate::support::python;
 
 #[derive(Deserialize)]
 struct PythonToken {

@@ -3,15 +3,13 @@
 #![allow(missing_docs, unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
 
 mod by_hand;
-#[path = "../elsewhere.rs"]
-mod data;
 mod elsewhere;
 mod interchange;
-#[path = "../python/mod.rs"]
-mod python;
 mod refusals;
 mod round_trip;
 mod spec;
+#[path = "../support/mod.rs"]
+mod support;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::runner::{Program, Run, write};
 use super::{A, fingerprint};
+use crate::support::runner::{Program, Run, write};
 
 #[track_caller]
 fn refused(program: Program, reason: &str) {

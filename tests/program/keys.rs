@@ -3,8 +3,9 @@
 use diesel_encrypted::Keyring;
 use serde_json::json;
 
-use super::runner::{Program, write};
-use super::{A, B, fingerprint, python};
+use super::{A, B, fingerprint};
+use crate::support::python;
+use crate::support::runner::{Program, write};
 
 fn keygen(command: &str) -> String {
     let run = Program::new([command]).exits_with(0);

@@ -1,7 +1,7 @@
 //! Limits that are none: exit code 2.
 
 use super::A;
-use super::runner::{Program, Run};
+use crate::support::runner::{Program, Run};
 
 #[test]
 fn limits_that_are_none() {

@@ -5,10 +5,9 @@
 mod database_urls;
 mod keys;
 mod limits;
-#[path = "../python/mod.rs"]
-mod python;
-mod runner;
 mod settings;
+#[path = "../support/mod.rs"]
+mod support;
 
 use diesel_encrypted::Key;
 

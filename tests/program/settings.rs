@@ -1,7 +1,7 @@
 //! Settings that do not say which keys: exit code 2, the setting and the position named, the text never repeated.
 
-use super::runner::{Program, Run, write};
 use super::{A, B};
+use crate::support::runner::{Program, Run, write};
 
 /// Every command that needs keys refuses in the same words, before it looks for a database.
 #[track_caller]

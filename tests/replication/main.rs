@@ -7,8 +7,6 @@
 mod mysql;
 #[cfg(feature = "cli-postgres")]
 mod postgres;
-#[path = "../private_server.rs"]
-mod private_server;
-#[path = "../proxy.rs"]
-mod proxy;
 mod running;
+#[path = "../support/mod.rs"]
+mod support;

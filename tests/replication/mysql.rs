@@ -6,8 +6,8 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
-use crate::private_server::{PASSWORD, PrivateServer};
 use crate::running::Keys;
+use crate::support::private_server::{PASSWORD, PrivateServer};
 
 /// Rows in a second, so that a run is long enough to be held.
 const SLOW: u64 = 100;

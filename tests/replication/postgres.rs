@@ -9,9 +9,9 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use crate::private_server::{PrivateServer, postgres_program};
-use crate::proxy::Proxy;
 use crate::running::Keys;
+use crate::support::private_server::{PrivateServer, postgres_program};
+use crate::support::proxy::Proxy;
 
 /// Tells often how far it is, so that an idle replica is known as one soon.
 const REPLICA: [&str; 1] = ["wal_receiver_status_interval=1s"];

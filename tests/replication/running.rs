@@ -9,7 +9,7 @@ use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 use diesel_encrypted::reencrypt::{Dialect, Outcome, Progress, Report, StopHandle, Task};
 use diesel_encrypted::{Key, Keyring, TableName, Target};
 
-use crate::private_server::PASSWORD;
+use crate::support::private_server::PASSWORD;
 
 /// Rows of the table `people`.
 const ROWS: u64 = 1000;

@@ -2,8 +2,8 @@
 
 use diesel::connection::SimpleConnection;
 
-use super::suite::program::scene::Scene;
-use super::support::{LimitedUser, TestDatabase, is_mariadb};
+use crate::backend::{LimitedUser, TestDatabase, is_mariadb};
+use crate::suite::program::scene::Scene;
 
 #[test]
 fn a_table_of_another_database() {

@@ -7,11 +7,11 @@ use diesel::result::Error::DatabaseError;
 use diesel::sql_types::{BigInt, Text};
 use diesel_encrypted::{Encrypted, Error, raw_token_len, token_len};
 
-use super::schema::people;
-use super::suite::guards::{assert_refused, raw, store_bytes, store_text, token, with_a_row};
-use super::suite::migrations::{Person, ada, everyone, migrated};
-use super::support::{Conn, TestDatabase, is_mariadb};
-use crate::common::keyring;
+use crate::backend::{Conn, TestDatabase, is_mariadb};
+use crate::schema::people;
+use crate::suite::guards::{assert_refused, raw, store_bytes, store_text, token, with_a_row};
+use crate::suite::migrations::{Person, ada, everyone, migrated};
+use crate::support::keys::keyring;
 
 fn with_mode(db: &TestDatabase, mode: &str) -> Conn {
     let mut conn = db.conn();

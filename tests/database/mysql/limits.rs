@@ -1,6 +1,6 @@
 //! Limits that cannot be kept.
 
-use super::suite::program::vault::Vault;
+use crate::suite::program::vault::Vault;
 
 #[test]
 fn a_lag_that_nobody_can_tell() {

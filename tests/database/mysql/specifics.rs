@@ -7,11 +7,11 @@ use diesel::sql_types::{Integer, Text};
 use diesel_encrypted::reencrypt::{Doubt, Job, Outcome, Progress, Task};
 use diesel_encrypted::{TableName, Target};
 
-use super::suite::traps::{self, insert, interfere, is_under, rows};
-use super::support::{Conn, TEXT, TestDatabase, hold_up, is_mariadb, is_true, let_go};
-use crate::common::{key, keyring};
-use crate::private_server::PrivateServer;
-use crate::runner::Program;
+use crate::backend::{Conn, TEXT, TestDatabase, hold_up, is_mariadb, is_true, let_go};
+use crate::suite::traps::{self, insert, interfere, is_under, rows};
+use crate::support::keys::{key, keyring};
+use crate::support::private_server::PrivateServer;
+use crate::support::runner::Program;
 
 fn task<'a>() -> Task<'a> {
     Task::new(keyring([2, 1])).target(Target::named(TableName::new("t"), ["secret"]).unwrap())
@@ -174,7 +174,7 @@ fn gap_locks_against_inserts() {
 fn an_old_token_in_a_prepared_transaction() {
     let db = traps::table(TEXT);
     assert!(traps::task().run(&db.pool(2)).unwrap().is_proven());
-    let name = crate::common::unique_name();
+    let name = crate::support::unique_name();
     let mut conn = db.conn();
     conn.batch_execute(&format!("xa start '{name}'")).unwrap();
     insert(&mut conn, 1, 1);

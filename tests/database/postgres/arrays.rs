@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Binary, Nullable, Text};
 use diesel_encrypted::{Encrypted, Error};
 
-use super::support::{Conn, TestDatabase};
-use crate::common::keyring;
+use crate::backend::{Conn, TestDatabase};
+use crate::support::keys::keyring;
 
 diesel::table! {
     use diesel::sql_types::*;

@@ -1,7 +1,7 @@
 //! What `discover` looks at on PostgreSQL only.
 
-use super::suite::program::scene::{Scene, token};
-use super::support::LimitedUser;
+use crate::backend::LimitedUser;
+use crate::suite::program::scene::{Scene, token};
 
 #[test]
 fn columns_of_other_schemas() {

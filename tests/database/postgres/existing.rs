@@ -6,8 +6,8 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_encrypted::guard::GuardKind;
 
-use super::suite::program::guard::{Migrations, insert, refused, token};
-use super::support::{Conn, TestDatabase, is_true};
+use crate::backend::{Conn, TestDatabase, is_true};
+use crate::suite::program::guard::{Migrations, insert, refused, token};
 
 /// The ways to guard, and what the guard is to the catalogue then.
 pub fn ways() -> &'static [(&'static [&'static str], GuardKind)] {

@@ -8,10 +8,10 @@ use diesel::sql_query;
 use diesel::sql_types::{Array, Text};
 use diesel_encrypted::Encrypted;
 
-use super::schema::people;
-use super::suite::guards::{assert_refused, store_text, token, with_a_row};
-use super::suite::migrations::{ada, everyone, migrated};
-use crate::common::keyring;
+use crate::schema::people;
+use crate::suite::guards::{assert_refused, store_text, token, with_a_row};
+use crate::suite::migrations::{ada, everyone, migrated};
+use crate::support::keys::keyring;
 
 diesel::table! {
     use diesel::sql_types::*;

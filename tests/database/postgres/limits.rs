@@ -1,6 +1,6 @@
 //! Limits that cannot be kept, and replicas that do not answer.
 
-use super::suite::program::vault::Vault;
+use crate::suite::program::vault::Vault;
 
 #[test]
 fn a_url_that_could_show_its_password() {

@@ -4,8 +4,8 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::suite::program::vault::Vault;
-use crate::common::keyring;
+use crate::suite::program::vault::Vault;
+use crate::support::keys::keyring;
 
 #[derive(QueryableByName)]
 struct Cell {

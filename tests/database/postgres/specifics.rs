@@ -8,10 +8,10 @@ use diesel::r2d2::{ConnectionManager, Pool};
 use diesel_encrypted::reencrypt::{Doubt, Outcome, Progress, Task};
 use diesel_encrypted::{TableName, Target};
 
-use super::suite::traps;
-use super::support::TestDatabase;
-use crate::common::keyring;
-use crate::private_server::PrivateServer;
+use crate::backend::TestDatabase;
+use crate::suite::traps;
+use crate::support::keys::keyring;
+use crate::support::private_server::PrivateServer;
 
 fn task<'a>(schema: &str, table: &str) -> Task<'a> {
     Task::new(keyring([2, 1])).target(Target::named(TableName::in_schema(schema, table), ["secret"]).unwrap())
@@ -70,7 +70,7 @@ fn a_table_with_children_is_refused() {
 fn a_user_who_may_not_write_is_told_so_at_once() {
     let db = TestDatabase::new();
     let mut conn = db.conn();
-    let user = format!("{}_reader", crate::common::unique_name());
+    let user = format!("{}_reader", crate::support::unique_name());
     let token = || keyring([1]).encrypt(b"x");
     conn.batch_execute(&format!(
         "create table t (id int primary key, secret text);
@@ -95,7 +95,7 @@ fn a_user_who_may_not_write_is_told_so_at_once() {
 fn row_level_security_is_refused_where_it_hides_rows() {
     let db = TestDatabase::new();
     let mut conn = db.conn();
-    let user = format!("{}_user", crate::common::unique_name());
+    let user = format!("{}_user", crate::support::unique_name());
     conn.batch_execute(&format!(
         "create table t (id int primary key, owner text, secret text);
          alter table t enable row level security;
@@ -240,7 +240,7 @@ fn an_open_transaction_of_another_user_that_has_only_read() {
     let (db, other) = (TestDatabase::new(), TestDatabase::new());
     let (mut conn, mut elsewhere) = (db.conn(), other.conn());
     elsewhere.batch_execute("create table t (id bigint); begin; insert into t values (1)").unwrap();
-    let user = format!("{}_task", crate::common::unique_name());
+    let user = format!("{}_task", crate::support::unique_name());
     conn.batch_execute(&format!(
         "create table t (id bigint primary key, secret text);
          create role {user} login password 'secret';

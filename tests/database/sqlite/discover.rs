@@ -5,7 +5,7 @@ use diesel::connection::SimpleConnection;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
 use diesel_encrypted::discover::Discovery;
 
-use super::suite::program::scene::{Scene, token};
+use crate::suite::program::scene::{Scene, token};
 
 #[derive(Debug)]
 struct Attach(String);

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_query;
 
-use super::suite::guards::{Attempt, assert_refused, raw, token, with_a_row};
+use crate::suite::guards::{Attempt, assert_refused, raw, token, with_a_row};
 
 fn update(column: &'static str, value: &str) -> Attempt {
     let db = with_a_row();

@@ -1,6 +1,6 @@
 //! Limits that cannot be kept: there are no replicas.
 
-use super::suite::program::vault::Vault;
+use crate::suite::program::vault::Vault;
 
 #[test]
 fn a_lag_of_replicas_that_do_not_exist() {

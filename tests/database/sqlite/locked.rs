@@ -2,7 +2,7 @@
 
 use diesel::connection::SimpleConnection;
 
-use super::suite::program::vault::Vault;
+use crate::suite::program::vault::Vault;
 
 #[test]
 fn a_database_that_stays_locked() {

@@ -4,7 +4,7 @@ use diesel::connection::SimpleConnection;
 use diesel_encrypted::reencrypt::{Outcome, ProblemKind};
 
 use super::people::People;
-use crate::common::keyring;
+use crate::support::keys::keyring;
 
 /// A text with the first character replaced at this position.
 fn damaged(token: &str, position: usize) -> String {
@@ -68,7 +68,7 @@ fn a_damaged_value_in_a_binary_column() {
     let mut photo = raw[0].photo.clone().unwrap();
     photo[30] ^= 1;
     let hex: String = photo.iter().map(|byte| format!("{byte:02x}")).collect();
-    let literal = super::super::support::BYTES_LITERAL.replace("{}", &hex);
+    let literal = crate::backend::BYTES_LITERAL.replace("{}", &hex);
     people.conn().batch_execute(&format!("update people set photo = {literal} where id = 1")).unwrap();
     let report = people.run(people.task([2, 1]), 1);
     assert_eq!(report.outcome(), Outcome::Proven);
@@ -95,6 +95,6 @@ fn a_token_dated_in_the_future_is_a_token_like_any_other() {
 
 fn future_token() -> String {
     use fernet::Fernet;
-    let key = crate::common::key(1).to_text();
+    let key = crate::support::keys::key(1).to_text();
     Fernet::new(&key).unwrap().encrypt_at_time(b"from the future", 4_102_444_800)
 }

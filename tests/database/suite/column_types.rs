@@ -6,10 +6,10 @@ use diesel::sql_types::Binary;
 use diesel_encrypted::reencrypt::{Outcome, Task};
 use diesel_encrypted::{TableName, Target};
 
-use super::super::support::{
+use crate::backend::{
     BINARY_TYPES, BYTES_LITERAL, MAKE_TYPES, OTHER_TYPES, SELECT_BYTES, SELECT_TEXT, TEXT_TYPES, TestDatabase,
 };
-use crate::common::keyring;
+use crate::support::keys::keyring;
 
 #[derive(QueryableByName)]
 struct Token {

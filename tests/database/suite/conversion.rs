@@ -10,11 +10,11 @@ use diesel::sql_types::{BigInt, Binary, Nullable};
 use diesel_encrypted::reencrypt::{Doubt, Job, Outcome, ProblemKind, Report, Task};
 use diesel_encrypted::{TableName, Target};
 
-use super::super::support::{
+use super::traps::{self, interfere};
+use crate::backend::{
     BYTES, BYTES_LITERAL, Conn, LIMITED_TYPES, PADDED_TYPES, SELECT_BYTES, SELECT_TEXT, TEXT, TestDatabase,
 };
-use super::traps::{self, interfere};
-use crate::common::keyring;
+use crate::support::keys::keyring;
 
 /// A table `t` with a column `secret` of text, and one of bytes, `scan`.
 fn table() -> TestDatabase {

@@ -3,8 +3,8 @@
 use diesel::connection::SimpleConnection;
 use diesel_encrypted::reencrypt::Job;
 
-use super::super::support::{ANALYZE, GROWS};
 use super::people::People;
+use crate::backend::{ANALYZE, GROWS};
 
 #[test]
 fn tells_rows_and_sizes() {

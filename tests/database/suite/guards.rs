@@ -7,10 +7,10 @@ use diesel::result::DatabaseErrorKind::NotNullViolation;
 use diesel::result::Error::DatabaseError;
 use diesel_encrypted::{raw_token_len, token_len};
 
-use super::super::shipped::{guard, is_check_violation};
-use super::super::support::{Conn, TestDatabase};
 use super::migrations::{everyone, migrated};
-use crate::common::keyring;
+use crate::backend::{Conn, TestDatabase};
+use crate::shipped::{guard, is_check_violation};
+use crate::support::keys::keyring;
 
 diesel::table! {
     /// The table as a program sees it that knows nothing of encryption.

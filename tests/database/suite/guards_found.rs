@@ -4,10 +4,10 @@ use diesel::connection::SimpleConnection;
 use diesel_encrypted::TableName;
 use diesel_encrypted::guard::{self, GuardKind};
 
-use super::super::shipped::GUARD_KIND;
-use super::super::support::{Conn, QUOTE, TEXT, TestDatabase};
 use super::migrations::migrated;
 use super::program::guard::Migrations;
+use crate::backend::{Conn, QUOTE, TEXT, TestDatabase};
+use crate::shipped::GUARD_KIND;
 
 fn found(conn: &mut Conn, table: &str, column: &str) -> Option<GuardKind> {
     guard::of(conn, &TableName::new(table), column).unwrap()

@@ -9,7 +9,7 @@ use diesel_encrypted::reencrypt::{Outcome, Progress, StopHandle};
 
 use super::people::People;
 use super::program::vault::{Vault, is_under};
-use crate::runner::write;
+use crate::support::runner::write;
 
 /// What the observer of a task was told in all.
 #[derive(Clone, Default)]

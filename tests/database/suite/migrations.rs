@@ -6,10 +6,10 @@ use diesel_encrypted::reencrypt::{Outcome, Task};
 use diesel_encrypted::{Encrypted, Target};
 use diesel_migrations::MigrationHarness;
 
-use super::super::schema::people;
-use super::super::shipped::{MIGRATIONS, SCHEMA_FILE};
-use super::super::support::TestDatabase;
-use crate::common::keyring;
+use crate::backend::TestDatabase;
+use crate::schema::people;
+use crate::shipped::{MIGRATIONS, SCHEMA_FILE};
+use crate::support::keys::keyring;
 
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = people)]

@@ -11,9 +11,9 @@ use diesel_encrypted::guard::{self, Way};
 use diesel_encrypted::reencrypt::{Job, Outcome, Task};
 use diesel_encrypted::{Adopting, Encrypted, TableName, Target};
 
-use super::super::support::{Conn, TEXT, TestDatabase};
 use super::races::EndOnDrop;
-use crate::common::keyring;
+use crate::backend::{Conn, TEXT, TestDatabase};
+use crate::support::keys::keyring;
 
 const ROWS: i64 = 500;
 /// Rows that one statement of the backfill copies.

@@ -8,8 +8,8 @@ use diesel::prelude::*;
 use diesel_encrypted::reencrypt::{ColumnReport, Report, Task};
 use diesel_encrypted::{Encrypted, Keyring, Target};
 
-use super::super::support::{BYTES, Conn, TEXT, TestDatabase};
-use crate::common::keyring;
+use crate::backend::{BYTES, Conn, TEXT, TestDatabase};
+use crate::support::keys::keyring;
 
 diesel::table! {
     use diesel::sql_types::*;

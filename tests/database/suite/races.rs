@@ -10,7 +10,7 @@ use diesel_encrypted::Encrypted;
 use diesel_encrypted::reencrypt::{Outcome, ProblemKind};
 
 use super::people::{People, people};
-use crate::common::keyring;
+use crate::support::keys::keyring;
 
 /// The application turns the letters of tokens to capitals, which to many collations is the same text. Whatever it
 /// wrote must still be there at the end, also where the task had read the old token and not yet written the new one.

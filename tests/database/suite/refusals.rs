@@ -4,9 +4,9 @@ use diesel::connection::SimpleConnection;
 use diesel_encrypted::reencrypt::Task;
 use diesel_encrypted::{TableName, Target};
 
-use super::super::support::TEXT;
 use super::people::People;
-use crate::common::keyring;
+use crate::backend::TEXT;
+use crate::support::keys::keyring;
 
 /// What the task says to these targets; that it refuses is asserted.
 fn refusal(people: &People, targets: impl IntoIterator<Item = Target>) -> String {
@@ -94,8 +94,8 @@ fn a_small_table_of_another_key_beside_a_readable_one() {
 fn an_unreachable_database_is_given_up_on() {
     use diesel::r2d2::{ConnectionManager, Pool};
     let people = People::new(1, 1..=3);
-    let nowhere = super::super::support::unreachable_url();
-    let manager = ConnectionManager::<super::super::support::Conn>::new(nowhere);
+    let nowhere = crate::backend::unreachable_url();
+    let manager = ConnectionManager::<crate::backend::Conn>::new(nowhere);
     let pool = Pool::builder().min_idle(Some(0)).build(manager).unwrap();
     let limit = std::time::Duration::from_millis(300);
     let error = people.task([2, 1]).give_up_after(limit).run(&pool).unwrap_err();

@@ -7,9 +7,9 @@ use diesel::prelude::*;
 use diesel_encrypted::Target;
 use diesel_encrypted::reencrypt::{Outcome, Progress, StopHandle, Task};
 
-use super::super::support::SHARES;
 use super::people::{People, people};
-use crate::common::keyring;
+use crate::backend::SHARES;
+use crate::support::keys::keyring;
 
 #[test]
 fn brings_every_value_under_the_primary_key() {
@@ -187,7 +187,7 @@ fn status_counts_values_per_key() {
 fn connections_go_back_with_their_settings() {
     let people = People::new(1, 1..=10);
     let pool = people.db.pool(1);
-    let settings = super::super::support::settings;
+    let settings = crate::backend::settings;
     let before = settings(&mut pool.get().unwrap());
     assert!(people.task([2, 1]).run(&pool).unwrap().is_proven());
     assert_eq!(settings(&mut pool.get().unwrap()), before);
@@ -224,5 +224,5 @@ fn large_values_among_small_ones() {
 /// Bytes as a literal of any of the databases.
 fn bytes(bytes: &[u8]) -> String {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    super::super::support::BYTES_LITERAL.replace("{}", &hex)
+    crate::backend::BYTES_LITERAL.replace("{}", &hex)
 }

@@ -6,8 +6,8 @@ use diesel::sql_types::Text;
 use diesel_encrypted::reencrypt::{Outcome, Task};
 use diesel_encrypted::{TableName, Target};
 
-use super::super::support::{Conn, ROW_KEYS, TEXT, TestDatabase};
-use crate::common::keyring;
+use crate::backend::{Conn, ROW_KEYS, TEXT, TestDatabase};
+use crate::support::keys::keyring;
 
 #[derive(QueryableByName)]
 struct Token {
@@ -93,7 +93,7 @@ fn a_unique_index_where_there_is_no_primary_key() {
 fn names_that_need_quotes() {
     let db = TestDatabase::new();
     let mut conn = db.conn();
-    let quote = super::super::support::QUOTE;
+    let quote = crate::backend::QUOTE;
     let name = |name: &str| format!("{quote}{name}{quote}");
     let (table, key, secret) = (name("odd. table"), name("Sel ect"), name("E'Mail"));
     conn.batch_execute(&format!("create table {table} ({key} int not null primary key, {secret} {TEXT})")).unwrap();

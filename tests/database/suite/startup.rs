@@ -10,10 +10,10 @@ use diesel_encrypted::reencrypt::{Progress, StartupCheck, StartupReport, StopHan
 use diesel_encrypted::{TableName, Target};
 use fernet::Fernet;
 
-use super::super::support::{Conn, SHARES, settings, unreachable_url};
 use super::people::{People, people};
-use crate::common::{key, keyring};
-use crate::secrets::{assert_hides, everything_said};
+use crate::backend::{Conn, SHARES, settings, unreachable_url};
+use crate::support::keys::{key, keyring};
+use crate::support::secrets::{assert_hides, everything_said};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;

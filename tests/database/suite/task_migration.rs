@@ -10,8 +10,8 @@ use diesel_encrypted::reencrypt::{ReencryptMigration, Task};
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use tempfile::TempDir;
 
-use super::super::support::{Conn, TEXT, TestDatabase};
-use crate::common::keyring;
+use crate::backend::{Conn, TEXT, TestDatabase};
+use crate::support::keys::keyring;
 
 const BEFORE: &str = "2026-01-01-000000_before";
 const REENCRYPT: &str = "2026-01-02-000000_reencrypt_t";

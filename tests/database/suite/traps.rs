@@ -11,11 +11,11 @@ use diesel::sql_types::{BigInt, Text};
 use diesel_encrypted::reencrypt::{Doubt, Job, Outcome, Progress, Report, Task};
 use fernet::Fernet;
 
-use super::super::support::{
+use crate::backend::{
     CHANGES_OF_THE_SCHEMA, Conn, LENIENT_TYPES, MAKE_TYPES, TEXT, TestDatabase, change_schema, hold_up, let_go,
     name_of_transaction,
 };
-use crate::common::{key, keyring};
+use crate::support::keys::{key, keyring};
 
 /// Rows of a table, and of a page: when the first page is being written, the second and the third have been read.
 pub const ROWS: i64 = 100;

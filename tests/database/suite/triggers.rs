@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel_encrypted::reencrypt::Outcome;
 
-use super::super::support::{IDLE_TRIGGERS, MANAGE_UPDATED_AT, MANAGED_BY};
 use super::people::People;
+use crate::backend::{IDLE_TRIGGERS, MANAGE_UPDATED_AT, MANAGED_BY};
 
 /// People who were updated long ago.
 fn people() -> People {

@@ -5,8 +5,8 @@ use diesel_encrypted::reencrypt::{Outcome, ProblemKind, Report};
 use diesel_encrypted::{Adopting, Encrypted, Json, Target};
 use serde_json::{Value, json};
 
-use super::super::super::support::{Conn, TEXT, TestDatabase};
-use crate::data::{Recording, Set};
+use crate::backend::{Conn, TEXT, TestDatabase};
+use crate::support::recordings::{Recording, Set};
 
 diesel::table! {
     use diesel::sql_types::*;

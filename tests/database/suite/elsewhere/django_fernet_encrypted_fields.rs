@@ -5,9 +5,9 @@ use diesel::prelude::*;
 use diesel_encrypted::{Encrypted, Target};
 use serde_json::{Value, json};
 
-use super::super::super::support::{Conn, TEXT, TestDatabase};
 use super::{field, utc};
-use crate::data::Recording;
+use crate::backend::{Conn, TEXT, TestDatabase};
+use crate::support::recordings::Recording;
 
 diesel::table! {
     use diesel::sql_types::*;

@@ -5,9 +5,9 @@ use diesel::prelude::*;
 use diesel_encrypted::{Encrypted, Target};
 use serde_json::{Value, json};
 
-use super::super::super::support::{BYTES, Conn, TestDatabase};
 use super::{field, naive, utc};
-use crate::data::Recording;
+use crate::backend::{BYTES, Conn, TestDatabase};
+use crate::support::recordings::Recording;
 
 diesel::table! {
     use diesel::sql_types::*;

@@ -17,9 +17,9 @@ use diesel_encrypted::reencrypt::{Outcome, Report, Task};
 use diesel_encrypted::{Encrypted, Key, Keyring, Target};
 use serde_json::Value;
 
-use super::super::support::{BYTES_LITERAL, Conn, QUOTE, SELECT_BYTES, SELECT_TEXT, TestDatabase};
-use crate::data::{Cell, Recording, Row, Set};
-use crate::python;
+use crate::backend::{BYTES_LITERAL, Conn, QUOTE, SELECT_BYTES, SELECT_TEXT, TestDatabase};
+use crate::support::python;
+use crate::support::recordings::{Cell, Recording, Row, Set};
 
 /// The rows of a table as their original reads them.
 type Read = fn(&mut Conn) -> Vec<Value>;

@@ -10,10 +10,10 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use serde_json::json;
 
-use super::super::super::support::{BYTES, OTHER_COLUMNS, TEXT, TestDatabase, shown};
 use super::{fingerprint, key_text};
-use crate::python::{self, Dated};
-use crate::runner::Program;
+use crate::backend::{BYTES, OTHER_COLUMNS, TEXT, TestDatabase, shown};
+use crate::support::python::{self, Dated};
+use crate::support::runner::Program;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;

@@ -3,9 +3,9 @@
 use diesel::connection::SimpleConnection;
 use serde_json::json;
 
-use super::super::super::support::{SHARES, TEXT};
 use super::vault::{Vault, is_under};
-use crate::runner::{Program, Running};
+use crate::backend::{SHARES, TEXT};
+use crate::support::runner::{Program, Running};
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;

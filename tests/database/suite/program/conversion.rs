@@ -3,10 +3,10 @@
 use diesel::connection::SimpleConnection;
 use serde_json::json;
 
-use super::super::super::support::QUOTING_TRIGGER;
 use super::vault::{PLAINTEXT, Row, Vault, plaintext};
 use super::{assert_is_report, cells, fingerprint, statement};
-use crate::common::keyring;
+use crate::backend::QUOTING_TRIGGER;
+use crate::support::keys::keyring;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;

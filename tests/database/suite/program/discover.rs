@@ -7,19 +7,19 @@ use diesel::prelude::*;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use serde_json::json;
 
-use super::super::super::schema::people;
-use super::super::super::shipped::SCHEMA_FILE;
-use super::super::super::support::{
-    BYTES, BYTES_LITERAL, COPYING_TRIGGERS, DROP_INDEX, EXPRESSION_INDEXES, HAS_LENGTHS, IDLE_TRIGGERS,
-    MANAGE_UPDATED_AT, QUOTE, TEXT, TestDatabase, unreachable_url,
-};
 use super::super::guards::raw;
 use super::super::migrations::{Person, ada, migrated, nobody};
 use super::scene::{Scene, discover, findings, token};
 use super::vault::PLAINTEXT;
 use super::{cells, key_text};
-use crate::common::keyring;
-use crate::runner::{Program, write};
+use crate::backend::{
+    BYTES, BYTES_LITERAL, COPYING_TRIGGERS, DROP_INDEX, EXPRESSION_INDEXES, HAS_LENGTHS, IDLE_TRIGGERS,
+    MANAGE_UPDATED_AT, QUOTE, TEXT, TestDatabase, unreachable_url,
+};
+use crate::schema::people;
+use crate::shipped::SCHEMA_FILE;
+use crate::support::keys::keyring;
+use crate::support::runner::{Program, write};
 
 /// A name as SQL quotes it.
 fn quoted(name: &str) -> String {

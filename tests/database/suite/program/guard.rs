@@ -12,10 +12,10 @@ use diesel_encrypted::guard::{self, GuardKind};
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use tempfile::TempDir;
 
-use super::super::super::existing::{ODD_PEOPLE, shape, ways};
-use super::super::super::support::{BYTES, BYTES_LITERAL, Conn, QUOTE, TEXT, TestDatabase, shown};
-use crate::common::keyring;
-use crate::runner::{Program, Run, write};
+use crate::backend::{BYTES, BYTES_LITERAL, Conn, QUOTE, TEXT, TestDatabase, shown};
+use crate::existing::{ODD_PEOPLE, shape, ways};
+use crate::support::keys::keyring;
+use crate::support::runner::{Program, Run, write};
 
 const PLAINTEXT: &str = "ada@example.org";
 

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::super::super::support::SHARES;
 use super::vault::{Vault, is_under};
 use super::{assert_is_report, fingerprint};
-use crate::runner::Running;
+use crate::backend::SHARES;
+use crate::support::runner::Running;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use diesel_encrypted::reencrypt::state_tables;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 
-use super::super::super::support::{Conn, SHARES};
 use super::vault::Vault;
-use crate::runner::{Program, write};
+use crate::backend::{Conn, SHARES};
+use crate::support::runner::{Program, write};
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;

@@ -24,9 +24,9 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::common::key;
+use crate::support::keys::key;
 
-/// A key of [`common`](crate::common::key) as the settings hold it.
+/// A key of [`common`](crate::support::keys::key) as the settings hold it.
 pub fn key_text(number: u8) -> String {
     key(number).to_text().to_string()
 }

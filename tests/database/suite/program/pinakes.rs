@@ -8,9 +8,9 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_encrypted::{Encrypted, Json, Keyring};
 
-use super::super::super::support::{TEXT, TestDatabase};
-use crate::python;
-use crate::runner::Program;
+use crate::backend::{TEXT, TestDatabase};
+use crate::support::python;
+use crate::support::runner::Program;
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -52,7 +52,7 @@ fn the_steps_of_the_pinakes_document() {
     let folder = tempfile::tempdir().unwrap();
     let schema = folder.path().join("schema.rs");
     let declaration = "diesel::table! { main_catalog (id) { id -> Int4, service_options -> EncryptedText, } }";
-    crate::runner::write(&schema, declaration);
+    crate::support::runner::write(&schema, declaration);
     let program = |command: &str, keys: &str| {
         let program = Program::new([command, "--schema"]).arg(&schema).database(&db.url());
         program.set("PINAKES_DB_ENCRYPTION_KEYS", keys).secrets(["password of"])

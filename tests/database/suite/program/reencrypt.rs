@@ -3,9 +3,9 @@
 use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 
-use super::super::super::support::QUOTING_TRIGGER;
 use super::vault::{Row, Vault};
 use super::{cells, fingerprint, is_recent, statement};
+use crate::backend::QUOTING_TRIGGER;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;

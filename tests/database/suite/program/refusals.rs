@@ -2,9 +2,9 @@
 
 use diesel::connection::SimpleConnection;
 
-use super::super::super::support::TEXT;
 use super::vault::Vault;
-use crate::runner::{Program, write};
+use crate::backend::TEXT;
+use crate::support::runner::{Program, write};
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;

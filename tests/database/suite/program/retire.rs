@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::vault::{Row, Vault};
 use super::{cells, fingerprint, is_recent, key_text, statement};
-use crate::runner::Program;
+use crate::support::runner::Program;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;

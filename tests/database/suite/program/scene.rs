@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use diesel::connection::SimpleConnection;
 use serde_json::Value;
 
-use super::super::super::support::TestDatabase;
 use super::vault::{PLAINTEXT, plaintext};
-use crate::common::keyring;
-use crate::runner::{Program, Run, write};
+use crate::backend::TestDatabase;
+use crate::support::keys::keyring;
+use crate::support::runner::{Program, Run, write};
 
 /// A database, and a schema file to compare it with.
 pub struct Scene {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::vault::{Row, Vault, plaintext, vault};
 use super::{cells, fingerprint, is_recent, key_text, statement};
-use crate::python;
+use crate::support::python;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;

@@ -4,10 +4,10 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::super::super::support::{QUOTE, TEXT};
 use super::vault::{Vault, is_under};
-use crate::common::keyring;
-use crate::runner::{Run, write};
+use crate::backend::{QUOTE, TEXT};
+use crate::support::keys::keyring;
+use crate::support::runner::{Run, write};
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
@@ -109,7 +109,7 @@ fn everything_from_files() {
         folder.path().join(".env"),
         format!("DATABASE_URL={}\nDB_ENCRYPTION_KEYS={}\n", vault.db.url(), keys.join(":")),
     );
-    let run = crate::runner::Program::new(["reencrypt"]).folder(folder.path()).secrets(keys).exits_with(0);
+    let run = crate::support::runner::Program::new(["reencrypt"]).folder(folder.path()).secrets(keys).exits_with(0);
     assert!(run.last_words().starts_with("proven: "));
     assert!(is_under(&mut vault.db.conn(), 1, NEW));
 }

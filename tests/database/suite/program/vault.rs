@@ -8,10 +8,10 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 
-use super::super::super::support::{BYTES, Conn, TEXT, TestDatabase};
 use super::key_text;
-use crate::common::keyring;
-use crate::runner::Program;
+use crate::backend::{BYTES, Conn, TEXT, TestDatabase};
+use crate::support::keys::keyring;
+use crate::support::runner::Program;
 
 diesel::table! {
     vault (id) {

@@ -8,8 +8,8 @@ use diesel::prelude::*;
 use diesel_encrypted::Encrypted;
 
 use super::people::{all, create, fill, people, person};
-use super::support::TestDatabase;
-use crate::common::keyring;
+use crate::backend::TestDatabase;
+use crate::support::keys::keyring;
 
 #[test]
 fn an_option_in_a_filter_matches_no_row() {

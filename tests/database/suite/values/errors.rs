@@ -9,10 +9,10 @@ use diesel::result::Error::{DeserializationError, SerializationError};
 use diesel_encrypted::{Encrypted, Error};
 
 use super::people::{Person, create, fill, people, person, stored};
-use super::support::{Conn, TestDatabase};
-use crate::child::in_own_process;
-use crate::common::{key, keyring};
-use crate::secrets::{assert_hides, everything_said};
+use crate::backend::{Conn, TestDatabase};
+use crate::support::keys::{key, keyring};
+use crate::support::own_process::in_own_process;
+use crate::support::secrets::{assert_hides, everything_said};
 
 /// What nobody may read in a message about the first row.
 const PLAINTEXT: &str = "1@example.org";

@@ -4,10 +4,10 @@ use diesel::prelude::*;
 use diesel_encrypted::{Decrypted, Error};
 
 use super::people::{create, fill, people, person, stored};
-use super::support::{Conn, TestDatabase};
-use crate::child::in_own_process;
-use crate::common::keyring;
-use crate::secrets::{assert_hides, everything_said};
+use crate::backend::{Conn, TestDatabase};
+use crate::support::keys::keyring;
+use crate::support::own_process::in_own_process;
+use crate::support::secrets::{assert_hides, everything_said};
 
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = people)]

@@ -9,5 +9,3 @@ pub mod people;
 pub mod plaintexts;
 mod redaction;
 mod transition;
-
-use super::super::support;

@@ -5,8 +5,8 @@ use diesel::sql_types::Text;
 use diesel_encrypted::Encrypted;
 
 use super::people::{Person, all, create, fill, people, person, stored};
-use super::support::{TestDatabase, conflict_on};
-use crate::common::keyring;
+use crate::backend::{TestDatabase, conflict_on};
+use crate::support::keys::keyring;
 
 /// Borrows what it inserts.
 #[derive(Insertable)]

@@ -4,7 +4,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_encrypted::Encrypted;
 
-use super::support::{BYTES, Conn, TEXT, TestDatabase};
+use crate::backend::{BYTES, Conn, TEXT, TestDatabase};
 
 diesel::table! {
     use diesel::sql_types::*;

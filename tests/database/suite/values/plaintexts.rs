@@ -1,15 +1,15 @@
 //! Every type that `Encrypted<_>` holds, through both forms of column.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::fmt::Debug;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_encrypted::{Encrypted, Error, Plaintext};
 
-use super::support::{BYTES, Conn, TEXT, TestDatabase};
-use crate::common::keyring;
+use crate::backend::{BYTES, Conn, TEXT, TestDatabase};
+use crate::support::counted::Counted;
+use crate::support::keys::keyring;
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -172,32 +172,6 @@ fn types_of_the_application() {
     let db = TestDatabase::new();
     let conn = &mut create(&db);
     keyring([1]).scope(|| survives(conn, Iban("PT50 0002 0123".into())));
-}
-
-thread_local! {
-    static ENCODED: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Counts how often it is encoded on this thread.
-#[derive(Debug)]
-pub struct Counted;
-
-impl Counted {
-    /// How often since the last call.
-    pub fn encoded() -> usize {
-        ENCODED.take()
-    }
-}
-
-impl Plaintext for Counted {
-    fn encode(&self) -> Result<Cow<'_, [u8]>, Error> {
-        ENCODED.set(ENCODED.get() + 1);
-        Ok(Cow::Borrowed(b"counted"))
-    }
-
-    fn decode(_: Vec<u8>) -> Result<Self, Error> {
-        Ok(Self)
-    }
 }
 
 #[test]

@@ -9,9 +9,9 @@ use diesel::query_builder::QueryFragment;
 use diesel_encrypted::Encrypted;
 
 use super::people::{Person, create, people, person};
-use super::support::{Conn, TestDatabase};
-use crate::common::{key, keyring};
-use crate::secrets::assert_hides;
+use crate::backend::{Conn, TestDatabase};
+use crate::support::keys::{key, keyring};
+use crate::support::secrets::assert_hides;
 
 type Backend = <Conn as Connection>::Backend;
 

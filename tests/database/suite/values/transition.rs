@@ -11,10 +11,10 @@ use diesel::prelude::*;
 use diesel::result::Error::{DeserializationError, SerializationError};
 use diesel_encrypted::{Adopting, Encrypted, Error, Json, Keyring, Leaving};
 
-use super::support::{BYTES, Conn, TEXT, TestDatabase};
-use crate::child::in_own_process;
-use crate::common::keyring;
-use crate::secrets::{assert_hides, everything_said};
+use crate::backend::{BYTES, Conn, TEXT, TestDatabase};
+use crate::support::keys::keyring;
+use crate::support::own_process::in_own_process;
+use crate::support::secrets::{assert_hides, everything_said};
 
 diesel::table! {
     /// As the schema declares it before and after, and as the database sees it.

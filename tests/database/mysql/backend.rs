@@ -1,14 +1,11 @@
-//! MySQL and MariaDB: a database per test.
+//! MySQL and MariaDB: what differs between the databases in the tests of `suite`.
 
 use std::sync::LazyLock;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::r2d2::{ConnectionManager, Pool};
 
-use crate::common::unique_name;
-
-pub type Conn = MysqlConnection;
+pub use crate::support::mysql::*;
 
 /// Whether the server is MariaDB, and not MySQL.
 pub fn is_mariadb() -> bool {
@@ -16,13 +13,6 @@ pub fn is_mariadb() -> bool {
         LazyLock::new(|| is_true(&mut TestDatabase::new().conn(), "version() like '%MariaDB%'"));
     *IS_MARIADB
 }
-
-/// Whether the task keeps its run in the database unless told otherwise.
-pub const SHARES: bool = true;
-
-/// Column types in this database's words.
-pub const TEXT: &str = "text";
-pub const BYTES: &str = "mediumblob";
 
 /// Types of encrypted columns.
 pub const TEXT_TYPES: &[&str] = &[
@@ -277,88 +267,3 @@ pub const QUOTING_TRIGGER: &str = "
         set message = left(concat('refused ', new.secret, ' and ', old.secret), 120);
         signal sqlstate '45000' set message_text = message;
     end";
-
-pub struct TestDatabase {
-    server: String,
-    name: String,
-}
-
-impl TestDatabase {
-    pub fn new() -> Self {
-        let server = std::env::var("MYSQL_DATABASE_URL").expect("MYSQL_DATABASE_URL: run the tests with bin/test");
-        let name = unique_name();
-        let mut conn = Conn::establish(&server).unwrap();
-        conn.batch_execute(&format!("DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name}")).unwrap();
-        Self { server, name }
-    }
-
-    pub fn url(&self) -> String {
-        let (base, _) = self.server.rsplit_once('/').unwrap();
-        format!("{base}/{}", self.name)
-    }
-
-    /// Other ways to write the URL.
-    pub fn other_urls(&self) -> Vec<String> {
-        vec![self.url().replacen("mysql://", "mariadb://", 1)]
-    }
-
-    /// The schema in which an unqualified table is found, as reports name it; with the dot.
-    pub fn schema(&self) -> String {
-        format!("{}.", self.name)
-    }
-
-    pub fn conn(&self) -> Conn {
-        Conn::establish(&self.url()).unwrap()
-    }
-
-    pub fn pool(&self, size: u32) -> Pool<ConnectionManager<Conn>> {
-        Pool::builder().max_size(size).build(ConnectionManager::new(self.url())).unwrap()
-    }
-}
-
-impl Drop for TestDatabase {
-    fn drop(&mut self) {
-        let mut conn = Conn::establish(&self.server).unwrap();
-        conn.batch_execute(&format!("DROP DATABASE IF EXISTS {}", self.name)).unwrap();
-    }
-}
-
-/// A user who may read and change some tables, and see who else is at work, but nothing else.
-pub struct LimitedUser {
-    server: String,
-    database: String,
-    name: String,
-}
-
-impl LimitedUser {
-    pub fn new(db: &TestDatabase, tables: &[&str]) -> Self {
-        let this = Self { server: db.server.clone(), database: db.url(), name: format!("{}_user", db.name) };
-        let name = &this.name;
-        let sql = format!("create user {name} identified by 'secret'; grant process on *.* to {name}");
-        db.conn().batch_execute(&sql).unwrap();
-        this.grant(db, tables);
-        this
-    }
-
-    pub fn grant(&self, db: &TestDatabase, tables: &[&str]) {
-        for table in tables {
-            let sql = format!("grant select, insert, update, delete, trigger on {}.{table} to {}", db.name, self.name);
-            db.conn().batch_execute(&sql).unwrap();
-        }
-    }
-
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub fn url(&self) -> String {
-        let (_, rest) = self.database.split_once('@').unwrap();
-        format!("mysql://{}:secret@{rest}", self.name)
-    }
-}
-
-impl Drop for LimitedUser {
-    fn drop(&mut self) {
-        Conn::establish(&self.server).unwrap().batch_execute(&format!("drop user {}", self.name)).unwrap();
-    }
-}

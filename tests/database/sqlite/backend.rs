@@ -1,19 +1,12 @@
-//! SQLite: a file per test.
+//! SQLite: what differs between the databases in the tests of `suite`.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::r2d2::{ConnectionManager, Pool};
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 
-pub type Conn = SqliteConnection;
+pub use crate::support::sqlite::*;
+
 pub type AsyncConn = SyncConnectionWrapper<SqliteConnection>;
-
-/// Whether the task keeps its run in the database unless told otherwise.
-pub const SHARES: bool = false;
-
-/// Column types in this database's words.
-pub const TEXT: &str = "text";
-pub const BYTES: &str = "blob";
 
 /// Types of encrypted columns.
 pub const TEXT_TYPES: &[&str] = &["text", "varchar(100)", "clob", "text collate nocase", "encrypted_text"];
@@ -160,39 +153,3 @@ pub const QUOTING_TRIGGER: &str = "
     create trigger refuse before update on vault begin
         select raise(abort, 'refused ' || old.secret || ' and ' || new.secret);
     end";
-
-pub struct TestDatabase {
-    folder: tempfile::TempDir,
-}
-
-impl TestDatabase {
-    pub fn new() -> Self {
-        let this = Self { folder: tempfile::tempdir().unwrap() };
-        this.conn().batch_execute("PRAGMA journal_mode = WAL").unwrap();
-        this
-    }
-
-    pub fn url(&self) -> String {
-        self.folder.path().join("test.db").display().to_string()
-    }
-
-    /// Other ways to write the URL.
-    pub fn other_urls(&self) -> Vec<String> {
-        ["sqlite://", "file:", "file://"].map(|scheme| format!("{scheme}{}", self.url())).into()
-    }
-
-    /// The schema in which an unqualified table is found, as reports name it: none.
-    pub fn schema(&self) -> String {
-        String::new()
-    }
-
-    pub fn conn(&self) -> Conn {
-        let mut conn = Conn::establish(&self.url()).unwrap();
-        conn.batch_execute("PRAGMA busy_timeout = 10000; PRAGMA synchronous = NORMAL").unwrap();
-        conn
-    }
-
-    pub fn pool(&self, size: u32) -> Pool<ConnectionManager<Conn>> {
-        Pool::builder().max_size(size).build(ConnectionManager::new(self.url())).unwrap()
-    }
-}

@@ -1,8 +1,13 @@
-//! What the tests of all backends share.
+//! Keys for tests.
 
 use std::sync::Arc;
 
 use diesel_encrypted::{Key, Keyring};
+
+/// Numbers of keys.
+pub const OLD: u8 = 1;
+pub const NEW: u8 = 2;
+pub const FOREIGN: u8 = 9;
 
 /// A key for tests; the same number is the same key.
 pub fn key(number: u8) -> Key {
@@ -14,14 +19,4 @@ pub fn key(number: u8) -> Key {
 /// A keyring of the keys with these numbers, the primary first.
 pub fn keyring(numbers: impl IntoIterator<Item = u8>) -> Arc<Keyring> {
     Arc::new(Keyring::new(numbers.into_iter().map(key)).unwrap())
-}
-
-/// A name that no other test uses, in this or another process.
-#[cfg(any(feature = "cli-mysql", feature = "cli-postgres"))]
-pub fn unique_name() -> String {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let next = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("de_test_{}_{next}", std::process::id())
 }

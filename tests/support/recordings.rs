@@ -1,7 +1,5 @@
 //! What other programs wrote: the data files of `tests/data/elsewhere`, made by the scripts in its folder `make`.
 
-#![allow(dead_code)] // each test program uses a part of it
-
 use std::collections::BTreeMap;
 use std::path::Path;
 

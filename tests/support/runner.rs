@@ -1,8 +1,6 @@
 //! The program as a process: it gets the settings that a test gives it and no others, and whatever it says is searched
 //! for secrets.
 
-#![allow(dead_code)] // each test program uses a part of it
-
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// Longer than any run takes; a program that hangs then fails its test.
 const DEADLINE: Duration = Duration::from_secs(180);
@@ -23,6 +23,14 @@ const SETTINGS: [&str; 7] = [
     "RUST_LOG",
     "NO_COLOR",
 ];
+
+/// Exit codes of the program.
+pub const PROVEN: i32 = 0;
+pub const USAGE: i32 = 2;
+pub const NOT_PROVEN: i32 = 3;
+pub const BAD_VALUES: i32 = 4;
+pub const REFUSED: i32 = 5;
+pub const GAVE_UP: i32 = 7;
 
 /// How to run the program.
 pub struct Program {
@@ -222,6 +230,11 @@ impl Run {
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+
+    /// The moment of the proof: it speaks of everything that was committed before.
+    pub fn proof_moment(&self) -> OffsetDateTime {
+        OffsetDateTime::parse(self.json()["proof"]["moment"].as_str().unwrap(), &Rfc3339).unwrap()
     }
 
     /// Checks that people are told this.

@@ -1,5 +1,3 @@
-#![allow(dead_code)] // each test program uses a part of it
-
 //! A way to a database server that can be cut.
 
 use std::io::{Read, Write};

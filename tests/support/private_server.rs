@@ -1,8 +1,6 @@
 //! Database servers of a test's own, from installed binaries: they listen on loopback, may be stopped and started
 //! again, and go when they are dropped.
 
-#![allow(dead_code)] // each test program uses a part of it
-
 use std::ffi::OsStr;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
