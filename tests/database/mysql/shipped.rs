@@ -8,6 +8,14 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/mysql")
 /// What `diesel` prints of them, with the configuration that is shipped: see `bin/print-schema`.
 pub const SCHEMA_FILE: &str = "tests/database/mysql/schema.rs";
 
+/// All columns in the catalogue, with the names that `diesel` has for their types.
+pub const COLUMNS: &str = "
+    select table_name as table_name, column_name as column_name,
+           concat(upper(left(data_type, 1)), substr(data_type, 2)) as type_name, is_nullable = 'YES' as is_nullable,
+           column_key = 'PRI' as is_key,
+           if(data_type in ('char', 'varchar'), cast(character_maximum_length as signed), null) as max_length
+    from information_schema.columns where table_schema = database() order by table_name, ordinal_position";
+
 /// What the guards are to the catalogue.
 pub const GUARD_KIND: GuardKind = GuardKind::Check;
 

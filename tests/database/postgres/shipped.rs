@@ -8,6 +8,14 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgre
 /// What `diesel` prints of them, with the configuration that is shipped: see `bin/print-schema`.
 pub const SCHEMA_FILE: &str = "tests/database/postgres/schema.rs";
 
+/// All columns in the catalogue, with the names that `diesel` has for their types.
+pub const COLUMNS: &str = "
+    select table_name::text, column_name::text, initcap(udt_name) as type_name, is_nullable = 'YES' as is_nullable,
+           exists (select from pg_index where indrelid = table_name::regclass and indisprimary
+                   and ordinal_position = any (indkey)) as is_key,
+           character_maximum_length::bigint as max_length
+    from information_schema.columns where table_schema = 'public' order by table_name, ordinal_position";
+
 /// What the guards are to the catalogue.
 pub const GUARD_KIND: GuardKind = GuardKind::Domain;
 

@@ -8,6 +8,15 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite"
 /// What `diesel` prints of them, with the configuration that is shipped: see `bin/print-schema`.
 pub const SCHEMA_FILE: &str = "tests/database/sqlite/schema.rs";
 
+/// All columns in the catalogue, with the names that `diesel` has for their types.
+pub const COLUMNS: &str = "
+    select m.name as table_name, p.name as column_name,
+           case p.type when 'INTEGER' then 'BigInt' when 'BLOB' then 'Binary'
+               else substr(p.type, 1, 1) || lower(substr(p.type, 2)) end as type_name,
+           not p.\"notnull\" as is_nullable, p.pk > 0 as is_key, null as max_length
+    from sqlite_schema m join pragma_table_info(m.name) p
+    where m.type = 'table' and m.name not like 'sqlite%' order by m.name, p.cid";
+
 /// What the guards are to the catalogue.
 pub const GUARD_KIND: GuardKind = GuardKind::Check;
 
