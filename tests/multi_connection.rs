@@ -52,7 +52,7 @@ struct Note {
     plain_bytes_or_null: Option<Encrypted<char>>,
 }
 
-/// Its nullable fields are `None` if `id` is even.
+/// A note. Its nullable fields are `None` if `id` is even.
 fn note(id: i32) -> Note {
     let odd = id % 2 == 1;
     Note {
@@ -123,7 +123,7 @@ fn round_trip(conn: &mut AnyConnection, text: &str, bytes: &str) {
     other_field_types(conn);
 }
 
-/// On the table with the rows 1, 2 and 3.
+/// Expects a table with the rows 1, 2 and 3.
 fn other_field_types(conn: &mut AnyConnection) {
     let plain: (String, Vec<u8>) = ("plain".into(), vec![1, 2]);
     let (text, bytes) = (notes::plain_text, notes::plain_bytes);

@@ -27,14 +27,14 @@ fn keyring(keys: &[&str]) -> Keyring {
     Keyring::parse(&keys.join(":")).unwrap()
 }
 
-/// A file with this content; it is removed when it is dropped.
+/// A file with this content. Dropping it removes the file.
 fn file(content: impl AsRef<[u8]>) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(content.as_ref()).unwrap();
     file
 }
 
-/// The fingerprints of a keyring, or what the error says: its message, and all that could be logged of it.
+/// The fingerprints of a keyring. For an error: its message, and everything that a log could contain of it.
 fn outcome(keyring: Result<Arc<Keyring>, KeyringError>) -> Result<Vec<String>, (String, String)> {
     match keyring {
         Ok(keyring) => Ok(fingerprints(&keyring)),
@@ -84,7 +84,7 @@ fn installing_after_the_first_use_is_too_late() {
 #[test]
 fn replacing_returns_what_was_in_force() {
     in_own_process(&[(KEYS, OsStr::new(A))], || {
-        // there was none yet: this installs, and the environment is not asked any more
+        // There was no keyring yet. `replace` installs this one, and nothing reads the environment any more.
         assert!(keyring(&[B]).replace().is_none());
         assert!(keyring(&[A]).install().is_err());
         let held = Keyring::current().unwrap();
@@ -92,7 +92,7 @@ fn replacing_returns_what_was_in_force() {
 
         assert_eq!(keyring(&[A, B]).replace().unwrap(), held);
         assert_eq!(*Keyring::current().unwrap(), keyring(&[A, B]));
-        // who holds the old one goes on with it
+        // Code that holds the old keyring continues to use it.
         let token = held.encrypt(b"value");
         assert_eq!(Keyring::current().unwrap().decrypt(token.as_bytes()).unwrap(), b"value");
         thread::scope(|threads| {
@@ -117,7 +117,7 @@ fn of_many_installations_one_wins() {
         let seen: Vec<(bool, Arc<Keyring>)> = thread::scope(|threads| {
             let install = |number: usize| {
                 start.wait();
-                // every other thread only uses the keyring, which reads it from the environment
+                // Every other thread only uses the keyring, which then comes from the environment.
                 let installed = number % 2 == 0 && keyring(&[B]).install().is_ok();
                 (installed, Keyring::current().unwrap())
             };
@@ -131,14 +131,14 @@ fn of_many_installations_one_wins() {
     });
 }
 
-/// Threads replace the keyring while others use it.
+/// Some threads replace the keyring while others use it.
 #[test]
 fn replacing_is_atomic() {
     const WRITERS: usize = 4;
     const READERS: usize = 4;
     const ROUNDS: usize = 500;
     in_own_process(&[], || {
-        // All keyrings of the test hold both keys, as the two of a rotation do.
+        // Every keyring in this test holds both keys, as in a rotation.
         keyring(&[A, B]).install().unwrap();
         let first = Keyring::current().unwrap();
         let start = &Barrier::new(WRITERS + READERS);
@@ -166,7 +166,7 @@ fn replacing_is_atomic() {
             readers.into_iter().for_each(|reader| reader.join().unwrap());
             writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
         });
-        // Each keyring was in force once: every replacement returned another one, and the last is in force.
+        // Each keyring was in force once: every `replace` returned another one, and the last one is in force now.
         let last = Keyring::current().unwrap();
         let distinct: HashSet<*const Keyring> = replaced.iter().chain([&last]).map(Arc::as_ptr).collect();
         assert_eq!(distinct.len(), WRITERS * ROUNDS + 1);
@@ -249,7 +249,7 @@ fn settings_that_cannot_be_used_say_why() {
                  {no_such_file}. Name a file that holds the keys, or put the keys into DB_ENCRYPTION_KEYS"
             ),
         ),
-        // one good setting does not excuse a bad one
+        // A valid setting does not excuse an invalid one.
         (vec![(KEYS, a), (PINAKES_KEYS, empty)], format!("PINAKES_DB_ENCRYPTION_KEYS {no_key}")),
         (vec![(KEYS, a), (KEYS_FILE, none)], unreadable(none, &no_such_file)),
         (vec![(KEYS_FILE, of_bytes)], unreadable(of_bytes, "stream did not contain valid UTF-8")),
@@ -275,7 +275,7 @@ fn settings_that_are_not_unicode_say_so() {
     }
 }
 
-/// The name of a file may be anything that the system takes.
+/// A file name may be any name that the system accepts.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_path_of_the_file_need_not_be_unicode() {
@@ -301,7 +301,7 @@ fn a_use_that_failed_is_tried_again() {
         assert_eq!(Keyring::current().unwrap_err().position(), Some(1));
         fs::write(&path, A).unwrap();
         assert_eq!(*Keyring::current().unwrap(), keyring(&[A]));
-        // it is read once
+        // The file is read only once.
         fs::write(&path, B).unwrap();
         assert_eq!(*Keyring::current().unwrap(), keyring(&[A]));
     });

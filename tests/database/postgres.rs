@@ -14,7 +14,7 @@ mod suite;
 mod support;
 mod unwritable;
 
-/// The tests of this database alone, and what `suite` has to know of it.
+/// Tests for this database only, and its constants and functions for `suite`.
 mod postgres {
     mod arrays;
     pub mod backend;

@@ -1,4 +1,4 @@
-//! `RETURNING` and `excluded`, which MySQL has not: for the other databases, beside their `suite`.
+//! `RETURNING` and `excluded`, which MySQL does not have.
 
 use diesel::prelude::*;
 use diesel::upsert::excluded;

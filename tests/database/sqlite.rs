@@ -10,7 +10,7 @@ mod suite;
 #[path = "../support/mod.rs"]
 mod support;
 
-/// The tests of this database alone, and what `suite` has to know of it.
+/// Tests for this database only, and its constants and functions for `suite`.
 mod sqlite {
     pub mod backend;
     mod discover;

@@ -1,4 +1,4 @@
-//! Python's `cryptography` reads what we write, and we read what it writes.
+//! Python's `cryptography` reads our tokens, and we read its tokens.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,5 @@
-//! Tokens: the specification's vectors, Python's `cryptography` in both directions, and what must never open.
+//! Tests of tokens: the vectors of the specification, exchange with Python's `cryptography`, and inputs that must never
+//! open.
 
 #![allow(missing_docs, unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
 
@@ -25,7 +26,7 @@ fn raw(token: impl AsRef<[u8]>) -> Vec<u8> {
     URL_SAFE.decode(token).unwrap()
 }
 
-/// The text form of raw bytes, whether or not they are a token.
+/// The text form of raw bytes, which need not be a token.
 fn text(raw: impl AsRef<[u8]>) -> String {
     URL_SAFE.encode(raw)
 }

@@ -1,4 +1,4 @@
-//! What is sealed opens again, to the same bytes, with the key that sealed it.
+//! An encrypted value decrypts to the same bytes under the key that encrypted it.
 
 use diesel_encrypted::{Key, Keyring, raw_token_len, token_len};
 use proptest::prelude::*;
@@ -37,7 +37,7 @@ proptest! {
         }
     }
 
-    /// Also one that the specification's readers would call too new: at rest, no clock makes a value unreadable.
+    /// This includes tokens that the specification calls too new. No clock makes a stored value unreadable.
     #[test]
     fn a_token_of_any_date_opens(key in key(), date: u64, iv: [u8; 16], plaintext in bytes()) {
         opens_in_both_forms(&key, date, iv, &plaintext)?;

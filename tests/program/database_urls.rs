@@ -1,4 +1,4 @@
-//! Databases and columns that cannot be meant: exit code 2, and nothing comes into being.
+//! Invalid databases and columns: the program exits with code 2 and creates nothing.
 
 use serde_json::json;
 
@@ -118,7 +118,7 @@ fn a_schema_file_that_is_none() {
     refused(by_toml, "cannot read");
 }
 
-/// A task that does not begin still ends in one JSON document.
+/// A task that cannot begin still writes one JSON document.
 #[test]
 fn nothing_to_work_on() {
     let folder = tempfile::tempdir().unwrap();

@@ -46,7 +46,7 @@ fn keys_shows_fingerprints_in_order() {
     assert_eq!(run.json(), json!({ "keys": keys }));
 }
 
-/// The keyring as `keys` shows it.
+/// Returns the lines that `keys` prints.
 fn shown(program: Program) -> Vec<String> {
     let json = program.args(["keys", "--json"]).exits_with(0).json();
     let keys = json["keys"].as_array().unwrap().iter();
@@ -76,7 +76,7 @@ fn keys_come_from_a_file_dot_env_here_or_above() {
     for folder in [folder.path(), &below] {
         let here = || Program::new([""; 0]).folder(folder).secrets([A, B]);
         assert_eq!(shown(here()), [A, B].map(fingerprint));
-        // What is set already stands.
+        // `.env` does not override a variable that is already set.
         assert_eq!(shown(here().keys(&[B])), [fingerprint(B)]);
     }
 }

@@ -1,4 +1,4 @@
-//! Limits that are none: exit code 2.
+//! Invalid limits: the program exits with code 2.
 
 use super::A;
 use crate::support::runner::{Program, Run};
@@ -25,7 +25,7 @@ fn limits_that_are_none() {
     }
 }
 
-/// What the environment holds is not shown by the help.
+/// The help does not show values from the environment.
 #[test]
 fn the_help_shows_no_replica() {
     let program =

@@ -1,4 +1,4 @@
-//! The program without a database: keys, and settings that it must refuse.
+//! Tests of the program that need no database: keys, and settings that it must refuse.
 
 #![allow(missing_docs, unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
 

@@ -14,7 +14,7 @@ thread_local! {
 pub struct Counted;
 
 impl Counted {
-    /// How often since the last call.
+    /// Returns the number of times since the last call.
     pub fn encoded() -> usize {
         ENCODED.take()
     }

@@ -1,4 +1,4 @@
-//! What the threads of a run find to be wrong.
+//! Collects what the threads of a run find to be wrong.
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -16,7 +16,7 @@ impl Failures {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// The first failure, if there is one.
+    /// Returns the first failure, if there is one.
     pub fn check(&self) -> Result<(), String> {
         let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         failures.first().map_or(Ok(()), |first| Err(first.clone()))

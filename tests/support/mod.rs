@@ -1,4 +1,4 @@
-//! What several test programs share. Each of them has all of it in a module `support`.
+//! Modules that several test programs share. Each program includes all of them as `support`.
 
 #![allow(dead_code, unused_imports)] // Each test program uses a part of it.
 
@@ -27,7 +27,7 @@ pub mod postgres;
 #[cfg(feature = "cli-sqlite")]
 pub mod sqlite;
 
-/// A name that no other test uses, in this or another process.
+/// A name that no other test uses, in this process or another.
 #[cfg(any(feature = "cli-mysql", feature = "cli-postgres"))]
 pub fn unique_name() -> String {
     use std::sync::atomic::{AtomicU32, Ordering};

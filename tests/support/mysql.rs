@@ -15,7 +15,7 @@ pub const SHARES: bool = true;
 pub const TEXT: &str = "text";
 pub const BYTES: &str = "mediumblob";
 pub const TIMESTAMP: &str = "timestamp(6) null";
-/// The task must keep what the database would change by itself.
+/// MySQL changes such a timestamp by itself. The task must keep it.
 pub const ON_UPDATE: &str = "default current_timestamp(6) on update current_timestamp(6)";
 
 pub fn connect(url: &str) -> ConnectionResult<Conn> {
@@ -45,12 +45,12 @@ impl TestDatabase {
         format!("{base}/{}", self.name)
     }
 
-    /// Other ways to write the URL.
+    /// Returns other ways to write the URL.
     pub fn other_urls(&self) -> Vec<String> {
         vec![self.url().replacen("mysql://", "mariadb://", 1)]
     }
 
-    /// The schema in which an unqualified table is found, as reports name it; with the dot.
+    /// Returns the prefix that reports put before the name of an unqualified table: its schema and a dot.
     pub fn schema(&self) -> String {
         format!("{}.", self.name)
     }
@@ -71,7 +71,7 @@ impl Drop for TestDatabase {
     }
 }
 
-/// A user who may read and change some tables, and see who else is at work, but nothing else.
+/// A user who may read and change some tables and list the sessions, but nothing else.
 pub struct LimitedUser {
     server: String,
     database: String,

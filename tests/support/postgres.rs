@@ -46,12 +46,12 @@ impl TestDatabase {
         format!("{base}/{}", self.name)
     }
 
-    /// Other ways to write the URL.
+    /// Returns other ways to write the URL.
     pub fn other_urls(&self) -> Vec<String> {
         vec![self.url().replacen("postgres://", "postgresql://", 1)]
     }
 
-    /// The schema in which an unqualified table is found, as reports name it; with the dot.
+    /// Returns the prefix that reports put before the name of an unqualified table: its schema and a dot.
     pub fn schema(&self) -> String {
         "public.".into()
     }
@@ -72,7 +72,7 @@ impl Drop for TestDatabase {
     }
 }
 
-/// A user who may read and change some tables, and nothing else.
+/// A user who may read and change some tables, but nothing else.
 pub struct LimitedUser {
     server: String,
     database: String,

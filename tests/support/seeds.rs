@@ -1,21 +1,21 @@
-//! The main function of a test program that takes seeds: `chaos` and `journey`.
+//! The main function of the test programs that take seeds: `chaos` and `journey`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-/// A test program. Its script is `bin/NAME`.
+/// A test program with a script `bin/NAME`.
 pub struct SeededTest {
     pub name: &'static str,
-    /// The option that says how large a run is.
+    /// The option that sets the size of a run.
     pub size: &'static str,
     /// The size of a run under `cargo test`.
     pub default_size: u64,
-    /// Runs a seed at a size. Returns a line of figures, or the first failure.
+    /// Runs one seed at a size. Returns a line of figures, or the first failure.
     pub run: fn(u64, u64) -> Result<String, String>,
 }
 
 impl SeededTest {
-    /// Runs the seeds that the arguments ask for, up to the first failure.
+    /// Runs the selected seeds, and stops at the first failure.
     pub fn main(&self, backend: &str) -> ExitCode {
         let Some(Options { size, first_seed, seeds }) = self.options(backend) else { return ExitCode::SUCCESS };
         for seed in first_seed..first_seed + seeds {
@@ -32,8 +32,8 @@ impl SeededTest {
         ExitCode::SUCCESS
     }
 
-    /// Reads the arguments: options of the script in `bin/`, among options of `cargo test`. Returns nothing if they ask
-    /// for other tests.
+    /// Parses the arguments. They are options of the script in `bin/`, and options of `cargo test`. Returns `None` if
+    /// the arguments select other tests.
     fn options(&self, backend: &str) -> Option<Options> {
         let mut options = Options { size: self.default_size, first_seed: 1, seeds: 1 };
         let mut filters: Vec<String> = Vec::new();
@@ -48,7 +48,7 @@ impl SeededTest {
                 "--seed" => options.first_seed = number(),
                 "--seeds" => options.seeds = number(),
                 "--list" => return None,
-                // An option for the test harness of Rust.
+                // An option of Rust's test harness.
                 option if option.starts_with('-') => {}
                 filter => filters.push(filter.into()),
             }

@@ -73,7 +73,7 @@ fn strike(world: &World, session: &mut Session<Conn>, slots: &mut [Slot], rng: &
             proxy.stall();
             thread::sleep(Duration::from_millis(rng.u64(0..20)));
             proxy.hang_up();
-            proxy.go_on();
+            proxy.resume();
             count(&world.counts.cuts);
         }
         _ => {}

@@ -17,7 +17,7 @@ fn a_lag_that_nobody_can_tell() {
     vault.assert_readable(&[1], 5);
 }
 
-/// The server of the tests is none. After ten seconds people hear what the task waits for.
+/// The server of the tests is not a replica. After ten seconds the program reports why it waits.
 #[test]
 fn a_server_that_is_no_replica() {
     let vault = Vault::sealed(1, 1..=5);

@@ -54,7 +54,7 @@ fn all(conn: &mut Conn) -> Vec<Post> {
     posts::table.order(posts::id).select(Post::as_select()).load(conn).unwrap()
 }
 
-/// An array column as the database holds it.
+/// An array column as the database stores it.
 #[derive(QueryableByName)]
 struct Stored {
     #[diesel(sql_type = Array<Text>)]

@@ -13,7 +13,7 @@ fn a_url_that_could_show_its_password() {
     vault.assert_readable(&[1], 5);
 }
 
-/// After ten seconds people hear what it waits for.
+/// After ten seconds the program reports why it waits.
 #[test]
 fn a_replica_that_is_not_there() {
     let vault = Vault::sealed(1, 1..=5);

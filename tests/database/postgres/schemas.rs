@@ -1,4 +1,4 @@
-//! Tables of one name in several schemas.
+//! Tables with the same name in several schemas.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;

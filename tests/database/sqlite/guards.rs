@@ -1,4 +1,4 @@
-//! What only SQLite does: any column takes a value of any type, and text may go on after a NUL character.
+//! Behaviour of SQLite only: a column accepts values of every type, and a text may continue after a NUL character.
 
 use diesel::prelude::*;
 use diesel::sql_query;
