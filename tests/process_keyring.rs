@@ -111,7 +111,7 @@ fn replacing_what_was_read_from_the_environment() {
 }
 
 #[test]
-fn of_many_installations_one_wins() {
+fn only_one_of_many_installations_wins() {
     in_own_process(&[(KEYS, OsStr::new(A))], || {
         let start = &Barrier::new(8);
         let seen: Vec<(bool, Arc<Keyring>)> = thread::scope(|threads| {
@@ -197,7 +197,7 @@ fn the_first_use_reads_the_environment() {
 }
 
 #[test]
-fn settings_that_cannot_be_used_say_why() {
+fn errors_about_invalid_settings_say_why() {
     let [a, b, empty, blank] = [A, B, "", " \n"].map(OsStr::new);
     let (ab, ba, short) = (format!("{A}:{B}"), format!("{B}:{A}"), format!("{A}:{}", &B[1..]));
     let standard = A.replace(['-', '_'], "+");
@@ -263,7 +263,7 @@ fn settings_that_cannot_be_used_say_why() {
 
 #[cfg(unix)]
 #[test]
-fn settings_that_are_not_unicode_say_so() {
+fn errors_about_settings_that_are_not_unicode_say_so() {
     use std::os::unix::ffi::OsStrExt;
 
     let keys = [A.as_bytes(), b"\xff"].concat();
@@ -289,7 +289,7 @@ fn the_path_of_the_file_need_not_be_unicode() {
 }
 
 #[test]
-fn a_use_that_failed_is_tried_again() {
+fn a_failed_use_is_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys");
     in_own_process(&[(KEYS_FILE, path.as_os_str())], || {
@@ -308,7 +308,7 @@ fn a_use_that_failed_is_tried_again() {
 }
 
 #[test]
-fn a_use_that_failed_leaves_room_for_an_installation() {
+fn a_failed_use_permits_an_installation() {
     in_own_process(&[], || {
         assert!(Keyring::current().unwrap_err().is_missing());
         let scoped = Arc::new(keyring(&[B]));

@@ -104,7 +104,7 @@ fn json_of_django_fernet_encrypted_fields_is_read_leaf_by_leaf() {
 }
 
 #[test]
-fn what_only_python_reads_is_what_the_document_says() {
+fn the_document_lists_what_only_python_reads() {
     let opened = |original: &str| -> Vec<Option<String>> {
         let Recording { sets, foreign, .. } = Recording::of(original);
         let keyring = Keyring::parse(&sets[0].keyring()).unwrap();

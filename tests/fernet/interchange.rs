@@ -40,7 +40,7 @@ fn we_read_the_tokens_that_python_makes_now() {
 }
 
 #[test]
-fn python_reads_the_tokens_that_we_make() {
+fn python_reads_our_tokens() {
     let now = || std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let started = now();
     for key in [Key::generate(), Key::generate()] {

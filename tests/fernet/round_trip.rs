@@ -62,7 +62,7 @@ fn the_first_and_the_last_date_open() {
 }
 
 #[test]
-fn a_token_is_as_long_as_foretold() {
+fn a_token_has_the_computed_length() {
     let keyring = keyring(&text([1; 32]));
     for length in (0..=300).chain([1023, 1024, 4095, 65_535, 65_536, 1_000_000]) {
         let token = keyring.encrypt(&vec![b'x'; length]);

@@ -4,7 +4,7 @@ use super::A;
 use crate::support::runner::{Program, Run};
 
 #[test]
-fn limits_that_are_none() {
+fn invalid_limits() {
     for (option, values, reason) in [
         ("--max-rows-per-second", &["0", "-1", "many"][..], "--max-rows-per-second"),
         ("--nice", &["-1", "1001", "NaN", "inf", "x"], "a number from 0 to 1000, such as 0.5"),

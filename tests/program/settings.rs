@@ -29,7 +29,7 @@ fn no_keys() {
 }
 
 #[test]
-fn keys_that_are_none() {
+fn texts_that_are_not_keys() {
     let zero = format!("{}=", "A".repeat(43));
     let cases = [
         (String::new(), " holds no key"),

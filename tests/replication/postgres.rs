@@ -106,7 +106,7 @@ fn a_replica_that_goes_away_and_comes_back() {
 }
 
 #[test]
-fn replicas_that_do_not_tell() {
+fn replicas_that_do_not_answer() {
     let primary = PrivateServer::postgres(&[]);
     let keys = Keys::new();
     conn(&primary).batch_execute(&keys.table()).unwrap();

@@ -83,7 +83,7 @@ fn triggers_with_texts_and_comments() {
 
 /// In this case MariaDB does not show the definition of the table.
 #[test]
-fn a_table_of_which_this_user_may_read_columns_only() {
+fn a_table_of_which_this_user_may_read_some_columns_only() {
     let scene = Scene::new();
     let user = LimitedUser::new(&scene.db, &["t"]);
     let (name, table) = (user.name(), format!("{}t", scene.db.schema()));

@@ -107,7 +107,7 @@ fn with(sql: &str) -> TestDatabase {
 
 /// Most collations treat a token in another case, or with a trailing blank, as equal. The guard does not.
 #[test]
-fn whatever_character_set_and_collation_a_column_has_its_bytes_count() {
+fn the_bytes_count_in_every_character_set_and_collation() {
     let types = [
         "varchar(300) character set utf8mb4 collate utf8mb4_unicode_ci",
         "varchar(300) character set utf8mb4 collate utf8mb4_bin",
@@ -148,7 +148,7 @@ fn whatever_character_set_and_collation_a_column_has_its_bytes_count() {
 }
 
 #[test]
-fn a_column_that_could_be_ascii_is_told() {
+fn a_column_that_could_be_ascii_is_reported() {
     let db = with(
         "create table t (a varchar(204) character set utf8mb4 not null,
                          b varchar(205) character set ascii collate ascii_bin)",
@@ -196,7 +196,7 @@ fn a_column_with_the_name_of_a_variable() {
 
 /// Neither creating the guard nor checking the rows copies the table or blocks writers.
 #[test]
-fn online_nothing_is_copied_and_writers_go_on() {
+fn online_nothing_is_copied_and_writers_are_not_blocked() {
     let db = with("create table t (a varchar(300))");
     if !is_mariadb() {
         refused(&db, &["t.a", "--online"], NOT_ONLINE);
@@ -223,7 +223,7 @@ fn a_column_with_a_check_of_its_own_is_not_guarded_online() {
 
 /// The server went away before Diesel recorded the migration.
 #[test]
-fn a_migration_that_was_not_noted_is_run_again() {
+fn a_migration_that_was_not_recorded_runs_again() {
     let db = with("create table t (a varchar(300))");
     for (way, _) in ways() {
         let migrations = Migrations::written(&db, &[&["t.a"], *way].concat());

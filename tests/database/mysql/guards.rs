@@ -59,7 +59,7 @@ fn a_value_that_is_too_long_is_an_error_in_every_mode() {
 
 /// The reason for guards. This tests the server, not the crate.
 #[test]
-fn without_a_guard_the_server_cuts_tokens_and_destroys_values() {
+fn without_a_guard_the_server_truncates_tokens_and_destroys_values() {
     let db = migrated();
     let conn = &mut with_mode(&db, "");
     conn.batch_execute("ALTER TABLE people DROP CONSTRAINT people_email_is_encrypted").unwrap();
@@ -79,7 +79,7 @@ fn types(sized: &str, token_len: fn(usize) -> usize, others: [(&str, usize); 3])
 }
 
 #[test]
-fn a_token_cut_at_the_end_of_its_column_is_refused() {
+fn a_token_truncated_by_its_column_is_refused() {
     let db = with_a_row();
     let conn = &mut with_mode(&db, "");
     let text_types = types("VARCHAR", token_len, [("VARCHAR(255)", 255), ("TINYTEXT", 255), ("TEXT", 65_535)]);
@@ -135,7 +135,7 @@ fn the_columns_are_one_longer_than_their_longest_tokens() {
 
 /// The reason why a column is one longer than its longest token.
 #[test]
-fn a_cut_at_the_length_of_a_token_can_pass_the_guard() {
+fn a_token_truncated_to_the_length_of_a_token_can_pass_the_guard() {
     let db = migrated();
     let conn = &mut with_mode(&db, "");
     conn.batch_execute(&format!("ALTER TABLE people MODIFY email VARCHAR({}) CHARACTER SET ascii", token_len(32)))

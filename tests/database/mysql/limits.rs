@@ -3,7 +3,7 @@
 use crate::suite::program::vault::Vault;
 
 #[test]
-fn a_lag_that_nobody_can_tell() {
+fn a_lag_that_is_unknown() {
     let vault = Vault::sealed(1, 1..=5);
     let refused = |args: &[&str], urls: &str, reason: &str| {
         let program = vault.program(&["reencrypt"], &[2, 1]).args(args.iter().copied());
@@ -19,7 +19,7 @@ fn a_lag_that_nobody_can_tell() {
 
 /// The server of the tests is not a replica. After ten seconds the program reports why it waits.
 #[test]
-fn a_server_that_is_no_replica() {
+fn a_server_that_is_not_a_replica() {
     let vault = Vault::sealed(1, 1..=5);
     let url = vault.db.url().replacen("mysql://", "mariadb://", 1);
     let mut running = vault.program(&["reencrypt"], &[2, 1]).set("DB_REPLICA_URLS", url).start();

@@ -276,7 +276,7 @@ fn a_transaction_with_a_statement_of_bytes() {
 /// A process that is suspended within a transaction keeps its locks, so the application waits for it. The task
 /// configures MariaDB to end such a transaction. (MySQL has no such setting.)
 #[test]
-fn what_a_suspended_process_has_locked_is_free_again_soon() {
+fn locks_of_a_suspended_process_are_released_soon() {
     let db = traps::table(TEXT);
     let mut application = db.conn();
     if !is_mariadb() {
@@ -314,7 +314,7 @@ impl CustomizeConnection<Conn, diesel::r2d2::Error> for Lenient {
 
 /// The check of lengths does not know about this value. Without a strict mode, the server would truncate its token.
 #[test]
-fn nothing_is_cut_off_whatever_the_mode_of_the_session() {
+fn nothing_is_truncated_in_any_mode_of_the_session() {
     let db = TestDatabase::new();
     let long = format!("gAAAA{}", "x".repeat(100));
     let sql = format!(

@@ -111,7 +111,7 @@ fn an_array_and_a_materialized_view() {
 }
 
 #[test]
-fn what_this_user_cannot_read() {
+fn tables_that_this_user_cannot_read() {
     let scene = Scene::new();
     scene.run("create table hidden (id bigint primary key, a text, b text)");
     let user = LimitedUser::new(&scene.db, &["t"]);

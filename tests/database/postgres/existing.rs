@@ -98,7 +98,7 @@ fn the_type_becomes_the_domain_and_comes_back_with_length_and_collation() {
 
 /// The domains may exist already: another migration, or the shipped one, may have created them.
 #[test]
-fn domains_that_are_there_are_used() {
+fn existing_domains_are_used() {
     let domains = include_str!("../../../migrations/postgresql/2026-11-23-000000_create_encrypted_domains/up.sql");
     let db = with(&format!("{domains}; create schema app; create table app.t (a text)"));
     let migrations = Migrations::written(&db, &["app.t.a"]);
@@ -116,7 +116,7 @@ fn domains_that_are_there_are_used() {
 }
 
 #[test]
-fn what_keeps_the_server_from_changing_a_type_is_told() {
+fn reports_what_keeps_the_server_from_changing_a_type() {
     let db = with(
         "create table t (a text, b text generated always as (a || 'x') stored);
                    create view v as select a from t",
@@ -132,7 +132,7 @@ fn what_keeps_the_server_from_changing_a_type_is_told() {
 }
 
 #[test]
-fn online_neither_readers_nor_writers_wait_for_the_second_look() {
+fn online_the_validation_blocks_neither_readers_nor_writers() {
     let db = with("create table t (a text)");
     let migrations = Migrations::written(&db, &["t.a", "--online"]);
     let mut conn = db.conn();
@@ -158,7 +158,7 @@ fn the_check_of_a_column_without_null_is_not_optimised_away() {
 }
 
 #[test]
-fn a_guard_that_was_not_validated_is_one_of_its_own_kind() {
+fn a_guard_that_was_not_validated_has_its_own_kind() {
     let db = with("create table t (a text)");
     let migrations = Migrations::written(&db, &["t.a", "--online"]);
     migrations.run_next(&mut db.conn()).unwrap();
@@ -166,7 +166,7 @@ fn a_guard_that_was_not_validated_is_one_of_its_own_kind() {
 }
 
 #[test]
-fn blanks_that_a_type_adds_are_seen_by_no_guard() {
+fn a_guard_does_not_see_the_blanks_that_a_type_adds() {
     let db = with("create table t (a char(120))");
     refused(
         &db,

@@ -21,7 +21,7 @@ fn is_under(vault: &Vault, schema: &str, key: u8) -> bool {
 }
 
 #[test]
-fn a_column_is_that_of_the_schema_that_is_named() {
+fn a_column_belongs_to_the_named_schema() {
     let vault = Vault::sealed(1, 1..=1);
     let sql = "create schema app; create table app.vault as select * from public.vault;
                alter table app.vault add primary key (id);

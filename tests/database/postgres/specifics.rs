@@ -38,7 +38,7 @@ fn tables_of_the_same_name_in_two_schemas() {
 }
 
 #[test]
-fn a_partitioned_table_is_walked_from_its_parent() {
+fn a_partitioned_table_is_read_through_its_parent() {
     let db = TestDatabase::new();
     let mut conn = db.conn();
     conn.batch_execute(
@@ -67,7 +67,7 @@ fn a_table_with_children_is_refused() {
 }
 
 #[test]
-fn a_user_who_may_not_write_is_told_so_at_once() {
+fn a_user_who_may_not_write_is_refused_at_once() {
     let db = TestDatabase::new();
     let mut conn = db.conn();
     let user = format!("{}_reader", crate::support::unique_name());

@@ -201,7 +201,7 @@ const LATER: [(&str, &str); 6] = [
 
 /// Otherwise, reverting a guard would lose later changes.
 #[test]
-fn what_has_changed_since_a_guard_was_made_is_not_lost_with_it() {
+fn reverting_a_guard_keeps_later_changes() {
     let db = t_with_rows();
     let conn = &mut db.conn();
     let migrations = Migrations::written(&db, &["t.a"]);
@@ -222,7 +222,7 @@ fn what_has_changed_since_a_guard_was_made_is_not_lost_with_it() {
 
 /// Another migration may have been pending, and ran first.
 #[test]
-fn what_has_changed_since_a_guard_was_written_is_not_lost_by_it() {
+fn running_a_guard_keeps_changes_since_it_was_written() {
     for (later, reverted) in LATER {
         let db = t_with_rows();
         let conn = &mut db.conn();
@@ -268,7 +268,7 @@ fn a_second_guard_does_not_take_the_first_away() {
 
 /// By default, the program `sqlite3` continues after an error in a file.
 #[test]
-fn who_goes_on_behind_an_error_loses_nothing() {
+fn continuing_after_an_error_loses_nothing() {
     let db = t_with_rows();
     let conn = &mut db.conn();
     let before = everything(conn);
@@ -311,7 +311,7 @@ fn broken_references_are_left_as_they_are() {
 }
 
 #[test]
-fn statistics_are_made_anew() {
+fn statistics_are_updated() {
     let db = with("create table t (a text, b int); create index by_b on t (b); insert into t (b) values (1), (2)");
     let conn = &mut db.conn();
     conn.batch_execute("analyze").unwrap();
@@ -323,7 +323,7 @@ fn statistics_are_made_anew() {
 
 /// While the new table is created, a CHECK that names its table would refer to another table.
 #[test]
-fn a_table_that_cannot_be_made_anew_is_left_to_people() {
+fn a_table_that_cannot_be_created_again_is_refused() {
     let db = with("create table t (a text, b int check (t.b > 0))");
     let run =
         refused(&db, &["t.a"], "no guard for the table t: a table that is made of its CREATE TABLE and the guards is");

@@ -37,7 +37,7 @@ fn a_token_of_the_other_type_is_refused() {
 }
 
 #[test]
-fn nothing_hides_behind_a_nul() {
+fn nothing_hides_after_a_nul() {
     for token in [token(0), token(32)] {
         for hidden in ["", "ada@example.org"] {
             let text = format!("'{token}' || char(0) || '{hidden}'");

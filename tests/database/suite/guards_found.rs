@@ -1,4 +1,4 @@
-//! Guards are found in the catalogue.
+//! The library finds guards in the catalogue.
 
 use diesel::connection::SimpleConnection;
 use diesel_encrypted::TableName;
@@ -14,7 +14,7 @@ fn found(conn: &mut Conn, table: &str, column: &str) -> Option<GuardKind> {
 }
 
 #[test]
-fn those_that_are_shipped() {
+fn the_shipped_guards() {
     let db = migrated();
     let conn = &mut db.conn();
     for column in ["email", "phone", "photo"] {
@@ -25,7 +25,7 @@ fn those_that_are_shipped() {
     }
 }
 
-/// What the guard of another column is written with.
+/// The guard of `email` contains these words. Columns with such names do not have a guard because of that.
 #[test]
 fn a_column_with_the_name_of_a_function_or_a_type() {
     let names = ["length", "char", "trim", "substr", "octet_length", "utf8mb4", "regexp_like", "typeof"];

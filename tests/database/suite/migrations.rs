@@ -1,4 +1,4 @@
-//! The migrations that are shipped, and the schema that `diesel print-schema` makes of them.
+//! The shipped migrations, and the schema file that `diesel print-schema` makes of them.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -38,14 +38,14 @@ fn crowd() -> Vec<Person> {
     (0..50).flat_map(|_| [ada(), nobody()]).collect()
 }
 
-/// A database after the migrations.
+/// Creates a database and runs the migrations.
 pub fn migrated() -> TestDatabase {
     let db = TestDatabase::new();
     db.conn().run_pending_migrations(MIGRATIONS).unwrap();
     db
 }
 
-/// Everyone, in the order of their numbers.
+/// Returns all people, ordered by their ids.
 pub fn everyone(db: &TestDatabase) -> Vec<Person> {
     people::table.order(people::id).select(Person::as_select()).load(&mut db.conn()).unwrap()
 }
@@ -71,7 +71,7 @@ fn the_migrations_can_be_reverted() {
     let conn = &mut db.conn();
     let run = conn.revert_all_migrations(MIGRATIONS).unwrap().len();
     people::table.count().get_result::<i64>(conn).unwrap_err();
-    // A type that was left behind would be in the way.
+    // A type that the revert left behind would make the next run fail.
     assert_eq!(conn.run_pending_migrations(MIGRATIONS).unwrap().len(), run);
     assert_eq!(people::table.count().get_result::<i64>(conn), Ok(0));
 }
@@ -83,7 +83,7 @@ fn the_printed_schema_is_the_register_of_encrypted_columns() {
     assert_eq!(from_file[0].columns(), ["email", "phone", "photo"]);
 }
 
-/// A column, as the catalogue has it.
+/// A column as the catalogue describes it.
 #[derive(QueryableByName)]
 struct Column {
     #[diesel(sql_type = Text)]
@@ -100,7 +100,7 @@ struct Column {
     max_length: Option<i64>,
 }
 
-/// What `diesel print-schema` writes into the schema file, made from the catalogue.
+/// Generates the schema file of `diesel print-schema` from the catalogue.
 fn printed_schema(conn: &mut Conn) -> String {
     let mut schema = "// @generated automatically by Diesel CLI.\n".to_owned();
     let mut columns: Vec<Column> = diesel::sql_query(COLUMNS).load(conn).unwrap();
@@ -136,7 +136,7 @@ fn the_schema_file_agrees_with_the_migrations() {
 }
 
 #[test]
-fn the_task_works_behind_the_guards() {
+fn the_task_works_on_guarded_columns() {
     const LONG_AGO: &str = "updated_at = '2001-02-03 04:05:06'";
     let db = migrated();
     keyring([1]).scope(|| {

@@ -1,4 +1,4 @@
-//! Pinakes: JSON in a token, in a text column.
+//! Pinakes: encrypted JSON in a text column.
 
 use diesel::prelude::*;
 use diesel_encrypted::{Encrypted, Json, Target};

@@ -1,4 +1,4 @@
-//! SQLAlchemy-Utils: the `FernetEngine`, in columns of text and of bytes.
+//! SQLAlchemy-Utils: the `FernetEngine`, in text and binary columns.
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use diesel::prelude::*;

@@ -1,4 +1,4 @@
-//! Lists that survive a bad row: `Decrypted<T>`.
+//! `Decrypted<T>`: one bad row does not fail the whole list.
 
 use diesel::prelude::*;
 use diesel_encrypted::{Decrypted, Error};

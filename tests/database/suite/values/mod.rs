@@ -1,4 +1,4 @@
-//! Single values: what goes in, what the database holds, what comes out.
+//! Single values: what an application writes, what the database stores, and what the application reads.
 
 mod comparisons;
 mod errors;
