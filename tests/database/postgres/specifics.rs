@@ -104,12 +104,7 @@ fn row_level_security_is_refused_where_it_hides_rows() {
          grant select, update on t to {user}"
     ))
     .unwrap();
-    let (_, rest) = db.url().split_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
-    let url = format!("postgres://{user}:secret@{rest}");
-    let pool = diesel::r2d2::Pool::builder()
-        .max_size(1)
-        .build(diesel::r2d2::ConnectionManager::<PgConnection>::new(url))
-        .unwrap();
+    let pool = pool_of(&db, &user, 1);
     let error = task("public", "t").run(&pool).unwrap_err();
     assert!(error.is_refused(), "{error}");
     assert!(error.to_string().contains("row-level security hides rows from this user"), "{error}");
