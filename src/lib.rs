@@ -156,6 +156,9 @@ mod multi;
 mod plaintext;
 pub mod sql_types;
 
+// the guides
+pub mod guide;
+
 // the task
 #[cfg(feature = "reencrypt")]
 pub mod discover;
