@@ -1,10 +1,10 @@
-//! One value: `cargo bench --bench values --features reencrypt`
+//! Measurements on one value: `cargo bench --bench values --features reencrypt`
 //!
-//! Encrypting and decrypting as the application does, by length of the plaintext and by the position of the key that
-//! opens it; what the task does with a value; and the same with the `fernet` crate.
+//! This measures how long the application takes to encrypt and decrypt a value. It varies the length of the plaintext
+//! and the position of the key that opens the token. It also measures the steps of the task, and the `fernet` crate.
 
 #![allow(clippy::unwrap_used)]
-// The task's own steps are not public: the files they are in are compiled in, of which not everything is used.
+// The steps of the task are not public, so their files are compiled in here. Not everything in them is used.
 #![allow(dead_code, unused_imports)]
 
 use diesel_encrypted::{Key, Keyring};
@@ -39,7 +39,7 @@ fn encrypt(bencher: Bencher, length: usize) {
     bencher.bench(|| keyring.encrypt(black_box(&plaintext)));
 }
 
-/// A token under the last key of so many: every key before it is tried.
+/// The token is under the last of `COUNT` keys, so every other key is tried first.
 #[divan::bench(args = LENGTHS, consts = KEYS)]
 fn decrypt<const COUNT: usize>(bencher: Bencher, length: usize) {
     let keys: Vec<Key> = (0..COUNT).map(|_| Key::generate()).collect();
@@ -73,7 +73,7 @@ mod fernet_crate {
         bencher.bench(|| fernet.decrypt(black_box(&token)).unwrap());
     }
 
-    /// What the task does: decrypt with the second key, encrypt with the first, read back.
+    /// The same as the task does: decrypt with the second key, encrypt with the first, and read the token back.
     #[divan::bench(args = LENGTHS)]
     fn rotate(bencher: Bencher, length: usize) {
         let (new, old) = (fernet(), fernet());
@@ -88,7 +88,7 @@ mod fernet_crate {
     }
 }
 
-/// One step of the task each, for a token under the second key.
+/// The single steps of the task, for a token under the second key.
 #[divan::bench_group]
 mod task {
     use super::rotation::Rotation;
@@ -109,7 +109,7 @@ mod task {
         });
     }
 
-    /// With reading back. Of 256 values one waits for the random numbers of all.
+    /// This includes reading the token back. One in 256 values also generates the random numbers for all of them.
     #[divan::bench(args = LENGTHS, sample_size = 256)]
     fn seal(bencher: Bencher, length: usize) {
         with_rotation(length, |rotation, _, plaintext| {
