@@ -4,26 +4,14 @@
 //! opens it; what the task does with a value; and the same with the `fernet` crate.
 
 #![allow(clippy::unwrap_used)]
-// The task's own steps are not public: the files they are in are compiled in, of which not everything is used.
+// The task's own steps are not public: their folder is compiled in, of which not everything is used.
 #![allow(dead_code, unused_imports)]
 
 use diesel_encrypted::{Key, Keyring};
 use divan::{Bencher, black_box};
 
-#[path = "../src/error.rs"]
-mod error;
-#[path = "../src/iv.rs"]
-mod iv;
-#[path = "../src/key.rs"]
-mod key;
-#[path = "../src/keyring.rs"]
-mod keyring;
-#[path = "../src/keyring_error.rs"]
-mod keyring_error;
-#[path = "../src/rotation.rs"]
-mod rotation;
-#[path = "../src/token.rs"]
-mod token;
+#[path = "../src/keys/mod.rs"]
+mod keys;
 
 const LENGTHS: [usize; 4] = [16, 40, 256, 1024];
 const KEYS: [usize; 3] = [1, 2, 10];
@@ -91,14 +79,14 @@ mod fernet_crate {
 /// One step of the task each, for a token under the second key.
 #[divan::bench_group]
 mod task {
-    use super::rotation::Rotation;
+    use super::keys::rotation::Rotation;
     use super::*;
 
     fn with_rotation(length: usize, work: impl FnOnce(&mut Rotation<'_>, &str, &[u8])) {
-        let keys = [(); 2].map(|()| key::Key::generate());
+        let keys = [(); 2].map(|()| keys::key::Key::generate());
         let plaintext = vec![7; length];
-        let token = keyring::Keyring::new([keys[1].clone()]).unwrap().encrypt(&plaintext);
-        let keyring = keyring::Keyring::new(keys).unwrap();
+        let token = keys::keyring::Keyring::new([keys[1].clone()]).unwrap().encrypt(&plaintext);
+        let keyring = keys::keyring::Keyring::new(keys).unwrap();
         work(&mut Rotation::new(&keyring), &token, &plaintext);
     }
 

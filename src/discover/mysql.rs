@@ -8,13 +8,14 @@ use diesel::mysql::Mysql;
 use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 
-use super::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
-use crate::column::Form;
-use crate::reencrypt::mysql::server::{is_mariadb, unescaped};
-use crate::reencrypt::{Fields, Sql, push_column};
-use crate::target::TableName;
-use crate::token::Token;
-use crate::words::Flavor;
+use crate::database::dialect::push_column;
+use crate::database::mysql::server::{is_mariadb, unescaped};
+use crate::database::sql::{Fields, Sql};
+use crate::database::words::Flavor;
+use crate::discover::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
+use crate::fields::column::Form;
+use crate::keys::fernet::token::Token;
+use crate::targets::TableName;
 
 impl Discoverable for Mysql {
     const FLAVOR: Flavor = Flavor::Mysql;

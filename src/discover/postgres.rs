@@ -10,12 +10,12 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use super::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
-use crate::column::Form;
-use crate::reencrypt::push_column;
-use crate::target::TableName;
-use crate::token::Token;
-use crate::words::Flavor;
+use crate::database::dialect::push_column;
+use crate::database::words::Flavor;
+use crate::discover::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
+use crate::fields::column::Form;
+use crate::keys::fernet::token::Token;
+use crate::targets::TableName;
 
 impl Discoverable for Pg {
     const FLAVOR: Flavor = Flavor::Postgres;

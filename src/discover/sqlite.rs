@@ -8,12 +8,13 @@ use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
 
-use super::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
-use crate::column::Form;
-use crate::reencrypt::{Fields, Sql, push_column};
-use crate::target::TableName;
-use crate::token::Token;
-use crate::words::{Flavor, closing, words};
+use crate::database::dialect::push_column;
+use crate::database::sql::{Fields, Sql};
+use crate::database::words::{Flavor, closing, words};
+use crate::discover::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
+use crate::fields::column::Form;
+use crate::keys::fernet::token::Token;
+use crate::targets::TableName;
 
 impl Discoverable for Sqlite {
     const FLAVOR: Flavor = Flavor::Sqlite;

@@ -3,9 +3,9 @@
 use diesel::connection::{Connection, LoadConnection};
 use diesel::result::QueryResult;
 
-use crate::reencrypt::Dialect;
-use crate::reencrypt::guard_kind::GuardKind;
-use crate::target::TableName;
+use crate::database::dialect::Dialect;
+use crate::database::guard_kind::GuardKind;
+use crate::targets::TableName;
 
 /// The guard of a column, if it has one: that of the shipped migrations, one of
 /// [`diesel-encrypted migration guard`](crate::guard), or one that was written after them by hand. It is known by its

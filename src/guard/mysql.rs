@@ -5,13 +5,13 @@ use diesel::connection::{Connection, LoadConnection};
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 
-use super::error::{GuardError, Refusal};
-use super::migration::{GuardMigration, Way, filled, indented, places};
-use super::names::{constraint, quoted, quoted_table};
-use super::table::{Column, GuardWriter, Table};
-use crate::column::Form;
-use crate::reencrypt::mysql::server::{is_mariadb, show_create};
-use crate::reencrypt::{Fields, Sql};
+use crate::database::mysql::server::{is_mariadb, show_create};
+use crate::database::sql::{Fields, Sql};
+use crate::fields::column::Form;
+use crate::guard::error::{GuardError, Refusal};
+use crate::guard::migration::{GuardMigration, Way, filled, indented, places};
+use crate::guard::names::{constraint, quoted, quoted_table};
+use crate::guard::table::{Column, GuardWriter, Table};
 
 /// The conditions of the shipped migration, word for word.
 const TEXT: &str = "\

@@ -5,14 +5,14 @@ use diesel::connection::{Connection, LoadConnection};
 use diesel::pg::Pg;
 use diesel::result::{Error as DieselError, QueryResult};
 
-use super::error::{GuardError, Refusal};
-use super::migration::{GuardMigration, Way, places};
-use super::names::{constraint, quoted, quoted_table};
-use super::table::{Column, GuardWriter, Table};
-use crate::column::Form;
-use crate::reencrypt::guard_kind::is_guard;
-use crate::reencrypt::{Fields, Sql};
-use crate::target::TableName;
+use crate::database::guard_kind::is_guard;
+use crate::database::sql::{Fields, Sql};
+use crate::fields::column::Form;
+use crate::guard::error::{GuardError, Refusal};
+use crate::guard::migration::{GuardMigration, Way, places};
+use crate::guard::names::{constraint, quoted, quoted_table};
+use crate::guard::table::{Column, GuardWriter, Table};
+use crate::targets::TableName;
 
 /// The domains of the shipped migration, word for word.
 const ENCRYPTED_TEXT: &str = "\

@@ -4,18 +4,18 @@ use diesel::connection::{Connection, LoadConnection};
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sqlite::Sqlite;
 
-use super::create::CreateTable;
-use super::{KnownColumn, columns};
+use crate::database::sql::Sql;
+use crate::database::words::words;
 use crate::guard::error::{GuardError, Refusal};
 use crate::guard::names::quoted;
+use crate::guard::sqlite::create::CreateTable;
+use crate::guard::sqlite::{KnownColumn, columns};
 use crate::guard::table::Table;
-use crate::reencrypt::Sql;
-use crate::words::words;
 
 /// What the new table takes over.
-pub(super) struct Rebuild {
+pub(crate) struct Rebuild {
     table: String,
-    pub(super) columns: Vec<KnownColumn>,
+    pub(crate) columns: Vec<KnownColumn>,
     /// A name of the row id, where it is no column.
     row_id: Option<&'static str>,
     /// Whether SQLite keeps the highest row id that was ever given.
@@ -25,16 +25,16 @@ pub(super) struct Rebuild {
     /// The tables with foreign keys that lead here, and this one if it has any.
     referring: Vec<String>,
     has_statistics: bool,
-    pub(super) rows: String,
+    pub(crate) rows: String,
 }
 
 /// The name of the new table until the old one is gone.
-pub(super) fn new_name(table: &str) -> String {
+pub(crate) fn new_name(table: &str) -> String {
     format!("__diesel_encrypted_{table}")
 }
 
 impl Rebuild {
-    pub(super) fn of<C>(conn: &mut C, table: &Table, create: &CreateTable<'_>) -> Result<Self, GuardError>
+    pub(crate) fn of<C>(conn: &mut C, table: &Table, create: &CreateTable<'_>) -> Result<Self, GuardError>
     where
         C: Connection<Backend = Sqlite> + LoadConnection,
     {
@@ -65,12 +65,12 @@ impl Rebuild {
         Ok(this)
     }
 
-    pub(super) fn has_foreign_keys(&self) -> bool {
+    pub(crate) fn has_foreign_keys(&self) -> bool {
         !self.referring.is_empty()
     }
 
     /// Puts these constraints on the table that is made by `create`.
-    pub(super) fn up(&self, create: &CreateTable<'_>, constraints: &[String]) -> String {
+    pub(crate) fn up(&self, create: &CreateTable<'_>, constraints: &[String]) -> String {
         // A migration that was reverted left it with its name in quotes.
         let was = [create.sql.to_owned(), create.with(&self.table, &[])];
         let changed = format!(
@@ -82,7 +82,7 @@ impl Rebuild {
     }
 
     /// Takes them away again.
-    pub(super) fn down(&self, create: &CreateTable<'_>, constraints: &[String]) -> String {
+    pub(crate) fn down(&self, create: &CreateTable<'_>, constraints: &[String]) -> String {
         let was = [create.with(&self.table, constraints)];
         let changed = format!(
             "{} has changed since this migration was run and stays as it is: revert what changed it first, or make it \
