@@ -1,13 +1,13 @@
 //! What differs between the databases.
 
 use diesel::backend::Backend;
-use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize;
 use diesel::expression::QueryMetadata;
 use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 use diesel::sql_types::Untyped;
 
+use crate::database::connection::Conn;
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
 use crate::database::row::{Cell, Change, KeyValue};
@@ -40,60 +40,45 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
 
     /// The current values of those settings that the server knows.
     #[doc(hidden)]
-    fn settings<C>(conn: &mut C) -> QueryResult<Vec<(String, String)>>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    fn settings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<(String, String)>>;
 
     /// Changes a setting of the session.
     #[doc(hidden)]
-    fn set<C>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    fn set<C: Conn<Self>>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>;
 
     /// What the catalogue knows of a table; `None` if there is no such table.
     #[doc(hidden)]
-    fn catalogue<C>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    fn catalogue<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>>;
 
     /// What an update of the table's encrypted columns would set off in this session.
     #[doc(hidden)]
-    fn side_effects<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    fn side_effects<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>;
 
     /// What rewriting every row of the table would cost. Reads no row.
     #[doc(hidden)]
-    fn estimate<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    fn estimate<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>;
 
     /// Rows of a table, where its catalogue has no estimate: by counting them.
     #[doc(hidden)]
-    fn rows<C>(_conn: &mut C, table: &PlannedTable) -> QueryResult<Option<u64>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn rows<C: Conn<Self>>(_conn: &mut C, table: &PlannedTable) -> QueryResult<Option<u64>> {
         Ok(table.rows)
     }
 
     /// What else in the database would change with the values of the columns, or keeps them from changing, in words.
     #[doc(hidden)]
-    fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    fn ties<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>;
 
     /// Bytes of the longest value of a column that does not set out to be a token. Reads every row.
     #[doc(hidden)]
-    fn longest_plaintext<C>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<Option<u64>>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    fn longest_plaintext<C: Conn<Self>>(
+        conn: &mut C,
+        table: &TableName,
+        column: &PlannedColumn,
+    ) -> QueryResult<Option<u64>>;
 
     /// What keeps plaintext out of a column.
     #[doc(hidden)]
-    fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    fn guard<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>;
 
     /// How to have a table re-encrypted without its triggers, in words for the operator.
     #[doc(hidden)]
@@ -137,21 +122,17 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     ///
     /// It never waits for a row that somebody has locked: it fails, or leaves out such rows if it `skips_locked`.
     #[doc(hidden)]
-    fn swap<C>(
+    fn swap<C: Conn<Self>>(
         conn: &mut C,
         table: &PlannedTable,
         changes: &[Change],
         checkpoint: Option<Checkpoint<'_>>,
         skips_locked: bool,
-    ) -> QueryResult<Option<usize>>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    ) -> QueryResult<Option<usize>>;
 
     /// Whether this server makes a swap wait for locked rows unless it skips them.
     #[doc(hidden)]
-    fn waits_for_rows<C>(conn: &mut C) -> QueryResult<bool>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    fn waits_for_rows<C: Conn<Self>>(conn: &mut C) -> QueryResult<bool>;
 
     /// The setting that says how long to wait for locks, and its value for the task's own tables.
     #[doc(hidden)]
@@ -175,9 +156,11 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     /// Begins a transaction that reads one snapshot: that of `shared`, or a new one. Returns its name if other sessions
     /// can share it. The tables keep their shape until it ends.
     #[doc(hidden)]
-    fn begin_snapshot<C>(conn: &mut C, tables: &[PlannedTable], shared: Option<&str>) -> QueryResult<Option<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    fn begin_snapshot<C: Conn<Self>>(
+        conn: &mut C,
+        tables: &[PlannedTable],
+        shared: Option<&str>,
+    ) -> QueryResult<Option<String>>;
 
     /// How many fences one after the other it takes until nothing is open that began before the first.
     #[doc(hidden)]
@@ -185,15 +168,11 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
 
     /// A point in time for [`older_than`](Dialect::older_than).
     #[doc(hidden)]
-    fn fence<C>(conn: &mut C) -> QueryResult<String>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    fn fence<C: Conn<Self>>(conn: &mut C) -> QueryResult<String>;
 
     /// The transactions that began before the fence and are not over, in words for the operator.
     #[doc(hidden)]
-    fn older_than<C>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    fn older_than<C: Conn<Self>>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>>;
 
     /// Who can tell how far replicas are behind.
     #[doc(hidden)]
@@ -201,15 +180,11 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
 
     /// The end of the log, and the replicas that are connected; `None` if the server does not know.
     #[doc(hidden)]
-    fn primary<C>(conn: &mut C) -> QueryResult<Option<Primary>>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    fn primary<C: Conn<Self>>(conn: &mut C) -> QueryResult<Option<Primary>>;
 
     /// How far a replica has come, by its own account: for each channel from which it replicates.
     #[doc(hidden)]
-    fn standings<C>(conn: &mut C) -> QueryResult<Vec<Standing>>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    fn standings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<Standing>>;
 }
 
 /// How far the work under a claim is, as it is written down with a swap.

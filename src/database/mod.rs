@@ -4,6 +4,7 @@
 #![cfg_attr(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code))]
 
 pub(crate) mod clock;
+pub(crate) mod connection;
 pub(crate) mod dialect;
 pub(crate) mod estimate;
 pub(crate) mod guard_kind;

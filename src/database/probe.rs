@@ -1,20 +1,16 @@
 //! A write that changes no row: it fails where no write can succeed.
 
 use diesel::RunQueryDsl;
-use diesel::connection::{Connection, LoadConnection};
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
+use crate::database::connection::DialectConnection;
 use crate::database::dialect::{Dialect, push_idle_update};
 use crate::database::table::PlannedTable;
 
 /// Fails for want of rights, or in a database that cannot be written to. No row is looked at, so its message quotes no
 /// value.
-pub(crate) fn write_nothing<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<()>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
+pub(crate) fn write_nothing<C: DialectConnection>(conn: &mut C, table: &PlannedTable) -> QueryResult<()> {
     Probe(table).execute(conn).map(|_: usize| ())
 }
 

@@ -4,10 +4,10 @@ use std::ops::DerefMut;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use diesel::connection::LoadConnection;
-use diesel::r2d2::{ConnectionManager, Pool, PooledConnection, R2D2Connection};
+use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 use diesel::result::{Error as DieselError, QueryResult};
 
+use crate::database::connection::TaskConnection;
 use crate::database::dialect::Dialect;
 use crate::database::table::PlannedTable;
 use crate::reencrypt::report::error::TaskError;
@@ -22,22 +22,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const SPARE: Duration = Duration::from_secs(1);
 
 /// A pooled connection with the settings of the task. When the task lets go of it, it has its former settings again.
-pub(crate) struct Session<'a, C>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+pub(crate) struct Session<'a, C: TaskConnection> {
     pool: &'a Pool<ConnectionManager<C>>,
     give_up_after: Duration,
     stop: StopHandle,
     conn: Option<Configured<C>>,
 }
 
-impl<'a, C> Session<'a, C>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+impl<'a, C: TaskConnection> Session<'a, C> {
     pub(crate) fn new(pool: &'a Pool<ConnectionManager<C>>, give_up_after: Duration, stop: StopHandle) -> Self {
         Self { pool, give_up_after, stop, conn: None }
     }
@@ -160,22 +152,14 @@ where
     }
 }
 
-struct Configured<C>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+struct Configured<C: TaskConnection> {
     conn: PooledConnection<ConnectionManager<C>>,
     former: Vec<(String, String)>,
     /// Whether it is in a transaction that must end before anybody else gets the connection.
     is_pinned: bool,
 }
 
-impl<C> Configured<C>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+impl<C: TaskConnection> Configured<C> {
     fn new(conn: PooledConnection<ConnectionManager<C>>) -> QueryResult<Self> {
         let mut this = Self { conn, former: Vec::new(), is_pinned: false };
         let conn: &mut C = this.conn.deref_mut();
@@ -189,11 +173,7 @@ where
     }
 }
 
-impl<C> Drop for Configured<C>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+impl<C: TaskConnection> Drop for Configured<C> {
     fn drop(&mut self) {
         if self.is_pinned {
             let _ = self.conn.batch_execute("ROLLBACK");

@@ -2,11 +2,11 @@
 //! that each is prepared once and used again.
 
 use diesel::RunQueryDsl;
-use diesel::connection::{Connection, LoadConnection};
 use diesel::query_builder::QueryId;
 use diesel::result::{Error, QueryResult};
 
-use crate::database::dialect::{Checkpoint, Dialect};
+use crate::database::connection::DialectConnection;
+use crate::database::dialect::Checkpoint;
 use crate::database::row::Change;
 use crate::database::table::PlannedTable;
 use crate::reencrypt::run::state;
@@ -46,15 +46,11 @@ impl<C> RunQueryDsl<C> for Slots<'_> {}
 
 /// Swaps in a transaction with the checkpoint. That comes first: it locks the claim, and on SQLite makes the transaction
 /// the one writer.
-pub(crate) fn in_transaction<C>(
+pub(crate) fn in_transaction<C: DialectConnection>(
     conn: &mut C,
     checkpoint: Option<Checkpoint<'_>>,
     swap: impl FnOnce(&mut C) -> QueryResult<usize>,
-) -> QueryResult<Option<usize>>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
+) -> QueryResult<Option<usize>> {
     conn.transaction(|conn| match checkpoint {
         Some(Checkpoint { claim, progress }) if !state::checkpoint(conn, claim, progress)? => Ok(None),
         _ => swap(conn).map(Some),

@@ -1,13 +1,13 @@
 //! Statements on the task's own tables, written once for the three databases: every value in and out is text.
 
 use diesel::RunQueryDsl;
-use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, QueryableByName};
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::row::{Field, NamedRow};
 use diesel::sql_types::Untyped;
 
+use crate::database::connection::DialectConnection;
 use crate::database::dialect::Dialect;
 
 /// A statement with a `?` for each of its parameters, on every database.
@@ -31,21 +31,13 @@ impl<'a> Sql<'a> {
     }
 
     /// The first field of the first row, if there is one and it is not `NULL`.
-    pub(crate) fn first<C>(self, conn: &mut C) -> QueryResult<Option<String>>
-    where
-        C: Connection + LoadConnection,
-        C::Backend: Dialect,
-    {
+    pub(crate) fn first<C: DialectConnection>(self, conn: &mut C) -> QueryResult<Option<String>> {
         let rows: Vec<Fields> = self.load(conn)?;
         Ok(rows.into_iter().next().and_then(|mut row| row.take(0)))
     }
 
     /// The first field of each row, where it is not `NULL`.
-    pub(crate) fn column<C>(self, conn: &mut C) -> QueryResult<Vec<String>>
-    where
-        C: Connection + LoadConnection,
-        C::Backend: Dialect,
-    {
+    pub(crate) fn column<C: DialectConnection>(self, conn: &mut C) -> QueryResult<Vec<String>> {
         let rows: Vec<Fields> = self.load(conn)?;
         Ok(rows.into_iter().filter_map(|mut row| row.take(0)).collect())
     }

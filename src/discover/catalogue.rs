@@ -1,9 +1,9 @@
 //! The user's tables as a catalogue tells of them.
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 
+use crate::database::connection::Conn;
 use crate::database::dialect::Dialect;
 use crate::database::words::Flavor;
 use crate::fields::column::Form;
@@ -19,9 +19,7 @@ pub trait Discoverable: Dialect {
 
     /// The tables and views of the user, in any order: in every schema, on MySQL in the connected database and in these.
     #[doc(hidden)]
-    fn relations<C>(conn: &mut C, schemas: &[&str]) -> QueryResult<Vec<Relation>>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    fn relations<C: Conn<Self>>(conn: &mut C, schemas: &[&str]) -> QueryResult<Vec<Relation>>;
 
     /// Two texts in a select list: the length of a value in bytes, and if it begins as a token does, so much of it in
     /// hexadecimal that it can be known by.

@@ -1,8 +1,8 @@
 //! Looking for the guard of a column.
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::result::QueryResult;
 
+use crate::database::connection::DialectConnection;
 use crate::database::dialect::Dialect;
 use crate::database::guard_kind::GuardKind;
 use crate::targets::TableName;
@@ -14,10 +14,6 @@ use crate::targets::TableName;
 /// # Errors
 ///
 /// Those of the database.
-pub fn of<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
+pub fn of<C: DialectConnection>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>> {
     C::Backend::guard(conn, table, column)
 }

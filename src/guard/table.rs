@@ -4,6 +4,7 @@ use diesel::RunQueryDsl;
 use diesel::connection::{Connection, LoadConnection};
 use diesel::result::{Error as DieselError, QueryResult};
 
+use crate::database::connection::Conn;
 use crate::database::dialect::Dialect;
 use crate::database::sql::{Fields, Sql};
 use crate::fields::column::Form;
@@ -23,39 +24,33 @@ pub trait GuardWriter: Dialect {
 
     /// The condition of each column's guard.
     #[doc(hidden)]
-    fn conditions<C>(conn: &mut C, table: &Table) -> QueryResult<Vec<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    fn conditions<C: Conn<Self>>(conn: &mut C, table: &Table) -> QueryResult<Vec<String>>;
 
     /// How many values of a column would pass its condition as another type of the database, if they are kept as that;
     /// and the statement that does it.
     #[doc(hidden)]
-    fn of_another_type<C>(_conn: &mut C, _table: &Table, _column: &Column) -> QueryResult<Option<(u64, String)>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn of_another_type<C: Conn<Self>>(
+        _conn: &mut C,
+        _table: &Table,
+        _column: &Column,
+    ) -> QueryResult<Option<(u64, String)>> {
         Ok(None)
     }
 
     /// Whether what keeps the task from a table keeps guards from it, too: why, if so.
     #[doc(hidden)]
-    fn obstacle<C>(_conn: &mut C, _table: &TableName, of_task: String) -> QueryResult<Option<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn obstacle<C: Conn<Self>>(_conn: &mut C, _table: &TableName, of_task: String) -> QueryResult<Option<String>> {
         Ok(Some(of_task))
     }
 
     /// The migrations of a table whose values pass all `conditions`.
     #[doc(hidden)]
-    fn write<C>(
+    fn write<C: Conn<Self>>(
         conn: &mut C,
         table: &Table,
         conditions: &[String],
         way: Way,
-    ) -> Result<Vec<GuardMigration>, GuardError>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    ) -> Result<Vec<GuardMigration>, GuardError>;
 }
 
 /// A table with columns that have no guard yet.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use diesel::connection::LoadConnection;
-use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
+use diesel::r2d2::{ConnectionManager, Pool};
 
+use crate::database::connection::TaskConnection;
 use crate::database::dialect::Dialect;
 use crate::database::moment::Moment;
 use crate::database::session::Session;
@@ -165,11 +165,7 @@ impl StartupCheck {
     ///
     /// [`TaskError::is_database`] if the database failed, or took too long. Some values that cannot be read are no error
     /// as long as others can: the report counts them.
-    pub fn run<C>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<StartupReport, TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub fn run<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<StartupReport, TaskError> {
         let started = Instant::now();
         let mut session = Session::new(pool, self.give_up_after, StopHandle::default());
         let targets: Vec<Target> = self.targets.iter().chain(&self.adopting).cloned().collect();
@@ -191,16 +187,12 @@ impl StartupCheck {
     }
 
     /// Refuses a primary key that was rotated away from.
-    fn judge_primary<C>(
+    fn judge_primary<C: TaskConnection>(
         &self,
         session: &mut Session<'_, C>,
         sampled: &Sampled<'_>,
         moment: Moment,
-    ) -> Result<(), TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    ) -> Result<(), TaskError> {
         let primary = self.keyring.primary();
         // A re-encryption that has stopped half-way cannot be told from an old key in front by the dates.
         let Recorded::Run(run) = recorded(session)? else { return Ok(()) };
@@ -244,11 +236,7 @@ impl<'k> Sampled<'k> {
         Self { opener: Opener::new(keyring), keys, tallies: Vec::new(), dates: vec![Vec::new(); keys] }
     }
 
-    fn add<C>(&mut self, session: &mut Session<'_, C>, table: &PlannedTable) -> Result<(), TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    fn add<C: TaskConnection>(&mut self, session: &mut Session<'_, C>, table: &PlannedTable) -> Result<(), TaskError> {
         let Self { opener, keys, tallies, dates } = self;
         let first = tallies.len();
         tallies.resize(first + table.columns.len(), Tally::new(*keys));
@@ -298,11 +286,7 @@ enum Recorded {
     Unknown,
 }
 
-fn recorded<C>(session: &mut Session<'_, C>) -> Result<Recorded, TaskError>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+fn recorded<C: TaskConnection>(session: &mut Session<'_, C>) -> Result<Recorded, TaskError> {
     if !session.run(state::exists)? {
         return Ok(if C::Backend::SHARES { Recorded::Run(None) } else { Recorded::Unknown });
     }

@@ -1,22 +1,19 @@
 //! What stands against turning a column of MySQL or MariaDB into tokens, or back.
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::QueryableByName;
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Nullable};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::connection::Conn;
 use crate::database::dialect::Dialect;
 use crate::database::mysql::server::{quoted, quoted_table};
 use crate::database::sql::Sql;
 use crate::database::table::{PlannedColumn, PlannedTable};
 use crate::targets::TableName;
 
-pub(crate) fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
+pub(crate) fn ties<C: Conn<Mysql>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {
     let (schema, name) = (table.name.schema().unwrap_or_default(), table.name.name());
     let mut ties = Vec::new();
     for column in &table.columns {
@@ -30,10 +27,11 @@ where
     Ok(ties)
 }
 
-pub(crate) fn longest_plaintext<C>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<Option<u64>>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
+pub(crate) fn longest_plaintext<C: Conn<Mysql>>(
+    conn: &mut C,
+    table: &TableName,
+    column: &PlannedColumn,
+) -> QueryResult<Option<u64>> {
     let name = quoted(&column.name);
     let (length, is_plaintext) = match column.is_text {
         // In the bytes that the program gets to see, which are those that it encrypts.

@@ -1,18 +1,15 @@
 //! What an update of a table sets off on MySQL and MariaDB.
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 
+use crate::database::connection::Conn;
 use crate::database::side_effects::SideEffects;
 use crate::database::sql::Sql;
 use crate::database::table::PlannedTable;
 
 /// Triggers are for all columns here.
-pub(crate) fn side_effects<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
+pub(crate) fn side_effects<C: Conn<Mysql>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {
     let (schema, name) = (table.name.schema().unwrap_or_default(), table.name.name());
     let triggers = Sql::new(TRIGGERS).bind(schema).bind(name).column(conn)?;
     let may_see = Sql::new(MAY_SEE_TRIGGERS).bind(schema).bind(schema).bind(name).first(conn)?;

@@ -1,22 +1,19 @@
 //! What rewriting a table costs on MySQL and MariaDB.
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::QueryableByName;
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::connection::Conn;
 use crate::database::estimate::{LARGE, TableEstimate};
 use crate::database::table::PlannedTable;
 
 /// The new tokens are as long as the old ones, and take their place: the table does not grow. The redo log takes 1.75
 /// bytes for each byte of a row (measured: 633 for a row of 362), and the binary log, if there is one, the whole row as it
 /// was and as it is.
-pub(crate) fn estimate<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
+pub(crate) fn estimate<C: Conn<Mysql>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate> {
     let figures = sql_query(FIGURES);
     let figures = figures.bind::<Text, _>(table.name.schema().unwrap_or_default()).bind::<Text, _>(table.name.name());
     let Figures { rows, bytes, has_binlog } = figures.get_result(conn)?;

@@ -4,10 +4,10 @@ use std::thread;
 use std::time::Duration;
 
 use diesel::RunQueryDsl;
-use diesel::connection::{Connection, LoadConnection};
 use diesel::mysql::Mysql;
 use diesel::result::{Error as DieselError, QueryResult};
 
+use crate::database::connection::Conn;
 use crate::database::sql::{Fields, Sql};
 
 /// The server brings its list of transactions up to date when nobody has read it for a tenth of a second.
@@ -20,10 +20,7 @@ const LOOKS: u32 = 15;
 /// takes it over to commit it.
 ///
 /// A list is known to be of now when a transaction is in it that was begun for that purpose.
-pub(crate) fn fence<C>(conn: &mut C) -> QueryResult<String>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
+pub(crate) fn fence<C: Conn<Mysql>>(conn: &mut C) -> QueryResult<String> {
     wait_for_list(conn, false)?;
     conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")?;
     let others = wait_for_list(conn, true);
@@ -31,20 +28,14 @@ where
     Ok(others?.join(","))
 }
 
-pub(crate) fn older_than<C>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
+pub(crate) fn older_than<C: Conn<Mysql>>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>> {
     let older = unless_hidden(Sql::new(OLDER).bind(fence).column(conn))?;
     let unknown = || vec!["one whose statement has bytes in it, so that MySQL cannot show any".to_owned()];
     Ok(older.unwrap_or_else(unknown))
 }
 
 /// Waits until the list has, or has not, a transaction of this connection. Returns when the others began.
-fn wait_for_list<C>(conn: &mut C, has_own: bool) -> QueryResult<Vec<String>>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
+fn wait_for_list<C: Conn<Mysql>>(conn: &mut C, has_own: bool) -> QueryResult<Vec<String>> {
     let mut reason = "";
     for look in 1..=LOOKS {
         reason = match unless_hidden(Sql::new(LIST).load::<Fields>(conn))? {

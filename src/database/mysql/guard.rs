@@ -1,19 +1,16 @@
 //! Guards on MySQL and MariaDB: a CHECK of the table or of the column.
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 
+use crate::database::connection::Conn;
 use crate::database::guard_kind::{GuardKind, is_among_checks};
 use crate::database::mysql::server::{is_of_mariadb, show_create, unescaped};
 use crate::database::sql::Sql;
 use crate::database::words::Flavor;
 use crate::targets::TableName;
 
-pub(crate) fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
+pub(crate) fn guard<C: Conn<Mysql>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>> {
     let schema = match table.schema() {
         Some(schema) => Some(schema.to_owned()),
         None => Sql::new("SELECT DATABASE()").first(conn)?,

@@ -9,7 +9,6 @@ pub(crate) mod replication;
 pub(crate) mod server;
 pub(crate) mod swap;
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, FromSql, QueryableByName};
 use diesel::mysql::{Mysql, MysqlType};
 use diesel::query_builder::AstPass;
@@ -17,6 +16,7 @@ use diesel::result::{Error as DieselError, OptionalExtension, QueryResult};
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Unsigned};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::connection::Conn;
 use crate::database::dialect::{Checkpoint, Dialect, push_column};
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
@@ -63,10 +63,7 @@ impl Dialect for Mysql {
         ("time_zone", "+00:00"),
     ];
 
-    fn settings<C>(conn: &mut C) -> QueryResult<Vec<(String, String)>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn settings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<(String, String)>> {
         let mut settings: Vec<(String, String)> = Vec::new();
         for (name, _) in Self::SETTINGS {
             let setting = sql_query(format!("SHOW SESSION VARIABLES WHERE Variable_name = '{name}'"));
@@ -76,10 +73,7 @@ impl Dialect for Mysql {
         Ok(settings)
     }
 
-    fn set<C>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn set<C: Conn<Self>>(conn: &mut C, name: &str, value: &str) -> QueryResult<()> {
         let value = match value.parse::<f64>() {
             Err(_) if !value.starts_with("IF(") => format!("'{}'", value.replace('\'', "''")),
             // A number in quotes is refused for a numeric variable.
@@ -88,10 +82,7 @@ impl Dialect for Mysql {
         sql_query(format!("SET SESSION {name} = {value}")).execute(conn).map(drop)
     }
 
-    fn catalogue<C>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn catalogue<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>> {
         let named = sql_query(TABLE).bind::<Nullable<Text>, _>(table.schema()).bind::<Text, _>(table.name());
         let Some(relation) = named.get_result::<Relation>(conn).optional()? else { return Ok(None) };
         let columns = sql_query(COLUMNS).bind::<Text, _>(&relation.schema).bind::<Text, _>(&relation.name);
@@ -117,38 +108,27 @@ impl Dialect for Mysql {
         }))
     }
 
-    fn side_effects<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn side_effects<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {
         effects::side_effects(conn, table)
     }
 
-    fn estimate<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn estimate<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate> {
         estimate::estimate(conn, table)
     }
 
-    fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn ties<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {
         conversion::ties(conn, table)
     }
 
-    fn longest_plaintext<C>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<Option<u64>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn longest_plaintext<C: Conn<Self>>(
+        conn: &mut C,
+        table: &TableName,
+        column: &PlannedColumn,
+    ) -> QueryResult<Option<u64>> {
         conversion::longest_plaintext(conn, table, column)
     }
 
-    fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn guard<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>> {
         guard::guard(conn, table, column)
     }
 
@@ -202,16 +182,13 @@ impl Dialect for Mysql {
         Ok(Cell { bytes: value.as_bytes().to_vec(), is_text: value.value_type() != MysqlType::Blob })
     }
 
-    fn swap<C>(
+    fn swap<C: Conn<Self>>(
         conn: &mut C,
         table: &PlannedTable,
         changes: &[Change],
         checkpoint: Option<Checkpoint<'_>>,
         skips_locked: bool,
-    ) -> QueryResult<Option<usize>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    ) -> QueryResult<Option<usize>> {
         // Diesel connects with CLIENT_FOUND_ROWS: the count is of the rows that matched.
         let slots = |changes| Slots::new(table, changes, Self::BATCH, table.max_rows(Self::MAX_BINDS));
         if !skips_locked && checkpoint.is_none() {
@@ -236,10 +213,7 @@ impl Dialect for Mysql {
     }
 
     /// MySQL cannot be told to wait for less than a second.
-    fn waits_for_rows<C>(conn: &mut C) -> QueryResult<bool>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn waits_for_rows<C: Conn<Self>>(conn: &mut C) -> QueryResult<bool> {
         let timeout = Sql::new("SELECT CAST(@@innodb_lock_wait_timeout AS CHAR)").first(conn)?;
         Ok(timeout.as_deref() != Some("0"))
     }
@@ -257,41 +231,30 @@ impl Dialect for Mysql {
         Ok(String::from_utf8(value.as_bytes().to_vec())?)
     }
 
-    fn begin_snapshot<C>(conn: &mut C, _tables: &[PlannedTable], _shared: Option<&str>) -> QueryResult<Option<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn begin_snapshot<C: Conn<Self>>(
+        conn: &mut C,
+        _tables: &[PlannedTable],
+        _shared: Option<&str>,
+    ) -> QueryResult<Option<String>> {
         conn.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
         conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").map(|()| None)
     }
 
-    fn fence<C>(conn: &mut C) -> QueryResult<String>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn fence<C: Conn<Self>>(conn: &mut C) -> QueryResult<String> {
         fence::fence(conn)
     }
 
-    fn older_than<C>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn older_than<C: Conn<Self>>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>> {
         fence::older_than(conn, fence)
     }
 
     const REPLICATION: Replication = Replication::KnownToReplicas;
 
-    fn primary<C>(_: &mut C) -> QueryResult<Option<Primary>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn primary<C: Conn<Self>>(_: &mut C) -> QueryResult<Option<Primary>> {
         Ok(None)
     }
 
-    fn standings<C>(conn: &mut C) -> QueryResult<Vec<Standing>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn standings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<Standing>> {
         replication::standings(conn)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, QueryableByName};
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
@@ -10,13 +9,11 @@ use diesel::row::NamedRow;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::connection::Conn;
 use crate::database::mysql::server::is_mariadb;
 use crate::reencrypt::throttle::lag::{Replay, Standing};
 
-pub(crate) fn standings<C>(conn: &mut C) -> QueryResult<Vec<Standing>>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
+pub(crate) fn standings<C: Conn<Mysql>>(conn: &mut C) -> QueryResult<Vec<Standing>> {
     let sql = if is_mariadb(conn)? { "SHOW ALL SLAVES STATUS" } else { CHANNELS_OF_MYSQL };
     let channels: Vec<Channel> = sql_query(sql).load(conn)?;
     Ok(channels.into_iter().map(Channel::into_standing).collect())

@@ -1,18 +1,15 @@
 //! What differs between the servers of this backend.
 
 use diesel::RunQueryDsl;
-use diesel::connection::{Connection, LoadConnection};
 use diesel::mysql::Mysql;
 use diesel::result::{Error as DieselError, QueryResult};
 
+use crate::database::connection::Conn;
 use crate::database::sql::{Fields, Sql};
 use crate::targets::TableName;
 
 /// Whether this is MariaDB; otherwise it is MySQL.
-pub(crate) fn is_mariadb<C>(conn: &mut C) -> QueryResult<bool>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
+pub(crate) fn is_mariadb<C: Conn<Mysql>>(conn: &mut C) -> QueryResult<bool> {
     Ok(Sql::new("SELECT VERSION()").first(conn)?.is_some_and(|version| is_of_mariadb(&version)))
 }
 
@@ -31,10 +28,7 @@ pub(crate) fn quoted_table(table: &TableName) -> String {
 
 /// The statement that makes this table. Of MariaDB only: before a prepared statement has run, MySQL does not say which
 /// columns a `SHOW` has, and Diesel has to know them.
-pub(crate) fn show_create<C>(conn: &mut C, table: &TableName) -> QueryResult<String>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
+pub(crate) fn show_create<C: Conn<Mysql>>(conn: &mut C, table: &TableName) -> QueryResult<String> {
     let rows: Vec<Fields> = Sql::new(format!("SHOW CREATE TABLE {}", quoted_table(table))).load(conn)?;
     rows.into_iter().next().and_then(|mut row| row.take(1)).ok_or(DieselError::NotFound)
 }

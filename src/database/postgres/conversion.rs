@@ -1,29 +1,27 @@
 //! What stands against turning a column of PostgreSQL into tokens, or back.
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::QueryableByName;
 use diesel::pg::Pg;
 use diesel::result::QueryResult;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::connection::Conn;
 use crate::database::postgres::quoted;
 use crate::database::table::{PlannedColumn, PlannedTable};
 use crate::targets::TableName;
 
-pub(crate) fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
-where
-    C: Connection<Backend = Pg> + LoadConnection,
-{
+pub(crate) fn ties<C: Conn<Pg>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {
     let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
     let ties = sql_query(TIES).bind::<Text, _>(quoted(&table.name)).bind::<Array<Text>, _>(columns);
     Ok(ties.load::<Tie>(conn)?.into_iter().map(|tie| tie.name).collect())
 }
 
-pub(crate) fn longest_plaintext<C>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<Option<u64>>
-where
-    C: Connection<Backend = Pg> + LoadConnection,
-{
+pub(crate) fn longest_plaintext<C: Conn<Pg>>(
+    conn: &mut C,
+    table: &TableName,
+    column: &PlannedColumn,
+) -> QueryResult<Option<u64>> {
     let name = format!("\"{}\"", column.name.replace('"', "\"\""));
     let (length, is_plaintext) = match column.is_text {
         true => (format!("convert_to({name}::text, 'UTF8')"), format!("{name}::text NOT LIKE 'gAAAA%'")),

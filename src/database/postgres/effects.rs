@@ -1,20 +1,17 @@
 //! What an update of a table sets off on PostgreSQL.
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::QueryableByName;
 use diesel::pg::Pg;
 use diesel::result::QueryResult;
 use diesel::sql_types::{Array, Text};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::connection::Conn;
 use crate::database::postgres::quoted;
 use crate::database::side_effects::SideEffects;
 use crate::database::table::PlannedTable;
 
-pub(crate) fn side_effects<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>
-where
-    C: Connection<Backend = Pg> + LoadConnection,
-{
+pub(crate) fn side_effects<C: Conn<Pg>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {
     let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
     let triggers = sql_query(TRIGGERS).bind::<Text, _>(quoted(&table.name)).bind::<Array<Text>, _>(columns);
     let rules = sql_query(RULES).bind::<Text, _>(quoted(&table.name));

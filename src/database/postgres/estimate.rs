@@ -1,12 +1,12 @@
 //! What rewriting a table costs on PostgreSQL.
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::QueryableByName;
 use diesel::pg::Pg;
 use diesel::result::QueryResult;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::connection::Conn;
 use crate::database::estimate::{LARGE, TableEstimate};
 use crate::database::postgres::quoted;
 use crate::database::table::PlannedTable;
@@ -20,10 +20,7 @@ const INDEX_ENTRY: u64 = 80;
 /// index has an encrypted column, the indexes know nothing of them (HOT): with a fill factor of 50 all, of 70 three in
 /// seven, of 100 none. The others make the table longer; indexes then grow to up to twice their size. The WAL holds each
 /// new version, and with `full_page_writes` most pages once.
-pub(crate) fn estimate<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>
-where
-    C: Connection<Backend = Pg> + LoadConnection,
-{
+pub(crate) fn estimate<C: Conn<Pg>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate> {
     let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
     let figures = sql_query(FIGURES).bind::<Text, _>(quoted(&table.name)).bind::<Array<Text>, _>(columns);
     Ok(figures.get_result::<Figures>(conn)?.estimate(table.name.to_string()))

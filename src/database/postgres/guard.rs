@@ -1,21 +1,18 @@
 //! Guards on PostgreSQL: a domain, or a CHECK of the table.
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::QueryableByName;
 use diesel::pg::Pg;
 use diesel::result::QueryResult;
 use diesel::sql_types::{Bool, Text};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::connection::Conn;
 use crate::database::guard_kind::{GuardKind, is_guard};
 use crate::database::postgres::quoted;
 use crate::targets::TableName;
 
 /// The strongest, if there are several.
-pub(crate) fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
-where
-    C: Connection<Backend = Pg> + LoadConnection,
-{
+pub(crate) fn guard<C: Conn<Pg>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>> {
     let found = sql_query(CHECKS).bind::<Text, _>(quoted(table)).bind::<Text, _>(column).load::<Check>(conn)?;
     Ok(found.into_iter().find(|check| is_guard(&check.condition)).map(|check| match check {
         Check { is_validated: false, .. } => GuardKind::UnvalidatedCheck,

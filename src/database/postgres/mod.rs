@@ -7,7 +7,6 @@ pub(crate) mod guard;
 pub(crate) mod replication;
 pub(crate) mod swap;
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, FromSql, QueryableByName};
 use diesel::pg::Pg;
 use diesel::query_builder::AstPass;
@@ -15,6 +14,7 @@ use diesel::result::{Error as DieselError, OptionalExtension, QueryResult};
 use diesel::sql_types::{Array, BigInt, Bool, Double, Integer, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::connection::Conn;
 use crate::database::dialect::{Checkpoint, Dialect, push_column};
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
@@ -51,10 +51,7 @@ impl Dialect for Pg {
         ("extra_float_digits", "3"),
     ];
 
-    fn settings<C>(conn: &mut C) -> QueryResult<Vec<(String, String)>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn settings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<(String, String)>> {
         let names: Vec<&str> = Self::SETTINGS.iter().map(|(name, _)| *name).collect();
         let settings = sql_query("SELECT name, current_setting(name) AS value FROM unnest($1) AS name")
             .bind::<Array<Text>, _>(names)
@@ -62,18 +59,12 @@ impl Dialect for Pg {
         Ok(settings.into_iter().map(|setting| (setting.name, setting.value)).collect())
     }
 
-    fn set<C>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn set<C: Conn<Self>>(conn: &mut C, name: &str, value: &str) -> QueryResult<()> {
         let set = sql_query("SELECT set_config($1, $2, false)").bind::<Text, _>(name).bind::<Text, _>(value);
         set.execute(conn).map(drop)
     }
 
-    fn catalogue<C>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn catalogue<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>> {
         let relation = sql_query(RELATION).bind::<Text, _>(quoted(table)).get_result::<Relation>(conn).optional()?;
         let Some(relation) = relation else { return Ok(None) };
         let columns = sql_query(COLUMNS).bind::<BigInt, _>(relation.oid).load::<ColumnRow>(conn)?;
@@ -114,38 +105,27 @@ impl Dialect for Pg {
         }))
     }
 
-    fn side_effects<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn side_effects<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {
         effects::side_effects(conn, table)
     }
 
-    fn estimate<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn estimate<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate> {
         estimate::estimate(conn, table)
     }
 
-    fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn ties<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {
         conversion::ties(conn, table)
     }
 
-    fn longest_plaintext<C>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<Option<u64>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn longest_plaintext<C: Conn<Self>>(
+        conn: &mut C,
+        table: &TableName,
+        column: &PlannedColumn,
+    ) -> QueryResult<Option<u64>> {
         conversion::longest_plaintext(conn, table, column)
     }
 
-    fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn guard<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>> {
         guard::guard(conn, table, column)
     }
 
@@ -189,16 +169,13 @@ impl Dialect for Pg {
         Ok(Cell { bytes: value.as_bytes().to_vec(), is_text: value.get_oid().get() != BYTEA })
     }
 
-    fn swap<C>(
+    fn swap<C: Conn<Self>>(
         conn: &mut C,
         table: &PlannedTable,
         changes: &[Change],
         checkpoint: Option<Checkpoint<'_>>,
         skips_locked: bool,
-    ) -> QueryResult<Option<usize>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    ) -> QueryResult<Option<usize>> {
         let swapped = swap::Swap::new(table, changes, checkpoint, skips_locked)?.execute(conn)?;
         // Was it the rows, or the claim?
         let is_taken = match checkpoint {
@@ -209,10 +186,7 @@ impl Dialect for Pg {
     }
 
     /// Never: see the lock timeout.
-    fn waits_for_rows<C>(_conn: &mut C) -> QueryResult<bool>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn waits_for_rows<C: Conn<Self>>(_conn: &mut C) -> QueryResult<bool> {
         Ok(false)
     }
 
@@ -229,10 +203,11 @@ impl Dialect for Pg {
         <String as FromSql<Text, Self>>::from_sql(value)
     }
 
-    fn begin_snapshot<C>(conn: &mut C, tables: &[PlannedTable], shared: Option<&str>) -> QueryResult<Option<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn begin_snapshot<C: Conn<Self>>(
+        conn: &mut C,
+        tables: &[PlannedTable],
+        shared: Option<&str>,
+    ) -> QueryResult<Option<String>> {
         // A table that is rewritten after the snapshot was taken reads as empty. It cannot be from before that on.
         let tables: Vec<String> = tables.iter().map(|table| quoted(&table.name)).collect();
         conn.batch_execute(&format!(
@@ -252,33 +227,21 @@ impl Dialect for Pg {
 
     /// The number of a transaction that ends at once, and the virtual numbers of all that are open: those that have
     /// written nothing yet have no other.
-    fn fence<C>(conn: &mut C) -> QueryResult<String>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn fence<C: Conn<Self>>(conn: &mut C) -> QueryResult<String> {
         Sql::new(FENCE).first(conn).map(Option::unwrap_or_default)
     }
 
-    fn older_than<C>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn older_than<C: Conn<Self>>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>> {
         Sql::new(OLDER).bind(fence).column(conn)
     }
 
     const REPLICATION: Replication = Replication::KnownToAll;
 
-    fn primary<C>(conn: &mut C) -> QueryResult<Option<Primary>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn primary<C: Conn<Self>>(conn: &mut C) -> QueryResult<Option<Primary>> {
         replication::primary(conn).map(Some)
     }
 
-    fn standings<C>(conn: &mut C) -> QueryResult<Vec<Standing>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn standings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<Standing>> {
         replication::standings(conn)
     }
 }

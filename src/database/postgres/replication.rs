@@ -2,29 +2,23 @@
 
 use std::time::Duration;
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::QueryableByName;
 use diesel::pg::Pg;
 use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::connection::Conn;
 use crate::reencrypt::throttle::lag::{Primary, Replay, Standing};
 
-pub(crate) fn primary<C>(conn: &mut C) -> QueryResult<Primary>
-where
-    C: Connection<Backend = Pg> + LoadConnection,
-{
+pub(crate) fn primary<C: Conn<Pg>>(conn: &mut C) -> QueryResult<Primary> {
     // Before the replicas, so that none seems to be behind what was written in between.
     let position = sql_query(POSITION).get_result::<Position>(conn)?.position;
     let replicas = sql_query(REPLICAS).load::<ReplicaRow>(conn)?;
     Ok(Primary { position, replicas: replicas.into_iter().map(ReplicaRow::into_standing).collect() })
 }
 
-pub(crate) fn standings<C>(conn: &mut C) -> QueryResult<Vec<Standing>>
-where
-    C: Connection<Backend = Pg> + LoadConnection,
-{
+pub(crate) fn standings<C: Conn<Pg>>(conn: &mut C) -> QueryResult<Vec<Standing>> {
     let rows = sql_query(REPLICA).load::<ReplicaRow>(conn)?;
     Ok(rows.into_iter().map(ReplicaRow::into_standing).collect())
 }

@@ -1,18 +1,15 @@
 //! What stands against turning a column of SQLite into tokens, or back.
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
 
+use crate::database::connection::Conn;
 use crate::database::sql::Sql;
 use crate::database::sqlite::quoted;
 use crate::database::table::PlannedTable;
 use crate::database::words::{Word, closing, words};
 
-pub(crate) fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
-where
-    C: Connection<Backend = Sqlite> + LoadConnection,
-{
+pub(crate) fn ties<C: Conn<Sqlite>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {
     let schema = table.name.schema().unwrap_or("main");
     let in_schema = |sql: &str| sql.replace("sqlite_master", &format!("{}.sqlite_master", quoted(schema)));
     let sql = Sql::new(in_schema(CREATE_TABLE)).bind(table.name.name()).first(conn)?;

@@ -1,22 +1,19 @@
 //! What an update of a table sets off on SQLite.
 
 use diesel::RunQueryDsl;
-use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::QueryableByName;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::{Binary, Nullable, Untyped};
 use diesel::sqlite::Sqlite;
 
+use crate::database::connection::Conn;
 use crate::database::dialect::push_idle_update;
 use crate::database::side_effects::SideEffects;
 use crate::database::table::PlannedTable;
 
 /// SQLite compiles the triggers into the statement that sets them off, and tells their names.
-pub(crate) fn side_effects<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>
-where
-    C: Connection<Backend = Sqlite> + LoadConnection,
-{
+pub(crate) fn side_effects<C: Conn<Sqlite>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {
     let steps: Vec<Step> = Explain(table).load(conn)?;
     let mut effects = SideEffects::default();
     for step in &steps {

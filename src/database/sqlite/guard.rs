@@ -1,19 +1,16 @@
 //! Guards on SQLite: a CHECK in the text of the table.
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
 
+use crate::database::connection::Conn;
 use crate::database::guard_kind::{GuardKind, is_among_checks};
 use crate::database::sql::Sql;
 use crate::database::sqlite::quoted;
 use crate::database::words::Flavor;
 use crate::targets::TableName;
 
-pub(crate) fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
-where
-    C: Connection<Backend = Sqlite> + LoadConnection,
-{
+pub(crate) fn guard<C: Conn<Sqlite>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>> {
     let schema = quoted(table.schema().unwrap_or("main"));
     let sql = format!("SELECT sql FROM {schema}.sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE");
     let sql = Sql::new(sql).bind(table.name()).first(conn)?.unwrap_or_default();

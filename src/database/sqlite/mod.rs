@@ -5,7 +5,6 @@ pub(crate) mod effects;
 pub(crate) mod estimate;
 pub(crate) mod guard;
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, QueryableByName};
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::{Error, OptionalExtension, QueryResult};
@@ -13,6 +12,7 @@ use diesel::sql_types::{BigInt, Binary, Bool, Double, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteType};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::connection::Conn;
 use crate::database::dialect::{
     Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names,
 };
@@ -37,25 +37,16 @@ impl Dialect for Sqlite {
         ("busy_timeout", "5000"),
     ];
 
-    fn settings<C>(conn: &mut C) -> QueryResult<Vec<(String, String)>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn settings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<(String, String)>> {
         let setting: Setting = sql_query("PRAGMA busy_timeout").get_result(conn)?;
         Ok(vec![("busy_timeout".into(), setting.timeout.to_string())])
     }
 
-    fn set<C>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn set<C: Conn<Self>>(conn: &mut C, name: &str, value: &str) -> QueryResult<()> {
         conn.batch_execute(&format!("PRAGMA {name} = {value}"))
     }
 
-    fn catalogue<C>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn catalogue<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>> {
         let schema = table.schema().unwrap_or("main").to_owned();
         let master = format!("\"{}\".sqlite_master", schema.replace('"', "\"\""));
         // An unknown schema is an error to SQLite; for the task it is a table that does not exist.
@@ -95,48 +86,30 @@ impl Dialect for Sqlite {
         }))
     }
 
-    fn rows<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Option<u64>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn rows<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Option<u64>> {
         let (schema, name) = (table.name.schema().unwrap_or("main"), table.name.name());
         let count = sql_query(format!("SELECT count(*) AS count FROM {}.{}", quoted(schema), quoted(name)));
         Ok(count.get_result::<Count>(conn)?.count.try_into().ok())
     }
 
-    fn side_effects<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn side_effects<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {
         effects::side_effects(conn, table)
     }
 
-    fn estimate<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn estimate<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate> {
         estimate::estimate(conn, table)
     }
 
-    fn ties<C>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn ties<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {
         conversion::ties(conn, table)
     }
 
     /// Not asked for: there are no limits.
-    fn longest_plaintext<C>(_: &mut C, _: &TableName, _: &PlannedColumn) -> QueryResult<Option<u64>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn longest_plaintext<C: Conn<Self>>(_: &mut C, _: &TableName, _: &PlannedColumn) -> QueryResult<Option<u64>> {
         Ok(None)
     }
 
-    fn guard<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn guard<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>> {
         guard::guard(conn, table, column)
     }
 
@@ -178,16 +151,13 @@ impl Dialect for Sqlite {
         Ok(Cell { bytes, is_text })
     }
 
-    fn swap<C>(
+    fn swap<C: Conn<Self>>(
         conn: &mut C,
         table: &PlannedTable,
         changes: &[Change],
         checkpoint: Option<Checkpoint<'_>>,
         _skips_locked: bool,
-    ) -> QueryResult<Option<usize>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    ) -> QueryResult<Option<usize>> {
         let slots = Slots::new(table, changes, Self::BATCH, table.max_rows(Self::MAX_BINDS));
         match checkpoint {
             None => slots.execute(conn).map(Some),
@@ -196,10 +166,7 @@ impl Dialect for Sqlite {
     }
 
     /// There are no locks of rows.
-    fn waits_for_rows<C>(_conn: &mut C) -> QueryResult<bool>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn waits_for_rows<C: Conn<Self>>(_conn: &mut C) -> QueryResult<bool> {
         Ok(false)
     }
 
@@ -216,26 +183,21 @@ impl Dialect for Sqlite {
         Ok(value.read_text().to_owned())
     }
 
-    fn begin_snapshot<C>(conn: &mut C, _tables: &[PlannedTable], _shared: Option<&str>) -> QueryResult<Option<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn begin_snapshot<C: Conn<Self>>(
+        conn: &mut C,
+        _tables: &[PlannedTable],
+        _shared: Option<&str>,
+    ) -> QueryResult<Option<String>> {
         // The snapshot is that of the first read.
         conn.batch_execute("BEGIN; SELECT 1 FROM sqlite_master LIMIT 1").map(|()| None)
     }
 
-    fn fence<C>(_conn: &mut C) -> QueryResult<String>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn fence<C: Conn<Self>>(_conn: &mut C) -> QueryResult<String> {
         Ok(String::new())
     }
 
     /// There is one writer at a time: whoever becomes it knows that all before are done.
-    fn older_than<C>(conn: &mut C, _fence: &str) -> QueryResult<Vec<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn older_than<C: Conn<Self>>(conn: &mut C, _fence: &str) -> QueryResult<Vec<String>> {
         match conn.batch_execute("BEGIN IMMEDIATE; COMMIT") {
             Err(Error::DatabaseError(_, info)) if Self::is_lock_conflict(info.message()) => {
                 Ok(vec!["the one that is writing".into()])
@@ -246,17 +208,11 @@ impl Dialect for Sqlite {
 
     const REPLICATION: Replication = Replication::None;
 
-    fn primary<C>(_: &mut C) -> QueryResult<Option<Primary>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn primary<C: Conn<Self>>(_: &mut C) -> QueryResult<Option<Primary>> {
         Ok(None)
     }
 
-    fn standings<C>(_: &mut C) -> QueryResult<Vec<Standing>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn standings<C: Conn<Self>>(_: &mut C) -> QueryResult<Vec<Standing>> {
         Ok(Vec::new())
     }
 }

@@ -4,10 +4,10 @@ mod create;
 mod rebuild;
 
 use diesel::RunQueryDsl;
-use diesel::connection::{Connection, LoadConnection};
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sqlite::Sqlite;
 
+use crate::database::connection::Conn;
 use crate::database::sql::{Fields, Sql};
 use crate::fields::column::Form;
 use crate::guard::error::{GuardError, Refusal};
@@ -45,10 +45,7 @@ AND (
 impl GuardWriter for Sqlite {
     const QUOTE: char = '"';
 
-    fn conditions<C>(conn: &mut C, table: &Table) -> QueryResult<Vec<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn conditions<C: Conn<Self>>(conn: &mut C, table: &Table) -> QueryResult<Vec<String>> {
         let known = columns(conn, "main", table.name.name())?;
         let condition = |column: &Column| {
             let is_not_null = known.iter().any(|known| known.name == column.name && known.is_not_null);
@@ -58,10 +55,11 @@ impl GuardWriter for Sqlite {
     }
 
     /// Python's `Fernet.encrypt`, for one, returns bytes, and a column takes what it is given.
-    fn of_another_type<C>(conn: &mut C, table: &Table, column: &Column) -> QueryResult<Option<(u64, String)>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn of_another_type<C: Conn<Self>>(
+        conn: &mut C,
+        table: &Table,
+        column: &Column,
+    ) -> QueryResult<Option<(u64, String)>> {
         let (table, name) = (quoted(table.name.name(), '"'), quoted(&column.name, '"'));
         let (kept, wanted) = match column.form {
             Form::Text => ("blob", "TEXT"),
@@ -78,10 +76,12 @@ impl GuardWriter for Sqlite {
         Ok(count.filter(|count| *count > 0).map(|count| (count, update)))
     }
 
-    fn write<C>(conn: &mut C, table: &Table, conditions: &[String], way: Way) -> Result<Vec<GuardMigration>, GuardError>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn write<C: Conn<Self>>(
+        conn: &mut C,
+        table: &Table,
+        conditions: &[String],
+        way: Way,
+    ) -> Result<Vec<GuardMigration>, GuardError> {
         if way == Way::Online {
             let reason = "SQLite adds a CHECK to no table but a new one. Without --online the migration makes that";
             return Err(Refusal::NotOnline { reason: reason.into() }.into());
@@ -156,10 +156,12 @@ fn notes(table: &Table, rebuild: &Rebuild) -> Vec<String> {
 }
 
 /// That the new table has the columns of the old one: it is made once, in the database of this connection alone.
-fn is_remade<C>(conn: &mut C, table: &Table, create: &CreateTable<'_>, guards: &[String]) -> QueryResult<bool>
-where
-    C: Connection<Backend = Sqlite> + LoadConnection,
-{
+fn is_remade<C: Conn<Sqlite>>(
+    conn: &mut C,
+    table: &Table,
+    create: &CreateTable<'_>,
+    guards: &[String],
+) -> QueryResult<bool> {
     let name = rebuild::new_name(table.name.name());
     let sql = create.with(&name, guards).replacen("TABLE", "TEMP TABLE", 1);
     if conn.batch_execute(&sql).is_err() {
@@ -170,10 +172,7 @@ where
     Ok(is_same)
 }
 
-fn definition<C>(conn: &mut C, table: &Table) -> QueryResult<String>
-where
-    C: Connection<Backend = Sqlite> + LoadConnection,
-{
+fn definition<C: Conn<Sqlite>>(conn: &mut C, table: &Table) -> QueryResult<String> {
     let sql = "SELECT sql FROM main.sqlite_master WHERE type = 'table' AND name = ?";
     Sql::new(sql).bind(table.name.name()).first(conn)?.ok_or(DieselError::NotFound)
 }
@@ -190,10 +189,7 @@ struct KnownColumn {
     is_generated: bool,
 }
 
-fn columns<C>(conn: &mut C, schema: &str, table: &str) -> QueryResult<Vec<KnownColumn>>
-where
-    C: Connection<Backend = Sqlite> + LoadConnection,
-{
+fn columns<C: Conn<Sqlite>>(conn: &mut C, schema: &str, table: &str) -> QueryResult<Vec<KnownColumn>> {
     let sql = "SELECT name, type, CAST(\"notnull\" AS TEXT), dflt_value, CAST(pk AS TEXT), CAST(hidden AS TEXT) \
         FROM pragma_table_xinfo(?, ?)";
     let rows: Vec<Fields> = Sql::new(sql).bind(table).bind(schema).load(conn)?;

@@ -1,9 +1,9 @@
 //! A table made anew: <https://www.sqlite.org/lang_altertable.html#making_other_kinds_of_table_schema_changes>
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sqlite::Sqlite;
 
+use crate::database::connection::Conn;
 use crate::database::sql::Sql;
 use crate::database::words::words;
 use crate::guard::error::{GuardError, Refusal};
@@ -34,10 +34,11 @@ pub(crate) fn new_name(table: &str) -> String {
 }
 
 impl Rebuild {
-    pub(crate) fn of<C>(conn: &mut C, table: &Table, create: &CreateTable<'_>) -> Result<Self, GuardError>
-    where
-        C: Connection<Backend = Sqlite> + LoadConnection,
-    {
+    pub(crate) fn of<C: Conn<Sqlite>>(
+        conn: &mut C,
+        table: &Table,
+        create: &CreateTable<'_>,
+    ) -> Result<Self, GuardError> {
         let found = &table.name;
         let table = found.name().to_owned();
         let columns = columns(conn, "main", &table)?;
@@ -220,10 +221,7 @@ const SAVEPOINT: &str = "SAVEPOINT __diesel_encrypted;";
 const BLANKS: [char; 4] = ['\t', '\n', '\r', ' '];
 
 /// What `ANALYZE` found goes with the table.
-fn has_statistics<C>(conn: &mut C, table: &str) -> QueryResult<bool>
-where
-    C: Connection<Backend = Sqlite> + LoadConnection,
-{
+fn has_statistics<C: Conn<Sqlite>>(conn: &mut C, table: &str) -> QueryResult<bool> {
     let exists = Sql::new("SELECT name FROM main.sqlite_master WHERE name = 'sqlite_stat1'").first(conn)?;
     let Some(_) = exists else { return Ok(false) };
     Ok(Sql::new("SELECT tbl FROM main.sqlite_stat1 WHERE tbl = ?").bind(table).first(conn)?.is_some())

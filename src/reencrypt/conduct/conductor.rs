@@ -6,11 +6,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use diesel::connection::LoadConnection;
-use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
+use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::database::clock::{CLOCKS, DatabaseClock};
-use crate::database::dialect::Dialect;
+use crate::database::connection::TaskConnection;
 use crate::database::session::Session;
 use crate::database::table::PlannedTable;
 use crate::reencrypt::conduct::proof::{Prover, Reading};
@@ -35,11 +34,7 @@ use crate::reencrypt::walk::workers::{Sessions, walk};
 const NAP: Duration = Duration::from_millis(200);
 
 /// The work of one process.
-pub(crate) struct Conductor<'a, 'o, C>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+pub(crate) struct Conductor<'a, 'o, C: TaskConnection> {
     settings: &'a Settings,
     pool: &'a Pool<ConnectionManager<C>>,
     tables: &'a [PlannedTable],
@@ -51,11 +46,7 @@ where
     has_proven: bool,
 }
 
-impl<'a, 'o, C> Conductor<'a, 'o, C>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
     pub(crate) fn new(
         settings: &'a Settings,
         pool: &'a Pool<ConnectionManager<C>>,
@@ -342,11 +333,7 @@ where
 }
 
 /// A connection that nobody else needs, if there is one.
-fn spare<'a, C>(pool: &'a Pool<ConnectionManager<C>>, settings: &Settings) -> Option<Session<'a, C>>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+fn spare<'a, C: TaskConnection>(pool: &'a Pool<ConnectionManager<C>>, settings: &Settings) -> Option<Session<'a, C>> {
     let state = pool.state();
     let may_be_had = state.idle_connections > 0 || state.connections < pool.max_size();
     let mut session = Session::new(pool, settings.give_up_after, settings.stop.clone());

@@ -1,8 +1,6 @@
 //! From targets to a plan: what the catalogue says, and what the task refuses.
 
-use diesel::connection::LoadConnection;
-use diesel::r2d2::R2D2Connection;
-
+use crate::database::connection::TaskConnection;
 use crate::database::dialect::Dialect;
 use crate::database::session::Session;
 use crate::database::table::{Catalogue, PlannedColumn, PlannedTable, Room};
@@ -14,15 +12,11 @@ use crate::targets::{TableName, Target};
 
 /// Looks every target up and refuses what the task could not do faithfully. Targets of one table become one. Those that
 /// hold `token_like` plaintext must be among them.
-pub(crate) fn plan<C>(
+pub(crate) fn plan<C: TaskConnection>(
     session: &mut Session<'_, C>,
     targets: &[Target],
     token_like: &[Target],
-) -> Result<Vec<PlannedTable>, TaskError>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+) -> Result<Vec<PlannedTable>, TaskError> {
     if targets.is_empty() {
         return Err(Refusal::NoTargets.into());
     }
@@ -64,11 +58,10 @@ where
 }
 
 /// Counts the rows of the tables, where the catalogue has no estimate.
-pub(crate) fn count_rows<C>(session: &mut Session<'_, C>, tables: &mut [PlannedTable]) -> Result<(), TaskError>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+pub(crate) fn count_rows<C: TaskConnection>(
+    session: &mut Session<'_, C>,
+    tables: &mut [PlannedTable],
+) -> Result<(), TaskError> {
     for table in tables {
         table.rows = session.run(|conn| C::Backend::rows(conn, table))?;
     }
@@ -77,15 +70,11 @@ where
 
 /// Refuses columns that cannot become what the job makes of them: too short for their tokens, guarded against plaintext,
 /// or tied to other columns.
-pub(crate) fn check_conversion<C>(
+pub(crate) fn check_conversion<C: TaskConnection>(
     session: &mut Session<'_, C>,
     tables: &[PlannedTable],
     job: Job,
-) -> Result<(), TaskError>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+) -> Result<(), TaskError> {
     for table in tables.iter().filter(|_| job.handles_plaintext()) {
         let ties = session.run(|conn| C::Backend::ties(conn, table))?;
         if !ties.is_empty() {
@@ -121,15 +110,11 @@ where
 }
 
 /// Refuses tables on which a write of the task does more than to change its columns, unless the operator wants it.
-pub(crate) fn check_side_effects<C>(
+pub(crate) fn check_side_effects<C: TaskConnection>(
     session: &mut Session<'_, C>,
     tables: &[PlannedTable],
     accepts_triggers: bool,
-) -> Result<(), TaskError>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+) -> Result<(), TaskError> {
     for table in tables {
         let found = session.run(|conn| C::Backend::side_effects(conn, table))?;
         let table = table.name.clone();

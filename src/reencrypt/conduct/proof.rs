@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use diesel::connection::LoadConnection;
-use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
+use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::database::clock::DatabaseClock;
+use crate::database::connection::TaskConnection;
 use crate::database::dialect::Dialect;
 use crate::database::moment::Moment;
 use crate::database::session::Session;
@@ -35,22 +35,14 @@ pub(crate) struct Reading {
 }
 
 /// What it takes to read everything on one snapshot.
-pub(crate) struct Prover<'a, C>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+pub(crate) struct Prover<'a, C: TaskConnection> {
     pub(crate) settings: &'a Settings,
     pub(crate) pool: &'a Pool<ConnectionManager<C>>,
     pub(crate) tables: &'a [PlannedTable],
     pub(crate) stop: StopHandle,
 }
 
-impl<C> Prover<'_, C>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+impl<C: TaskConnection> Prover<'_, C> {
     /// Waits until every transaction is over that is open now: what it has written is not yet to be seen. Returns why
     /// that could not be found out.
     pub(crate) fn fence(

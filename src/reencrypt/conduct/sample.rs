@@ -1,10 +1,8 @@
 //! Whether the keyring belongs to the data, from a few rows, before anything is written.
 
 use diesel::RunQueryDsl;
-use diesel::connection::LoadConnection;
-use diesel::r2d2::R2D2Connection;
 
-use crate::database::dialect::Dialect;
+use crate::database::connection::TaskConnection;
 use crate::database::page::Page;
 use crate::database::row::Row;
 use crate::database::session::Session;
@@ -22,16 +20,12 @@ const SAMPLE: usize = 100;
 const COLUMN_SAMPLE: u64 = 100;
 
 /// Refuses a keyring that reads hardly anything of a sample: that is a wrong keyring, not bad rows.
-pub(crate) fn check_keyring<C>(
+pub(crate) fn check_keyring<C: TaskConnection>(
     session: &mut Session<'_, C>,
     tables: &[PlannedTable],
     job: Job,
     keyring: &Keyring,
-) -> Result<(), TaskError>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+) -> Result<(), TaskError> {
     let mut opener = Opener::new(keyring);
     let mut tallies: Vec<Tally> = Vec::new();
     for table in tables {
@@ -60,17 +54,13 @@ pub(crate) fn judge(tables: &[PlannedTable], tallies: &[Tally], job: Job) -> Res
 }
 
 /// Tells `see` what the cells hold of some rows at either end of a table; `None` is `NULL`.
-pub(crate) fn sample<C>(
+pub(crate) fn sample<C: TaskConnection>(
     session: &mut Session<'_, C>,
     table: &PlannedTable,
     job: Job,
     opener: &mut Opener<'_>,
     mut see: impl FnMut(usize, Option<&Verdict>),
-) -> Result<(), TaskError>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+) -> Result<(), TaskError> {
     for descending in [false, true] {
         let mut page = Page::new(table, SAMPLE);
         page.descending = descending;

@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use diesel::RunQueryDsl;
-use diesel::connection::{Connection, LoadConnection};
 use diesel::result::{Error as DieselError, QueryResult};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::database::connection::DialectConnection;
 use crate::database::dialect::Dialect;
 use crate::database::moment::Moment;
 use crate::database::sql::{Fields, Sql};
@@ -72,11 +72,7 @@ fn drop() -> [String; 3] {
 }
 
 /// Whether the tables are there, in the schema that the connection uses by default.
-pub(crate) fn exists<C>(conn: &mut C) -> QueryResult<bool>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
+pub(crate) fn exists<C: DialectConnection>(conn: &mut C) -> QueryResult<bool> {
     for name in [RUN, CHUNK, PROBLEM] {
         if C::Backend::catalogue(conn, &TableName::new(name))?.is_none() {
             return Ok(false);
@@ -86,11 +82,7 @@ where
 }
 
 /// Keeps others from changing the run until the transaction ends; SQLite thereby becomes the one writer.
-pub(crate) fn lock<C>(conn: &mut C) -> QueryResult<()>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
+pub(crate) fn lock<C: DialectConnection>(conn: &mut C) -> QueryResult<()> {
     Sql::new(format!("UPDATE {RUN} SET id = id WHERE id = 1")).execute(conn).map(|_: usize| ())
 }
 
@@ -105,11 +97,7 @@ pub(crate) enum Stored {
 }
 
 /// The run, if there ever was one.
-pub(crate) fn load<C>(conn: &mut C) -> QueryResult<Stored>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
+pub(crate) fn load<C: DialectConnection>(conn: &mut C) -> QueryResult<Stored> {
     let text = Sql::new(format!("SELECT document FROM {RUN} WHERE id = 1")).first(conn)?;
     Ok(match text.as_deref().map(serde_json::from_str::<Document<Run>>) {
         None => Stored::Nothing,
@@ -119,11 +107,7 @@ where
 }
 
 /// Puts the run in place of the one that is there.
-pub(crate) fn save<C>(conn: &mut C, run: &Run) -> QueryResult<()>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
+pub(crate) fn save<C: DialectConnection>(conn: &mut C, run: &Run) -> QueryResult<()> {
     let document = write(&Document { version: VERSION, run })?;
     if Sql::new(format!("UPDATE {RUN} SET document = ? WHERE id = 1")).bind(&document).execute(conn)? == 0 {
         Sql::new(format!("INSERT INTO {RUN} (id, document) VALUES (1, ?)")).bind(&document).execute(conn)?;
@@ -132,22 +116,14 @@ where
 }
 
 /// The beginning of the work under a claim.
-pub(crate) fn open_chunk<C>(conn: &mut C, claim: ClaimNumber) -> QueryResult<()>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
+pub(crate) fn open_chunk<C: DialectConnection>(conn: &mut C, claim: ClaimNumber) -> QueryResult<()> {
     let progress = write(&Progress::default())?;
     let sql = format!("INSERT INTO {CHUNK} (claim, progress) VALUES ({claim}, ?)");
     Sql::new(sql).bind(&progress).execute(conn).map(|_: usize| ())
 }
 
 /// The end of the work under a claim, whose last words are returned. Whoever still writes under it is refused.
-pub(crate) fn close_chunk<C>(conn: &mut C, claim: ClaimNumber) -> QueryResult<Option<Progress>>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
+pub(crate) fn close_chunk<C: DialectConnection>(conn: &mut C, claim: ClaimNumber) -> QueryResult<Option<Progress>> {
     // First the lock: the holder may be about to write.
     Sql::new(format!("UPDATE {CHUNK} SET claim = claim WHERE claim = {claim}")).execute(conn)?;
     let progress = Sql::new(format!("SELECT progress FROM {CHUNK} WHERE claim = {claim}")).first(conn)?;
@@ -157,20 +133,12 @@ where
 }
 
 /// Forgets all claims, for a new run.
-pub(crate) fn close_chunks<C>(conn: &mut C) -> QueryResult<()>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
+pub(crate) fn close_chunks<C: DialectConnection>(conn: &mut C) -> QueryResult<()> {
     Sql::new(format!("DELETE FROM {CHUNK}")).execute(conn).map(|_: usize| ())
 }
 
 /// Notes how far the work under a claim is. `false` if the claim was taken over.
-pub(crate) fn checkpoint<C>(conn: &mut C, claim: ClaimNumber, progress: &str) -> QueryResult<bool>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
+pub(crate) fn checkpoint<C: DialectConnection>(conn: &mut C, claim: ClaimNumber, progress: &str) -> QueryResult<bool> {
     let sql = format!("{CHECKPOINT} ? WHERE claim = {claim}");
     Sql::new(sql).bind(progress).execute(conn).map(|rows: usize| rows == 1)
 }
@@ -179,11 +147,7 @@ where
 pub(crate) const CHECKPOINT: &str = "UPDATE __diesel_encrypted_chunk SET progress =";
 
 /// Records bad values, each once.
-pub(crate) fn record<C>(conn: &mut C, problems: &[Problem]) -> QueryResult<()>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
+pub(crate) fn record<C: DialectConnection>(conn: &mut C, problems: &[Problem]) -> QueryResult<()> {
     for problems in problems.chunks(RECORDED_AT_ONCE) {
         let problems: BTreeMap<String, [&str; 4]> =
             problems.iter().map(|problem| (identity(problem), fields(problem))).collect();
@@ -202,21 +166,16 @@ where
 }
 
 /// Forgets the bad values of a column, which has been read anew.
-pub(crate) fn forget<C>(conn: &mut C, table: &str, column: &str) -> QueryResult<()>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
+pub(crate) fn forget<C: DialectConnection>(conn: &mut C, table: &str, column: &str) -> QueryResult<()> {
     let sql = format!("DELETE FROM {PROBLEM} WHERE table_name = ? AND column_name = ?");
     Sql::new(sql).bind(table).bind(column).execute(conn).map(|_: usize| ())
 }
 
 /// The bad values that were recorded of these columns, or of all.
-pub(crate) fn problems<C>(conn: &mut C, columns: Option<&[(String, &str)]>) -> QueryResult<Problems>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
+pub(crate) fn problems<C: DialectConnection>(
+    conn: &mut C,
+    columns: Option<&[(String, &str)]>,
+) -> QueryResult<Problems> {
     let condition = match columns {
         Some(columns) => vec!["(table_name = ? AND column_name = ?)"; columns.len()].join(" OR "),
         None => "1 = 1".into(),
@@ -233,11 +192,7 @@ where
 }
 
 /// The clock of the database.
-pub(crate) fn now<C>(conn: &mut C) -> QueryResult<Moment>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
+pub(crate) fn now<C: DialectConnection>(conn: &mut C) -> QueryResult<Moment> {
     number(conn, Sql::new(select_number(C::Backend::NOW, "")))
 }
 
@@ -252,11 +207,7 @@ fn select_number(expression: &str, from: &str) -> String {
     format!("SELECT CAST({expression} AS CHAR(20)) {from}")
 }
 
-fn number<C>(conn: &mut C, sql: Sql<'_>) -> QueryResult<u64>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
+fn number<C: DialectConnection>(conn: &mut C, sql: Sql<'_>) -> QueryResult<u64> {
     let text = sql.first(conn)?;
     text.and_then(|text| text.trim().parse().ok()).ok_or(DieselError::NotFound)
 }

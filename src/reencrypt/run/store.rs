@@ -5,10 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use diesel::RunQueryDsl;
-use diesel::connection::LoadConnection;
 use diesel::r2d2::R2D2Connection;
 use diesel::result::{Error as DieselError, QueryResult};
 
+use crate::database::connection::{DialectConnection, TaskConnection};
 use crate::database::dialect::Dialect;
 use crate::database::moment::Moment;
 use crate::database::page::Page;
@@ -55,17 +55,13 @@ impl<'a> Store<'a> {
 
     /// The run in the database: joined if it is at work, gone on with if nobody is, and a new one if there is none of
     /// this scope to go on with.
-    pub(crate) fn join<C>(
+    pub(crate) fn join<C: TaskConnection>(
         session: &mut Session<'_, C>,
         tables: &'a [PlannedTable],
         scope: &Scope,
         process: String,
         lease: Duration,
-    ) -> Result<Self, TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    ) -> Result<Self, TaskError> {
         let refused = session.patiently(|conn| {
             conn.transaction(|conn| {
                 state::lock(conn)?;
@@ -103,11 +99,7 @@ impl<'a> Store<'a> {
     }
 
     /// Whether the tables of the task are there, or are to be there and were made.
-    pub(crate) fn prepare<C>(session: &mut Session<'_, C>) -> Result<bool, TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub(crate) fn prepare<C: TaskConnection>(session: &mut Session<'_, C>) -> Result<bool, TaskError> {
         if session.run(state::exists)? {
             return Ok(true);
         }
@@ -131,16 +123,12 @@ impl<'a> Store<'a> {
     }
 
     /// A range for a worker to work on; see [`Run::next`] for `known`.
-    pub(crate) fn claim<C>(
+    pub(crate) fn claim<C: TaskConnection>(
         &self,
         session: &mut Session<'_, C>,
         worker: usize,
         known: &[ClaimNumber],
-    ) -> Result<Claimed, TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    ) -> Result<Claimed, TaskError> {
         let splits = match &self.place {
             Place::Memory(_, splits) => *splits,
             Place::Database => true,
@@ -166,17 +154,13 @@ impl<'a> Store<'a> {
     }
 
     /// Hands a range back: dealt with, or to be gone on with by whoever comes next.
-    pub(crate) fn settle<C>(
+    pub(crate) fn settle<C: TaskConnection>(
         &self,
         session: &mut Session<'_, C>,
         claim: ClaimNumber,
         progress: &Progress,
         is_done: bool,
-    ) -> Result<(), TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    ) -> Result<(), TaskError> {
         self.update(session, |run, _, conn| {
             if self.is_shared() {
                 state::close_chunk(conn, claim)?;
@@ -187,11 +171,11 @@ impl<'a> Store<'a> {
     }
 
     /// Records bad values where `problems` finds them.
-    pub(crate) fn record<C>(&self, session: &mut Session<'_, C>, problems: &[Problem]) -> Result<(), TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub(crate) fn record<C: TaskConnection>(
+        &self,
+        session: &mut Session<'_, C>,
+        problems: &[Problem],
+    ) -> Result<(), TaskError> {
         if !self.is_shared() || problems.is_empty() {
             return Ok(());
         }
@@ -200,11 +184,7 @@ impl<'a> Store<'a> {
 
     /// Puts the bad values that the proof has found in place of all that were recorded before; in one transaction with
     /// the end of the proof, so that nobody who was taken for dead does it.
-    pub(crate) fn record_all<C>(&self, conn: &mut C, problems: &[Problem]) -> QueryResult<()>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub(crate) fn record_all<C: TaskConnection>(&self, conn: &mut C, problems: &[Problem]) -> QueryResult<()> {
         if !self.is_shared() {
             return Ok(());
         }
@@ -217,11 +197,7 @@ impl<'a> Store<'a> {
     }
 
     /// The bad values that were recorded of the run.
-    pub(crate) fn recorded<C>(&self, session: &mut Session<'_, C>) -> Result<Problems, TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub(crate) fn recorded<C: TaskConnection>(&self, session: &mut Session<'_, C>) -> Result<Problems, TaskError> {
         let columns = self
             .tables
             .iter()
@@ -231,11 +207,7 @@ impl<'a> Store<'a> {
     }
 
     /// What the process is to do next as a whole, and the run at that moment.
-    pub(crate) fn step<C>(&self, session: &mut Session<'_, C>) -> Result<(Step, Run), TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub(crate) fn step<C: TaskConnection>(&self, session: &mut Session<'_, C>) -> Result<(Step, Run), TaskError> {
         self.update(session, |run, now, _| Ok((run.step(&self.process, now), run.clone())))
     }
 
@@ -250,11 +222,10 @@ impl<'a> Store<'a> {
     }
 
     /// Renews the lease; what operators have asked for, and how many processes are alive.
-    pub(crate) fn beat<C>(&self, session: &mut Session<'_, C>) -> Result<(Asked, NonZeroU32), TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub(crate) fn beat<C: TaskConnection>(
+        &self,
+        session: &mut Session<'_, C>,
+    ) -> Result<(Asked, NonZeroU32), TaskError> {
         self.update(session, |run, now, _| {
             run.beat(&self.process, now, self.lease);
             let alive = u32::try_from(run.alive(now).count()).ok().and_then(NonZeroU32::new);
@@ -263,11 +234,7 @@ impl<'a> Store<'a> {
     }
 
     /// What operators have asked for.
-    pub(crate) fn asked<C>(&self, session: &mut Session<'_, C>) -> Result<Asked, TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub(crate) fn asked<C: TaskConnection>(&self, session: &mut Session<'_, C>) -> Result<Asked, TaskError> {
         let stored = session.run(state::load)?;
         Ok(match stored {
             Stored::Run(run) => run.asked(&self.process),
@@ -277,11 +244,7 @@ impl<'a> Store<'a> {
     }
 
     /// Takes this process off the run.
-    pub(crate) fn leave<C>(&self, session: &mut Session<'_, C>) -> Result<(), TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub(crate) fn leave<C: TaskConnection>(&self, session: &mut Session<'_, C>) -> Result<(), TaskError> {
         self.update(session, |run, _, _| {
             run.leave(&self.process);
             Ok(())
@@ -289,15 +252,11 @@ impl<'a> Store<'a> {
     }
 
     /// Changes the run while nobody else can. `change` is safe to repeat.
-    pub(crate) fn update<C, T>(
+    pub(crate) fn update<C: TaskConnection, T>(
         &self,
         session: &mut Session<'_, C>,
         mut change: impl FnMut(&mut Run, Moment, &mut C) -> QueryResult<T>,
-    ) -> Result<T, TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    ) -> Result<T, TaskError> {
         match &self.place {
             Place::Memory(run, _) => {
                 let mut shared = run.lock().unwrap_or_else(PoisonError::into_inner);
@@ -329,11 +288,11 @@ impl<'a> Store<'a> {
     }
 
     /// The row key at which a range is cut, unless it is short.
-    fn middle<C>(&self, conn: &mut C, range: &Range) -> QueryResult<Option<Vec<KeyValue>>>
-    where
-        C: R2D2Connection + LoadConnection,
-        C::Backend: Dialect,
-    {
+    fn middle<C: DialectConnection + R2D2Connection>(
+        &self,
+        conn: &mut C,
+        range: &Range,
+    ) -> QueryResult<Option<Vec<KeyValue>>> {
         let mut page = Page::keys(&self.tables[range.table], 1);
         (page.after, page.until, page.skip) = (range.after.as_deref(), range.until.as_deref(), CHUNK - 1);
         let rows: Vec<Row> = page.load(conn)?;

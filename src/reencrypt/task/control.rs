@@ -1,11 +1,10 @@
 //! What an operator asks of a run that any number of processes share: to wait, to go on, to end, and what they found.
 
-use diesel::connection::LoadConnection;
-use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
+use diesel::r2d2::{ConnectionManager, Pool};
 use diesel::result::{Error as DieselError, QueryResult};
 use std::time::Duration;
 
-use crate::database::dialect::Dialect;
+use crate::database::connection::TaskConnection;
 use crate::database::moment::Moment;
 use crate::database::session::Session;
 use crate::reencrypt::report::error::{Refusal, TaskError};
@@ -39,11 +38,7 @@ use crate::reencrypt::run::state::{self, Stored};
 /// # }
 /// ```
 #[must_use = "nothing is asked before one of the methods is called"]
-pub struct Control<'a, C>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+pub struct Control<'a, C: TaskConnection> {
     pool: &'a Pool<ConnectionManager<C>>,
     give_up_after: Duration,
 }
@@ -77,11 +72,7 @@ pub struct RecordedProblems {
     pub moment: Option<u64>,
 }
 
-impl<'a, C> Control<'a, C>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+impl<'a, C: TaskConnection> Control<'a, C> {
     /// For the database of this pool.
     pub fn new(pool: &'a Pool<ConnectionManager<C>>) -> Self {
         Self { pool, give_up_after: Duration::from_secs(10) }

@@ -8,6 +8,7 @@ use diesel::connection::{BoxableConnection, Connection, LoadConnection};
 use diesel::migration::{self, Migration, MigrationMetadata, MigrationName, MigrationSource, MigrationVersion};
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 
+use crate::database::connection::TaskConnection;
 use crate::database::dialect::Dialect;
 use crate::reencrypt::report::outcome::{Doubt, Outcome, Report};
 use crate::reencrypt::task::settings::Task;
@@ -67,11 +68,7 @@ where
 
 type TaskMaker = dyn Fn() -> migration::Result<Task<'static>> + Send + Sync;
 
-impl<C> ReencryptMigration<C>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+impl<C: TaskConnection> ReencryptMigration<C> {
     /// The migration of this name, which begins with its version, as the directory of a migration does:
     /// `2026-11-25-000000_reencrypt_users`. `task` is called when it is applied.
     pub fn new(

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::connection::LoadConnection;
-use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
+use diesel::r2d2::{ConnectionManager, Pool};
 
+use crate::database::connection::TaskConnection;
 use crate::database::dialect::Dialect;
 use crate::database::estimate::Estimate;
 use crate::database::session::Session;
@@ -183,11 +183,7 @@ impl<'a> Task<'a> {
     /// until the time to give up.
     ///
     /// Values that cannot be read are no error: the [`Report`] lists them.
-    pub fn run<C>(mut self, pool: &Pool<ConnectionManager<C>>) -> Result<Report, TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub fn run<C: TaskConnection>(mut self, pool: &Pool<ConnectionManager<C>>) -> Result<Report, TaskError> {
         let tables = self.plan(pool)?;
         plan::check_conversion(&mut self.session(pool), &tables, self.settings.job)?;
         if !self.dry_run {
@@ -203,11 +199,7 @@ impl<'a> Task<'a> {
     /// # Errors
     ///
     /// Those of [`Task::run`], but for a keyring that does not belong to the data: that is what the status shows.
-    pub fn status<C>(self, pool: &Pool<ConnectionManager<C>>) -> Result<Status, TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub fn status<C: TaskConnection>(self, pool: &Pool<ConnectionManager<C>>) -> Result<Status, TaskError> {
         self.read(pool, false)
     }
 
@@ -217,11 +209,7 @@ impl<'a> Task<'a> {
     /// # Errors
     ///
     /// Those of [`Task::status`].
-    pub fn prove<C>(self, pool: &Pool<ConnectionManager<C>>) -> Result<Status, TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub fn prove<C: TaskConnection>(self, pool: &Pool<ConnectionManager<C>>) -> Result<Status, TaskError> {
         self.read(pool, true)
     }
 
@@ -230,11 +218,11 @@ impl<'a> Task<'a> {
     /// # Errors
     ///
     /// Those of [`Task::status`]; [`TaskError::is_refused`] also if it is the primary key, or not in the keyring.
-    pub fn retire<C>(self, key: Fingerprint, pool: &Pool<ConnectionManager<C>>) -> Result<Retirement, TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub fn retire<C: TaskConnection>(
+        self,
+        key: Fingerprint,
+        pool: &Pool<ConnectionManager<C>>,
+    ) -> Result<Retirement, TaskError> {
         let keyring = &self.settings.keyring;
         if key == keyring.primary() {
             return Err(Refusal::PrimaryKey { key }.into());
@@ -252,11 +240,7 @@ impl<'a> Task<'a> {
     /// # Errors
     ///
     /// Those of [`Task::status`].
-    pub fn estimate<C>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<Estimate, TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub fn estimate<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<Estimate, TaskError> {
         let (tables, mut session) = (self.plan(pool)?, self.session(pool));
         let estimates = tables.iter().map(|table| {
             let estimate = session.run(|conn| C::Backend::estimate(conn, table))?;
@@ -265,11 +249,7 @@ impl<'a> Task<'a> {
         Ok(Estimate { tables: estimates.collect::<Result<_, TaskError>>()? })
     }
 
-    fn read<C>(mut self, pool: &Pool<ConnectionManager<C>>, waits: bool) -> Result<Status, TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    fn read<C: TaskConnection>(mut self, pool: &Pool<ConnectionManager<C>>, waits: bool) -> Result<Status, TaskError> {
         let tables = self.plan(pool)?;
         let conductor = Conductor::new(&self.settings, pool, &tables, &mut self.observer);
         let (Reading { moment, found }, doubt) = conductor.read(waits)?;
@@ -277,22 +257,14 @@ impl<'a> Task<'a> {
         Ok(Status::new(keyring, &tables, moment, &found.tallies, waits, doubt, stop.is_stopped()))
     }
 
-    fn plan<C>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<Vec<PlannedTable>, TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    fn plan<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<Vec<PlannedTable>, TaskError> {
         let mut session = self.session(pool);
         let mut tables = plan::plan(&mut session, &self.targets, &self.token_like_plaintext)?;
         plan::count_rows(&mut session, &mut tables)?;
         Ok(tables)
     }
 
-    fn session<'p, C>(&self, pool: &'p Pool<ConnectionManager<C>>) -> Session<'p, C>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    fn session<'p, C: TaskConnection>(&self, pool: &'p Pool<ConnectionManager<C>>) -> Session<'p, C> {
         Session::new(pool, self.settings.give_up_after, self.settings.stop.clone())
     }
 }

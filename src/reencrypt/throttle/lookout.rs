@@ -3,10 +3,9 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use diesel::connection::LoadConnection;
-use diesel::r2d2::{ConnectionManager, Pool, PooledConnection, R2D2Connection};
+use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
-use crate::database::dialect::Dialect;
+use crate::database::connection::TaskConnection;
 use crate::reencrypt::report::progress::StopHandle;
 use crate::reencrypt::throttle::hold::Hold;
 use crate::reencrypt::throttle::monitor::Monitor;
@@ -16,29 +15,22 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The connection of [`look_out`], if it needs one. To be taken before the workers take what the pool has: without it they
 /// would be held for ever.
-pub(crate) fn take<C>(
+pub(crate) fn take<C: TaskConnection>(
     monitor: &Monitor,
     pool: &Pool<ConnectionManager<C>>,
-) -> Option<PooledConnection<ConnectionManager<C>>>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+) -> Option<PooledConnection<ConnectionManager<C>>> {
     monitor.asks_primary().then(|| pool.get_timeout(INTERVAL).ok()).flatten()
 }
 
 /// Checks until the other end of `ended` is dropped.
-pub(crate) fn look_out<C>(
+pub(crate) fn look_out<C: TaskConnection>(
     mut monitor: Monitor,
     mut conn: Option<PooledConnection<ConnectionManager<C>>>,
     throttle: &Throttle,
     pool: &Pool<ConnectionManager<C>>,
     stop: &StopHandle,
     ended: &Receiver<()>,
-) where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+) {
     loop {
         conn = conn.or_else(|| take(&monitor, pool));
         let hold = monitor.check::<C>(conn.as_deref_mut());

@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use diesel::connection::LoadConnection;
-use diesel::r2d2::R2D2Connection;
-
+use crate::database::connection::TaskConnection;
 use crate::database::dialect::Dialect;
 use crate::reencrypt::report::error::{Refusal, TaskError};
 use crate::reencrypt::throttle::hold::Hold;
@@ -31,11 +29,7 @@ impl Monitor {
     /// # Errors
     ///
     /// A refusal of limits that this database cannot tell, and of URLs that are none.
-    pub(crate) fn new<C>(limits: &Limits) -> Result<Self, TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub(crate) fn new<C: TaskConnection>(limits: &Limits) -> Result<Self, TaskError> {
         let max_lag = limits.max_lag_on::<C::Backend>()?;
         let urls = limits.replicas.iter().enumerate().map(|(index, url)| {
             let number = index + 1;
@@ -66,11 +60,7 @@ impl Monitor {
     /// one or two short questions, if at all. `None` if there is no connection.
     ///
     /// A connection that fails is a reason; whether it has to be replaced is the caller's to find out.
-    pub(crate) fn check<C>(&mut self, conn: Option<&mut C>) -> Option<Hold>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub(crate) fn check<C: TaskConnection>(&mut self, conn: Option<&mut C>) -> Option<Hold> {
         self.time().or_else(|| self.pause_file()).or_else(|| self.lag(conn))
     }
 
@@ -88,11 +78,7 @@ impl Monitor {
         }
     }
 
-    fn lag<C>(&mut self, conn: Option<&mut C>) -> Option<Hold>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    fn lag<C: TaskConnection>(&mut self, conn: Option<&mut C>) -> Option<Hold> {
         let max_lag = self.max_lag?;
         let unknown = |reason: String| Some(Hold::Unknown { replica: None, reason });
         let Some(conn) = conn else { return unknown("there is no connection to the primary".into()) };

@@ -3,10 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use diesel::connection::LoadConnection;
-use diesel::r2d2::R2D2Connection;
-
-use crate::database::dialect::Dialect;
+use crate::database::connection::TaskConnection;
 use crate::database::session::Session;
 use crate::reencrypt::report::error::TaskError;
 use crate::reencrypt::report::progress::StopHandle;
@@ -46,11 +43,11 @@ impl<'a> Pulse<'a> {
 
     /// Returns when the worker may go on, or is to end: because of a stop, or because another worker failed and all
     /// `is_over`.
-    pub(crate) fn wait<C>(&self, session: &mut Session<'_, C>, is_over: impl Fn() -> bool) -> Result<(), TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub(crate) fn wait<C: TaskConnection>(
+        &self,
+        session: &mut Session<'_, C>,
+        is_over: impl Fn() -> bool,
+    ) -> Result<(), TaskError> {
         while !is_over() {
             self.look(session)?;
             if self.lock().waits_for.is_none() && self.throttle.hold().is_none() {
@@ -62,11 +59,7 @@ impl<'a> Pulse<'a> {
     }
 
     /// Looks at what is asked, and renews the lease, if it is time for either.
-    pub(crate) fn look<C>(&self, session: &mut Session<'_, C>) -> Result<(), TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub(crate) fn look<C: TaskConnection>(&self, session: &mut Session<'_, C>) -> Result<(), TaskError> {
         let Some(lease) = self.store.lease() else { return Ok(()) };
         let renews = {
             let mut state = self.lock();

@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use diesel::connection::LoadConnection;
-use diesel::r2d2::R2D2Connection;
-
+use crate::database::connection::TaskConnection;
 use crate::database::dialect::Dialect;
 use crate::reencrypt::throttle::lag::{Replay, Standing};
 
@@ -28,11 +26,7 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
-    pub(crate) fn new<C>(url: ReplicaUrl) -> Self
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub(crate) fn new<C: TaskConnection>(url: ReplicaUrl) -> Self {
         let watch = watch::<C>;
         let (latest, alive) = spawn(&url, watch);
         Self { url, watch, latest, _alive: alive }
@@ -78,11 +72,7 @@ fn spawn(url: &ReplicaUrl, watch: fn(&ReplicaUrl, &Mutex<Latest>, &Receiver<()>)
     (latest, alive)
 }
 
-fn watch<C>(url: &ReplicaUrl, latest: &Mutex<Latest>, ended: &Receiver<()>)
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+fn watch<C: TaskConnection>(url: &ReplicaUrl, latest: &Mutex<Latest>, ended: &Receiver<()>) {
     let lock = || latest.lock().unwrap_or_else(PoisonError::into_inner);
     let mut conn = None;
     loop {
@@ -97,11 +87,7 @@ where
     }
 }
 
-fn ask<C>(url: &ReplicaUrl, conn: &mut Option<C>) -> Vec<Standing>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+fn ask<C: TaskConnection>(url: &ReplicaUrl, conn: &mut Option<C>) -> Vec<Standing> {
     let unknown = |reason: String| vec![Standing { name: url.name.clone(), replay: Replay::Unknown(reason) }];
     let answer = match conn {
         Some(conn) => C::Backend::standings(conn),

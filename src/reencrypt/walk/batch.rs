@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use diesel::RunQueryDsl;
-use diesel::connection::LoadConnection;
-use diesel::r2d2::R2D2Connection;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError, QueryResult};
 
 use crate::database::clock::{CLOCKS, DatabaseClock};
+use crate::database::connection::TaskConnection;
 use crate::database::dialect::{Checkpoint, Dialect};
 use crate::database::page::Page;
 use crate::database::probe::write_nothing;
@@ -107,11 +106,7 @@ struct Refused {
 }
 
 /// Writes pages of one table after the other.
-pub(crate) struct Batches<'a, 'k, 'p, C>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+pub(crate) struct Batches<'a, 'k, 'p, C: TaskConnection> {
     pub(crate) session: &'a mut Session<'p, C>,
     pub(crate) table: &'a PlannedTable,
     pub(crate) job: Job,
@@ -126,11 +121,7 @@ where
     pub(crate) refused: &'a mut usize,
 }
 
-impl<C> Batches<'_, '_, '_, C>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+impl<C: TaskConnection> Batches<'_, '_, '_, C> {
     /// Writes `changes`, all of this range, and again what the application changed meanwhile.
     pub(crate) fn write(&mut self, range: &Range, mut changes: Vec<Change>) -> Result<Outcome, TaskError> {
         let written = vec![Written::default(); self.table.columns.len()];

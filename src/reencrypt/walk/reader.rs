@@ -4,9 +4,8 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use diesel::RunQueryDsl;
-use diesel::connection::LoadConnection;
-use diesel::r2d2::R2D2Connection;
 
+use crate::database::connection::TaskConnection;
 use crate::database::dialect::Dialect;
 use crate::database::page::Page;
 use crate::database::row::{Change, KeyValue, Row};
@@ -75,11 +74,10 @@ impl<'a> Reader<'a> {
     }
 
     /// What the writing half has to know next; `None` when the walk is over or was stopped.
-    pub(crate) fn next<C>(&mut self, session: &mut Session<'_, C>) -> Result<Option<Message>, TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub(crate) fn next<C: TaskConnection>(
+        &mut self,
+        session: &mut Session<'_, C>,
+    ) -> Result<Option<Message>, TaskError> {
         while !self.shared.is_stopping() {
             let Some(claim) = &mut self.claim else {
                 self.shared.pulse.wait(session, || self.shared.is_stopping())?;
@@ -120,11 +118,7 @@ impl<'a> Reader<'a> {
         Ok(None)
     }
 
-    fn begin<C>(&mut self, session: &Session<'_, C>, claim: &Claim)
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    fn begin<C: TaskConnection>(&mut self, session: &Session<'_, C>, claim: &Claim) {
         self.shared.counters.begin(claim.pass);
         let table = &self.shared.walker.tables[claim.range.table].name;
         tracing::debug!(%table, pass = claim.pass, claim = claim.number, "range claimed");

@@ -7,9 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use diesel::connection::LoadConnection;
-use diesel::r2d2::R2D2Connection;
-
+use crate::database::connection::TaskConnection;
 use crate::database::dialect::Dialect;
 use crate::database::session::Session;
 use crate::reencrypt::report::error::TaskError;
@@ -25,27 +23,19 @@ const TICK: Duration = Duration::from_millis(100);
 const AHEAD: usize = 1;
 
 /// The connections of a worker: with two, one page is read while another is written.
-pub(crate) struct Sessions<'p, C>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+pub(crate) struct Sessions<'p, C: TaskConnection> {
     pub(crate) reading: Session<'p, C>,
     pub(crate) writing: Option<Session<'p, C>>,
 }
 
 /// Walks until nothing is left to claim. `tick` is called on this thread while the workers are busy.
-pub(crate) fn walk<C>(
+pub(crate) fn walk<C: TaskConnection>(
     walker: &Walker<'_>,
     sessions: Vec<Sessions<'_, C>>,
     mode: Mode,
     counters: &Counters,
     mut tick: impl FnMut(Option<String>),
-) -> (Found, Result<(), TaskError>)
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+) -> (Found, Result<(), TaskError>) {
     let shared = Shared {
         walker,
         mode,
@@ -86,11 +76,7 @@ where
 }
 
 /// One worker, to the end.
-fn work<C>(shared: &Shared<'_>, worker: usize, sessions: Sessions<'_, C>) -> Result<(), TaskError>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+fn work<C: TaskConnection>(shared: &Shared<'_>, worker: usize, sessions: Sessions<'_, C>) -> Result<(), TaskError> {
     let Sessions { mut reading, writing } = sessions;
     let (mut reader, mut writer) = (Reader::new(shared, worker), Writer::new(shared));
     let Some(mut writing) = writing else {
@@ -136,11 +122,11 @@ where
 
 /// Hands back what a worker still holds, also after a failure if the database lets it: others need not wait for the
 /// lease to end.
-fn end<C>(result: Result<(), TaskError>, writer: &mut Writer<'_>, session: &mut Session<'_, C>) -> Result<(), TaskError>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Dialect,
-{
+fn end<C: TaskConnection>(
+    result: Result<(), TaskError>,
+    writer: &mut Writer<'_>,
+    session: &mut Session<'_, C>,
+) -> Result<(), TaskError> {
     match result {
         Ok(()) => writer.finish(session),
         Err(error) => {

@@ -3,9 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use diesel::connection::LoadConnection;
-use diesel::r2d2::R2D2Connection;
-
+use crate::database::connection::TaskConnection;
 use crate::database::dialect::{Checkpoint, Dialect};
 use crate::database::session::Session;
 use crate::keys::rotation::Rotation;
@@ -45,11 +43,11 @@ impl<'a> Writer<'a> {
         Self { shared, current: None, rotation: Rotation::new(&shared.walker.keyring), cautious: None, refused: 0 }
     }
 
-    pub(crate) fn handle<C>(&mut self, session: &mut Session<'_, C>, message: Message) -> Result<(), TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub(crate) fn handle<C: TaskConnection>(
+        &mut self,
+        session: &mut Session<'_, C>,
+        message: Message,
+    ) -> Result<(), TaskError> {
         match message {
             Message::Begin(claim) => {
                 let walker = self.shared.walker;
@@ -70,19 +68,11 @@ impl<'a> Writer<'a> {
     }
 
     /// Hands back what is not done. To be called when no more messages come.
-    pub(crate) fn finish<C>(&mut self, session: &mut Session<'_, C>) -> Result<(), TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    pub(crate) fn finish<C: TaskConnection>(&mut self, session: &mut Session<'_, C>) -> Result<(), TaskError> {
         self.settle(session, false)
     }
 
-    fn page<C>(&mut self, session: &mut Session<'_, C>, page: Prepared) -> Result<(), TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    fn page<C: TaskConnection>(&mut self, session: &mut Session<'_, C>, page: Prepared) -> Result<(), TaskError> {
         let shared = self.shared;
         shared.pulse.wait(session, || shared.is_stopping())?;
         let begun = Instant::now();
@@ -139,11 +129,7 @@ impl<'a> Writer<'a> {
         shared.walker.throttle.pace(begun, rows, writing, || shared.pulse.look(session))
     }
 
-    fn settle<C>(&mut self, session: &mut Session<'_, C>, is_done: bool) -> Result<(), TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Dialect,
-    {
+    fn settle<C: TaskConnection>(&mut self, session: &mut Session<'_, C>, is_done: bool) -> Result<(), TaskError> {
         let Some(current) = self.current.take() else { return Ok(()) };
         let store = self.shared.walker.store;
         if self.shared.mode == Mode::Write {
