@@ -7,14 +7,15 @@ use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 use diesel::sql_types::Untyped;
 
+use crate::database::checkpoint::Checkpoint;
 use crate::database::connection::Conn;
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
+use crate::database::replication::{Primary, Replication, Standing};
 use crate::database::row::{Cell, Change, KeyValue};
 use crate::database::side_effects::SideEffects;
 use crate::database::table::{Catalogue, KeyColumn, PlannedColumn, PlannedTable};
 use crate::fields::backend::TokenBackend;
-use crate::reencrypt::throttle::lag::{Primary, Replication, Standing};
 use crate::targets::TableName;
 
 /// A backend on which the task runs: Diesel's `Pg`, `Mysql` and `Sqlite`, each with its feature. Sealed, as
@@ -185,13 +186,6 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
     /// How far a replica has come, by its own account: for each channel from which it replicates.
     #[doc(hidden)]
     fn standings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<Standing>>;
-}
-
-/// How far the work under a claim is, as it is written down with a swap.
-#[derive(Debug, Clone, Copy)]
-pub struct Checkpoint<'a> {
-    pub(crate) claim: u64,
-    pub(crate) progress: &'a str,
 }
 
 /// Pushes what `each` writes for every item, with `separator` between.

@@ -9,9 +9,9 @@ use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::connection::TaskConnection;
 use crate::database::dialect::Dialect;
+use crate::database::failure::Failure;
+use crate::database::stop::StopHandle;
 use crate::database::table::PlannedTable;
-use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::progress::StopHandle;
 
 /// The pause before the first retry; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -35,7 +35,7 @@ impl<'a, C: TaskConnection> Session<'a, C> {
     }
 
     /// Runs `query` with patience for locks: those of the task's own tables are never held for long.
-    pub(crate) fn patiently<T>(&mut self, mut query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, TaskError> {
+    pub(crate) fn patiently<T>(&mut self, mut query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, Failure> {
         let (name, patient) = C::Backend::PATIENT;
         let usual = C::Backend::SETTINGS.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
         self.run(|conn| {
@@ -50,7 +50,7 @@ impl<'a, C: TaskConnection> Session<'a, C> {
     ///
     /// `query` must be safe to repeat, also when it succeeded and only the answer was lost. Reads are, and so is a
     /// compare and swap.
-    pub(crate) fn run<T>(&mut self, mut query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, TaskError> {
+    pub(crate) fn run<T>(&mut self, mut query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, Failure> {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         let mut is_second_look = false;
@@ -58,14 +58,14 @@ impl<'a, C: TaskConnection> Session<'a, C> {
             let error = match self.connection().map(&mut query) {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err(error @ (DieselError::DatabaseError(..) | DieselError::BrokenTransactionManager))) => {
-                    TaskError::database(error)
+                    Failure::database(error)
                 }
                 // A value that cannot be read: worth one fresh connection, for after a change of the schema a
                 // prepared statement describes its columns wrongly.
-                Ok(Err(error)) if is_second_look => return Err(TaskError::internal(chain(&error))),
+                Ok(Err(error)) if is_second_look => return Err(Failure::internal(chain(&error))),
                 Ok(Err(error)) => {
                     is_second_look = true;
-                    TaskError::internal(chain(&error))
+                    Failure::internal(chain(&error))
                 }
                 Err(error) => error,
             };
@@ -84,10 +84,7 @@ impl<'a, C: TaskConnection> Session<'a, C> {
     }
 
     /// Runs `query` once. The connection is replaced before the next use if it broke.
-    pub(crate) fn once<T>(
-        &mut self,
-        query: impl FnOnce(&mut C) -> QueryResult<T>,
-    ) -> Result<QueryResult<T>, TaskError> {
+    pub(crate) fn once<T>(&mut self, query: impl FnOnce(&mut C) -> QueryResult<T>) -> Result<QueryResult<T>, Failure> {
         let conn = self.connection()?;
         let result = query(conn);
         if result.is_err() && conn.ping().is_err() {
@@ -98,13 +95,13 @@ impl<'a, C: TaskConnection> Session<'a, C> {
 
     /// Begins a transaction that reads one snapshot of the database, `shared` if another session has begun it. Returns
     /// what others need to share it, if they can. From then on nothing is tried again.
-    pub(crate) fn pin(&mut self, tables: &[PlannedTable], shared: Option<&str>) -> Result<Option<String>, TaskError> {
+    pub(crate) fn pin(&mut self, tables: &[PlannedTable], shared: Option<&str>) -> Result<Option<String>, Failure> {
         let conn = self.connection()?;
         let name = C::Backend::begin_snapshot(conn, tables, shared);
         if let Some(conn) = &mut self.conn {
             conn.is_pinned = true;
         }
-        name.map_err(TaskError::database)
+        name.map_err(Failure::database)
     }
 
     /// Gives up at the first failure from now on.
@@ -139,13 +136,13 @@ impl<'a, C: TaskConnection> Session<'a, C> {
         self.conn.is_some()
     }
 
-    fn connection(&mut self) -> Result<&mut C, TaskError> {
+    fn connection(&mut self) -> Result<&mut C, Failure> {
         let conn = match self.conn.take() {
             Some(conn) => conn,
             None => {
                 let patience = self.give_up_after.max(SPARE).min(self.pool.connection_timeout());
                 let conn = self.pool.get_timeout(patience);
-                Configured::new(conn.map_err(TaskError::database)?).map_err(TaskError::database)?
+                Configured::new(conn.map_err(Failure::database)?).map_err(Failure::database)?
             }
         };
         Ok(&mut *self.conn.insert(conn).conn)

@@ -5,11 +5,10 @@ use diesel::RunQueryDsl;
 use diesel::query_builder::QueryId;
 use diesel::result::{Error, QueryResult};
 
+use crate::database::checkpoint::Checkpoint;
 use crate::database::connection::DialectConnection;
-use crate::database::dialect::Checkpoint;
 use crate::database::row::Change;
 use crate::database::table::PlannedTable;
-use crate::reencrypt::run::state;
 
 /// Changes in a statement with room for some more. The rows that are left over are bound as `NULL` keys, which match
 /// nothing.
@@ -52,7 +51,7 @@ pub(crate) fn in_transaction<C: DialectConnection>(
     swap: impl FnOnce(&mut C) -> QueryResult<usize>,
 ) -> QueryResult<Option<usize>> {
     conn.transaction(|conn| match checkpoint {
-        Some(Checkpoint { claim, progress }) if !state::checkpoint(conn, claim, progress)? => Ok(None),
+        Some(checkpoint) if !checkpoint.write(conn)? => Ok(None),
         _ => swap(conn).map(Some),
     })
 }

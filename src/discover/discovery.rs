@@ -6,6 +6,7 @@ use diesel::connection::LoadConnection;
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 
 use crate::database::session::Session;
+use crate::database::stop::StopHandle;
 use crate::discover::catalogue::{Column, Discoverable, Relation};
 use crate::discover::finding::{Finding, FindingKind};
 use crate::discover::judge;
@@ -13,7 +14,6 @@ use crate::discover::register::{Register, relation, same};
 use crate::discover::sample::{Obstacle, ask, sample};
 use crate::guard;
 use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::progress::StopHandle;
 use crate::targets::{TableName, Target};
 
 /// Compares a database with what is declared as encrypted.

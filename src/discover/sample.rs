@@ -85,13 +85,13 @@ where
     C: R2D2Connection + LoadConnection + 'static,
     C::Backend: Discoverable,
 {
-    match session.once(&query).map_err(Obstacle::Failed)? {
+    match session.once(&query).map_err(|failure| Obstacle::Failed(failure.into()))? {
         Ok(answer) => Ok(answer),
         // The connection is sound, and nobody holds the table: it is this user who cannot.
         Err(error) if session.is_connected() && !C::Backend::is_lock_conflict(&error.to_string()) => {
             Err(Obstacle::Refused(Token::hide_in(&error.to_string())))
         }
-        Err(_) => session.run(query).map_err(Obstacle::Failed),
+        Err(_) => session.run(query).map_err(|failure| Obstacle::Failed(failure.into())),
     }
 }
 

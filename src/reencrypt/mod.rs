@@ -77,11 +77,12 @@ pub(crate) mod walk;
 
 pub use crate::database::dialect::Dialect;
 pub use crate::database::estimate::{Estimate, TableEstimate};
+pub use crate::database::stop::StopHandle;
 pub use crate::startup::check::{StartupCheck, StartupReport};
 pub use report::error::TaskError;
 pub use report::job::Job;
 pub use report::outcome::{ColumnReport, Doubt, Outcome, Problem, ProblemKind, Proof, Report};
-pub use report::progress::{Progress, StopHandle, TableProgress};
+pub use report::progress::{Progress, TableProgress};
 pub use report::retire::Retirement;
 pub use report::status::{ColumnStatus, KeyStatus, Status};
 pub use run::state::{StateTables, state_tables};

@@ -7,8 +7,10 @@ use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::database::connection::TaskConnection;
 use crate::database::dialect::Dialect;
+use crate::database::failure::Failure;
 use crate::database::moment::Moment;
 use crate::database::session::Session;
+use crate::database::stop::StopHandle;
 use crate::database::table::PlannedTable;
 use crate::keys::key::Fingerprint;
 use crate::keys::keyring::Keyring;
@@ -17,7 +19,6 @@ use crate::reencrypt::conduct::plan::plan;
 use crate::reencrypt::conduct::sample;
 use crate::reencrypt::report::error::{Refusal, TaskError};
 use crate::reencrypt::report::job::Job;
-use crate::reencrypt::report::progress::StopHandle;
 use crate::reencrypt::report::status::ColumnStatus;
 use crate::reencrypt::report::tally::Tally;
 use crate::reencrypt::report::verdict::Verdict;
@@ -175,7 +176,8 @@ impl StartupCheck {
         let mut sampled = Sampled::new(&self.keyring);
         for table in &tables {
             if started.elapsed() > self.give_up_after {
-                return Err(TaskError::database(format!("it took longer than {:?} to look at it", self.give_up_after)));
+                let reason = format!("it took longer than {:?} to look at it", self.give_up_after);
+                return Err(Failure::database(reason).into());
             }
             sampled.add(&mut session, table)?;
         }
@@ -298,7 +300,7 @@ fn recorded<C: TaskConnection>(session: &mut Session<'_, C>) -> Result<Recorded,
             Recorded::Unknown
         }
         Err(error) => {
-            let error = TaskError::database(error);
+            let error = Failure::database(error);
             tracing::warn!(
                 %error,
                 "the table __diesel_encrypted_run cannot be read: whether an old key is in front is not known. Grant \

@@ -16,17 +16,18 @@ use diesel::result::{Error as DieselError, OptionalExtension, QueryResult};
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Unsigned};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::checkpoint::Checkpoint;
 use crate::database::connection::Conn;
-use crate::database::dialect::{Checkpoint, Dialect, push_column};
+use crate::database::dialect::{Dialect, push_column};
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
+use crate::database::replication::{Primary, Replication, Standing};
 use crate::database::row::{Cell, Change, KeyValue, Row};
 use crate::database::side_effects::SideEffects;
 use crate::database::slots::{Slots, in_transaction};
 use crate::database::sql::Sql;
 use crate::database::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedColumn, PlannedTable};
 use crate::fields::column::Form;
-use crate::reencrypt::throttle::lag::{Primary, Replication, Standing};
 use crate::targets::TableName;
 
 impl Dialect for Mysql {

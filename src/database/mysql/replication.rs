@@ -11,7 +11,7 @@ use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::connection::Conn;
 use crate::database::mysql::server::is_mariadb;
-use crate::reencrypt::throttle::lag::{Replay, Standing};
+use crate::database::replication::{Replay, Standing};
 
 pub(crate) fn standings<C: Conn<Mysql>>(conn: &mut C) -> QueryResult<Vec<Standing>> {
     let sql = if is_mariadb(conn)? { "SHOW ALL SLAVES STATUS" } else { CHANNELS_OF_MYSQL };

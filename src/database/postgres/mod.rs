@@ -14,17 +14,17 @@ use diesel::result::{Error as DieselError, OptionalExtension, QueryResult};
 use diesel::sql_types::{Array, BigInt, Bool, Double, Integer, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::checkpoint::Checkpoint;
 use crate::database::connection::Conn;
-use crate::database::dialect::{Checkpoint, Dialect, push_column};
+use crate::database::dialect::{Dialect, push_column};
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
+use crate::database::replication::{Primary, Replication, Standing};
 use crate::database::row::{Cell, Change, KeyValue};
 use crate::database::side_effects::SideEffects;
 use crate::database::sql::Sql;
 use crate::database::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedColumn, PlannedTable};
 use crate::fields::column::Form;
-use crate::reencrypt::run::state;
-use crate::reencrypt::throttle::lag::{Primary, Replication, Standing};
 use crate::targets::TableName;
 
 impl Dialect for Pg {
@@ -179,7 +179,7 @@ impl Dialect for Pg {
         let swapped = swap::Swap::new(table, changes, checkpoint, skips_locked)?.execute(conn)?;
         // Was it the rows, or the claim?
         let is_taken = match checkpoint {
-            Some(Checkpoint { claim, progress }) if swapped == 0 => !state::checkpoint(conn, claim, progress)?,
+            Some(checkpoint) if swapped == 0 => !checkpoint.write(conn)?,
             _ => false,
         };
         Ok((!is_taken).then_some(swapped))

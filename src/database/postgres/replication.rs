@@ -9,7 +9,7 @@ use diesel::sql_types::{BigInt, Double, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::connection::Conn;
-use crate::reencrypt::throttle::lag::{Primary, Replay, Standing};
+use crate::database::replication::{Primary, Replay, Standing};
 
 pub(crate) fn primary<C: Conn<Pg>>(conn: &mut C) -> QueryResult<Primary> {
     // Before the replicas, so that none seems to be behind what was written in between.

@@ -12,18 +12,19 @@ use diesel::sql_types::{BigInt, Binary, Bool, Double, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteType};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::checkpoint::Checkpoint;
 use crate::database::connection::Conn;
 use crate::database::dialect::{
-    Checkpoint, Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names,
+    Dialect, push_all, push_assignments, push_column, push_key_match, push_table, value_names,
 };
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
+use crate::database::replication::{Primary, Replication, Standing};
 use crate::database::row::{Cell, Change, KeyValue};
 use crate::database::side_effects::SideEffects;
 use crate::database::slots::{Slots, in_transaction, text};
 use crate::database::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedColumn, PlannedTable};
 use crate::fields::column::Form;
-use crate::reencrypt::throttle::lag::{Primary, Replication, Standing};
 use crate::targets::TableName;
 
 impl Dialect for Sqlite {

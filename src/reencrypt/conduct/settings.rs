@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::database::stop::StopHandle;
 use crate::keys::keyring::Keyring;
 use crate::reencrypt::report::job::Job;
-use crate::reencrypt::report::progress::StopHandle;
 use crate::reencrypt::throttle::limits::Limits;
 
 /// What a [`Task`](crate::reencrypt::Task) was told, but for its targets.

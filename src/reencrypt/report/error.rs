@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::database::failure::Failure;
 use crate::database::moment::date;
-use crate::keys::fernet::token::Token;
 use crate::keys::key::Fingerprint;
 use crate::reencrypt::report::job::Job;
 use crate::reencrypt::report::outcome::Report;
@@ -19,8 +19,7 @@ pub struct TaskError {
 #[derive(Debug)]
 enum Kind {
     Refused(Refusal),
-    Database(String),
-    Internal(String),
+    Failed(Failure),
 }
 
 impl TaskError {
@@ -36,22 +35,13 @@ impl TaskError {
     /// The database could not be reached, or kept failing until the time to give up. Run the task again to go on.
     #[must_use]
     pub fn is_database(&self) -> bool {
-        matches!(self.kind, Kind::Database(_))
+        matches!(&self.kind, Kind::Failed(failure) if failure.is_database())
     }
 
     /// What had been done until then, if anything.
     #[must_use]
     pub fn report(&self) -> Option<&Report> {
         self.report.as_deref()
-    }
-
-    /// Servers and triggers quote in their messages what they like.
-    pub(crate) fn database(error: impl fmt::Display) -> Self {
-        Self { kind: Kind::Database(Token::hide_in(&error.to_string())), report: None }
-    }
-
-    pub(crate) fn internal(reason: impl Into<String>) -> Self {
-        Self { kind: Kind::Internal(reason.into()), report: None }
     }
 
     pub(crate) fn with_report(self, report: Report) -> Self {
@@ -63,15 +53,21 @@ impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             Kind::Refused(refusal) => refusal.fmt(f),
-            Kind::Database(error) => {
-                write!(f, "the database failed: {error}. Nothing is lost: run the task again to go on")
+            Kind::Failed(failure @ Failure::Database(_)) => {
+                write!(f, "{failure}. Nothing is lost: run the task again to go on")
             }
-            Kind::Internal(error) => write!(f, "internal error: {error}"),
+            Kind::Failed(failure) => failure.fmt(f),
         }
     }
 }
 
 impl std::error::Error for TaskError {}
+
+impl From<Failure> for TaskError {
+    fn from(failure: Failure) -> Self {
+        Self { kind: Kind::Failed(failure), report: None }
+    }
+}
 
 impl From<Refusal> for TaskError {
     fn from(refusal: Refusal) -> Self {

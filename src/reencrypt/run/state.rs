@@ -10,6 +10,7 @@ use diesel::result::{Error as DieselError, QueryResult};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::database::checkpoint::CHUNK;
 use crate::database::connection::DialectConnection;
 use crate::database::dialect::Dialect;
 use crate::database::moment::Moment;
@@ -20,7 +21,6 @@ use crate::targets::TableName;
 
 // `diesel print-schema` leaves out names that begin like this.
 const RUN: &str = "__diesel_encrypted_run";
-const CHUNK: &str = "__diesel_encrypted_chunk";
 const PROBLEM: &str = "__diesel_encrypted_problem";
 
 /// Bad values in one statement: others wait for the run meanwhile.
@@ -136,15 +136,6 @@ pub(crate) fn close_chunk<C: DialectConnection>(conn: &mut C, claim: ClaimNumber
 pub(crate) fn close_chunks<C: DialectConnection>(conn: &mut C) -> QueryResult<()> {
     Sql::new(format!("DELETE FROM {CHUNK}")).execute(conn).map(|_: usize| ())
 }
-
-/// Notes how far the work under a claim is. `false` if the claim was taken over.
-pub(crate) fn checkpoint<C: DialectConnection>(conn: &mut C, claim: ClaimNumber, progress: &str) -> QueryResult<bool> {
-    let sql = format!("{CHECKPOINT} ? WHERE claim = {claim}");
-    Sql::new(sql).bind(progress).execute(conn).map(|rows: usize| rows == 1)
-}
-
-/// How the statement of a checkpoint begins: the progress and `WHERE claim = …` follow.
-pub(crate) const CHECKPOINT: &str = "UPDATE __diesel_encrypted_chunk SET progress =";
 
 /// Records bad values, each once.
 pub(crate) fn record<C: DialectConnection>(conn: &mut C, problems: &[Problem]) -> QueryResult<()> {

@@ -179,7 +179,7 @@ impl<'a> Store<'a> {
         if !self.is_shared() || problems.is_empty() {
             return Ok(());
         }
-        session.run(|conn| conn.transaction(|conn| state::record(conn, problems)))
+        Ok(session.run(|conn| conn.transaction(|conn| state::record(conn, problems)))?)
     }
 
     /// Puts the bad values that the proof has found in place of all that were recorded before; in one transaction with
@@ -203,7 +203,7 @@ impl<'a> Store<'a> {
             .iter()
             .flat_map(|table| table.columns.iter().map(|column| (table.name.to_string(), column.name.as_str())));
         let columns: Vec<_> = columns.collect();
-        session.run(|conn| state::problems(conn, Some(&columns)))
+        Ok(session.run(|conn| state::problems(conn, Some(&columns)))?)
     }
 
     /// What the process is to do next as a whole, and the run at that moment.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::database::connection::TaskConnection;
 use crate::database::moment::Moment;
 use crate::database::session::Session;
+use crate::database::stop::StopHandle;
 use crate::reencrypt::report::error::{Refusal, TaskError};
 use crate::reencrypt::report::job::Job;
 use crate::reencrypt::report::outcome::Problem;
-use crate::reencrypt::report::progress::StopHandle;
 use crate::reencrypt::run::rules::Run;
 use crate::reencrypt::run::state::{self, Stored};
 
@@ -124,10 +124,10 @@ impl<'a, C: TaskConnection> Control<'a, C> {
         if !session.run(state::exists)? {
             return Ok(None);
         }
-        session.run(|conn| {
+        Ok(session.run(|conn| {
             let Stored::Run(run) = state::load(conn)? else { return Ok(None) };
             Ok(SharedRun::of(&run, state::now(conn)?))
-        })
+        })?)
     }
 
     /// The bad values that were recorded: those of the columns of the last run, and of earlier ones that had others.

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::database::dialect::Dialect;
+use crate::database::replication::Replication;
 use crate::reencrypt::report::error::Refusal;
-use crate::reencrypt::throttle::lag::{MaxLag, Replication};
+use crate::reencrypt::throttle::lag::MaxLag;
 
 /// The limit if replicas are named and none is set.
 const MAX_LAG: Duration = Duration::from_secs(5);

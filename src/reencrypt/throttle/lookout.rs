@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
 use crate::database::connection::TaskConnection;
-use crate::reencrypt::report::progress::StopHandle;
+use crate::database::stop::StopHandle;
 use crate::reencrypt::throttle::hold::Hold;
 use crate::reencrypt::throttle::monitor::Monitor;
 use crate::reencrypt::throttle::rate::Throttle;

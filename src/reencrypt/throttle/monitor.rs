@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use crate::database::connection::TaskConnection;
 use crate::database::dialect::Dialect;
+use crate::database::replication::{Replay, Standing};
 use crate::reencrypt::report::error::{Refusal, TaskError};
 use crate::reencrypt::throttle::hold::Hold;
-use crate::reencrypt::throttle::lag::{MaxLag, Positions, Replay, Standing};
+use crate::reencrypt::throttle::lag::{MaxLag, Positions};
 use crate::reencrypt::throttle::limits::Limits;
 use crate::reencrypt::throttle::replica::{Replica, ReplicaUrl};
 

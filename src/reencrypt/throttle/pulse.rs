@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::database::connection::TaskConnection;
 use crate::database::session::Session;
+use crate::database::stop::StopHandle;
 use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::progress::StopHandle;
 use crate::reencrypt::run::rules::Asked;
 use crate::reencrypt::run::store::Store;
 use crate::reencrypt::throttle::hold::Hold;

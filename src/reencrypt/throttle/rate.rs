@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::reencrypt::report::progress::StopHandle;
+use crate::database::stop::StopHandle;
 use crate::reencrypt::throttle::hold::Hold;
 use crate::reencrypt::throttle::limits::Limits;
 

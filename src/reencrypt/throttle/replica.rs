@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::database::connection::TaskConnection;
 use crate::database::dialect::Dialect;
-use crate::reencrypt::throttle::lag::{Replay, Standing};
+use crate::database::replication::{Replay, Standing};
 
 /// Between two questions.
 const INTERVAL: Duration = Duration::from_secs(1);

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use diesel::RunQueryDsl;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError, QueryResult};
 
+use crate::database::checkpoint::Checkpoint;
 use crate::database::clock::{CLOCKS, DatabaseClock};
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::{Checkpoint, Dialect};
+use crate::database::dialect::Dialect;
+use crate::database::failure::Failure;
 use crate::database::page::Page;
 use crate::database::probe::write_nothing;
 use crate::database::row::{Cell, Change, KeyValue, Row, Swap};
@@ -183,14 +185,14 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
             Err(DieselError::DatabaseError(_, info))
                 if self.session.is_connected() && !C::Backend::is_lock_conflict(info.message()) =>
             {
-                return Err(TaskError::database(info.message()));
+                return Err(Failure::database(info.message()).into());
             }
             _ => *self.refused += changes.len(),
         }
         if *self.refused > REFUSED {
             tracing::warn!(table = %table.name, reason, "hardly any row can be written: trying again");
             refused.keys.truncate(before);
-            return self.swap_at_last(changes);
+            return Ok(self.swap_at_last(changes)?);
         }
         Ok(swapped)
     }
@@ -212,12 +214,12 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
             Err(DieselError::DatabaseError(kind, info)) if self.session.is_connected() && is_about_rows(&kind) => {
                 (kind, info)
             }
-            Err(_) => return self.swap_at_last(changes),
+            Err(_) => return Ok(self.swap_at_last(changes)?),
         };
         let is_locked = C::Backend::is_lock_conflict(info.message());
         if is_locked {
             if !C::Backend::LOCKS_ROWS {
-                return self.swap_at_last(changes);
+                return Ok(self.swap_at_last(changes)?);
             }
             if *self.cautious == 0 {
                 *self.cautious = CAUTION;
@@ -227,7 +229,7 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
         self.pace.conflict();
         if let [change] = changes {
             if C::Backend::is_timeout(info.message()) {
-                return self.swap_at_last(changes);
+                return Ok(self.swap_at_last(changes)?);
             }
             let (row, reason) = (self.table.label(&change.key), shown::<C::Backend>(&*info, self.job));
             tracing::warn!(table = %self.table.name, row, reason, "row left for the next pass");
@@ -239,7 +241,7 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
         let swapped = self.swap_halves(changes, refused)?;
         if is_locked && refused.keys.len() - before == changes.len() && !self.session.is_stopped() {
             refused.keys.truncate(before);
-            return self.swap_at_last(changes);
+            return Ok(self.swap_at_last(changes)?);
         }
         Ok(swapped)
     }
@@ -254,7 +256,7 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
         Ok(self.swap(second, refused)?.map(|more| swapped + more))
     }
 
-    fn try_swap(&mut self, changes: &[Change]) -> Result<QueryResult<Option<usize>>, TaskError> {
+    fn try_swap(&mut self, changes: &[Change]) -> Result<QueryResult<Option<usize>>, Failure> {
         let skips_locked = *self.cautious > 0;
         *self.cautious = self.cautious.saturating_sub(u32::from(*self.cautious < ALWAYS_CAUTIOUS));
         let (table, checkpoint) = (self.table, self.checkpoint);
@@ -262,7 +264,7 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
     }
 
     /// Again and again, until the database does it or it is time to give up.
-    fn swap_at_last(&mut self, changes: &[Change]) -> Result<Option<usize>, TaskError> {
+    fn swap_at_last(&mut self, changes: &[Change]) -> Result<Option<usize>, Failure> {
         let (table, job, checkpoint) = (self.table, self.job, self.checkpoint);
         self.session.run(|conn| {
             let swapped = C::Backend::swap(conn, table, changes, checkpoint, C::Backend::LOCKS_ROWS);
@@ -347,6 +349,6 @@ fn is_about_rows(kind: &DatabaseErrorKind) -> bool {
     !matches!(kind, ClosedConnection | ReadOnlyTransaction | UnableToSendCommand)
 }
 
-fn unreadable_seal() -> TaskError {
-    TaskError::internal("a value that was just encrypted cannot be read back; the row was not written")
+fn unreadable_seal() -> Failure {
+    Failure::internal("a value that was just encrypted cannot be read back; the row was not written")
 }

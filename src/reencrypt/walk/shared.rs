@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering:
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::database::clock::DatabaseClock;
+use crate::database::stop::StopHandle;
 use crate::database::table::PlannedTable;
 use crate::keys::keyring::Keyring;
 use crate::reencrypt::report::job::Job;
 use crate::reencrypt::report::outcome::{Problem, Problems};
-use crate::reencrypt::report::progress::StopHandle;
 use crate::reencrypt::report::tally::{Tally, Written};
 use crate::reencrypt::run::rules::{ClaimNumber, LEFT, Range};
 use crate::reencrypt::run::store::Store;

@@ -3,8 +3,10 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use crate::database::checkpoint::Checkpoint;
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::{Checkpoint, Dialect};
+use crate::database::dialect::Dialect;
+use crate::database::failure::Failure;
 use crate::database::session::Session;
 use crate::keys::rotation::Rotation;
 use crate::reencrypt::report::error::TaskError;
@@ -82,7 +84,7 @@ impl<'a> Writer<'a> {
         }
         let table = &shared.walker.tables[page.range.table];
         let guard = match shared.walker.store.is_shared() {
-            true => Some(state::write(&current.progress).map_err(|error| TaskError::internal(error.to_string()))?),
+            true => Some(state::write(&current.progress).map_err(|error| Failure::internal(error.to_string()))?),
             false => None,
         };
         let checkpoint = guard.as_deref().map(|progress| Checkpoint { claim: current.claim.number, progress });
@@ -106,7 +108,7 @@ impl<'a> Writer<'a> {
             written = outcome.written;
         } else if let Some(Checkpoint { claim, progress }) = checkpoint.filter(|_| current.noted.elapsed() > CHECKPOINT)
         {
-            is_taken = !session.run(|conn| state::checkpoint(conn, claim, progress))?;
+            is_taken = !session.run(|conn| Checkpoint { claim, progress }.write(conn))?;
             current.noted = Instant::now();
         }
         if is_taken {
