@@ -4,26 +4,14 @@
 //! and the position of the key that opens the token. It also measures the steps of the task, and the `fernet` crate.
 
 #![allow(clippy::unwrap_used)]
-// The steps of the task are not public, so their files are compiled in here. Not everything in them is used.
+// The steps of the task are not public, so their folder is compiled in here. Not everything in it is used.
 #![allow(dead_code, unused_imports)]
 
 use diesel_encrypted::{Key, Keyring};
 use divan::{Bencher, black_box};
 
-#[path = "../src/error.rs"]
-mod error;
-#[path = "../src/iv.rs"]
-mod iv;
-#[path = "../src/key.rs"]
-mod key;
-#[path = "../src/keyring.rs"]
-mod keyring;
-#[path = "../src/keyring_error.rs"]
-mod keyring_error;
-#[path = "../src/rotation.rs"]
-mod rotation;
-#[path = "../src/token.rs"]
-mod token;
+#[path = "../src/keys/mod.rs"]
+mod keys;
 
 const LENGTHS: [usize; 4] = [16, 40, 256, 1024];
 const KEYS: [usize; 3] = [1, 2, 10];
@@ -91,14 +79,14 @@ mod fernet_crate {
 /// The single steps of the task, for a token under the second key.
 #[divan::bench_group]
 mod task {
-    use super::rotation::Rotation;
+    use super::keys::rotation::Rotation;
     use super::*;
 
     fn with_rotation(length: usize, work: impl FnOnce(&mut Rotation<'_>, &str, &[u8])) {
-        let keys = [(); 2].map(|()| key::Key::generate());
+        let keys = [(); 2].map(|()| keys::key::Key::generate());
         let plaintext = vec![7; length];
-        let token = keyring::Keyring::new([keys[1].clone()]).unwrap().encrypt(&plaintext);
-        let keyring = keyring::Keyring::new(keys).unwrap();
+        let token = keys::keyring::Keyring::new([keys[1].clone()]).unwrap().encrypt(&plaintext);
+        let keyring = keys::keyring::Keyring::new(keys).unwrap();
         work(&mut Rotation::new(&keyring), &token, &plaintext);
     }
 

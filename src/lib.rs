@@ -131,67 +131,45 @@
 // One level for each column of the widest table that Diesel knows, see `target/table.rs`.
 #![recursion_limit = "256"]
 
-// keys
-mod global;
-mod iv;
-mod key;
-mod keyring;
-mod keyring_error;
-mod source;
-mod token;
+mod fields;
+mod keys;
 
-// values
-mod adopting;
-mod backend;
-mod bind;
-mod column;
-mod decrypted;
-mod encrypted;
-mod error;
-#[cfg(feature = "serde")]
-pub mod expose;
-mod field;
-mod leaving;
-mod multi;
-mod plaintext;
-pub mod sql_types;
-
-// the guides
-pub mod guide;
-
-// the task
+#[cfg(feature = "reencrypt")]
+mod database;
 #[cfg(feature = "reencrypt")]
 pub mod discover;
 #[cfg(feature = "reencrypt")]
 pub mod guard;
+pub mod guide;
 #[cfg(feature = "reencrypt")]
 pub mod reencrypt;
 #[cfg(feature = "reencrypt")]
-mod rotation;
+mod startup;
 #[cfg(feature = "reencrypt")]
-mod target;
-#[cfg(feature = "reencrypt")]
-mod words;
+mod targets;
 
-pub use adopting::Adopting;
-pub use backend::TokenBackend;
-pub use bind::{ComparableInSql, EncryptedBind};
-pub use column::{Form, PlainColumn, TokenColumn, TokenType};
-pub use decrypted::Decrypted;
-pub use encrypted::Encrypted;
-pub use error::Error;
-pub use global::AlreadyInstalled;
-pub use key::{Fingerprint, InvalidFingerprint, InvalidKey, Key};
-pub use keyring::Keyring;
-pub use keyring_error::KeyringError;
-pub use leaving::Leaving;
+pub use fields::adopting::Adopting;
+pub use fields::backend::TokenBackend;
+pub use fields::bind::{ComparableInSql, EncryptedBind};
+pub use fields::column::{Form, PlainColumn, TokenColumn, TokenType};
+pub use fields::decrypted::Decrypted;
+pub use fields::encrypted::Encrypted;
+#[cfg(feature = "serde")]
+pub use fields::expose;
+pub use fields::leaving::Leaving;
 #[cfg(feature = "json")]
-pub use plaintext::Json;
-pub use plaintext::Plaintext;
+pub use fields::plaintext::Json;
+pub use fields::plaintext::Plaintext;
+pub use fields::sql_types;
+pub use keys::error::Error;
+pub use keys::fernet::token::{raw_token_len, token_len};
+pub use keys::global::AlreadyInstalled;
+pub use keys::key::{Fingerprint, InvalidFingerprint, InvalidKey, Key};
+pub use keys::keyring::Keyring;
+pub use keys::keyring_error::KeyringError;
 #[cfg(feature = "schema-file")]
-pub use target::SchemaFileError;
+pub use targets::SchemaFileError;
 #[cfg(all(feature = "reencrypt", any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-pub use target::{ColumnTuple, TableNames, UnsuitableTable};
+pub use targets::{ColumnTuple, TableNames, UnsuitableTable};
 #[cfg(feature = "reencrypt")]
-pub use target::{InvalidTarget, TableName, Target};
-pub use token::{raw_token_len, token_len};
+pub use targets::{InvalidTarget, TableName, Target};

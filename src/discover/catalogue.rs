@@ -1,13 +1,13 @@
 //! The user's tables as a catalogue tells of them.
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 
-use crate::column::Form;
-use crate::reencrypt::Dialect;
-use crate::target::TableName;
-use crate::words::Flavor;
+use crate::database::connection::Conn;
+use crate::database::dialect::Dialect;
+use crate::database::words::Flavor;
+use crate::fields::column::Form;
+use crate::targets::TableName;
 
 /// A backend whose catalogue can be compared with a schema: Diesel's `Pg`, `Mysql` and `Sqlite`, each with its feature.
 /// Sealed, as [`Dialect`] is.
@@ -19,9 +19,7 @@ pub trait Discoverable: Dialect {
 
     /// The tables and views of the user, in any order: in every schema, on MySQL in the connected database and in these.
     #[doc(hidden)]
-    fn relations<C>(conn: &mut C, schemas: &[&str]) -> QueryResult<Vec<Relation>>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    fn relations<C: Conn<Self>>(conn: &mut C, schemas: &[&str]) -> QueryResult<Vec<Relation>>;
 
     /// Two texts in a select list: the length of a value in bytes, and if it begins as a token does, so much of it in
     /// hexadecimal that it can be known by.
@@ -31,70 +29,70 @@ pub trait Discoverable: Dialect {
 
 /// A table, or what can be read as one.
 pub struct Relation {
-    pub(super) name: TableName,
+    pub(crate) name: TableName,
     /// Whether the name finds it without its schema.
-    pub(super) is_in_reach: bool,
+    pub(crate) is_in_reach: bool,
     /// What it is if not a table whose rows can be rewritten.
-    pub(super) other: Option<String>,
+    pub(crate) other: Option<String>,
     /// Whether it is looked through though nothing of it is declared: it holds rows that no other relation has.
-    pub(super) is_own: bool,
+    pub(crate) is_own: bool,
     /// Whether other tables inherit from it, whose rows are theirs.
-    pub(super) only: bool,
+    pub(crate) only: bool,
     /// The columns of the primary key, in its order.
-    pub(super) key: Vec<String>,
-    pub(super) columns: Vec<Column>,
-    pub(super) indexes: Vec<Index>,
-    pub(super) triggers: Vec<Trigger>,
+    pub(crate) key: Vec<String>,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) indexes: Vec<Index>,
+    pub(crate) triggers: Vec<Trigger>,
     /// Whether this user is not shown the triggers.
-    pub(super) hides_triggers: bool,
+    pub(crate) hides_triggers: bool,
 }
 
 pub struct Column {
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The type in the database's words.
-    pub(super) type_name: String,
+    pub(crate) type_name: String,
     /// `None` for types that do not hold tokens.
-    pub(super) form: Option<Form>,
+    pub(crate) form: Option<Form>,
     /// Whether it keeps tokens whatever its type is.
-    pub(super) takes_anything: bool,
-    pub(super) is_array: bool,
+    pub(crate) takes_anything: bool,
+    pub(crate) is_array: bool,
     /// The longest value: characters of a text, bytes otherwise. `None` if there is no limit.
-    pub(super) limit: Option<u64>,
-    pub(super) is_generated: bool,
+    pub(crate) limit: Option<u64>,
+    pub(crate) is_generated: bool,
     /// Whether the catalogue has anything that could be a guard of it.
-    pub(super) may_be_guarded: bool,
+    pub(crate) may_be_guarded: bool,
 }
 
-pub(super) struct Index {
-    pub(super) name: String,
-    pub(super) is_unique: bool,
-    pub(super) keys: Vec<IndexKey>,
+pub(crate) struct Index {
+    pub(crate) name: String,
+    pub(crate) is_unique: bool,
+    pub(crate) keys: Vec<IndexKey>,
 }
 
-pub(super) enum IndexKey {
+pub(crate) enum IndexKey {
     Column(String),
     Expression(String),
 }
 
 /// A trigger, or a rule of PostgreSQL.
-pub(super) struct Trigger {
-    pub(super) name: String,
+pub(crate) struct Trigger {
+    pub(crate) name: String,
     /// What it does, which in the statement that makes it is behind the word in `body_after`.
-    pub(super) definition: String,
+    pub(crate) definition: String,
     /// The definition in another way, where the catalogue does not show it as it was written.
-    pub(super) second_reading: Option<String>,
-    pub(super) body_after: Option<&'static str>,
+    pub(crate) second_reading: Option<String>,
+    pub(crate) body_after: Option<&'static str>,
     /// The names of tables in it that have the rows of the statement.
-    pub(super) transitions: Vec<String>,
+    pub(crate) transitions: Vec<String>,
     /// What its function is told.
-    pub(super) arguments: Vec<String>,
+    pub(crate) arguments: Vec<String>,
     /// Whether it is in a language in which a row is not called `NEW` or `OLD`.
-    pub(super) is_foreign: bool,
+    pub(crate) is_foreign: bool,
 }
 
 impl Relation {
     /// A table of which nothing else is known yet.
-    pub(super) fn new(name: TableName) -> Self {
+    pub(crate) fn new(name: TableName) -> Self {
         Self {
             name,
             is_in_reach: true,
@@ -110,12 +108,12 @@ impl Relation {
     }
 
     /// What can be read as a table, and holds no rows itself.
-    pub(super) fn view(name: TableName, what: impl Into<String>) -> Self {
+    pub(crate) fn view(name: TableName, what: impl Into<String>) -> Self {
         Self { other: Some(what.into()), is_own: false, ..Self::new(name) }
     }
 
     /// Adds one more key to the index with this name, which is the last one if there is any.
-    pub(super) fn add_index_key(&mut self, index: String, is_unique: bool, key: IndexKey) {
+    pub(crate) fn add_index_key(&mut self, index: String, is_unique: bool, key: IndexKey) {
         match self.indexes.last_mut() {
             Some(last) if last.name == index => last.keys.push(key),
             _ => self.indexes.push(Index { name: index, is_unique, keys: vec![key] }),
@@ -123,7 +121,7 @@ impl Relation {
     }
 
     /// Whether it belongs to Diesel or to this crate.
-    pub(super) fn is_internal(&self) -> bool {
+    pub(crate) fn is_internal(&self) -> bool {
         let name = self.name.name();
         name.starts_with("__diesel_encrypted_") || name == "__diesel_schema_migrations"
     }
@@ -131,7 +129,7 @@ impl Relation {
 
 impl Trigger {
     /// One of which there is no more to know than what it does.
-    pub(super) fn new(name: String, definition: String) -> Self {
+    pub(crate) fn new(name: String, definition: String) -> Self {
         let (transitions, arguments) = (Vec::new(), Vec::new());
         Self { name, definition, second_reading: None, body_after: None, transitions, arguments, is_foreign: false }
     }
@@ -139,17 +137,17 @@ impl Trigger {
 
 impl Column {
     /// Whether its values may be tokens.
-    pub(super) fn may_hold_tokens(&self) -> bool {
+    pub(crate) fn may_hold_tokens(&self) -> bool {
         self.form.is_some() || self.takes_anything
     }
 
     /// The length of the shortest token in such a column.
-    pub(super) fn shortest(&self) -> usize {
+    pub(crate) fn shortest(&self) -> usize {
         self.token_len(0)
     }
 
     /// The length of the token of so many bytes in such a column.
-    pub(super) fn token_len(&self, plaintext: usize) -> usize {
+    pub(crate) fn token_len(&self, plaintext: usize) -> usize {
         if self.form == Some(Form::Binary) { crate::raw_token_len(plaintext) } else { crate::token_len(plaintext) }
     }
 }

@@ -1,11 +1,11 @@
 //! Whether a trigger copies an encrypted column. What it copies to is not re-encrypted.
 
-use super::catalogue::Trigger;
-use crate::words::{Flavor, Word, closing, opening, words_of};
+use crate::database::words::{Flavor, Word, closing, opening, words_of};
+use crate::discover::catalogue::Trigger;
 
 /// What a trigger copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Copied {
+pub(crate) enum Copied {
     Column,
     Row,
 }
@@ -14,7 +14,7 @@ pub(super) enum Copied {
 ///
 /// To compare the column, or the whole row, with what it was before is no copy, nor is it one to write to the column or to
 /// return the row: a trigger that keeps an `updated_at` does no more.
-pub(super) fn copied(trigger: &Trigger, flavor: Flavor, table: &str, column: &str) -> Option<Copied> {
+pub(crate) fn copied(trigger: &Trigger, flavor: Flavor, table: &str, column: &str) -> Option<Copied> {
     if trigger.arguments.iter().any(|argument| argument.eq_ignore_ascii_case(column)) {
         return Some(Copied::Column);
     }

@@ -5,18 +5,20 @@ use std::time::Duration;
 use diesel::connection::LoadConnection;
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 
-use super::catalogue::{Column, Discoverable, Relation};
-use super::finding::{Finding, FindingKind};
-use super::judge;
-use super::register::{Register, relation, same};
-use super::sample::{Obstacle, ask, sample};
+use crate::database::session::Session;
+use crate::database::stop::StopHandle;
+use crate::discover::catalogue::{Column, Discoverable, Relation};
+use crate::discover::finding::{Finding, FindingKind};
+use crate::discover::judge;
+use crate::discover::register::{Register, relation, same};
+use crate::discover::sample::{Obstacle, ask, sample};
 use crate::guard;
-use crate::reencrypt::{Session, StopHandle, TaskError};
-use crate::target::{TableName, Target};
+use crate::reencrypt::report::error::TaskError;
+use crate::targets::{TableName, Target};
 
 /// Compares a database with what is declared as encrypted.
 ///
-/// See the [module](super) for what it looks at and an example.
+/// See the [module](crate::discover) for what it looks at and an example.
 #[must_use = "nothing is compared until it is run"]
 pub struct Discovery {
     declared: Vec<Target>,

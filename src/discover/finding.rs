@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::column::Form;
-use crate::target::TableName;
+use crate::fields::column::Form;
+use crate::targets::TableName;
 
 /// Something about a column on which the database and what is declared do not agree. It carries no value.
 #[derive(Debug, Clone, PartialEq, Eq)]

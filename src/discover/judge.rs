@@ -1,15 +1,15 @@
 //! What is to be said of a column.
 
-use super::catalogue::{Column, IndexKey, Relation};
-use super::copies::{Copied, copied};
-use super::finding::FindingKind;
-use super::sample::Counts;
-use crate::column::Form;
+use crate::database::words::{Flavor, words_of};
+use crate::discover::catalogue::{Column, IndexKey, Relation};
+use crate::discover::copies::{Copied, copied};
+use crate::discover::finding::FindingKind;
+use crate::discover::sample::Counts;
+use crate::fields::column::Form;
 use crate::guard::GuardKind;
-use crate::words::{Flavor, words_of};
 
 /// What is wrong with a column that is declared.
-pub(super) fn declared(
+pub(crate) fn declared(
     relation: &Relation,
     flavor: Flavor,
     column: &Column,
@@ -57,7 +57,7 @@ pub(super) fn declared(
 }
 
 /// What is wrong with a column that is not declared: that it is not.
-pub(super) fn other(
+pub(crate) fn other(
     relation: &Relation,
     column: &Column,
     counts: Counts,
@@ -76,7 +76,7 @@ pub(super) fn other(
 }
 
 /// That what is declared is in no table.
-pub(super) fn no_table(relation: &Relation) -> Option<FindingKind> {
+pub(crate) fn no_table(relation: &Relation) -> Option<FindingKind> {
     relation.other.as_ref().map(|what| FindingKind::WrongType(format!("what holds it is {what}")))
 }
 

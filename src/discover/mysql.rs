@@ -3,26 +3,24 @@
 use std::collections::BTreeMap;
 
 use diesel::RunQueryDsl;
-use diesel::connection::{Connection, LoadConnection};
 use diesel::mysql::Mysql;
 use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 
-use super::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
-use crate::column::Form;
-use crate::reencrypt::mysql::server::{is_mariadb, unescaped};
-use crate::reencrypt::{Fields, Sql, push_column};
-use crate::target::TableName;
-use crate::token::Token;
-use crate::words::Flavor;
+use crate::database::connection::Conn;
+use crate::database::dialect::push_column;
+use crate::database::mysql::server::{is_mariadb, unescaped};
+use crate::database::sql::{Fields, Sql};
+use crate::database::words::Flavor;
+use crate::discover::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
+use crate::fields::column::Form;
+use crate::keys::fernet::token::Token;
+use crate::targets::TableName;
 
 impl Discoverable for Mysql {
     const FLAVOR: Flavor = Flavor::Mysql;
 
-    fn relations<C>(conn: &mut C, schemas: &[&str]) -> QueryResult<Vec<Relation>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn relations<C: Conn<Self>>(conn: &mut C, schemas: &[&str]) -> QueryResult<Vec<Relation>> {
         let is_mariadb = is_mariadb(conn)?;
         let mut relations = BTreeMap::new();
         for row in load(conn, RELATIONS, schemas)? {
@@ -112,10 +110,7 @@ fn without_delimiters(statement: &str) -> String {
 }
 
 /// Rows of `N` texts, of the tables of these databases. `NULL` is an empty text.
-fn load<C, const N: usize>(conn: &mut C, sql: &str, schemas: &[&str]) -> QueryResult<Vec<[String; N]>>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
+fn load<C: Conn<Mysql>, const N: usize>(conn: &mut C, sql: &str, schemas: &[&str]) -> QueryResult<Vec<[String; N]>> {
     let list = format!("(coalesce(DATABASE(), ''){})", ", ?".repeat(schemas.len()));
     let sql = Sql::new(sql.replace("(SCHEMAS)", &list));
     let rows: Vec<Fields> = schemas.iter().fold(sql, |sql, schema| sql.bind(schema)).load(conn)?;

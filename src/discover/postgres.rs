@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::QueryableByName;
 use diesel::pg::Pg;
 use diesel::query_builder::AstPass;
@@ -10,20 +9,18 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use super::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
-use crate::column::Form;
-use crate::reencrypt::push_column;
-use crate::target::TableName;
-use crate::token::Token;
-use crate::words::Flavor;
+use crate::database::connection::Conn;
+use crate::database::dialect::push_column;
+use crate::database::words::Flavor;
+use crate::discover::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
+use crate::fields::column::Form;
+use crate::keys::fernet::token::Token;
+use crate::targets::TableName;
 
 impl Discoverable for Pg {
     const FLAVOR: Flavor = Flavor::Postgres;
 
-    fn relations<C>(conn: &mut C, _schemas: &[&str]) -> QueryResult<Vec<Relation>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn relations<C: Conn<Self>>(conn: &mut C, _schemas: &[&str]) -> QueryResult<Vec<Relation>> {
         let load = sql_query(RELATIONS).load::<RelationRow>(conn)?;
         let mut relations: BTreeMap<i64, Relation> = load.into_iter().map(RelationRow::into_relation).collect();
         for row in sql_query(COLUMNS).load::<ColumnRow>(conn)? {

@@ -1,16 +1,16 @@
 //! Which relation and column is meant by a name.
 
-use super::catalogue::{Discoverable, Relation};
-use crate::target::{TableName, Target};
+use crate::discover::catalogue::{Discoverable, Relation};
+use crate::targets::{TableName, Target};
 
 /// What SQLite calls the schema that it leaves out of names.
 const MAIN: &str = "main";
 
 /// Targets, each with the full name of its table if there is one.
-pub(super) struct Register<'t>(Vec<(&'t TableName, &'t [String])>);
+pub(crate) struct Register<'t>(Vec<(&'t TableName, &'t [String])>);
 
 impl<'t> Register<'t> {
-    pub(super) fn new<DB: Discoverable>(targets: &'t [Target], relations: &'t [Relation]) -> Self {
+    pub(crate) fn new<DB: Discoverable>(targets: &'t [Target], relations: &'t [Relation]) -> Self {
         let entry = |target: &'t Target| {
             let found = relation::<DB>(relations, target.table()).map_or(target.table(), |relation| &relation.name);
             (found, target.columns())
@@ -19,14 +19,14 @@ impl<'t> Register<'t> {
     }
 
     /// Whether the column is named.
-    pub(super) fn names<DB: Discoverable>(&self, table: &TableName, column: &str) -> bool {
+    pub(crate) fn names<DB: Discoverable>(&self, table: &TableName, column: &str) -> bool {
         let mut of_table = self.0.iter().filter(|(name, _)| *name == table);
         of_table.any(|(_, columns)| columns.iter().any(|name| same::<DB>(name, column)))
     }
 }
 
 /// The relation that a name finds.
-pub(super) fn relation<'r, DB: Discoverable>(relations: &'r [Relation], name: &TableName) -> Option<&'r Relation> {
+pub(crate) fn relation<'r, DB: Discoverable>(relations: &'r [Relation], name: &TableName) -> Option<&'r Relation> {
     let is_it = |relation: &Relation, same: fn(&str, &str) -> bool| {
         let in_schema = match name.schema() {
             Some(schema) => same(relation.name.schema().unwrap_or(MAIN), schema),
@@ -40,6 +40,6 @@ pub(super) fn relation<'r, DB: Discoverable>(relations: &'r [Relation], name: &T
 }
 
 /// Whether two names are the same to the database.
-pub(super) fn same<DB: Discoverable>(a: &str, b: &str) -> bool {
+pub(crate) fn same<DB: Discoverable>(a: &str, b: &str) -> bool {
     if DB::FOLDS_CASE { a.eq_ignore_ascii_case(b) } else { a == b }
 }

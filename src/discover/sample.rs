@@ -9,9 +9,12 @@ use diesel::r2d2::R2D2Connection;
 use diesel::result::QueryResult;
 use diesel::sql_types::Untyped;
 
-use super::catalogue::{Column, Discoverable, Relation};
-use crate::reencrypt::{Dialect, Fields, Session, TaskError, push_all, push_column, push_table};
-use crate::token::Token;
+use crate::database::dialect::{Dialect, push_all, push_column, push_table};
+use crate::database::session::Session;
+use crate::database::sql::Fields;
+use crate::discover::catalogue::{Column, Discoverable, Relation};
+use crate::keys::fernet::token::Token;
+use crate::reencrypt::report::error::TaskError;
 
 /// Rows at either end of a table.
 const END: usize = 100;
@@ -26,28 +29,28 @@ const A_DAY: u64 = 86_400;
 
 /// What the sampled values of one column are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     /// Values, without `NULL`s.
-    pub(super) sampled: u64,
+    pub(crate) sampled: u64,
     /// Those that begin as a token does.
-    pub(super) begun: u64,
+    pub(crate) begun: u64,
     /// Those of which nobody can doubt that they are tokens.
-    pub(super) tokens: u64,
+    pub(crate) tokens: u64,
     /// Those that are as long as the column allows, begin as a token does, and are none.
-    pub(super) cut: u64,
+    pub(crate) cut: u64,
     /// The length of the longest one that does not begin as a token does.
-    pub(super) longest: usize,
+    pub(crate) longest: usize,
 }
 
 /// Why there is no sample.
-pub(super) enum Obstacle {
+pub(crate) enum Obstacle {
     /// This user cannot read the table, in the words of the server.
     Refused(String),
     Failed(TaskError),
 }
 
 /// Samples these columns of a relation.
-pub(super) fn sample<C>(
+pub(crate) fn sample<C>(
     session: &mut Session<'_, C>,
     relation: &Relation,
     columns: &[&Column],
@@ -77,18 +80,18 @@ where
 }
 
 /// Asks the database something that this user may not be allowed to know.
-pub(super) fn ask<C, T>(session: &mut Session<'_, C>, query: impl Fn(&mut C) -> QueryResult<T>) -> Result<T, Obstacle>
+pub(crate) fn ask<C, T>(session: &mut Session<'_, C>, query: impl Fn(&mut C) -> QueryResult<T>) -> Result<T, Obstacle>
 where
     C: R2D2Connection + LoadConnection + 'static,
     C::Backend: Discoverable,
 {
-    match session.once(&query).map_err(Obstacle::Failed)? {
+    match session.once(&query).map_err(|failure| Obstacle::Failed(failure.into()))? {
         Ok(answer) => Ok(answer),
         // The connection is sound, and nobody holds the table: it is this user who cannot.
         Err(error) if session.is_connected() && !C::Backend::is_lock_conflict(&error.to_string()) => {
             Err(Obstacle::Refused(Token::hide_in(&error.to_string())))
         }
-        Err(_) => session.run(query).map_err(Obstacle::Failed),
+        Err(_) => session.run(query).map_err(|failure| Obstacle::Failed(failure.into())),
     }
 }
 
@@ -220,9 +223,9 @@ fn bytes(digits: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::iv::Iv;
-    use crate::key::Key;
-    use crate::token::Cipher;
+    use crate::keys::fernet::iv::Iv;
+    use crate::keys::fernet::token::Cipher;
+    use crate::keys::key::Key;
 
     const NOW: u64 = 1_800_000_000;
 

@@ -3,25 +3,23 @@
 use std::collections::BTreeMap;
 
 use diesel::RunQueryDsl;
-use diesel::connection::{Connection, LoadConnection};
 use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
 
-use super::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
-use crate::column::Form;
-use crate::reencrypt::{Fields, Sql, push_column};
-use crate::target::TableName;
-use crate::token::Token;
-use crate::words::{Flavor, closing, words};
+use crate::database::connection::Conn;
+use crate::database::dialect::push_column;
+use crate::database::sql::{Fields, Sql};
+use crate::database::words::{Flavor, closing, words};
+use crate::discover::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
+use crate::fields::column::Form;
+use crate::keys::fernet::token::Token;
+use crate::targets::TableName;
 
 impl Discoverable for Sqlite {
     const FLAVOR: Flavor = Flavor::Sqlite;
 
-    fn relations<C>(conn: &mut C, _schemas: &[&str]) -> QueryResult<Vec<Relation>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn relations<C: Conn<Self>>(conn: &mut C, _schemas: &[&str]) -> QueryResult<Vec<Relation>> {
         let mut all = Vec::new();
         for [schema] in load(conn, "SELECT name FROM pragma_database_list WHERE name <> 'temp'", "")? {
             all.extend(of_schema(conn, &schema)?);
@@ -46,10 +44,7 @@ impl Discoverable for Sqlite {
     }
 }
 
-fn of_schema<C>(conn: &mut C, schema: &str) -> QueryResult<Vec<Relation>>
-where
-    C: Connection<Backend = Sqlite> + LoadConnection,
-{
+fn of_schema<C: Conn<Sqlite>>(conn: &mut C, schema: &str) -> QueryResult<Vec<Relation>> {
     let mut relations = BTreeMap::new();
     for [name, kind] in load(conn, RELATIONS, schema)? {
         let table = match schema {
@@ -102,10 +97,7 @@ where
 }
 
 /// Rows of `N` texts, from a schema. `NULL` is an empty text.
-fn load<C, const N: usize>(conn: &mut C, sql: &str, schema: &str) -> QueryResult<Vec<[String; N]>>
-where
-    C: Connection<Backend = Sqlite> + LoadConnection,
-{
+fn load<C: Conn<Sqlite>, const N: usize>(conn: &mut C, sql: &str, schema: &str) -> QueryResult<Vec<[String; N]>> {
     let name = format!("\"{}\"", schema.replace('"', "\"\""));
     let text = format!("'{}'", schema.replace('\'', "''"));
     let rows: Vec<Fields> = Sql::new(sql.replace("SCHEMA", &name).replace(":schema", &text)).load(conn)?;

@@ -4,9 +4,9 @@ use std::fmt;
 
 use diesel::result::Error as DieselError;
 
-use crate::reencrypt::guard_kind::GuardKind;
-use crate::target::TableName;
-use crate::token::Token;
+use crate::database::guard_kind::GuardKind;
+use crate::keys::fernet::token::Token;
+use crate::targets::TableName;
 
 /// Why no migration was written. It carries no value of any column.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl From<DieselError> for GuardError {
 
 /// Why a column gets no guard.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     NoColumns,
     UnknownTable { table: TableName },
     UnknownColumn { table: TableName, column: String, known: Vec<String> },

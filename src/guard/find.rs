@@ -1,11 +1,11 @@
 //! Looking for the guard of a column.
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::result::QueryResult;
 
-use crate::reencrypt::Dialect;
-use crate::reencrypt::guard_kind::GuardKind;
-use crate::target::TableName;
+use crate::database::connection::DialectConnection;
+use crate::database::dialect::Dialect;
+use crate::database::guard_kind::GuardKind;
+use crate::targets::TableName;
 
 /// The guard of a column, if it has one: that of the shipped migrations, one of
 /// [`diesel-encrypted migration guard`](crate::guard), or one that was written after them by hand. It is known by its
@@ -14,10 +14,6 @@ use crate::target::TableName;
 /// # Errors
 ///
 /// Those of the database.
-pub fn of<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
+pub fn of<C: DialectConnection>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>> {
     C::Backend::guard(conn, table, column)
 }

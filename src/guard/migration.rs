@@ -2,10 +2,10 @@
 
 use diesel::connection::{Connection, LoadConnection};
 
-use super::error::GuardError;
-use super::names;
-use super::table::{GuardWriter, Table, check_values, look_up};
-use crate::target::Target;
+use crate::guard::error::GuardError;
+use crate::guard::names;
+use crate::guard::table::{GuardWriter, Table, check_values, look_up};
+use crate::targets::Target;
 
 /// How the guards go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -81,12 +81,12 @@ where
 
 impl GuardMigration {
     /// A migration of this table, in a transaction.
-    pub(super) fn of(table: &Table, up: String, down: String) -> Self {
+    pub(crate) fn of(table: &Table, up: String, down: String) -> Self {
         Self { name: names::migration(table.names()), up, down, in_transaction: true, notes: Vec::new() }
     }
 
     /// The one after it.
-    pub(super) fn second(table: &Table, up: String, down: String) -> Self {
+    pub(crate) fn second(table: &Table, up: String, down: String) -> Self {
         let mut this = Self::of(table, up, down);
         this.name += "_validate";
         this
@@ -94,16 +94,16 @@ impl GuardMigration {
 }
 
 /// A condition with the value in its place.
-pub(super) fn filled(condition: &str, value: &str) -> String {
+pub(crate) fn filled(condition: &str, value: &str) -> String {
     condition.replace("VALUE", value)
 }
 
 /// A condition between the parentheses of a CHECK.
-pub(super) fn indented(condition: &str) -> String {
+pub(crate) fn indented(condition: &str) -> String {
     condition.lines().map(|line| format!("        {line}")).collect::<Vec<_>>().join("\n")
 }
 
 /// `public.users.email, public.users.phone`
-pub(super) fn places(table: &Table) -> String {
+pub(crate) fn places(table: &Table) -> String {
     table.columns.iter().map(|column| table.place(column)).collect::<Vec<_>>().join(", ")
 }

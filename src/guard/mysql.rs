@@ -1,17 +1,17 @@
 //! MySQL and MariaDB: a CHECK of the table; or, without a copy of the table, one of the column.
 
 use diesel::RunQueryDsl;
-use diesel::connection::{Connection, LoadConnection};
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 
-use super::error::{GuardError, Refusal};
-use super::migration::{GuardMigration, Way, filled, indented, places};
-use super::names::{constraint, quoted, quoted_table};
-use super::table::{Column, GuardWriter, Table};
-use crate::column::Form;
-use crate::reencrypt::mysql::server::{is_mariadb, show_create};
-use crate::reencrypt::{Fields, Sql};
+use crate::database::connection::Conn;
+use crate::database::mysql::server::{is_mariadb, show_create};
+use crate::database::sql::{Fields, Sql};
+use crate::fields::column::Form;
+use crate::guard::error::{GuardError, Refusal};
+use crate::guard::migration::{GuardMigration, Way, filled, indented, places};
+use crate::guard::names::{constraint, quoted, quoted_table};
+use crate::guard::table::{Column, GuardWriter, Table};
 
 /// The conditions of the shipped migration, word for word.
 const TEXT: &str = "\
@@ -37,10 +37,7 @@ AND CONVERT(TRIM(TRAILING '=' FROM VALUE) USING latin1) NOT REGEXP '[^A-Za-z0-9_
 impl GuardWriter for Mysql {
     const QUOTE: char = '`';
 
-    fn conditions<C>(conn: &mut C, table: &Table) -> QueryResult<Vec<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn conditions<C: Conn<Self>>(conn: &mut C, table: &Table) -> QueryResult<Vec<String>> {
         let condition = |column: &Column| {
             let name = quoted(&column.name, '`');
             Ok(match column.form {
@@ -54,10 +51,12 @@ impl GuardWriter for Mysql {
         table.columns.iter().map(condition).collect()
     }
 
-    fn write<C>(conn: &mut C, table: &Table, conditions: &[String], way: Way) -> Result<Vec<GuardMigration>, GuardError>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn write<C: Conn<Self>>(
+        conn: &mut C,
+        table: &Table,
+        conditions: &[String],
+        way: Way,
+    ) -> Result<Vec<GuardMigration>, GuardError> {
         let is_mariadb = is_mariadb(conn)?;
         let mut notes = Vec::new();
         for column in &table.columns {
@@ -119,10 +118,7 @@ fn at_once(table: &Table, conditions: &[String], is_mariadb: bool, size: &str) -
 }
 
 /// MariaDB would leave the guard out without an error, and drop what has its name afterwards.
-fn refuse_names_that_are_taken<C>(conn: &mut C, table: &Table) -> Result<(), GuardError>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
+fn refuse_names_that_are_taken<C: Conn<Mysql>>(conn: &mut C, table: &Table) -> Result<(), GuardError> {
     let written = show_create(conn, &table.name)?.to_lowercase();
     for column in &table.columns {
         let name = constraint(table.name.name(), &column.name);
@@ -138,10 +134,11 @@ where
 }
 
 /// MariaDB adds the CHECK of a column without looking at the rows, and without a copy. The second migration looks.
-fn online<C>(conn: &mut C, table: &Table, conditions: &[String]) -> Result<Vec<GuardMigration>, GuardError>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
+fn online<C: Conn<Mysql>>(
+    conn: &mut C,
+    table: &Table,
+    conditions: &[String],
+) -> Result<Vec<GuardMigration>, GuardError> {
     let refuse = |column: &Column, reason: &str| {
         let reason = format!("{}: {reason}. Without --online the table gets a CHECK", table.place(column));
         GuardError::from(Refusal::NotOnline { reason })
@@ -210,10 +207,7 @@ struct Known {
 }
 
 impl Known {
-    fn of<C>(conn: &mut C, table: &Table, column: &Column) -> QueryResult<Self>
-    where
-        C: Connection<Backend = Mysql> + LoadConnection,
-    {
+    fn of<C: Conn<Mysql>>(conn: &mut C, table: &Table, column: &Column) -> QueryResult<Self> {
         let schema = table.name.schema().unwrap_or_default();
         let row: Fields = Sql::new(COLUMN).bind(schema).bind(table.name.name()).bind(&column.name).get_result(conn)?;
         let mut fields = row.into_iter();
@@ -270,10 +264,7 @@ fn ends_like_a_token(form: Form, length: usize) -> bool {
     }
 }
 
-fn size<C>(conn: &mut C, table: &Table) -> QueryResult<String>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
+fn size<C: Conn<Mysql>>(conn: &mut C, table: &Table) -> QueryResult<String> {
     let sql = "SELECT CAST(ROUND((data_length + index_length) / 1048576) AS CHAR(20)) FROM information_schema.tables \
         WHERE table_schema = ? AND table_name = ?";
     let size = Sql::new(sql).bind(table.name.schema().unwrap_or_default()).bind(table.name.name()).first(conn)?;

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::target::TableName;
+use crate::targets::TableName;
 
 /// The longest name of a constraint on PostgreSQL; MySQL and MariaDB take one more, SQLite any.
 const LONGEST: usize = 63;
@@ -10,20 +10,20 @@ const LONGEST: usize = 63;
 const LONGEST_MIGRATION: usize = 200;
 
 /// The name between these quotes.
-pub(super) fn quoted(name: &str, quote: char) -> String {
+pub(crate) fn quoted(name: &str, quote: char) -> String {
     let doubled = name.replace(quote, &format!("{quote}{quote}"));
     format!("{quote}{doubled}{quote}")
 }
 
 /// The name of a table, with its schema if there is one.
-pub(super) fn quoted_table(table: &TableName, quote: char) -> String {
+pub(crate) fn quoted_table(table: &TableName, quote: char) -> String {
     let schema = table.schema().map(|schema| quoted(schema, quote) + ".");
     schema.unwrap_or_default() + &quoted(table.name(), quote)
 }
 
 /// `people_email_is_encrypted`, as in the shipped migrations. A name that would be too long ends in a hash: two of them
 /// in one database must differ.
-pub(super) fn constraint(table: &str, column: &str) -> String {
+pub(crate) fn constraint(table: &str, column: &str) -> String {
     let name = format!("{table}_{column}_is_encrypted");
     if name.len() <= LONGEST {
         return name;
@@ -45,7 +45,7 @@ fn hash(name: &str) -> String {
 
 /// `guard_people_email_phone`: what a migration may be called whatever the names in the database are. One that would be
 /// too long ends in a hash.
-pub(super) fn migration<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn migration<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut name = String::from("guard");
     for part in names {
         name.push('_');

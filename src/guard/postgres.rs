@@ -1,18 +1,18 @@
 //! PostgreSQL: domains as types of columns; or a CHECK that casts to the domain, validated afterwards.
 
 use diesel::RunQueryDsl;
-use diesel::connection::{Connection, LoadConnection};
 use diesel::pg::Pg;
 use diesel::result::{Error as DieselError, QueryResult};
 
-use super::error::{GuardError, Refusal};
-use super::migration::{GuardMigration, Way, places};
-use super::names::{constraint, quoted, quoted_table};
-use super::table::{Column, GuardWriter, Table};
-use crate::column::Form;
-use crate::reencrypt::guard_kind::is_guard;
-use crate::reencrypt::{Fields, Sql};
-use crate::target::TableName;
+use crate::database::connection::Conn;
+use crate::database::guard_kind::is_guard;
+use crate::database::sql::{Fields, Sql};
+use crate::fields::column::Form;
+use crate::guard::error::{GuardError, Refusal};
+use crate::guard::migration::{GuardMigration, Way, places};
+use crate::guard::names::{constraint, quoted, quoted_table};
+use crate::guard::table::{Column, GuardWriter, Table};
+use crate::targets::TableName;
 
 /// The domains of the shipped migration, word for word.
 const ENCRYPTED_TEXT: &str = "\
@@ -46,10 +46,7 @@ const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '5s';\n";
 impl GuardWriter for Pg {
     const QUOTE: char = '"';
 
-    fn conditions<C>(_conn: &mut C, table: &Table) -> QueryResult<Vec<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn conditions<C: Conn<Self>>(_conn: &mut C, table: &Table) -> QueryResult<Vec<String>> {
         let condition = |column: &Column| {
             let (_, condition) = domain(column.form).1.split_once("CHECK (").unwrap_or_default();
             let condition = condition.trim_end_matches(");");
@@ -64,23 +61,17 @@ impl GuardWriter for Pg {
     }
 
     /// The children of a table are guarded with it.
-    fn obstacle<C>(conn: &mut C, table: &TableName, of_task: String) -> QueryResult<Option<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn obstacle<C: Conn<Self>>(conn: &mut C, table: &TableName, of_task: String) -> QueryResult<Option<String>> {
         let parent = Sql::new(PARENT).bind(&quoted_table(table, '"')).first(conn)?;
         Ok(parent.is_none().then_some(of_task))
     }
 
-    fn write<C>(
+    fn write<C: Conn<Self>>(
         conn: &mut C,
         table: &Table,
         _conditions: &[String],
         way: Way,
-    ) -> Result<Vec<GuardMigration>, GuardError>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    ) -> Result<Vec<GuardMigration>, GuardError> {
         let guarded = table.columns.iter().map(|column| Guarded::of(conn, table, column));
         let guarded = guarded.collect::<Result<Vec<_>, GuardError>>()?;
         match way {
@@ -110,10 +101,7 @@ struct Guarded<'a> {
 }
 
 impl<'a> Guarded<'a> {
-    fn of<C>(conn: &mut C, table: &Table, column: &'a Column) -> Result<Self, GuardError>
-    where
-        C: Connection<Backend = Pg> + LoadConnection,
-    {
+    fn of<C: Conn<Pg>>(conn: &mut C, table: &Table, column: &'a Column) -> Result<Self, GuardError> {
         let (domain, _) = domain(column.form);
         let relation = quoted_table(&table.name, '"');
         let row: Fields =

@@ -4,12 +4,14 @@ use diesel::RunQueryDsl;
 use diesel::connection::{Connection, LoadConnection};
 use diesel::result::{Error as DieselError, QueryResult};
 
-use super::error::{GuardError, Refusal};
-use super::find;
-use super::migration::{GuardMigration, Way};
-use crate::column::Form;
-use crate::reencrypt::{Dialect, Fields, Sql};
-use crate::target::{TableName, Target};
+use crate::database::connection::Conn;
+use crate::database::dialect::Dialect;
+use crate::database::sql::{Fields, Sql};
+use crate::fields::column::Form;
+use crate::guard::error::{GuardError, Refusal};
+use crate::guard::find;
+use crate::guard::migration::{GuardMigration, Way};
+use crate::targets::{TableName, Target};
 
 /// A backend for which guards are written: Diesel's `Pg`, `Mysql` and `Sqlite`, each with its feature. Sealed, as
 /// [`Dialect`] is.
@@ -22,59 +24,53 @@ pub trait GuardWriter: Dialect {
 
     /// The condition of each column's guard.
     #[doc(hidden)]
-    fn conditions<C>(conn: &mut C, table: &Table) -> QueryResult<Vec<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    fn conditions<C: Conn<Self>>(conn: &mut C, table: &Table) -> QueryResult<Vec<String>>;
 
     /// How many values of a column would pass its condition as another type of the database, if they are kept as that;
     /// and the statement that does it.
     #[doc(hidden)]
-    fn of_another_type<C>(_conn: &mut C, _table: &Table, _column: &Column) -> QueryResult<Option<(u64, String)>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn of_another_type<C: Conn<Self>>(
+        _conn: &mut C,
+        _table: &Table,
+        _column: &Column,
+    ) -> QueryResult<Option<(u64, String)>> {
         Ok(None)
     }
 
     /// Whether what keeps the task from a table keeps guards from it, too: why, if so.
     #[doc(hidden)]
-    fn obstacle<C>(_conn: &mut C, _table: &TableName, of_task: String) -> QueryResult<Option<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn obstacle<C: Conn<Self>>(_conn: &mut C, _table: &TableName, of_task: String) -> QueryResult<Option<String>> {
         Ok(Some(of_task))
     }
 
     /// The migrations of a table whose values pass all `conditions`.
     #[doc(hidden)]
-    fn write<C>(
+    fn write<C: Conn<Self>>(
         conn: &mut C,
         table: &Table,
         conditions: &[String],
         way: Way,
-    ) -> Result<Vec<GuardMigration>, GuardError>
-    where
-        C: Connection<Backend = Self> + LoadConnection;
+    ) -> Result<Vec<GuardMigration>, GuardError>;
 }
 
 /// A table with columns that have no guard yet.
 pub struct Table {
     /// With the schema in which it was found.
-    pub(super) name: TableName,
+    pub(crate) name: TableName,
     /// As it was named.
-    pub(super) named: TableName,
-    pub(super) columns: Vec<Column>,
+    pub(crate) named: TableName,
+    pub(crate) columns: Vec<Column>,
 }
 
 /// A column that can hold tokens.
 pub struct Column {
-    pub(super) name: String,
-    pub(super) form: Form,
+    pub(crate) name: String,
+    pub(crate) form: Form,
 }
 
 impl Table {
     /// `public.users.email`
-    pub(super) fn place(&self, column: &Column) -> String {
+    pub(crate) fn place(&self, column: &Column) -> String {
         format!("{}.{}", self.name, TableName::new(&column.name))
     }
 
@@ -84,7 +80,7 @@ impl Table {
     }
 
     /// The name that a migration gives it: the same on every server, where a schema is a database and its name is not.
-    pub(super) fn written(&self) -> TableName {
+    pub(crate) fn written(&self) -> TableName {
         match self.named.schema() {
             Some(_) => self.name.clone(),
             None => TableName::new(self.name.name()),
@@ -92,14 +88,14 @@ impl Table {
     }
 
     /// What tells it from other tables, and its columns.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         let table = self.named.schema().into_iter().chain([self.name.name()]);
         table.chain(self.columns.iter().map(|column| column.name.as_str()))
     }
 }
 
 /// Looks up what is to be guarded, table by table, and refuses what cannot be.
-pub(super) fn look_up<C>(conn: &mut C, targets: &[Target]) -> Result<Vec<Table>, GuardError>
+pub(crate) fn look_up<C>(conn: &mut C, targets: &[Target]) -> Result<Vec<Table>, GuardError>
 where
     C: Connection + LoadConnection,
     C::Backend: GuardWriter,
@@ -162,7 +158,7 @@ where
 }
 
 /// Reads the whole table, and refuses it if the guards would refuse a value.
-pub(super) fn check_values<C>(conn: &mut C, table: &Table, conditions: &[String]) -> Result<(), GuardError>
+pub(crate) fn check_values<C>(conn: &mut C, table: &Table, conditions: &[String]) -> Result<(), GuardError>
 where
     C: Connection + LoadConnection,
     C::Backend: GuardWriter,
@@ -171,7 +167,7 @@ where
     let counts =
         conditions.iter().map(|passes| format!("CAST(COUNT(CASE WHEN NOT ({passes}) THEN 1 END) AS CHAR(20))"));
     let counts = counts.collect::<Vec<_>>().join(", ");
-    let from = super::names::quoted_table(&table.name, C::Backend::QUOTE);
+    let from = crate::guard::names::quoted_table(&table.name, C::Backend::QUOTE);
     let mut row: Fields = Sql::new(format!("SELECT {counts} FROM {from}")).get_result(conn)?;
     for (index, column) in table.columns.iter().enumerate() {
         let count = row.take(index).and_then(|count| count.trim().parse().ok()).ok_or(DieselError::NotFound)?;

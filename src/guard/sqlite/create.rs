@@ -1,21 +1,21 @@
 //! A `CREATE TABLE` as SQLite keeps it, and where more constraints go.
 
+use crate::database::words::{Word, closing, words};
 use crate::guard::names::quoted;
-use crate::words::{Word, closing, words};
 
 /// `CREATE TABLE name (columns, constraints) options`
-pub(super) struct CreateTable<'a> {
-    pub(super) sql: &'a str,
+pub(crate) struct CreateTable<'a> {
+    pub(crate) sql: &'a str,
     name: Word<'a>,
     /// Behind the last column or constraint, before the comments that may follow it.
     end: usize,
-    pub(super) has_row_ids: bool,
-    pub(super) is_counted: bool,
+    pub(crate) has_row_ids: bool,
+    pub(crate) is_counted: bool,
 }
 
 impl<'a> CreateTable<'a> {
     /// `None` if it is something else, or not understood.
-    pub(super) fn parse(sql: &'a str) -> Option<Self> {
+    pub(crate) fn parse(sql: &'a str) -> Option<Self> {
         const OPEN: usize = 3;
         let words = words(sql)?;
         let close = closing(&words, OPEN)?;
@@ -32,7 +32,7 @@ impl<'a> CreateTable<'a> {
     }
 
     /// The statement for a table of this name, with more constraints.
-    pub(super) fn with(&self, name: &str, constraints: &[String]) -> String {
+    pub(crate) fn with(&self, name: &str, constraints: &[String]) -> String {
         let Self { sql, name: former, end, .. } = self;
         let more: String = constraints.iter().map(|constraint| format!(",\n    {constraint}")).collect();
         format!("CREATE TABLE {}{}{more}{}", quoted(name, '"'), &sql[former.end()..*end], &sql[*end..])

@@ -1,21 +1,21 @@
 //! A table made anew: <https://www.sqlite.org/lang_altertable.html#making_other_kinds_of_table_schema_changes>
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sqlite::Sqlite;
 
-use super::create::CreateTable;
-use super::{KnownColumn, columns};
+use crate::database::connection::Conn;
+use crate::database::sql::Sql;
+use crate::database::words::words;
 use crate::guard::error::{GuardError, Refusal};
 use crate::guard::names::quoted;
+use crate::guard::sqlite::create::CreateTable;
+use crate::guard::sqlite::{KnownColumn, columns};
 use crate::guard::table::Table;
-use crate::reencrypt::Sql;
-use crate::words::words;
 
 /// What the new table takes over.
-pub(super) struct Rebuild {
+pub(crate) struct Rebuild {
     table: String,
-    pub(super) columns: Vec<KnownColumn>,
+    pub(crate) columns: Vec<KnownColumn>,
     /// A name of the row id, where it is no column.
     row_id: Option<&'static str>,
     /// Whether SQLite keeps the highest row id that was ever given.
@@ -25,19 +25,20 @@ pub(super) struct Rebuild {
     /// The tables with foreign keys that lead here, and this one if it has any.
     referring: Vec<String>,
     has_statistics: bool,
-    pub(super) rows: String,
+    pub(crate) rows: String,
 }
 
 /// The name of the new table until the old one is gone.
-pub(super) fn new_name(table: &str) -> String {
+pub(crate) fn new_name(table: &str) -> String {
     format!("__diesel_encrypted_{table}")
 }
 
 impl Rebuild {
-    pub(super) fn of<C>(conn: &mut C, table: &Table, create: &CreateTable<'_>) -> Result<Self, GuardError>
-    where
-        C: Connection<Backend = Sqlite> + LoadConnection,
-    {
+    pub(crate) fn of<C: Conn<Sqlite>>(
+        conn: &mut C,
+        table: &Table,
+        create: &CreateTable<'_>,
+    ) -> Result<Self, GuardError> {
         let found = &table.name;
         let table = found.name().to_owned();
         let columns = columns(conn, "main", &table)?;
@@ -65,12 +66,12 @@ impl Rebuild {
         Ok(this)
     }
 
-    pub(super) fn has_foreign_keys(&self) -> bool {
+    pub(crate) fn has_foreign_keys(&self) -> bool {
         !self.referring.is_empty()
     }
 
     /// Puts these constraints on the table that is made by `create`.
-    pub(super) fn up(&self, create: &CreateTable<'_>, constraints: &[String]) -> String {
+    pub(crate) fn up(&self, create: &CreateTable<'_>, constraints: &[String]) -> String {
         // A migration that was reverted left it with its name in quotes.
         let was = [create.sql.to_owned(), create.with(&self.table, &[])];
         let changed = format!(
@@ -82,7 +83,7 @@ impl Rebuild {
     }
 
     /// Takes them away again.
-    pub(super) fn down(&self, create: &CreateTable<'_>, constraints: &[String]) -> String {
+    pub(crate) fn down(&self, create: &CreateTable<'_>, constraints: &[String]) -> String {
         let was = [create.with(&self.table, constraints)];
         let changed = format!(
             "{} has changed since this migration was run and stays as it is: revert what changed it first, or make it \
@@ -220,10 +221,7 @@ const SAVEPOINT: &str = "SAVEPOINT __diesel_encrypted;";
 const BLANKS: [char; 4] = ['\t', '\n', '\r', ' '];
 
 /// What `ANALYZE` found goes with the table.
-fn has_statistics<C>(conn: &mut C, table: &str) -> QueryResult<bool>
-where
-    C: Connection<Backend = Sqlite> + LoadConnection,
-{
+fn has_statistics<C: Conn<Sqlite>>(conn: &mut C, table: &str) -> QueryResult<bool> {
     let exists = Sql::new("SELECT name FROM main.sqlite_master WHERE name = 'sqlite_stat1'").first(conn)?;
     let Some(_) = exists else { return Ok(false) };
     Ok(Sql::new("SELECT tbl FROM main.sqlite_stat1 WHERE tbl = ?").bind(table).first(conn)?.is_some())

@@ -1,0 +1,28 @@
+//! The progress of a claim, which is written in the same transaction as the rows.
+
+use diesel::RunQueryDsl;
+use diesel::result::QueryResult;
+
+use crate::database::connection::DialectConnection;
+use crate::database::sql::Sql;
+
+/// How far the work under a claim is, as it is written down with a swap.
+#[derive(Debug, Clone, Copy)]
+pub struct Checkpoint<'a> {
+    pub(crate) claim: u64,
+    pub(crate) progress: &'a str,
+}
+
+/// The table of the progress, one row for each claim.
+pub(crate) const CHUNK: &str = "__diesel_encrypted_chunk";
+
+/// How the statement of a checkpoint begins: the progress and `WHERE claim = …` follow.
+pub(crate) const CHECKPOINT: &str = "UPDATE __diesel_encrypted_chunk SET progress =";
+
+impl Checkpoint<'_> {
+    /// Writes the progress by itself. `false` if the claim was taken over.
+    pub(crate) fn write(&self, conn: &mut impl DialectConnection) -> QueryResult<bool> {
+        let sql = format!("{CHECKPOINT} ? WHERE claim = {}", self.claim);
+        Sql::new(sql).bind(self.progress).execute(conn).map(|rows: usize| rows == 1)
+    }
+}

@@ -1,0 +1,48 @@
+//! Guards: what in the catalogue keeps plaintext out of a column.
+
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+use crate::database::words::{Flavor, closing, words_of};
+
+/// What keeps everything out of a column that has not the shape of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum GuardKind {
+    /// The type of the column, a domain of PostgreSQL.
+    Domain,
+    /// A CHECK of the table or the column.
+    Check,
+    /// A CHECK of PostgreSQL that nobody has validated: rows that were there before it may hold anything.
+    UnvalidatedCheck,
+}
+
+/// Whether a condition, in the words in which the database shows it, is that of a guard: it asks for the beginning, the
+/// length and the alphabet of a token. Whatever else a server makes of the text, it keeps the literals.
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub(crate) fn is_guard(condition: &str) -> bool {
+    ["gAAAA", "100", "A-Za-z0-9_-]"].iter().all(|part| condition.contains(part))
+}
+
+/// Whether a guard of the column is among the CHECKs of a `CREATE TABLE`. `None` if the statement is not understood.
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+pub(crate) fn is_among_checks(flavor: Flavor, sql: &str, column: &str) -> Option<bool> {
+    let words = words_of(flavor, sql)?;
+    for (position, pair) in words.windows(2).enumerate() {
+        if !pair[0].is("CHECK") || !pair[1].is("(") {
+            continue;
+        }
+        let end = closing(&words, position + 1)?;
+        // A function may have the name of a column, and on MySQL, which quotes all names, a keyword, too.
+        let is_its_name = |at: usize| {
+            let is_name = flavor != Flavor::Mysql || words[at].text.starts_with(['`', '"']);
+            is_name && words[at].names(column) && !words[at + 1].is("(")
+        };
+        let speaks_of_it = (position..end).any(is_its_name);
+        let (condition, rest) = (&sql[pair[1].start..words[end].end()], &sql[words[end].end()..]);
+        // As MySQL shows it.
+        let is_enforced = !rest.trim_start().starts_with("/*!80016 NOT ENFORCED");
+        if speaks_of_it && is_enforced && is_guard(condition) {
+            return Some(true);
+        }
+    }
+    Some(false)
+}

@@ -1,0 +1,56 @@
+//! What differs between the servers of this backend.
+
+use diesel::RunQueryDsl;
+use diesel::mysql::Mysql;
+use diesel::result::{Error as DieselError, QueryResult};
+
+use crate::database::connection::Conn;
+use crate::database::sql::{Fields, Sql};
+use crate::targets::TableName;
+
+/// Whether this is MariaDB; otherwise it is MySQL.
+pub(crate) fn is_mariadb<C: Conn<Mysql>>(conn: &mut C) -> QueryResult<bool> {
+    Ok(Sql::new("SELECT VERSION()").first(conn)?.is_some_and(|version| is_of_mariadb(&version)))
+}
+
+pub(crate) fn is_of_mariadb(version: &str) -> bool {
+    version.contains("MariaDB")
+}
+
+/// A name as SQL has it.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+pub(crate) fn quoted_table(table: &TableName) -> String {
+    table.schema().map(|schema| quoted(schema) + ".").unwrap_or_default() + &quoted(table.name())
+}
+
+/// The statement that makes this table. Of MariaDB only: before a prepared statement has run, MySQL does not say which
+/// columns a `SHOW` has, and Diesel has to know them.
+pub(crate) fn show_create<C: Conn<Mysql>>(conn: &mut C, table: &TableName) -> QueryResult<String> {
+    let rows: Vec<Fields> = Sql::new(format!("SHOW CREATE TABLE {}", quoted_table(table))).load(conn)?;
+    rows.into_iter().next().and_then(|mut row| row.take(1)).ok_or(DieselError::NotFound)
+}
+
+/// An expression of MySQL's catalogue, where its quotes and backslashes are escaped once more than in `SHOW CREATE TABLE`.
+pub(crate) fn unescaped(expression: &str) -> String {
+    let mut characters = expression.chars();
+    let next = || {
+        Some(match characters.next()? {
+            '\\' => characters.next()?,
+            character => character,
+        })
+    };
+    std::iter::from_fn(next).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expression_without_its_escapes() {
+        assert_eq!(unescaped(r"(`b` like _utf8mb3\'it\\\'s\\\\_%\')"), r"(`b` like _utf8mb3'it\'s\\_%')");
+    }
+}

@@ -1,0 +1,72 @@
+//! What stands against turning a column of PostgreSQL into tokens, or back.
+
+use diesel::deserialize::QueryableByName;
+use diesel::pg::Pg;
+use diesel::result::QueryResult;
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
+use diesel::{RunQueryDsl, sql_query};
+
+use crate::database::connection::Conn;
+use crate::database::postgres::quoted;
+use crate::database::table::{PlannedColumn, PlannedTable};
+use crate::targets::TableName;
+
+pub(crate) fn ties<C: Conn<Pg>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {
+    let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+    let ties = sql_query(TIES).bind::<Text, _>(quoted(&table.name)).bind::<Array<Text>, _>(columns);
+    Ok(ties.load::<Tie>(conn)?.into_iter().map(|tie| tie.name).collect())
+}
+
+pub(crate) fn longest_plaintext<C: Conn<Pg>>(
+    conn: &mut C,
+    table: &TableName,
+    column: &PlannedColumn,
+) -> QueryResult<Option<u64>> {
+    let name = format!("\"{}\"", column.name.replace('"', "\"\""));
+    let (length, is_plaintext) = match column.is_text {
+        true => (format!("convert_to({name}::text, 'UTF8')"), format!("{name}::text NOT LIKE 'gAAAA%'")),
+        false => (
+            format!("{name}::bytea"),
+            format!("substring({name} FOR 3) <> '\\x800000' AND substring({name} FOR 5) <> '\\x6741414141'"),
+        ),
+    };
+    let sql = format!("SELECT max(octet_length({length}))::int8 AS bytes FROM {} WHERE {is_plaintext}", quoted(table));
+    conn.transaction(|conn| {
+        // It reads the whole table.
+        conn.batch_execute("SET LOCAL statement_timeout = 0")?;
+        let longest: Longest = sql_query(sql).get_result(conn)?;
+        Ok(longest.bytes.and_then(|bytes| bytes.try_into().ok()))
+    })
+}
+
+const TIES: &str = "\
+    WITH r (oid) AS (SELECT to_regclass($1)::oid), c AS ( \
+        SELECT a.attnum FROM r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid WHERE a.attname = ANY ($2) \
+    ) \
+    SELECT DISTINCT 'the foreign key ' || f.conname || ' of ' || f.conrelid::regclass AS name \
+    FROM r, pg_catalog.pg_constraint f \
+    WHERE f.contype = 'f' AND ( \
+        f.conrelid = r.oid AND EXISTS (SELECT FROM c WHERE c.attnum = ANY (f.conkey)) \
+        OR f.confrelid = r.oid AND EXISTS (SELECT FROM c WHERE c.attnum = ANY (f.confkey))) \
+    UNION ALL \
+    SELECT 'the column ' || g.attname || ', which is generated from it' \
+    FROM r JOIN pg_catalog.pg_attribute g ON g.attrelid = r.oid AND g.attgenerated <> '' \
+    WHERE EXISTS ( \
+        SELECT FROM pg_catalog.pg_depend d JOIN c ON c.attnum = d.refobjsubid \
+        LEFT JOIN pg_catalog.pg_attrdef e ON d.classid = 'pg_attrdef'::regclass AND e.oid = d.objid \
+        WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = r.oid AND ( \
+            e.adrelid = r.oid AND e.adnum = g.attnum AND g.attnum <> c.attnum \
+            OR d.classid = 'pg_class'::regclass AND d.objid = r.oid AND d.objsubid = g.attnum)) \
+    ORDER BY 1";
+
+#[derive(QueryableByName)]
+struct Tie {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+#[derive(QueryableByName)]
+struct Longest {
+    #[diesel(sql_type = Nullable<BigInt>)]
+    bytes: Option<i64>,
+}

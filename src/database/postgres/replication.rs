@@ -1,0 +1,74 @@
+//! How far the replicas of a PostgreSQL server are.
+
+use std::time::Duration;
+
+use diesel::deserialize::QueryableByName;
+use diesel::pg::Pg;
+use diesel::result::QueryResult;
+use diesel::sql_types::{BigInt, Double, Nullable, Text};
+use diesel::{RunQueryDsl, sql_query};
+
+use crate::database::connection::Conn;
+use crate::database::replication::{Primary, Replay, Standing};
+
+pub(crate) fn primary<C: Conn<Pg>>(conn: &mut C) -> QueryResult<Primary> {
+    // Before the replicas, so that none seems to be behind what was written in between.
+    let position = sql_query(POSITION).get_result::<Position>(conn)?.position;
+    let replicas = sql_query(REPLICAS).load::<ReplicaRow>(conn)?;
+    Ok(Primary { position, replicas: replicas.into_iter().map(ReplicaRow::into_standing).collect() })
+}
+
+pub(crate) fn standings<C: Conn<Pg>>(conn: &mut C) -> QueryResult<Vec<Standing>> {
+    let rows = sql_query(REPLICA).load::<ReplicaRow>(conn)?;
+    Ok(rows.into_iter().map(ReplicaRow::into_standing).collect())
+}
+
+const POSITION: &str = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::int8 AS position";
+
+/// Base backups are no replicas, and neither are those that keep the log but never replay it, such as pg_receivewal.
+/// Without the privilege everything but the name is NULL.
+const REPLICAS: &str = "\
+    SELECT CASE WHEN client_addr IS NULL THEN coalesce(application_name, '') \
+                WHEN application_name IN ('', 'walreceiver') THEN host(client_addr) \
+                ELSE host(client_addr) || ' (' || application_name || ')' END AS name, \
+           pg_wal_lsn_diff(replay_lsn, '0/0')::int8 AS position, extract(epoch FROM replay_lag)::float8 AS lag \
+    FROM pg_catalog.pg_stat_replication \
+    WHERE state IS DISTINCT FROM 'backup' AND (write_lsn IS NULL OR replay_lsn IS NOT NULL) \
+    ORDER BY 1";
+
+/// No row if the server is not in recovery.
+const REPLICA: &str = "\
+    SELECT '' AS name, pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::int8 AS position, \
+           extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8 AS lag \
+    WHERE pg_is_in_recovery()";
+
+#[derive(QueryableByName)]
+struct Position {
+    #[diesel(sql_type = BigInt)]
+    position: i64,
+}
+
+#[derive(QueryableByName)]
+struct ReplicaRow {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    position: Option<i64>,
+    #[diesel(sql_type = Nullable<Double>)]
+    lag: Option<f64>,
+}
+
+impl ReplicaRow {
+    fn into_standing(self) -> Standing {
+        let replay = match self.position {
+            // The clocks of two machines differ: a lag below zero is none.
+            Some(position) => Replay::At { position, lag: self.lag.map(|lag| Duration::from_secs_f64(lag.max(0.0))) },
+            None => Replay::Unknown(
+                "the server does not tell its position: grant pg_monitor to the user of the task, if the replica is \
+                 not just connecting"
+                    .into(),
+            ),
+        };
+        Standing { name: self.name, replay }
+    }
+}

@@ -1,0 +1,61 @@
+//! Whether something was forgotten: compares the catalogue of a database, and samples of its columns, with what is
+//! declared as encrypted.
+//!
+//! ```text
+//! database   people.email  gAAAAABrBG7hO5Ne…     schema file   email -> EncryptedText
+//!            people.note   gAAAAABrBG7iXk1q…                   note -> Text              undeclared
+//!            people.phone  +44 20 7946 0000                    phone -> EncryptedText    plaintext, unguarded
+//! ```
+//!
+//! Every text and binary column of the user's tables is sampled, on SQLite every column: 100 rows from either end by the
+//! primary key, any 200 where there is none, and where a column is `NULL` in all of these, the first values in 100,000 rows. Tokens are known by
+//! their shape, so that no key is needed. Nothing is written, no value leaves the database that does not begin as a token
+//! does, and a [`Finding`] carries none.
+//!
+#![cfg_attr(feature = "cli-sqlite", doc = "```")]
+#![cfg_attr(not(feature = "cli-sqlite"), doc = "```ignore")]
+//! use diesel::prelude::*;
+//! use diesel::r2d2::{ConnectionManager, Pool};
+//! use diesel_encrypted::discover::{Discovery, FindingKind};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let url = folder.path().join("db.sqlite").display().to_string();
+//! let pool = Pool::builder().max_size(1).build(ConnectionManager::<SqliteConnection>::new(url))?;
+//! diesel::sql_query("create table people (id integer primary key, email text unique)").execute(&mut pool.get()?)?;
+//!
+//! let discovered = Discovery::new().declared(["people.email".parse()?]).run(&pool)?;
+//! let kinds: Vec<String> = discovered.findings.iter().map(|finding| finding.kind.to_string()).collect();
+//! assert_eq!(kinds, ["unguarded", "useless index"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it cannot see
+//!
+//! * Tables that the database does not show to this user, such as those of MySQL on which it has no privilege. What it is
+//!   shown and may not read is a finding.
+//! * Tokens inside of other values: in JSON, or in the middle of a text.
+//! * What a trigger does in a function that it calls, or with SQL that it puts together.
+//! * Copies outside of the tables of this database: foreign tables, replicas, backups, caches.
+
+// Without a backend nothing of it is used.
+#![cfg_attr(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code))]
+
+pub(crate) mod catalogue;
+pub(crate) mod copies;
+pub(crate) mod discovery;
+pub(crate) mod finding;
+pub(crate) mod judge;
+#[cfg(feature = "mysql")]
+pub(crate) mod mysql;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
+pub(crate) mod register;
+pub(crate) mod sample;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
+
+pub use catalogue::Discoverable;
+pub use discovery::{ColumnFound, Discovered, Discovery};
+pub use finding::{Finding, FindingKind};

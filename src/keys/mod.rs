@@ -1,0 +1,11 @@
+//! Keys in order, where they come from, and the one keyring of the process.
+
+pub(crate) mod error;
+pub(crate) mod fernet;
+pub(crate) mod global;
+pub(crate) mod key;
+pub(crate) mod keyring;
+pub(crate) mod keyring_error;
+#[cfg(feature = "reencrypt")]
+pub(crate) mod rotation;
+pub(crate) mod source;

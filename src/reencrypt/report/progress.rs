@@ -1,0 +1,46 @@
+//! The progress of a task.
+
+use std::time::Duration;
+
+/// Where a running task is. Made ten times a second for the observer of a [`Task`](crate::reencrypt::Task).
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// The current walk over the targets, counted from 1.
+    pub pass: u32,
+    /// Whether everything is being read once more, for the proof.
+    pub is_proving: bool,
+    /// The table that is being read.
+    pub table: String,
+    /// Rows read in this pass, of all tables. What other processes read is not counted here, nor below.
+    pub rows: u64,
+    /// Rows of all tables, as far as the database can estimate them.
+    pub rows_estimated: Option<u64>,
+    /// One entry per table.
+    pub tables: Vec<TableProgress>,
+    /// Rows read in all passes, and for the proof.
+    pub rows_read: u64,
+    /// Values rewritten, in all passes.
+    pub rewritten: u64,
+    /// Values found in this pass that are not readable tokens.
+    pub bad: u64,
+    /// Why nothing is being done right now, in words for the operator.
+    pub waits_for: Option<String>,
+    /// Time since the task began.
+    pub elapsed: Duration,
+}
+
+/// How far a running task is with one table.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct TableProgress {
+    /// The table, with its schema.
+    pub table: String,
+    /// Rows read in this pass.
+    pub rows: u64,
+    /// Rows of the table, as far as the database can estimate them.
+    pub rows_estimated: Option<u64>,
+}
+
+/// Who is told of progress.
+pub(crate) type Observer<'a> = Box<dyn FnMut(&Progress) + Send + 'a>;

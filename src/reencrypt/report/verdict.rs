@@ -1,0 +1,80 @@
+//! What a cell holds, and what a job makes of it.
+
+use crate::database::row::{Cell, Row};
+use crate::database::table::{PlannedColumn, PlannedTable};
+use crate::keys::fernet::token::Token;
+use crate::keys::rotation::{Opened, Opener};
+use crate::reencrypt::report::job::Job;
+
+/// What a keyring says of a cell.
+pub(crate) enum Verdict<'p> {
+    /// A token; its key's position in the keyring (0 is the primary), its date, and its plaintext.
+    Token { position: usize, timestamp: u64, plaintext: &'p [u8] },
+    /// Something that does not set out to be a token, or of which the operator says that it is none.
+    Plaintext,
+    /// A token that is damaged, or whose key is not in the keyring.
+    Unreadable,
+    /// A token that is to become plaintext, and must not: what is in it looks like a token.
+    Nested,
+    /// A token that is to become plaintext, and cannot: its column takes text, and what is in it is none.
+    NotText,
+}
+
+/// Whether there is something to do about a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// As the job wants it.
+    Done,
+    /// To be written.
+    Left,
+    /// Not to be touched, and to be listed.
+    Bad,
+}
+
+impl<'p> Verdict<'p> {
+    pub(crate) fn of(cell: &Cell, column: &PlannedColumn, job: Job, opener: &'p mut Opener<'_>) -> Self {
+        let opened = opener.open(&cell.bytes);
+        let plaintext = opener.plaintext();
+        match opened {
+            Some(_) if job == Job::Decrypt && Self::is_nested(column, opener) => Self::Nested,
+            Some(_) if job == Job::Decrypt && column.is_text && !is_text(plaintext) => Self::NotText,
+            Some(Opened { position, timestamp }) => Self::Token { position, timestamp, plaintext },
+            None if !column.token_like_plaintext && Token::looks_like_one(&cell.bytes) => Self::Unreadable,
+            None => Self::Plaintext,
+        }
+    }
+
+    /// Whether the plaintext that was opened last would be taken for a token, and so decrypted once more or reported.
+    fn is_nested(column: &PlannedColumn, opener: &Opener<'_>) -> bool {
+        let looks_like_one = Token::looks_like_one(opener.plaintext());
+        looks_like_one && (!column.token_like_plaintext || opener.has_opened_a_token())
+    }
+
+    /// Tells `see` what every cell of a row holds; `None` is `NULL`.
+    pub(crate) fn of_row(
+        row: &Row,
+        table: &PlannedTable,
+        job: Job,
+        opener: &mut Opener<'_>,
+        mut see: impl FnMut(usize, Option<&Verdict>),
+    ) {
+        for (index, (cell, column)) in row.cells.iter().zip(&table.columns).enumerate() {
+            see(index, cell.as_ref().map(|cell| Verdict::of(cell, column, job, opener)).as_ref());
+        }
+    }
+
+    pub(crate) fn standing(&self, job: Job) -> Standing {
+        match (self, job) {
+            (Self::Token { position: 0, .. }, Job::Reencrypt | Job::Encrypt) | (Self::Plaintext, Job::Decrypt) => {
+                Standing::Done
+            }
+            (Self::Token { .. }, _) | (Self::Plaintext, Job::Encrypt) => Standing::Left,
+            (Self::Plaintext, Job::Reencrypt) | (Self::Unreadable | Self::Nested | Self::NotText, _) => Standing::Bad,
+        }
+    }
+}
+
+/// Whether every database can hold it as text: PostgreSQL takes no NUL.
+fn is_text(bytes: &[u8]) -> bool {
+    !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok()
+}

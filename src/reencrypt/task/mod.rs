@@ -1,0 +1,6 @@
+//! What a user asks for.
+
+pub(crate) mod control;
+pub(crate) mod limits;
+pub(crate) mod migration;
+pub(crate) mod settings;

@@ -1,0 +1,53 @@
+//! What a task may take of the database.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::database::dialect::Dialect;
+use crate::database::replication::Replication;
+use crate::reencrypt::report::error::Refusal;
+use crate::reencrypt::throttle::lag::MaxLag;
+
+/// The limit if replicas are named and none is set.
+const MAX_LAG: Duration = Duration::from_secs(5);
+
+/// All of them at rest: nothing is limited. No `Debug`: the URLs have passwords.
+#[derive(Clone, Default)]
+pub(crate) struct Limits {
+    pub(crate) rows_per_second: Option<u64>,
+    pub(crate) nice: f64,
+    pub(crate) pause_file: Option<PathBuf>,
+    pub(crate) max_runtime: Option<Duration>,
+    pub(crate) replicas: Vec<String>,
+    pub(crate) max_lag: Option<Duration>,
+    pub(crate) max_lag_bytes: Option<u64>,
+}
+
+impl Limits {
+    /// Whether somebody has to look once a second.
+    pub(crate) fn need_watching(&self) -> bool {
+        let lag = self.max_lag.is_some() || self.max_lag_bytes.is_some() || !self.replicas.is_empty();
+        lag || self.pause_file.is_some() || self.max_runtime.is_some()
+    }
+
+    /// The limit of the lag, unless this database could never tell it: the task would wait for ever.
+    pub(crate) fn max_lag_on<B: Dialect>(&self) -> Result<Option<MaxLag>, Refusal> {
+        let (time, bytes) = (self.max_lag, self.max_lag_bytes);
+        let max_lag = match (time, bytes) {
+            (None, None) if self.replicas.is_empty() => return Ok(None),
+            (None, None) => MaxLag { time: Some(MAX_LAG), bytes },
+            _ => MaxLag { time, bytes },
+        };
+        let reason = match B::REPLICATION {
+            Replication::None => "this database has no replicas: leave out the limits of their lag",
+            Replication::KnownToReplicas if bytes.is_some() => {
+                "MySQL and MariaDB tell the lag of a replica in seconds, not in bytes: limit the seconds"
+            }
+            Replication::KnownToReplicas if self.replicas.is_empty() => {
+                "MySQL and MariaDB do not know how far their replicas are behind: name each replica by its URL"
+            }
+            _ => return Ok(Some(max_lag)),
+        };
+        Err(Refusal::Limits { reason: reason.into() })
+    }
+}

@@ -1,0 +1,281 @@
+//! The brake of the workers of one process: holds, a rate, and rests.
+
+use std::num::NonZeroU32;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::database::stop::StopHandle;
+use crate::reencrypt::throttle::hold::Hold;
+use crate::reencrypt::throttle::limits::Limits;
+
+/// A check that is older says nothing about now.
+const VALID: Duration = Duration::from_secs(10);
+/// The longest rest without a sign of life.
+const SLICE: Duration = Duration::from_millis(200);
+
+/// What every worker passes before and after a page. Its waits end when the task is stopped.
+pub(crate) struct Throttle {
+    rows_per_second: Option<u64>,
+    nice: f64,
+    /// Whether somebody has to tell once a second whether to hold.
+    is_watched: bool,
+    stop: StopHandle,
+    state: Mutex<State>,
+}
+
+struct State {
+    hold: Option<Hold>,
+    checked: Option<Instant>,
+    /// The processes that share the rate.
+    processes: NonZeroU32,
+    schedule: Schedule,
+    /// Workers that wait for the rate, and that rest.
+    waiting: usize,
+    resting: usize,
+}
+
+impl Throttle {
+    pub(crate) fn new(limits: &Limits, stop: StopHandle) -> Self {
+        let state = State {
+            hold: None,
+            checked: None,
+            processes: NonZeroU32::MIN,
+            schedule: Schedule::default(),
+            waiting: 0,
+            resting: 0,
+        };
+        Self {
+            rows_per_second: limits.rows_per_second,
+            nice: limits.nice,
+            is_watched: limits.need_watching(),
+            stop,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Whether to hold, as the check found it just now.
+    pub(crate) fn set_hold(&self, hold: Option<Hold>) {
+        let mut state = self.state();
+        (state.hold, state.checked) = (hold, Some(Instant::now()));
+        drop(state);
+        self.stop.wake();
+    }
+
+    /// How many processes share the rate, this one among them.
+    pub(crate) fn set_share(&self, processes: NonZeroU32) {
+        self.state().processes = processes;
+    }
+
+    /// The most rows of a page: no more than the rate allows in a second.
+    pub(crate) fn page(&self, most: usize) -> usize {
+        let rate = self.rate(&self.state()).map_or(most, |rate| rate as usize);
+        most.min(rate.max(1))
+    }
+
+    /// Rests after a page that began at `begun`, as long as the rate and the niceness want. Meanwhile `sign` is called again
+    /// and again, until it fails.
+    pub(crate) fn pace<E>(
+        &self,
+        begun: Instant,
+        rows: usize,
+        writing: Duration,
+        mut sign: impl FnMut() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let now = Instant::now();
+        let mut state = self.state();
+        let rate = self.rate(&state);
+        let due = rate.map_or(now, |rate| state.schedule.book(begun, rows, rate));
+        let rested = now + writing.mul_f64(self.nice);
+        let until = due.max(rested);
+        if until <= now {
+            return Ok(());
+        }
+        let is_resting = rested > due;
+        state.count(is_resting, |count| *count += 1);
+        drop(state);
+        let mut result = Ok(());
+        while Instant::now() < until && result.is_ok() && !self.stop.is_stopped() {
+            let slice = until.min(Instant::now() + SLICE);
+            self.stop.sleep_while(|| (Instant::now() < slice).then_some(slice));
+            result = sign();
+        }
+        self.state().count(is_resting, |count| *count -= 1);
+        result
+    }
+
+    /// What the task waits for at the moment, for the operator's eyes.
+    pub(crate) fn waiting(&self) -> Option<String> {
+        if let Some(hold) = self.hold() {
+            return Some(hold.to_string());
+        }
+        let state = self.state();
+        match self.rows_per_second {
+            Some(rows) if state.waiting > 0 => Some(rate(rows, state.processes)),
+            _ => (state.resting > 0).then(|| format!("nice {}", self.nice)),
+        }
+    }
+
+    /// Why the task must not go on now.
+    pub(crate) fn hold(&self) -> Option<Hold> {
+        let state = self.state();
+        let since = state.checked.map(|checked| checked.elapsed());
+        match &state.hold {
+            Some(hold) => Some(hold.clone()),
+            None if self.is_watched && since.is_none_or(|since| since > VALID) => Some(Hold::Unchecked { since }),
+            None => None,
+        }
+    }
+
+    /// This process's share.
+    fn rate(&self, state: &State) -> Option<f64> {
+        self.rows_per_second.map(|rows| rows as f64 / f64::from(state.processes.get()))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn count(&mut self, is_resting: bool, change: impl FnOnce(&mut usize)) {
+        change(if is_resting { &mut self.resting } else { &mut self.waiting });
+    }
+}
+
+/// When the rows that were taken so far are paid for.
+#[derive(Default)]
+struct Schedule {
+    paid: Option<Instant>,
+}
+
+impl Schedule {
+    /// Books rows that were taken since `begun`; returns when the next may be. Time before that is not saved up.
+    fn book(&mut self, begun: Instant, rows: usize, per_second: f64) -> Instant {
+        let from = self.paid.map_or(begun, |paid| paid.max(begun));
+        let paid = from + Duration::from_secs_f64(rows as f64 / per_second);
+        self.paid = Some(paid);
+        paid
+    }
+}
+
+/// `5,000 rows/s`
+fn rate(rows: u64, processes: NonZeroU32) -> String {
+    let digits = rows.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text += " rows/s";
+    match processes.get() {
+        1 => text,
+        processes => format!("{text}, shared by {processes} processes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    const MILLISECOND: Duration = Duration::from_millis(1);
+
+    fn throttle(limits: Limits) -> Throttle {
+        Throttle::new(&limits, StopHandle::default())
+    }
+
+    #[test]
+    fn the_work_is_part_of_the_time_that_the_rows_may_take() {
+        let begun = Instant::now();
+        let mut schedule = Schedule::default();
+        assert_eq!(schedule.book(begun, 500, 1000.0), begun + 500 * MILLISECOND);
+        // The next page begins there, and ends where it would have ended without the pause in between.
+        assert_eq!(schedule.book(begun + 500 * MILLISECOND, 500, 1000.0), begun + 1000 * MILLISECOND);
+        // A pause is not saved up for a burst.
+        let later = begun + 60_000 * MILLISECOND;
+        assert_eq!(schedule.book(later, 100, 1000.0), later + 100 * MILLISECOND);
+    }
+
+    #[test]
+    fn workers_share_the_rate() {
+        let begun = Instant::now();
+        let mut schedule = Schedule::default();
+        let due: Vec<_> = (0..4).map(|_| schedule.book(begun, 250, 1000.0).duration_since(begun)).collect();
+        assert_eq!(due, [250, 500, 750, 1000].map(|due| due * MILLISECOND));
+    }
+
+    #[test]
+    fn processes_share_the_rate() {
+        let throttle = throttle(Limits { rows_per_second: Some(5000), ..Limits::default() });
+        let rate = || throttle.rate(&throttle.state()).unwrap();
+        assert_eq!((rate(), throttle.page(10_000)), (5000.0, 5000));
+        throttle.set_share(NonZeroU32::new(4).unwrap());
+        assert_eq!((rate(), throttle.page(10_000)), (1250.0, 1250));
+        throttle.set_share(NonZeroU32::new(50_000).unwrap());
+        assert_eq!((rate(), throttle.page(10_000)), (0.1, 1));
+    }
+
+    #[test]
+    fn nothing_is_limited_by_default() {
+        let throttle = throttle(Limits::default());
+        let begun = Instant::now();
+        throttle.pace(begun, usize::MAX, Duration::MAX / 2, || Err(())).unwrap();
+        assert_eq!((throttle.page(10_000), throttle.waiting()), (10_000, None));
+    }
+
+    /// Waits of an hour, for the rate and for a rest, each told, and each over at once on a stop.
+    #[test]
+    fn a_stop_ends_every_wait() {
+        let hour = Duration::from_secs(3600);
+        for (limits, told) in [
+            (Limits { rows_per_second: Some(1000), ..Limits::default() }, "1,000 rows/s"),
+            (Limits { nice: 1.5, ..Limits::default() }, "nice 1.5"),
+        ] {
+            let throttle = throttle(limits);
+            thread::scope(|scope| {
+                let worker = scope.spawn(|| throttle.pace(Instant::now(), 3_600_000, hour, || Ok::<_, ()>(())));
+                while throttle.waiting().as_deref() != Some(told) {
+                    thread::yield_now();
+                }
+                throttle.stop.stop();
+                worker.join().unwrap().unwrap();
+            });
+        }
+    }
+
+    /// Others would take a process for dead of which nothing is heard while it rests.
+    #[test]
+    fn a_rest_is_not_silent() {
+        let throttle = throttle(Limits { nice: 1.0, ..Limits::default() });
+        let mut signs = 0;
+        let hour = Duration::from_secs(3600);
+        let result = throttle.pace(Instant::now(), 1, hour, || {
+            signs += 1;
+            if signs == 3 { Err("the third") } else { Ok(()) }
+        });
+        assert_eq!((result, throttle.waiting()), (Err("the third"), None));
+    }
+
+    #[test]
+    fn what_is_not_known_holds() {
+        let throttle = throttle(Limits { pause_file: Some("pause".into()), ..Limits::default() });
+        assert_eq!(throttle.waiting().unwrap(), "the limits have not been checked yet");
+        throttle.set_hold(Some(Hold::PauseFile { path: "pause".into() }));
+        assert_eq!(throttle.waiting().unwrap(), "the file pause exists");
+        throttle.set_hold(None);
+        assert_eq!(throttle.waiting(), None);
+        // Nobody has looked for a while.
+        throttle.state().checked = Instant::now().checked_sub(VALID + Duration::from_secs(2));
+        assert_eq!(throttle.waiting().unwrap(), "the limits have not been checked for 12 s");
+    }
+
+    #[test]
+    fn numbers_for_people() {
+        let shown = [1, 999, 1000, 1_234_567].map(|rows| rate(rows, NonZeroU32::MIN));
+        assert_eq!(shown, ["1 rows/s", "999 rows/s", "1,000 rows/s", "1,234,567 rows/s"]);
+        assert_eq!(rate(5000, NonZeroU32::new(3).unwrap()), "5,000 rows/s, shared by 3 processes");
+    }
+}

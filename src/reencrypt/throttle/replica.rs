@@ -1,0 +1,189 @@
+//! A replica that is asked for its lag, on a thread of its own: it may keep silent for as long as it likes.
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::database::connection::TaskConnection;
+use crate::database::dialect::Dialect;
+use crate::database::replication::{Replay, Standing};
+
+/// Between two questions.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// An answer that is older says nothing about now.
+const VALID: Duration = Duration::from_secs(5);
+/// A question that is not answered for so long is asked again on a new connection.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A replica, by its URL.
+pub(crate) struct Replica {
+    url: ReplicaUrl,
+    watch: fn(&ReplicaUrl, &Mutex<Latest>, &Receiver<()>),
+    latest: Arc<Mutex<Latest>>,
+    /// The thread ends when this is dropped; at once, unless it waits for the replica.
+    _alive: Sender<()>,
+}
+
+impl Replica {
+    pub(crate) fn new<C: TaskConnection>(url: ReplicaUrl) -> Self {
+        let watch = watch::<C>;
+        let (latest, alive) = spawn(&url, watch);
+        Self { url, watch, latest, _alive: alive }
+    }
+
+    /// What the replica told last, and when.
+    pub(crate) fn standings(&mut self) -> (Instant, Vec<Standing>) {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let (answered, asked) = (latest.answered.map(|answered| answered.elapsed()), latest.asked.elapsed());
+        let answer = match answered {
+            Some(age) if age <= VALID => (Instant::now() - age, latest.standings.clone()),
+            Some(age) => self.unknown(format!("it has not answered for {} s", age.as_secs())),
+            None => self.unknown("it has not answered yet".into()),
+        };
+        let is_silent = asked > PATIENCE;
+        drop(latest);
+        if is_silent {
+            // The old thread ends when its connection does.
+            (self.latest, self._alive) = spawn(&self.url, self.watch);
+        }
+        answer
+    }
+
+    fn unknown(&self, reason: String) -> (Instant, Vec<Standing>) {
+        (Instant::now(), vec![Standing { name: self.url.name.clone(), replay: Replay::Unknown(reason) }])
+    }
+}
+
+struct Latest {
+    asked: Instant,
+    answered: Option<Instant>,
+    standings: Vec<Standing>,
+}
+
+fn spawn(url: &ReplicaUrl, watch: fn(&ReplicaUrl, &Mutex<Latest>, &Receiver<()>)) -> (Arc<Mutex<Latest>>, Sender<()>) {
+    let latest = Arc::new(Mutex::new(Latest { asked: Instant::now(), answered: None, standings: Vec::new() }));
+    let (alive, ended) = mpsc::channel();
+    let (url, shared) = (url.clone(), Arc::clone(&latest));
+    let thread = thread::Builder::new().name("replica".into()).spawn(move || watch(&url, &shared, &ended));
+    if let Err(error) = thread {
+        tracing::warn!(%error, "no thread to ask a replica for its lag"); // which therefore stays unknown
+    }
+    (latest, alive)
+}
+
+fn watch<C: TaskConnection>(url: &ReplicaUrl, latest: &Mutex<Latest>, ended: &Receiver<()>) {
+    let lock = || latest.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut conn = None;
+    loop {
+        lock().asked = Instant::now();
+        let standings = ask::<C>(url, &mut conn);
+        let mut latest = lock();
+        (latest.answered, latest.standings) = (Some(Instant::now()), standings);
+        drop(latest);
+        if ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Disconnected) {
+            return;
+        }
+    }
+}
+
+fn ask<C: TaskConnection>(url: &ReplicaUrl, conn: &mut Option<C>) -> Vec<Standing> {
+    let unknown = |reason: String| vec![Standing { name: url.name.clone(), replay: Replay::Unknown(reason) }];
+    let answer = match conn {
+        Some(conn) => C::Backend::standings(conn),
+        None => match C::establish(&url.url) {
+            Ok(new) => C::Backend::standings(conn.insert(new)),
+            Err(error) => return unknown(one_line(error)),
+        },
+    };
+    match answer {
+        Ok(standings) if standings.is_empty() => unknown("it is not a replica".into()),
+        Ok(standings) => standings
+            .into_iter()
+            .map(|Standing { name: channel, replay }| match channel.is_empty() {
+                true => Standing { name: url.name.clone(), replay },
+                false => Standing { name: format!("{} ({channel})", url.name), replay },
+            })
+            .collect(),
+        Err(error) => {
+            *conn = None;
+            unknown(one_line(error))
+        }
+    }
+}
+
+fn one_line(error: impl std::fmt::Display) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// `scheme://user:password@host:port/database`. Only host and port are ever shown.
+#[derive(Clone)]
+pub(crate) struct ReplicaUrl {
+    url: String,
+    name: String,
+}
+
+impl ReplicaUrl {
+    /// `None` for what a driver could take for something else, and quote in its messages: a piece of the password.
+    pub(crate) fn parse(url: &str) -> Option<Self> {
+        let (_, rest) = url.split_once("://")?;
+        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+        if rest[authority.len()..].contains(['@', '#']) {
+            return None;
+        }
+        let (user_info, server) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let is_word = |text: &str, others: &str| {
+            text.chars().all(|character| character.is_ascii_alphanumeric() || others.contains(character))
+        };
+        let mut escapes = rest.split('%').skip(1).map(|escape| escape.get(..2).unwrap_or_default());
+        let is_escaped = escapes.all(|hex| hex.len() == 2 && u8::from_str_radix(hex, 16).is_ok());
+        // `[::1]:5432` has colons in its host.
+        let (host, port) = match server.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, port),
+            _ => (server, "0"),
+        };
+        let is_host = is_word(host, "-._%") || (host.starts_with('[') && host.ends_with(']') && is_word(host, ":.[]"));
+        let is_valid = is_word(user_info, "-._~!$&'()*+,;=%:") && is_escaped && is_host && port.parse::<u16>().is_ok();
+        let name = if server.is_empty() { "localhost" } else { server };
+        is_valid.then(|| Self { url: url.to_owned(), name: name.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replica_is_known_by_host_and_port() {
+        for (url, name) in [
+            ("postgres://u:p@10.0.0.7:5433/db", "10.0.0.7:5433"),
+            ("mysql://u:p%40ss@replica-2.example.org/db?ssl_mode=required", "replica-2.example.org"),
+            ("postgres://u:p@[::1]:5432/db", "[::1]:5432"),
+            ("postgres://[::1]/db", "[::1]"),
+            ("postgres://%2Frun%2Fpostgresql/db", "%2Frun%2Fpostgresql"),
+            ("postgres:///db", "localhost"),
+        ] {
+            assert_eq!(ReplicaUrl::parse(url).map(|url| url.name).as_deref(), Some(name));
+        }
+    }
+
+    /// Of these the wrong part would be taken for the host, and shown.
+    #[test]
+    fn a_url_that_could_show_its_password_is_none() {
+        for url in [
+            "host=10.0.0.7 password=secret",
+            "user:secret@10.0.0.7/db",
+            "postgres://user:se/cret@10.0.0.7/db",
+            "postgres://user:se?cret@10.0.0.7/db",
+            "postgres://user:se#cret@10.0.0.7/db",
+            "postgres://user:se cret@10.0.0.7/db",
+            "postgres://user:se%cret@10.0.0.7/db",
+            "postgres://user:se@cret@10.0.0.7/db",
+            "postgres://user:secret/db",
+            "postgres://host/db?password=sec@ret",
+            "postgres://host/db?password=se%cret",
+        ] {
+            assert!(ReplicaUrl::parse(url).is_none(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The check when an application starts.
+
+pub(crate) mod check;
+pub(crate) mod key_order;
