@@ -19,12 +19,10 @@ macro_rules! links {
 [guide-columns-diesel-print-schema]: crate::guide::columns#diesel-print-schema
 [guide-columns-guards]: crate::guide::columns#guards
 [guide-columns-sizes]: crate::guide::columns#sizes
-[guide-columns-which-field-type]: crate::guide::columns#which-field-type
 [guide-elsewhere]: crate::guide::elsewhere
 [guide-performance]: crate::guide::performance
 [guide-performance-before-a-large-rotation-on-postgresql]: crate::guide::performance#before-a-large-rotation-on-postgresql
 [guide-performance-rate]: crate::guide::performance#rate
-[guide-readme]: crate
 [guide-readme-in-ci]: crate
 [guide-readme-limits]: crate
 [guide-readme-when-the-application-starts]: crate
@@ -39,7 +37,6 @@ macro_rules! links {
 [guide-rotation-7-create-the-tables-of-the-task-if-its-user-cannot]: crate::guide::rotation#7-create-the-tables-of-the-task-if-its-user-cannot
 [guide-rotation-9-rehearse-and-read-the-estimate]: crate::guide::rotation#9-rehearse-and-read-the-estimate
 [guide-rotation-exit-codes]: crate::guide::rotation#exit-codes
-[guide-security]: crate
 "
     };
 }
