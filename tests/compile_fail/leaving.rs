@@ -1,4 +1,4 @@
-//! Plaintext on its way to a column that is declared as encrypted.
+//! Writing plaintext to a column that is declared as encrypted.
 
 use schema::*;
 

@@ -1,19 +1,19 @@
-//! What operators see where transactions and users are many: proofs that have to wait, and a user without rights.
+//! What operators see: a proof that has to wait for a transaction, and a user without privileges.
 
 use diesel::connection::SimpleConnection;
 use diesel::r2d2::{ConnectionManager, Pool};
 use diesel_encrypted::reencrypt::StartupCheck;
 use serde_json::{Value, json};
 
-use super::suite::program::vault::Vault;
-use super::suite::program::{fingerprint, statement};
-use super::support::{Conn, LimitedUser};
-use crate::common::keyring;
+use crate::backend::{Conn, LimitedUser};
+use crate::suite::program::vault::Vault;
+use crate::suite::program::{fingerprint, statement};
+use crate::support::keys::keyring;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
 
-/// An application that has written something, and does not end its transaction.
+/// Returns an application that has written a row but does not end its transaction.
 fn open_transaction(vault: &Vault) -> Conn {
     let mut application = vault.db.conn();
     application.batch_execute("begin; insert into others values (1)").unwrap();
@@ -54,7 +54,7 @@ fn nothing_is_proven_while_an_older_transaction_is_open() {
     assert_eq!(run.json()["doubt"], Value::Null);
 }
 
-/// It waits for others, and is told to wait by people meanwhile.
+/// The task waits for a transaction when the operator pauses it.
 #[test]
 fn a_pause_before_the_proof() {
     let vault = vault_with_another_table();

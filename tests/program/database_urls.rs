@@ -1,9 +1,9 @@
-//! Databases and columns that cannot be meant: exit code 2, and nothing comes into being.
+//! Invalid databases and columns: the program exits with code 2 and creates nothing.
 
 use serde_json::json;
 
-use super::runner::{Program, Run, write};
 use super::{A, fingerprint};
+use crate::support::runner::{Program, Run, write};
 
 #[track_caller]
 fn refused(program: Program, reason: &str) {
@@ -31,7 +31,7 @@ fn an_unknown_scheme() {
 
 #[cfg(feature = "cli-sqlite")]
 #[test]
-fn a_scheme_that_was_left_out() {
+fn a_url_without_a_scheme() {
     let forgotten = "scott:tiger-and-lion@db.example.org/app";
     refused(status().database(forgotten).secrets(["tiger-and-lion"]), "the database URL has no scheme");
 }
@@ -76,7 +76,7 @@ fn an_sqlite_file_that_does_not_exist() {
 
 #[cfg(feature = "cli-sqlite")]
 #[test]
-fn a_file_that_is_no_sqlite_database() {
+fn a_file_that_is_not_a_sqlite_database() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("notes.txt");
     write(&file, "no database, but longer than the head that every SQLite file begins with".repeat(20));
@@ -84,7 +84,7 @@ fn a_file_that_is_no_sqlite_database() {
 }
 
 #[test]
-fn a_column_that_is_none() {
+fn a_column_that_does_not_exist() {
     for name in ["email", "", ".", "users.", ".email", "a.b.c.d", "\"users.email", "users..email"] {
         let program = Program::new(["status", "--column", name]).keys(&[A]).database("unused");
         refused(program, "TABLE.COLUMN");
@@ -100,7 +100,7 @@ fn arguments_that_contradict_each_other() {
 }
 
 #[test]
-fn a_schema_file_that_is_none() {
+fn a_schema_file_that_does_not_parse() {
     let folder = tempfile::tempdir().unwrap();
     let schema = folder.path().join("schema.rs");
     let with_schema =
@@ -118,7 +118,7 @@ fn a_schema_file_that_is_none() {
     refused(by_toml, "cannot read");
 }
 
-/// A task that does not begin still ends in one JSON document.
+/// A task that cannot begin still writes one JSON document.
 #[test]
 fn nothing_to_work_on() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,10 +1,10 @@
-//! Limits that are none: exit code 2.
+//! Invalid limits: the program exits with code 2.
 
 use super::A;
-use super::runner::{Program, Run};
+use crate::support::runner::{Program, Run};
 
 #[test]
-fn limits_that_are_none() {
+fn invalid_limits() {
     for (option, values, reason) in [
         ("--max-rows-per-second", &["0", "-1", "many"][..], "--max-rows-per-second"),
         ("--nice", &["-1", "1001", "NaN", "inf", "x"], "a number from 0 to 1000, such as 0.5"),
@@ -25,7 +25,7 @@ fn limits_that_are_none() {
     }
 }
 
-/// What the environment holds is not shown by the help.
+/// The help does not show values from the environment.
 #[test]
 fn the_help_shows_no_replica() {
     let program =

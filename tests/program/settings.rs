@@ -1,9 +1,9 @@
-//! Settings that do not say which keys: exit code 2, the setting and the position named, the text never repeated.
+//! Invalid keys: the program exits with code 2. It names the setting and the position, but never repeats the text.
 
-use super::runner::{Program, Run, write};
 use super::{A, B};
+use crate::support::runner::{Program, Run, write};
 
-/// Every command that needs keys refuses in the same words, before it looks for a database.
+/// Checks that every command that needs keys refuses for this reason, before it looks for a database.
 #[track_caller]
 fn refused(program: impl Fn() -> Program, reason: &str) {
     let commands = [&["keys"][..], &["status"], &["reencrypt"], &["reencrypt_database", "--json"]];
@@ -29,7 +29,7 @@ fn no_keys() {
 }
 
 #[test]
-fn keys_that_are_none() {
+fn texts_that_are_not_keys() {
     let zero = format!("{}=", "A".repeat(43));
     let cases = [
         (String::new(), " holds no key"),
@@ -69,11 +69,11 @@ fn sources_that_disagree() {
     let pinakes = |keys: &str| none().keys(&[A, B]).set("PINAKES_DB_ENCRYPTION_KEYS", keys);
     let differ = "DB_ENCRYPTION_KEYS and PINAKES_DB_ENCRYPTION_KEYS are both set and hold different keys";
     refused(|| pinakes(A), differ);
-    // Their order is a difference: the first one encrypts.
+    // A different order counts as a difference, because the first key encrypts.
     refused(|| pinakes(&format!("{B}:{A}")), differ);
     let differ = "DB_ENCRYPTION_KEYS and DB_ENCRYPTION_KEYS_FILE are both set and hold different keys";
     refused(|| none().keys(&[A]).set("DB_ENCRYPTION_KEYS_FILE", &file), differ);
-    // A second source is no excuse for a broken first one.
+    // A valid second setting does not excuse an invalid first one.
     refused(
         || none().set("DB_ENCRYPTION_KEYS", "").set("DB_ENCRYPTION_KEYS_FILE", &file),
         "DB_ENCRYPTION_KEYS holds no key",
@@ -96,7 +96,7 @@ fn a_key_file_that_cannot_be_read() {
 
 #[test]
 fn a_key_where_the_name_of_a_file_belongs() {
-    // Also one without its padding, which is no valid key.
+    // The last text is a key without its padding, which is invalid.
     for keys in [A.to_owned(), format!("{A}:{B}"), format!(" {B}\n"), A[..43].to_owned()] {
         let reason =
             "DB_ENCRYPTION_KEYS_FILE: cannot read the key file, whose path is not shown for it looks like a key";

@@ -1,17 +1,17 @@
-//! `encrypt` and `decrypt`: plaintext becomes tokens, and tokens plaintext, when that is what was asked for.
+//! `encrypt` and `decrypt` convert plaintext to tokens and tokens to plaintext, but only on explicit request.
 
 use diesel::connection::SimpleConnection;
 use serde_json::json;
 
-use super::super::super::support::QUOTING_TRIGGER;
 use super::vault::{PLAINTEXT, Row, Vault, plaintext};
 use super::{assert_is_report, cells, fingerprint, statement};
-use crate::common::keyring;
+use crate::backend::QUOTING_TRIGGER;
+use crate::support::keys::keyring;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
 
-/// Thirty rows that were there before encryption, and three whose values are tokens already.
+/// Thirty rows from before encryption, and three whose values are already tokens.
 fn vault() -> Vault {
     let vault = Vault::new();
     let plain = |id| {
@@ -39,7 +39,7 @@ fn in_and_out_again() {
     assert_eq!(json["columns"][1]["rewritten"], json!(33));
     vault.assert_readable(&[NEW], 33);
     vault.program(&["status"], &[NEW]).exits_with(0);
-    // It proves what `reencrypt` does.
+    // It proves the same as `reencrypt`.
     vault.program(&["reencrypt"], &[NEW]).exits_with(0);
 
     let run = vault.program(&["decrypt"], &[NEW]).args(CONFIRMED).exits_with(0);
@@ -53,9 +53,9 @@ fn in_and_out_again() {
     assert!(vault.rows()[30..].iter().all(|row| row.secret.as_ref() == Some(&plaintext(row.id))));
 }
 
-/// Nobody decrypts a column by a slip of the hand.
+/// Nobody decrypts a column by accident.
 #[test]
-fn plaintext_is_written_into_columns_that_are_named_for_it_and_no_others() {
+fn plaintext_is_written_only_to_columns_that_are_named_for_it() {
     let vault = Vault::sealed(OLD, 1..=5);
     let before = vault.rows();
     vault.program(&["decrypt"], &[OLD]).exits_with(2);
@@ -89,7 +89,7 @@ fn values_that_look_like_tokens() {
     assert_eq!(vault.rows()[33].secret.as_deref(), Some(lookalike));
 }
 
-/// Triggers quote what they like; of plaintext nobody could tell where it begins and where it ends.
+/// Triggers may quote anything. Nothing shows where a quoted plaintext begins and ends.
 #[test]
 fn a_message_of_the_database_that_quotes_plaintext() {
     for (args, start) in [(&["encrypt"][..], vault()), (&["decrypt", "--write-plaintext", "vault.secret"], sealed())] {

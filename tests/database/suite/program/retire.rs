@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::vault::{Row, Vault};
 use super::{cells, fingerprint, is_recent, key_text, statement};
-use crate::runner::Program;
+use crate::support::runner::Program;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
@@ -80,9 +80,9 @@ fn a_key_that_cannot_be_judged() {
     ));
 }
 
-/// Whoever gives the key itself has it shown to all users of the machine, but not in the log as well.
+/// A user who passes the key itself shows it to all users of the machine. But the log must not repeat it.
 #[test]
-fn what_is_no_fingerprint_is_not_repeated() {
+fn a_text_that_is_not_a_fingerprint_is_not_repeated() {
     let vault = Vault::sealed(NEW, 1..=5);
     let key = key_text(UNKNOWN);
     let run = vault.program(&["retire", &key], &[NEW, OLD]).exits_with(2);
@@ -90,9 +90,9 @@ fn what_is_no_fingerprint_is_not_repeated() {
     run.says("the key is not a fingerprint: 16 hexadecimal digits, as `diesel-encrypted keys` shows them");
 }
 
-/// A value that nobody can read is under none of the keys, unless it is damaged.
+/// No key opens an unreadable value, unless the value is damaged.
 #[test]
-fn bad_values_are_pointed_out() {
+fn bad_values_are_reported() {
     let vault = Vault::sealed(NEW, 1..=5);
     vault.insert(&[Row::new(6, Some("plaintext of 6"), None), Row::sealed(7, UNKNOWN)]);
     let run = retire(&vault, OLD).exits_with(0);

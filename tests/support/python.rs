@@ -1,6 +1,4 @@
-//! Python's `cryptography`: the other side of every token, and a checker that shares no code with this crate.
-
-#![allow(dead_code)] // each test program uses a part of it
+//! Python's `cryptography`: the peer that exchanges tokens with this crate, and an independent checker.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -9,10 +7,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// A plaintext, and the date of its token in seconds since 1970.
+/// A plaintext, and the time of its token in seconds since 1970.
 pub type Dated = (Vec<u8>, u64);
 
-/// Tokens of these plaintexts: key, date, plaintext.
+/// Encrypts plaintexts. Each value is a key, a time and a plaintext.
 pub fn seal(values: &[(&str, u64, &[u8])]) -> Vec<String> {
     let values: Vec<Value> =
         values.iter().map(|(key, date, plaintext)| json!([key, date, STANDARD.encode(plaintext)])).collect();
@@ -20,7 +18,7 @@ pub fn seal(values: &[(&str, u64, &[u8])]) -> Vec<String> {
     serde_json::from_value(tokens).unwrap()
 }
 
-/// What tokens hold, in text or raw form; `None` where this key does not open one.
+/// Decrypts tokens in text or raw form. Returns `None` for each that this key does not decrypt.
 pub fn open<T: AsRef<[u8]>>(key: &str, cells: &[T]) -> Vec<Option<Dated>> {
     let cells: Vec<String> = cells.iter().map(|cell| STANDARD.encode(cell)).collect();
     let opened = ask(&json!({ "open": cells, "key": key }));
@@ -29,7 +27,7 @@ pub fn open<T: AsRef<[u8]>>(key: &str, cells: &[T]) -> Vec<Option<Dated>> {
     opened.into_iter().map(|value| value.map(decode)).collect()
 }
 
-/// Standard output of a script in `tests/`.
+/// Runs a script in `tests/` and returns its standard output.
 pub fn run(script: &str, stdin: &[u8]) -> Vec<u8> {
     let python = std::env::var("PYTHON_WITH_CRYPTOGRAPHY")
         .expect("PYTHON_WITH_CRYPTOGRAPHY names no python3 that has the package cryptography: use bin/with-servers");
@@ -40,7 +38,7 @@ pub fn run(script: &str, stdin: &[u8]) -> Vec<u8> {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("PYTHON_WITH_CRYPTOGRAPHY={python}: {error}"));
-    // Python reads all of it before it writes.
+    // Python reads all its input before it writes.
     child.stdin.take().unwrap().write_all(stdin).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{script} failed, see above");
@@ -48,5 +46,5 @@ pub fn run(script: &str, stdin: &[u8]) -> Vec<u8> {
 }
 
 fn ask(request: &Value) -> Value {
-    serde_json::from_slice(&run("python/fernet.py", request.to_string().as_bytes())).unwrap()
+    serde_json::from_slice(&run("support/fernet.py", request.to_string().as_bytes())).unwrap()
 }

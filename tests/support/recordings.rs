@@ -1,6 +1,5 @@
-//! What other programs wrote: the data files of `tests/data/elsewhere`, made by the scripts in its folder `make`.
-
-#![allow(dead_code)] // each test program uses a part of it
+//! Reads what other programs wrote: the data files in `tests/data/elsewhere`. The scripts in its folder `make` wrote
+//! them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,35 +7,35 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// What one of the originals wrote and reads.
+/// What one of these programs (an original) wrote, and what it reads.
 #[derive(Deserialize)]
 pub struct Recording {
     pub sets: Vec<Set>,
-    /// Cells that are no token, or hold what only Python reads.
+    /// Cells that are not tokens, or contain values that only Python can read.
     #[serde(default)]
     pub foreign: Vec<Row>,
-    /// What the original makes of what this crate writes, by column.
+    /// How the original reads tokens that this crate wrote, by column.
     pub returned: BTreeMap<String, Vec<Returned>>,
 }
 
-/// Rows under the same settings.
+/// Rows that the original wrote under the same settings.
 #[derive(Deserialize)]
 pub struct Set {
     pub settings: BTreeMap<String, Value>,
-    /// As the original derives them, the primary first.
+    /// The keys that the original derives. The first one is its primary key.
     pub keys: Vec<String>,
-    /// Where the original has several.
+    /// The table, if the original has several.
     pub table: Option<String>,
-    /// Where the original adapts values to another database than the one that was written.
+    /// The database, if the original adapts values to another database than the one that it wrote to.
     pub database: Option<String>,
     pub rows: Vec<Row>,
 }
 
 #[derive(Deserialize)]
 pub struct Row {
-    /// What the database holds.
+    /// The values in the database.
     pub stored: BTreeMap<String, Cell>,
-    /// What the original reads.
+    /// The values that the original reads.
     #[serde(default)]
     pub read: Map<String, Value>,
 }
@@ -52,13 +51,13 @@ pub enum Cell {
 
 #[derive(Debug, Deserialize)]
 pub struct Returned {
-    /// What the token holds.
+    /// The plaintext of the token.
     pub plaintext: String,
-    /// `text` or `bytes`
+    /// `text` or `bytes`.
     pub form: String,
     /// The exception that the original raises.
     pub refused: Option<String>,
-    /// What it reads with the documented code.
+    /// The value that the original reads with the documented code.
     pub documented: Option<Value>,
 }
 
@@ -70,19 +69,19 @@ impl Recording {
 }
 
 impl Set {
-    /// The keys as `DB_ENCRYPTION_KEYS` holds them.
+    /// The keys in the form of `DB_ENCRYPTION_KEYS`.
     pub fn keyring(&self) -> String {
         self.keys.join(":")
     }
 
-    /// What the original reads, row by row.
+    /// The values that the original reads, row by row.
     pub fn read(&self) -> Vec<Value> {
         self.rows.iter().map(|row| Value::Object(row.read.clone())).collect()
     }
 }
 
 impl Cell {
-    /// The text of a cell that has one.
+    /// Returns the text of a text cell.
     pub fn text(&self) -> &str {
         match self {
             Self::Text(text) => text,

@@ -1,30 +1,20 @@
-//! MySQL and MariaDB: a database per test.
+//! MySQL and MariaDB: what the tests of `suite` need to know about this database.
 
 use std::sync::LazyLock;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::r2d2::{ConnectionManager, Pool};
 
-use crate::common::unique_name;
+pub use crate::support::mysql::*;
 
-pub type Conn = MysqlConnection;
-
-/// Whether the server is MariaDB, and not MySQL.
+/// Whether the server is MariaDB rather than MySQL.
 pub fn is_mariadb() -> bool {
     static IS_MARIADB: LazyLock<bool> =
         LazyLock::new(|| is_true(&mut TestDatabase::new().conn(), "version() like '%MariaDB%'"));
     *IS_MARIADB
 }
 
-/// Whether the task keeps its run in the database unless told otherwise.
-pub const SHARES: bool = true;
-
-/// Column types in this database's words.
-pub const TEXT: &str = "text";
-pub const BYTES: &str = "mediumblob";
-
-/// Types of encrypted columns.
+/// Types for encrypted columns.
 pub const TEXT_TYPES: &[&str] = &[
     "text",
     "varchar(100)",
@@ -38,28 +28,28 @@ pub const TEXT_TYPES: &[&str] = &[
     "text character set utf8mb4 collate utf8mb4_unicode_ci",
 ];
 pub const BINARY_TYPES: &[&str] = &["varbinary(200)", "blob", "mediumblob", "longblob", "tinyblob"];
-/// Types with a limit that is kept, `{}` in number; and whether they take text.
+/// Types with a length limit, which replaces `{}`, and whether they hold text.
 pub const LIMITED_TYPES: &[(&str, bool)] = &[
     ("varchar({})", true),
     ("varchar({}) character set latin1", true),
     ("varchar({}) character set utf16", true),
     ("varbinary({})", false),
 ];
-/// Types that the database fills up, for a token of a few bytes, and whether they are text.
+/// Types that the database pads, with the length of a short token, and whether they hold text.
 pub const PADDED_TYPES: &[(&str, bool)] = &[("char(100)", true), ("binary(73)", false)];
-/// Types that do not hold tokens.
+/// Types that cannot hold tokens.
 pub static OTHER_TYPES: LazyLock<[&str; 5]> =
     LazyLock::new(|| ["int", if is_mariadb() { "uuid" } else { "time" }, "date", "enum('a')", "bit(8)"]);
-/// A column of text, and one of bytes, as bytes.
+/// Expressions that select a text column and a binary column as bytes.
 pub const SELECT_TEXT: &str = "cast(convert(secret using utf8mb4) as binary)";
 pub const SELECT_BYTES: &str = "secret";
-/// What makes the types that this database does not have by itself.
+/// Statements that create the types that this database lacks.
 pub const MAKE_TYPES: &[&str] = &[];
-/// Bytes as a literal, `{}` being hexadecimal digits.
+/// A literal of bytes. Hexadecimal digits replace `{}`.
 pub const BYTES_LITERAL: &str = "x'{}'";
-/// What surrounds a quoted identifier.
+/// The quotation mark for identifiers.
 pub const QUOTE: char = '`';
-/// Types of row keys, with values as SQL literals; the order is the database's own.
+/// Types of row keys, with values as SQL literals. Each type has its own order.
 pub static ROW_KEYS: LazyLock<Vec<(&str, &[&str])>> = LazyLock::new(|| {
     let is_there = |(sql_type, _): &(&str, &[&str])| is_mariadb() || !["uuid", "inet6"].contains(sql_type);
     ALL_ROW_KEYS.iter().copied().filter(is_there).collect()
@@ -73,7 +63,7 @@ const ALL_ROW_KEYS: &[(&str, &[&str])] = &[
         &["''", "'a'", "'b''c'", "'é1'", "'日本'", "'10'", "'9'"],
     ),
     ("varchar(20) character set utf8mb4 collate utf8mb4_bin", &["'a'", "'A'", "'b'"]),
-    // A binary collation, under which the driver takes text for bytes; their order differs from that of UTF-8.
+    // The driver returns text with a binary collation as bytes. Its order differs from that of UTF-8.
     ("varchar(5) character set latin1 collate latin1_bin", &["'Â'", "'Ã'", "'ÿ'", "'Ä'", "'é'"]),
     ("varchar(5) character set ascii collate ascii_bin", &["'a'", "'A'"]),
     ("char(5)", &["'a'", "'b'", "'abcde'"]),
@@ -98,15 +88,15 @@ const ALL_ROW_KEYS: &[(&str, &[&str])] = &[
     ("inet6", &["'::1'", "'fe80::2'"]),
 ];
 
-/// A server that refuses connections.
+/// The URL of a server that refuses connections.
 pub fn unreachable_url() -> String {
     "mysql://nobody@127.0.0.1:1/none".into()
 }
 
-/// A table `t` of three rows, of which the one with `n = -1` breaks a CHECK that came later: no update of it succeeds.
+/// Creates a table `t` with these rows. Every update of a row with `n = -1` fails, because the row violates a CHECK.
 pub fn create_with_a_row_against_a_check(conn: &mut Conn, rows: &str) {
     if !is_mariadb() {
-        // It always asks every CHECK. What is generated from the row is an error in a strict mode.
+        // MySQL cannot disable a CHECK. Here a generated column raises the error, in a strict mode only.
         let generated =
             "x int generated always as (cast(if(n > 0, '1', concat('x', left(secret, 0))) as signed)) stored";
         conn.batch_execute(&format!("create table t (id int primary key, n int, secret text, {generated})")).unwrap();
@@ -131,7 +121,7 @@ pub fn settings(conn: &mut Conn) -> Vec<String> {
     query.load::<Setting>(conn).unwrap().into_iter().map(|setting| setting.value).collect()
 }
 
-/// What an upsert names as its conflict: this database does not ask which key it is.
+/// The conflict target of an upsert. This database does not name the key.
 macro_rules! conflict_on {
     ($column:expr) => {
         diesel::dsl::DuplicatedKeys
@@ -139,7 +129,8 @@ macro_rules! conflict_on {
 }
 pub(crate) use conflict_on;
 
-/// Columns of all sorts: name, definition, and the value that a row gets from its `id`. Generated ones get none.
+/// Columns of many types: name, definition, and the value of a row, computed from its `id`. Generated columns get no
+/// value.
 pub const OTHER_COLUMNS: &[(&str, &str, &str)] = &[
     ("note", "text character set utf8mb4 not null", "concat('né ', id, '\\n')"),
     ("blank", "text", "null"),
@@ -164,17 +155,18 @@ pub const OTHER_COLUMNS: &[(&str, &str, &str)] = &[
     ("doubled", "bigint generated always as (id * 2) stored", ""),
 ];
 
-/// The columns of a row in one text, each value exactly as it is.
+/// Returns an expression that shows columns of a row as one text, with each value exactly as it is.
 pub fn shown(columns: &[&str]) -> String {
     let column = |name: &&str| format!("coalesce(hex(cast({name} as binary)), 'NULL')");
     format!("concat_ws(',', {})", columns.iter().map(column).collect::<Vec<_>>().join(", "))
 }
 
-/// Sets `updated_at` of the table `people`, as `diesel_manage_updated_at` does elsewhere; and the trigger's name.
+/// A statement that makes the table `people` update `updated_at`, as `diesel_manage_updated_at` does elsewhere, and the
+/// name of its trigger.
 pub const MANAGE_UPDATED_AT: &str = "
     create trigger set_updated_at before update on people for each row set new.updated_at = current_timestamp";
 pub const MANAGED_BY: &str = "set_updated_at";
-/// Triggers that an update of `people` does not set off.
+/// Triggers that an update of `people` does not fire.
 pub const IDLE_TRIGGERS: &[&str] = &[
     "create trigger on_insert before insert on people for each row set new.updated_at = now()",
     "create trigger on_delete before delete on people for each row set @touched = 1",
@@ -182,7 +174,7 @@ pub const IDLE_TRIGGERS: &[&str] = &[
     "create trigger on_pets before update on pets for each row set new.person = 1",
 ];
 
-/// Triggers on a table `t` that copy its column `secret` to a table `audit`; and what takes them away.
+/// Triggers on a table `t` that copy its column `secret` to a table `audit`, and statements that drop them.
 pub const COPYING_TRIGGERS: &[(&str, &str)] = &[
     (
         "create trigger copy after update on t for each row insert into audit values (old.id, old.secret)",
@@ -196,22 +188,23 @@ pub const COPYING_TRIGGERS: &[(&str, &str)] = &[
         "drop trigger copy",
     ),
 ];
-/// Indexes on expressions over a column `secret`, as far as the catalogue shows them.
+/// Indexes on expressions over a column `secret`, if the catalogue shows such indexes.
 pub static EXPRESSION_INDEXES: LazyLock<&[&str]> = LazyLock::new(|| match is_mariadb() {
     true => &[],
     false => &["(left(secret, 5))", "amount, (upper(left(secret, 5)))"],
 });
-/// Takes an index of the table `t` away.
+/// Drops an index of the table `t`.
 pub const DROP_INDEX: &str = "drop index by_secret on t";
 /// Whether columns have lengths.
 pub const HAS_LENGTHS: bool = true;
 
-/// Brings what the catalogue says of `people` up to date.
+/// Updates the statistics of `people`.
 pub const ANALYZE: &str = "analyze table people";
 /// Whether a table grows when it is rewritten.
 pub const GROWS: bool = false;
 
-/// Text columns to which different texts are equal, and another one that is equal to `secret`.
+/// Types of text columns in which different texts are equal, and an expression for another text that is equal to
+/// `secret`.
 pub static LENIENT_TYPES: LazyLock<[(&str, &str); 4]> = LazyLock::new(|| {
     let without_padding = match is_mariadb() {
         true => "text character set utf8mb4 collate utf8mb4_unicode_nopad_ci",
@@ -225,7 +218,7 @@ pub static LENIENT_TYPES: LazyLock<[(&str, &str); 4]> = LazyLock::new(|| {
     ]
 });
 
-/// Lets nobody finish an update of the row `id` of the table `t`, until `let_go`.
+/// Blocks every update of the row `id` of the table `t`, until `let_go`.
 pub fn hold_up(application: &mut Conn, id: i64) {
     let sql = "create trigger wait before update on t for each row begin
                    if new.id = ID then do get_lock(database(), 10), release_lock(database()); end if;
@@ -238,7 +231,7 @@ pub fn let_go(application: &mut Conn) {
     application.batch_execute("do release_lock(database())").unwrap();
 }
 
-/// How the task names the transaction that is open on this connection.
+/// Returns the beginning of the task's name for the transaction that is open on this connection.
 pub fn name_of_transaction(conn: &mut Conn) -> String {
     #[derive(QueryableByName)]
     struct Connection {
@@ -250,18 +243,18 @@ pub fn name_of_transaction(conn: &mut Conn) -> String {
     format!("connection {}, since ", connection.id)
 }
 
-/// What the server says to a condition.
+/// Asks the server whether a condition is true.
 pub fn is_true(conn: &mut Conn, condition: &str) -> bool {
     diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(condition)).get_result(conn).unwrap()
 }
 
-/// What changes a table `t` once, and the second time is an error.
+/// Changes of a table `t`. Repeating one is an error.
 pub const CHANGES_OF_THE_SCHEMA: &[&str] = &[
     "alter table t add column extra int",
     "alter table t modify secret mediumtext, add constraint changed check (id > 0)",
 ];
 
-/// Makes the change wait in the queue behind the task's statement.
+/// Makes the change wait in the server's queue after the statement of the task.
 pub fn change_schema(db: &TestDatabase, application: &mut Conn, change: &'static str) {
     let mut conn = db.conn();
     std::thread::spawn(move || conn.batch_execute(change).unwrap());
@@ -270,95 +263,10 @@ pub fn change_schema(db: &TestDatabase, application: &mut Conn, change: &'static
     while !is_true(application, waiting) {}
 }
 
-/// Refuses every update of the table `vault`, and quotes the tokens.
+/// Refuses every update of the table `vault`, with a message that quotes the tokens.
 pub const QUOTING_TRIGGER: &str = "
     create trigger refuse before update on vault for each row begin
         declare message varchar(120);
         set message = left(concat('refused ', new.secret, ' and ', old.secret), 120);
         signal sqlstate '45000' set message_text = message;
     end";
-
-pub struct TestDatabase {
-    server: String,
-    name: String,
-}
-
-impl TestDatabase {
-    pub fn new() -> Self {
-        let server = std::env::var("MYSQL_DATABASE_URL").expect("MYSQL_DATABASE_URL: run the tests with bin/test");
-        let name = unique_name();
-        let mut conn = Conn::establish(&server).unwrap();
-        conn.batch_execute(&format!("DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name}")).unwrap();
-        Self { server, name }
-    }
-
-    pub fn url(&self) -> String {
-        let (base, _) = self.server.rsplit_once('/').unwrap();
-        format!("{base}/{}", self.name)
-    }
-
-    /// Other ways to write the URL.
-    pub fn other_urls(&self) -> Vec<String> {
-        vec![self.url().replacen("mysql://", "mariadb://", 1)]
-    }
-
-    /// The schema in which an unqualified table is found, as reports name it; with the dot.
-    pub fn schema(&self) -> String {
-        format!("{}.", self.name)
-    }
-
-    pub fn conn(&self) -> Conn {
-        Conn::establish(&self.url()).unwrap()
-    }
-
-    pub fn pool(&self, size: u32) -> Pool<ConnectionManager<Conn>> {
-        Pool::builder().max_size(size).build(ConnectionManager::new(self.url())).unwrap()
-    }
-}
-
-impl Drop for TestDatabase {
-    fn drop(&mut self) {
-        let mut conn = Conn::establish(&self.server).unwrap();
-        conn.batch_execute(&format!("DROP DATABASE IF EXISTS {}", self.name)).unwrap();
-    }
-}
-
-/// A user who may read and change some tables, and see who else is at work, but nothing else.
-pub struct LimitedUser {
-    server: String,
-    database: String,
-    name: String,
-}
-
-impl LimitedUser {
-    pub fn new(db: &TestDatabase, tables: &[&str]) -> Self {
-        let this = Self { server: db.server.clone(), database: db.url(), name: format!("{}_user", db.name) };
-        let name = &this.name;
-        let sql = format!("create user {name} identified by 'secret'; grant process on *.* to {name}");
-        db.conn().batch_execute(&sql).unwrap();
-        this.grant(db, tables);
-        this
-    }
-
-    pub fn grant(&self, db: &TestDatabase, tables: &[&str]) {
-        for table in tables {
-            let sql = format!("grant select, insert, update, delete, trigger on {}.{table} to {}", db.name, self.name);
-            db.conn().batch_execute(&sql).unwrap();
-        }
-    }
-
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub fn url(&self) -> String {
-        let (_, rest) = self.database.split_once('@').unwrap();
-        format!("mysql://{}:secret@{rest}", self.name)
-    }
-}
-
-impl Drop for LimitedUser {
-    fn drop(&mut self) {
-        Conn::establish(&self.server).unwrap().batch_execute(&format!("drop user {}", self.name)).unwrap();
-    }
-}

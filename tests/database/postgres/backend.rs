@@ -1,34 +1,25 @@
-//! PostgreSQL: a database per test.
+//! PostgreSQL: what the tests of `suite` need to know about this database.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::r2d2::{ConnectionManager, Pool};
 
-use crate::common::unique_name;
+pub use crate::support::postgres::*;
 
-pub type Conn = PgConnection;
 pub type AsyncConn = diesel_async::AsyncPgConnection;
 
-/// Whether the task keeps its run in the database unless told otherwise.
-pub const SHARES: bool = true;
-
-/// Column types in this database's words.
-pub const TEXT: &str = "text";
-pub const BYTES: &str = "bytea";
-
-/// Types of encrypted columns.
+/// Types for encrypted columns.
 pub const TEXT_TYPES: &[&str] = &["text", "varchar", "varchar(100)", "char(100)", "citext", "nested_token"];
 pub const BINARY_TYPES: &[&str] = &["bytea", "token_bytes"];
-/// Types with a limit that is kept, `{}` in number; and whether they take text.
+/// Types with a length limit, which replaces `{}`, and whether they hold text.
 pub const LIMITED_TYPES: &[(&str, bool)] = &[("varchar({})", true)];
-/// Types that the database fills up, for a token of a few bytes, and whether they are text.
+/// Types that the database pads, with the length of a short token, and whether they hold text.
 pub const PADDED_TYPES: &[(&str, bool)] = &[("char(100)", true)];
-/// Types that do not hold tokens.
+/// Types that cannot hold tokens.
 pub const OTHER_TYPES: &[&str] = &["integer", "jsonb", "text[]", "uuid", "boolean", "xml"];
-/// A column of text, and one of bytes, as bytes.
+/// Expressions that select a text column and a binary column as bytes.
 pub const SELECT_TEXT: &str = "secret::text::bytea";
 pub const SELECT_BYTES: &str = "secret::bytea";
-/// What makes the types that this database does not have by itself.
+/// Statements that create the types that this database lacks.
 pub const MAKE_TYPES: &[&str] = &[
     "create extension citext",
     "create collation lenient (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
@@ -36,11 +27,11 @@ pub const MAKE_TYPES: &[&str] = &[
     "create domain nested_token as token check (length(value) > 99)",
     "create domain token_bytes as bytea check (length(value) > 72)",
 ];
-/// Bytes as a literal, `{}` being hexadecimal digits.
+/// A literal of bytes. Hexadecimal digits replace `{}`.
 pub const BYTES_LITERAL: &str = "'\\x{}'::bytea";
-/// What surrounds a quoted identifier.
+/// The quotation mark for identifiers.
 pub const QUOTE: char = '"';
-/// Types of row keys, with values as SQL literals; the order is the database's own.
+/// Types of row keys, with values as SQL literals. Each type has its own order.
 pub const ROW_KEYS: &[(&str, &[&str])] = &[
     ("integer", &["-5", "0", "7", "2147483647"]),
     ("bigint", &["-9223372036854775808", "-1", "9007199254740992", "9007199254740993", "9223372036854775807"]),
@@ -65,12 +56,12 @@ pub const ROW_KEYS: &[(&str, &[&str])] = &[
     ("interval", &["'1 day'", "'-00:00:01.5'"]),
 ];
 
-/// A server that refuses connections.
+/// The URL of a server that refuses connections.
 pub fn unreachable_url() -> String {
     "postgres://nobody@127.0.0.1:1/none".into()
 }
 
-/// A table `t` of three rows, of which the one with `n = -1` breaks a CHECK that came later: no update of it succeeds.
+/// Creates a table `t` with these rows. Every update of a row with `n = -1` fails, because the row violates a CHECK.
 pub fn create_with_a_row_against_a_check(conn: &mut Conn, rows: &str) {
     conn.batch_execute("create table t (id int primary key, n int, secret text)").unwrap();
     conn.batch_execute(&format!("insert into t values {rows}; alter table t add check (n > 0) not valid")).unwrap();
@@ -91,7 +82,7 @@ pub fn settings(conn: &mut Conn) -> Vec<String> {
     names.map(value).to_vec()
 }
 
-/// What an upsert names as its conflict.
+/// The conflict target of an upsert.
 macro_rules! conflict_on {
     ($column:expr) => {
         $column
@@ -99,7 +90,8 @@ macro_rules! conflict_on {
 }
 pub(crate) use conflict_on;
 
-/// Columns of all sorts: name, definition, and the value that a row gets from its `id`. Generated ones get none.
+/// Columns of many types: name, definition, and the value of a row, computed from its `id`. Generated columns get no
+/// value.
 pub const OTHER_COLUMNS: &[(&str, &str, &str)] = &[
     ("note", "text not null default ''", "'né ' || id || E'\\n'"),
     ("blank", "text", "null"),
@@ -125,13 +117,14 @@ pub const OTHER_COLUMNS: &[(&str, &str, &str)] = &[
     ("doubled", "bigint generated always as (id * 2) stored", ""),
 ];
 
-/// The columns of a row in one text, each value exactly as it is.
+/// Returns an expression that shows columns of a row as one text, with each value exactly as it is.
 pub fn shown(columns: &[&str]) -> String {
     let column = |name: &&str| format!("coalesce(quote_literal({name}::text), 'NULL')");
     columns.iter().map(column).collect::<Vec<_>>().join(" || ',' || ")
 }
 
-/// What `diesel setup` installs for `updated_at`, on the table `people`; and the trigger that it makes.
+/// Statements that make the table `people` update `updated_at`, as `diesel setup` installs them, and the name of their
+/// trigger.
 pub const MANAGE_UPDATED_AT: &str = "
     create function diesel_manage_updated_at(_tbl regclass) returns void as $$
     begin
@@ -149,7 +142,7 @@ pub const MANAGE_UPDATED_AT: &str = "
     $$ language plpgsql;
     select diesel_manage_updated_at('people')";
 pub const MANAGED_BY: &str = "set_updated_at";
-/// Triggers that an update of the encrypted columns of `people` does not set off.
+/// Triggers that an update of the encrypted columns of `people` does not fire.
 pub const IDLE_TRIGGERS: &[&str] = &[
     "create function touch() returns trigger language plpgsql as
      $$ begin new.updated_at := now(); return new; end $$",
@@ -161,11 +154,11 @@ pub const IDLE_TRIGGERS: &[&str] = &[
      alter table people disable trigger disabled",
     "create trigger replicas before update on people for each row execute function touch();
      alter table people enable replica trigger replicas",
-    // Internal triggers watch over a foreign key.
+    // Internal triggers enforce the foreign key.
     "create table pets (person bigint references people on update cascade)",
 ];
 
-/// Triggers on a table `t` that copy its column `secret` to a table `audit`; and what takes them away.
+/// Triggers on a table `t` that copy its column `secret` to a table `audit`, and statements that drop them.
 pub const COPYING_TRIGGERS: &[(&str, &str)] = &[
     (
         "create function copy() returns trigger language plpgsql as
@@ -195,21 +188,22 @@ pub const COPYING_TRIGGERS: &[(&str, &str)] = &[
 ];
 /// Indexes on expressions over a column `secret`.
 pub const EXPRESSION_INDEXES: &[&str] = &["lower(secret)", "amount, (secret || 'x')"];
-/// Takes an index of the table `t` away.
+/// Drops an index of the table `t`.
 pub const DROP_INDEX: &str = "drop index by_secret";
 /// Whether columns have lengths.
 pub const HAS_LENGTHS: bool = true;
 
-/// Brings what the catalogue says of `people` up to date.
+/// Updates the statistics of `people`.
 pub const ANALYZE: &str = "analyze people";
 /// Whether a table grows when it is rewritten.
 pub const GROWS: bool = true;
 
-/// Text columns to which different texts are equal, and another one that is equal to `secret`.
+/// Types of text columns in which different texts are equal, and an expression for another text that is equal to
+/// `secret`.
 pub const LENIENT_TYPES: &[(&str, &str)] =
     &[("citext", "upper(secret::text)"), ("text collate lenient", "upper(secret)")];
 
-/// Lets nobody finish an update of the row `id` of the table `t`, until `let_go`.
+/// Blocks every update of the row `id` of the table `t`, until `let_go`.
 pub fn hold_up(application: &mut Conn, id: i64) {
     let sql = "create function wait() returns trigger language plpgsql as $$ begin
                    while not pg_try_advisory_xact_lock_shared(1) loop perform pg_sleep(0.01); end loop;
@@ -224,7 +218,7 @@ pub fn let_go(application: &mut Conn) {
     application.batch_execute("select pg_advisory_unlock(1)").unwrap();
 }
 
-/// How the task names the transaction that is open on this connection.
+/// Returns the beginning of the task's name for the transaction that is open on this connection.
 pub fn name_of_transaction(conn: &mut Conn) -> String {
     #[derive(QueryableByName)]
     struct Process {
@@ -235,18 +229,18 @@ pub fn name_of_transaction(conn: &mut Conn) -> String {
     format!("process {} of ", process.pid)
 }
 
-/// What the server says to a condition.
+/// Asks the server whether a condition is true.
 pub fn is_true(conn: &mut Conn, condition: &str) -> bool {
     diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(condition)).get_result(conn).unwrap()
 }
 
-/// What changes a table `t` once, and the second time is an error.
+/// Changes of a table `t`. Repeating one is an error.
 pub const CHANGES_OF_THE_SCHEMA: &[&str] = &[
     "alter table t add column extra int",
     "alter table t alter secret type varchar(300), add constraint changed check (id > 0)",
 ];
 
-/// Makes the change wait in the queue behind the task's statement.
+/// Makes the change wait in the server's queue after the statement of the task.
 pub fn change_schema(db: &TestDatabase, application: &mut Conn, change: &'static str) {
     let mut conn = db.conn();
     std::thread::spawn(move || conn.batch_execute(change).unwrap());
@@ -255,89 +249,8 @@ pub fn change_schema(db: &TestDatabase, application: &mut Conn, change: &'static
     while !is_true(application, waiting) {}
 }
 
-/// Refuses every update of the table `vault`, and quotes the tokens.
+/// Refuses every update of the table `vault`, with a message that quotes the tokens.
 pub const QUOTING_TRIGGER: &str = "
     create function refuse() returns trigger language plpgsql as
     $$ begin raise exception 'refused % and %', old.secret, new.secret; end $$;
     create trigger refuse before update on vault for each row execute function refuse()";
-
-pub struct TestDatabase {
-    server: String,
-    name: String,
-}
-
-impl TestDatabase {
-    pub fn new() -> Self {
-        let server = std::env::var("PG_DATABASE_URL").expect("PG_DATABASE_URL: run the tests with bin/test");
-        let name = unique_name();
-        let mut conn = Conn::establish(&server).unwrap();
-        conn.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).unwrap();
-        conn.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
-        Self { server, name }
-    }
-
-    pub fn url(&self) -> String {
-        let (base, _) = self.server.rsplit_once('/').unwrap();
-        format!("{base}/{}", self.name)
-    }
-
-    /// Other ways to write the URL.
-    pub fn other_urls(&self) -> Vec<String> {
-        vec![self.url().replacen("postgres://", "postgresql://", 1)]
-    }
-
-    /// The schema in which an unqualified table is found, as reports name it; with the dot.
-    pub fn schema(&self) -> String {
-        "public.".into()
-    }
-
-    pub fn conn(&self) -> Conn {
-        Conn::establish(&self.url()).unwrap()
-    }
-
-    pub fn pool(&self, size: u32) -> Pool<ConnectionManager<Conn>> {
-        Pool::builder().max_size(size).build(ConnectionManager::new(self.url())).unwrap()
-    }
-}
-
-impl Drop for TestDatabase {
-    fn drop(&mut self) {
-        let mut conn = Conn::establish(&self.server).unwrap();
-        conn.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)).unwrap();
-    }
-}
-
-/// A user who may read and change some tables, and nothing else.
-pub struct LimitedUser {
-    server: String,
-    database: String,
-    name: String,
-}
-
-impl LimitedUser {
-    pub fn new(db: &TestDatabase, tables: &[&str]) -> Self {
-        let this = Self { server: db.server.clone(), database: db.url(), name: format!("{}_user", db.name) };
-        db.conn().batch_execute(&format!("create role {} login password 'secret'", this.name)).unwrap();
-        this.grant(db, tables);
-        this
-    }
-
-    pub fn grant(&self, db: &TestDatabase, tables: &[&str]) {
-        let (tables, name) = (tables.join(", "), &self.name);
-        db.conn().batch_execute(&format!("grant select, insert, update, delete on {tables} to {name}")).unwrap();
-    }
-
-    pub fn url(&self) -> String {
-        let (_, rest) = self.database.split_once('@').unwrap();
-        format!("postgres://{}:secret@{rest}", self.name)
-    }
-}
-
-impl Drop for LimitedUser {
-    fn drop(&mut self) {
-        let mut conn = Conn::establish(&self.database).unwrap();
-        conn.batch_execute(&format!("drop owned by {}", self.name)).unwrap();
-        let mut conn = Conn::establish(&self.server).unwrap();
-        conn.batch_execute(&format!("drop role {}", self.name)).unwrap();
-    }
-}

@@ -1,10 +1,10 @@
-//! What an error says, and that it is no secret.
+//! Checks that errors disclose no secrets.
 
 use std::error::Error;
 
-/// All that an error can put into a log: `Display` and `Debug` of it and of its sources.
+/// Returns everything that a log can contain of an error: `Display` and `Debug` of the error and of its sources.
 ///
-/// `Debug` of one of Diesel's shows the error inside, which its `source` passes over.
+/// `Debug` of some errors of Diesel shows an inner error that `source` skips.
 pub fn everything_said(error: &(dyn Error + 'static)) -> String {
     let mut said = String::new();
     let mut next = Some(error);
@@ -15,7 +15,7 @@ pub fn everything_said(error: &(dyn Error + 'static)) -> String {
     said
 }
 
-/// Panics if `said` repeats eight characters in a row of one of the secrets.
+/// Panics if `said` contains any eight consecutive characters of a secret.
 #[track_caller]
 pub fn assert_hides<S: AsRef<str>>(said: &str, secrets: impl IntoIterator<Item = S>) {
     for secret in secrets {

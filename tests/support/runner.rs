@@ -1,7 +1,5 @@
-//! The program as a process: it gets the settings that a test gives it and no others, and whatever it says is searched
-//! for secrets.
-
-#![allow(dead_code)] // each test program uses a part of it
+//! Runs the program as a process. The process only gets the settings that the test gives it. Its output is searched for
+//! secrets.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -10,10 +8,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
-/// Longer than any run takes; a program that hangs then fails its test.
+/// Longer than any run takes. A program that hangs fails its test after this time.
 const DEADLINE: Duration = Duration::from_secs(180);
-/// Settings of the machine that the program must not see.
+/// Settings of this machine that the program must not see.
 const SETTINGS: [&str; 7] = [
     "DATABASE_URL",
     "DB_ENCRYPTION_KEYS",
@@ -24,7 +24,15 @@ const SETTINGS: [&str; 7] = [
     "NO_COLOR",
 ];
 
-/// How to run the program.
+/// Exit codes of the program.
+pub const PROVEN: i32 = 0;
+pub const USAGE: i32 = 2;
+pub const NOT_PROVEN: i32 = 3;
+pub const BAD_VALUES: i32 = 4;
+pub const REFUSED: i32 = 5;
+pub const GAVE_UP: i32 = 7;
+
+/// A command line of the program, with its settings.
 pub struct Program {
     args: Vec<OsString>,
     settings: Vec<(String, OsString)>,
@@ -32,7 +40,7 @@ pub struct Program {
     secrets: Vec<String>,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Run {
     pub code: i32,
@@ -55,7 +63,7 @@ impl Program {
         self.args([arg])
     }
 
-    /// A setting in the environment. Keys and passwords in it are secrets by themselves.
+    /// Adds an environment variable. Keys and passwords in it count as secrets.
     pub fn set(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         let value = value.as_ref();
         let text = value.to_string_lossy();
@@ -68,7 +76,7 @@ impl Program {
         self
     }
 
-    /// The keys, the primary first.
+    /// Sets the keys. The first one is the primary key.
     pub fn keys(self, keys: &[&str]) -> Self {
         self.set("DB_ENCRYPTION_KEYS", keys.join(":"))
     }
@@ -77,13 +85,14 @@ impl Program {
         self.set("DATABASE_URL", url)
     }
 
-    /// Where it runs. Otherwise in an empty folder, so that no `.env` or `diesel.toml` of this machine has a say.
+    /// Sets the working folder. The default is an empty folder, so that no `.env` or `diesel.toml` of this machine
+    /// applies.
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
         self
     }
 
-    /// What it must never say: plaintexts, and keys that are in no setting.
+    /// Adds texts that the output must never contain: plaintexts, and keys that are in no setting.
     pub fn secrets<S: Into<String>>(mut self, secrets: impl IntoIterator<Item = S>) -> Self {
         self.secrets.extend(secrets.into_iter().map(Into::into));
         self
@@ -156,23 +165,23 @@ impl Running {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// `INT`, `TERM`, `KILL`, `STOP` or `CONT`
+    /// Sends `INT`, `TERM`, `KILL`, `STOP` or `CONT`.
     #[track_caller]
     pub fn signal(&self, name: &str) {
         let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status().unwrap();
         assert!(sent.success());
     }
 
-    /// Stops it without a word, as a machine that is suspended; it knows nothing of it when it goes on.
+    /// Stops the process for this time, as a suspended machine does. The process does not notice it.
     pub fn suspend(&self, time: Duration) {
         let (process, seconds) = (self.child.id(), time.as_secs_f64());
         let script = format!("kill -STOP {process} && sleep {seconds}; kill -CONT {process}");
-        // By somebody who waits for nothing else: least of all for a lock that the process holds. An error says that it
-        // has ended.
+        // A thread of its own sends the signals. It waits for nothing else, in particular for no lock that the process
+        // holds. An error means that the process has ended.
         std::thread::spawn(move || Command::new("sh").arg("-c").arg(script).stderr(Stdio::null()).status());
     }
 
-    /// Waits until `condition` holds. The program must not end before.
+    /// Waits until `condition` holds. The program must still be running then.
     #[track_caller]
     pub fn until(&mut self, mut condition: impl FnMut() -> bool) {
         while !condition() {
@@ -182,14 +191,14 @@ impl Running {
         }
     }
 
-    /// Waits until it has told people this.
+    /// Waits until standard error contains this text.
     #[track_caller]
     pub fn until_it_says(&mut self, text: &str) {
         let path = self.output.path().join("stderr");
         self.until(|| std::fs::read_to_string(&path).unwrap().contains(text));
     }
 
-    /// The exit code is -1 if a signal ended it.
+    /// Waits for the end. The exit code is -1 if a signal ended the process.
     #[track_caller]
     pub fn wait(mut self) -> Run {
         let status = loop {
@@ -206,7 +215,7 @@ impl Running {
         let run = Run { code: status.code().unwrap_or(-1), stdout: self.said("stdout"), stderr: self.said("stderr") };
         for text in [&run.stdout, &run.stderr] {
             self.program.find_no_secret(text);
-            // There is no terminal: no colours, no moving cursor.
+            // There is no terminal, so there are no colours and no cursor movements.
             assert!(!text.contains(['\x1b', '\r']), "{text:?}");
         }
         run
@@ -218,13 +227,18 @@ impl Running {
 }
 
 impl Run {
-    /// Standard output as the one JSON document that it is.
+    /// Parses standard output as one JSON document.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
 
-    /// Checks that people are told this.
+    /// The moment of the proof. The proof covers everything that was committed before.
+    pub fn proof_moment(&self) -> OffsetDateTime {
+        OffsetDateTime::parse(self.json()["proof"]["moment"].as_str().unwrap(), &Rfc3339).unwrap()
+    }
+
+    /// Checks that standard error contains this text.
     #[track_caller]
     pub fn says(self, text: &str) -> Self {
         assert!(self.stderr.contains(text), "no {text:?} in {:?}", self.stderr);
@@ -233,19 +247,19 @@ impl Run {
 }
 
 impl Run {
-    /// The last line that people are told.
+    /// The last line of standard error.
     pub fn last_words(&self) -> &str {
         self.stderr.lines().last().unwrap_or_default()
     }
 
-    /// Standard error as the JSON objects that it is, one on each line.
+    /// Parses standard error as one JSON object a line.
     #[track_caller]
     pub fn events(&self) -> Vec<serde_json::Value> {
         let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
         self.stderr.lines().map(parse).collect()
     }
 
-    /// Checks that a program is told of this event, with a message that begins like this.
+    /// Checks that standard error contains this event, with a message that begins like this.
     #[track_caller]
     pub fn notes(&self, event: &str, message: &str) {
         let events = self.events();
@@ -256,7 +270,7 @@ impl Run {
     }
 }
 
-/// Writes a file, and the folders above it.
+/// Writes a file, and creates the folders above it.
 pub fn write(path: impl AsRef<Path>, text: impl AsRef<[u8]>) {
     let path = path.as_ref();
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();

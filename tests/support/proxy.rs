@@ -1,6 +1,4 @@
-#![allow(dead_code)] // each test program uses a part of it
-
-//! A way to a database server that can be cut.
+//! A proxy for a database server, whose connections a test can cut.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -9,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// Listens on a port of its own, and passes everything on in both directions. The port closes when it is dropped.
+/// Listens on a port of its own and forwards data in both directions. Dropping it closes the port.
 pub struct Proxy {
     url: String,
     port: u16,
@@ -32,9 +30,9 @@ impl Proxy {
         thread::spawn(move || {
             for client in listener.incoming() {
                 if shared.is_closed.load(Relaxed) {
-                    return; // and the port is closed
+                    return; // Returning closes the port.
                 }
-                // A server that is down: the client is hung up on.
+                // The server is down: close the client's connection, too.
                 let Ok(server) = TcpStream::connect(&server) else { continue };
                 let client = client.unwrap();
                 shared.connections.fetch_add(1, Relaxed);
@@ -50,38 +48,38 @@ impl Proxy {
         this
     }
 
-    /// The URL of the database by this way.
+    /// The URL of the database through the proxy.
     pub fn url(&self) -> String {
         at_port(&self.url, self.port)
     }
 
-    /// How many connections there have been.
+    /// How many connections there have been so far.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Relaxed)
     }
 
-    /// Breaks all connections; new ones are welcome.
+    /// Breaks all connections, and accepts new ones.
     pub fn hang_up(&self) {
         for stream in self.shared.streams.lock().unwrap().drain(..) {
-            // An error says that it is broken already.
+            // An error means that the connection is broken already.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 
-    /// Keeps the connections, and passes on nothing any more.
+    /// Keeps the connections open, but forwards nothing.
     pub fn stall(&self) {
         self.shared.is_stalled.store(true, Relaxed);
     }
 
-    /// Passes on what has come in since.
-    pub fn go_on(&self) {
+    /// Forwards again, beginning with the data that came in meanwhile.
+    pub fn resume(&self) {
         self.shared.is_stalled.store(false, Relaxed);
     }
 
     /// Breaks all connections and refuses new ones.
     pub fn close(&self) {
         self.shared.is_closed.store(true, Relaxed);
-        let _ = TcpStream::connect(("127.0.0.1", self.port)); // wakes the listener up
+        let _ = TcpStream::connect(("127.0.0.1", self.port)); // Wakes the listener up.
         self.hang_up();
     }
 }
@@ -105,13 +103,13 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
     let _ = to.shutdown(Shutdown::Both);
 }
 
-/// The URL with another port, on this machine.
+/// Returns the URL with another port on this machine.
 pub fn at_port(url: &str, port: u16) -> String {
     let (head, tail) = around(url);
     format!("{head}127.0.0.1:{port}{tail}")
 }
 
-/// Where the server of a URL listens.
+/// Returns the address at which the server of a URL listens.
 fn address(url: &str) -> String {
     let (head, tail) = around(url);
     let server = &url[head.len()..url.len() - tail.len()];
@@ -121,7 +119,7 @@ fn address(url: &str) -> String {
     }
 }
 
-/// What stands before and behind the server's name and port.
+/// Splits off the parts of a URL before and after the server's name and port.
 fn around(url: &str) -> (&str, &str) {
     let start = url.find('@').map_or_else(|| url.find("://").unwrap() + 3, |at| at + 1);
     let length = url[start..].find(['/', '?']).unwrap_or(url.len() - start);

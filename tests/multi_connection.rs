@@ -1,12 +1,16 @@
 //! `#[derive(MultiConnection)]` over all three databases.
 
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+mod support;
+
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_encrypted::{Adopting, Decrypted, Encrypted, Error, Json, Leaving};
 
-use crate::common::keyring;
-use crate::sqlite::suite::values::plaintexts::Counted;
-use crate::{mysql, postgres, sqlite};
+use support::counted::Counted;
+use support::keys::keyring;
+use support::{mysql, postgres, sqlite};
 
 #[derive(diesel::MultiConnection)]
 pub enum AnyConnection {
@@ -48,7 +52,7 @@ struct Note {
     plain_bytes_or_null: Option<Encrypted<char>>,
 }
 
-/// Its nullable fields are `None` if `id` is even.
+/// A note. Its nullable fields are `None` if `id` is even.
 fn note(id: i32) -> Note {
     let odd = id % 2 == 1;
     Note {
@@ -119,7 +123,7 @@ fn round_trip(conn: &mut AnyConnection, text: &str, bytes: &str) {
     other_field_types(conn);
 }
 
-/// On the table with the rows 1, 2 and 3.
+/// Expects a table with the rows 1, 2 and 3.
 fn other_field_types(conn: &mut AnyConnection) {
     let plain: (String, Vec<u8>) = ("plain".into(), vec![1, 2]);
     let (text, bytes) = (notes::plain_text, notes::plain_bytes);
@@ -152,14 +156,14 @@ fn other_field_types(conn: &mut AnyConnection) {
 
 #[test]
 fn every_database_of_a_multi_connection() {
-    let (on_mysql, on_postgres) = (mysql::support::TestDatabase::new(), postgres::support::TestDatabase::new());
-    let on_sqlite = sqlite::support::TestDatabase::new();
+    let (on_mysql, on_postgres) = (mysql::TestDatabase::new(), postgres::TestDatabase::new());
+    let on_sqlite = sqlite::TestDatabase::new();
     keyring([1]).scope(|| {
         let conn = &mut AnyConnection::Mysql(on_mysql.conn());
-        round_trip(conn, mysql::support::TEXT, mysql::support::BYTES);
+        round_trip(conn, mysql::TEXT, mysql::BYTES);
         let conn = &mut AnyConnection::Postgres(on_postgres.conn());
-        round_trip(conn, postgres::support::TEXT, postgres::support::BYTES);
+        round_trip(conn, postgres::TEXT, postgres::BYTES);
         let conn = &mut AnyConnection::Sqlite(on_sqlite.conn());
-        round_trip(conn, sqlite::support::TEXT, sqlite::support::BYTES);
+        round_trip(conn, sqlite::TEXT, sqlite::BYTES);
     });
 }

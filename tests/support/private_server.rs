@@ -1,7 +1,5 @@
-//! Database servers of a test's own, from installed binaries: they listen on loopback, may be stopped and started
-//! again, and go when they are dropped.
-
-#![allow(dead_code)] // each test program uses a part of it
+//! Database servers that a test starts for itself, from installed binaries. They listen on loopback, and a test may
+//! stop and restart them. Dropping one stops it.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -15,12 +13,12 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// The user with all rights, and the password, as in a URL and as it is.
+/// The user with all privileges, and its password: encoded for a URL, and plain.
 const USER: &str = "diesel_encrypted";
 const PASSWORD_IN_URL: &str = "pass%40word";
 pub const PASSWORD: &str = "pass@word";
 
-/// A server that does not listen after so long will not.
+/// How long to wait until a server listens.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A server with a directory of its own.
@@ -33,7 +31,7 @@ pub struct PrivateServer {
 }
 
 impl PrivateServer {
-    /// A PostgreSQL server, with settings such as `wal_level=logical`.
+    /// Starts a PostgreSQL server, with settings such as `wal_level=logical`.
     pub fn postgres(settings: &[&str]) -> Self {
         let folder = Folder::new();
         fs::write(folder.path("password"), PASSWORD).unwrap();
@@ -43,7 +41,7 @@ impl PrivateServer {
         Self::postgres_in(folder, settings)
     }
 
-    /// A streaming replica of a PostgreSQL server.
+    /// Starts a streaming replica of a PostgreSQL server.
     pub fn postgres_replica(primary: &Self, settings: &[&str]) -> Self {
         let folder = Folder::new();
         let source = primary.url("postgres");
@@ -52,10 +50,11 @@ impl PrivateServer {
         Self::postgres_in(folder, settings)
     }
 
-    /// A MariaDB server, or the MySQL server that `MYSQLD` is the path of, with options such as `--log-bin`.
+    /// Starts a MariaDB server, with options such as `--log-bin`. If `MYSQLD` names a MySQL server, that one is
+    /// started.
     pub fn mysql(options: &[&str]) -> Self {
         let folder = Folder::new();
-        // It is read on every start, and by replicas.
+        // The server reads this file on every start. Replicas use the account too.
         let accounts = format!(
             "CREATE USER IF NOT EXISTS {USER}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';\n\
              GRANT ALL ON *.* TO {USER}@'127.0.0.1' WITH GRANT OPTION;\n"
@@ -84,17 +83,17 @@ impl PrivateServer {
         Self { scheme: "mysql", port, command, folder, running: None }.started()
     }
 
-    /// The URL of a database, as the user with all rights.
+    /// The URL of a database, for the user with all privileges.
     pub fn url(&self, database: &str) -> String {
         self.url_as(USER, database)
     }
 
-    /// The same as another user with the same password.
+    /// The URL of a database, for another user with the same password.
     pub fn url_as(&self, user: &str, database: &str) -> String {
         format!("{}://{user}:{PASSWORD_IN_URL}@{}/{database}", self.scheme, self.address())
     }
 
-    /// `127.0.0.1:25000`
+    /// The address, such as `127.0.0.1:25000`.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
@@ -103,15 +102,15 @@ impl PrivateServer {
         self.port
     }
 
-    /// Ends it without delay, and leaves its data. A server that was ended so recovers when it starts again.
+    /// Ends the server at once and keeps its data. The next start recovers them.
     pub fn stop(&mut self) {
         let Some(mut child) = self.running.take() else { return };
-        // SIGKILL would leave the processes of PostgreSQL behind.
+        // SIGKILL would leave child processes of PostgreSQL running.
         let _ = Command::new("sh").arg("-c").arg(format!("kill -QUIT {}", child.id())).status();
         let _ = child.wait();
     }
 
-    /// Starts it again, on the same port; returns when it answers.
+    /// Starts the server again on the same port, and waits until it answers.
     pub fn start(&mut self) {
         assert!(self.running.is_none(), "it runs");
         let log = fs::OpenOptions::new().create(true).append(true).open(self.folder.path("log")).unwrap();
@@ -146,7 +145,7 @@ impl PrivateServer {
         self
     }
 
-    /// PostgreSQL refuses while it starts; MariaDB listens when it is ready.
+    /// PostgreSQL refuses connections while it starts. MariaDB listens only when it is ready.
     fn answers(&self) -> bool {
         if self.scheme == "mysql" {
             return TcpStream::connect(("127.0.0.1", self.port)).is_ok();
@@ -163,10 +162,10 @@ impl Drop for PrivateServer {
     }
 }
 
-/// An empty folder, of the user that servers run as: PostgreSQL refuses to run as root.
+/// An empty folder that belongs to the user of the servers. PostgreSQL refuses to run as root.
 struct Folder {
     folder: TempDir,
-    /// User and group, where the test runs as root.
+    /// User and group, if the test runs as root.
     nobody: Option<(u32, u32)>,
 }
 
@@ -193,7 +192,7 @@ impl Folder {
         }
     }
 
-    /// A program that runs in the folder, as the user that it belongs to.
+    /// Prepares a program that runs in the folder, as the folder's owner.
     fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = match self.nobody {
             None => Command::new(program),
@@ -214,7 +213,7 @@ impl Folder {
     }
 }
 
-/// A program of PostgreSQL, which Debian does not put into the PATH.
+/// Finds a program of PostgreSQL. Debian does not put them into the PATH.
 pub fn postgres_program(name: &str) -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut programs: Vec<_> = versions.map(|version| version.path().join("bin").join(name)).collect();
@@ -236,7 +235,7 @@ fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
-/// From below the range that the kernel itself hands out.
+/// Finds a port below the range from which the kernel assigns ports.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {

@@ -1,39 +1,32 @@
-//! SQLite: a file per test.
+//! SQLite: what the tests of `suite` need to know about this database.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::r2d2::{ConnectionManager, Pool};
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 
-pub type Conn = SqliteConnection;
+pub use crate::support::sqlite::*;
+
 pub type AsyncConn = SyncConnectionWrapper<SqliteConnection>;
 
-/// Whether the task keeps its run in the database unless told otherwise.
-pub const SHARES: bool = false;
-
-/// Column types in this database's words.
-pub const TEXT: &str = "text";
-pub const BYTES: &str = "blob";
-
-/// Types of encrypted columns.
+/// Types for encrypted columns.
 pub const TEXT_TYPES: &[&str] = &["text", "varchar(100)", "clob", "text collate nocase", "encrypted_text"];
 pub const BINARY_TYPES: &[&str] = &["blob", "", "varbinary(200)"];
-/// Types with a limit that is kept, `{}` in number; and whether they take text.
+/// Types with a length limit, which replaces `{}`, and whether they hold text.
 pub const LIMITED_TYPES: &[(&str, bool)] = &[];
-/// Types that the database fills up, for a token of a few bytes, and whether they are text.
+/// Types that the database pads, with the length of a short token, and whether they hold text.
 pub const PADDED_TYPES: &[(&str, bool)] = &[];
-/// Types that do not hold tokens.
+/// Types that cannot hold tokens.
 pub const OTHER_TYPES: &[&str] = &["integer", "real", "numeric", "boolean", "date"];
-/// A column of text, and one of bytes, as bytes.
+/// Expressions that select a text column and a binary column as bytes.
 pub const SELECT_TEXT: &str = "cast(secret as blob)";
 pub const SELECT_BYTES: &str = "secret";
-/// What makes the types that this database does not have by itself.
+/// Statements that create the types that this database lacks.
 pub const MAKE_TYPES: &[&str] = &[];
-/// Bytes as a literal, `{}` being hexadecimal digits.
+/// A literal of bytes. Hexadecimal digits replace `{}`.
 pub const BYTES_LITERAL: &str = "x'{}'";
-/// What surrounds a quoted identifier.
+/// The quotation mark for identifiers.
 pub const QUOTE: char = '"';
-/// Types of row keys, with values as SQL literals; the order is the database's own.
+/// Types of row keys, with values as SQL literals. Each type has its own order.
 pub const ROW_KEYS: &[(&str, &[&str])] = &[
     ("integer", &["-5", "0", "7", "9007199254740993", "9223372036854775807"]),
     ("integer not null", &["1", "2", "3"]),
@@ -42,12 +35,12 @@ pub const ROW_KEYS: &[(&str, &[&str])] = &[
     ("text not null collate nocase", &["'a'", "'B'", "'c'"]),
     ("blob not null", &["x''", "x'00ff'", "x'ff'"]),
     ("real not null", &["0.1", "-0.3", "1e300", "0.30000000000000004"]),
-    // SQLite allows NULL in these: the task walks by row id
+    // SQLite allows NULL in these keys, so the task pages by row id.
     ("text", &["'a'", "null", "'b'", "null"]),
     ("bigint", &["null", "1", "null"]),
 ];
 
-/// A file that cannot be opened.
+/// The path of a file that cannot be opened.
 pub fn unreachable_url() -> String {
     "/no/such/folder/file.db".into()
 }
@@ -63,7 +56,7 @@ pub fn settings(conn: &mut Conn) -> Vec<String> {
     vec![setting.timeout.to_string()]
 }
 
-/// What an upsert names as its conflict.
+/// The conflict target of an upsert.
 macro_rules! conflict_on {
     ($column:expr) => {
         $column
@@ -71,7 +64,8 @@ macro_rules! conflict_on {
 }
 pub(crate) use conflict_on;
 
-/// Columns of all sorts: name, definition, and the value that a row gets from its `id`. Generated ones get none.
+/// Columns of many types: name, definition, and the value of a row, computed from its `id`. Generated columns get no
+/// value.
 pub const OTHER_COLUMNS: &[(&str, &str, &str)] = &[
     ("note", "text not null default ''", "'né ' || id || char(10)"),
     ("blank", "text", "null"),
@@ -86,16 +80,16 @@ pub const OTHER_COLUMNS: &[(&str, &str, &str)] = &[
     ("doubled", "integer generated always as (id * 2) stored", ""),
 ];
 
-/// The columns of a row in one text, each value exactly as it is.
+/// Returns an expression that shows columns of a row as one text, with each value exactly as it is.
 pub fn shown(columns: &[&str]) -> String {
     let column = |name: &&str| format!("typeof({name}) || quote({name})");
     columns.iter().map(column).collect::<Vec<_>>().join(" || ',' || ")
 }
 
-/// Diesel's own trigger for `updated_at`, on the table `people`; and its name.
+/// The statement that creates Diesel's trigger for `updated_at` on the table `people`, and the name of the trigger.
 pub const MANAGE_UPDATED_AT: &str = "select diesel_manage_updated_at('people')";
 pub const MANAGED_BY: &str = "__diesel_manage_updated_at_people";
-/// Triggers that an update of the encrypted columns of `people` does not set off.
+/// Triggers that an update of the encrypted columns of `people` does not fire.
 pub const IDLE_TRIGGERS: &[&str] = &[
     "create trigger on_insert after insert on people begin update people set updated_at = current_timestamp; end",
     "create trigger on_delete after delete on people begin update people set updated_at = current_timestamp; end",
@@ -105,7 +99,7 @@ pub const IDLE_TRIGGERS: &[&str] = &[
     "create trigger on_pets after update on pets begin update people set updated_at = current_timestamp; end",
 ];
 
-/// Triggers on a table `t` that copy its column `secret` to a table `audit`; and what takes them away.
+/// Triggers on a table `t` that copy its column `secret` to a table `audit`, and statements that drop them.
 pub const COPYING_TRIGGERS: &[(&str, &str)] = &[
     (
         "create trigger copy after update of amount on t begin insert into audit values (old.id, old.secret); end",
@@ -118,21 +112,22 @@ pub const COPYING_TRIGGERS: &[(&str, &str)] = &[
 ];
 /// Indexes on expressions over a column `secret`.
 pub const EXPRESSION_INDEXES: &[&str] = &["lower(secret)", "amount, substr(\"secret\", 1, 5)"];
-/// Takes an index of the table `t` away.
+/// Drops an index of the table `t`.
 pub const DROP_INDEX: &str = "drop index by_secret";
 /// Whether columns have lengths.
 pub const HAS_LENGTHS: bool = false;
 
-/// Brings what the catalogue says of `people` up to date.
+/// Updates the statistics of `people`.
 pub const ANALYZE: &str = "analyze people";
 /// Whether a table grows when it is rewritten.
 pub const GROWS: bool = false;
 
-/// Text columns to which different texts are equal, and another one that is equal to `secret`.
+/// Types of text columns in which different texts are equal, and an expression for another text that is equal to
+/// `secret`.
 pub const LENIENT_TYPES: &[(&str, &str)] =
     &[("text collate nocase", "upper(secret)"), ("text collate rtrim", "secret || ' '")];
 
-/// Lets nobody else write, until `let_go`.
+/// Blocks all other writers, until `let_go`.
 pub fn hold_up(application: &mut Conn, _id: i64) {
     application.batch_execute("begin immediate").unwrap();
 }
@@ -141,58 +136,22 @@ pub fn let_go(application: &mut Conn) {
     application.batch_execute("commit").unwrap();
 }
 
-/// How the task names the transaction that is open on this connection.
+/// Returns the beginning of the task's name for the transaction that is open on this connection.
 pub fn name_of_transaction(_conn: &mut Conn) -> String {
     "the one that is writing".into()
 }
 
-/// What changes a table `t` once, and the second time is an error.
+/// Changes of a table `t`. Repeating one is an error.
 pub const CHANGES_OF_THE_SCHEMA: &[&str] =
     &["alter table t add column extra int", "create index changed on t (secret)"];
 
-/// Changes it before the task can write.
+/// Makes the change before the task can write.
 pub fn change_schema(_db: &TestDatabase, application: &mut Conn, change: &str) {
     application.batch_execute(change).unwrap();
 }
 
-/// Refuses every update of the table `vault`, and quotes the tokens.
+/// Refuses every update of the table `vault`, with a message that quotes the tokens.
 pub const QUOTING_TRIGGER: &str = "
     create trigger refuse before update on vault begin
         select raise(abort, 'refused ' || old.secret || ' and ' || new.secret);
     end";
-
-pub struct TestDatabase {
-    folder: tempfile::TempDir,
-}
-
-impl TestDatabase {
-    pub fn new() -> Self {
-        let this = Self { folder: tempfile::tempdir().unwrap() };
-        this.conn().batch_execute("PRAGMA journal_mode = WAL").unwrap();
-        this
-    }
-
-    pub fn url(&self) -> String {
-        self.folder.path().join("test.db").display().to_string()
-    }
-
-    /// Other ways to write the URL.
-    pub fn other_urls(&self) -> Vec<String> {
-        ["sqlite://", "file:", "file://"].map(|scheme| format!("{scheme}{}", self.url())).into()
-    }
-
-    /// The schema in which an unqualified table is found, as reports name it: none.
-    pub fn schema(&self) -> String {
-        String::new()
-    }
-
-    pub fn conn(&self) -> Conn {
-        let mut conn = Conn::establish(&self.url()).unwrap();
-        conn.batch_execute("PRAGMA busy_timeout = 10000; PRAGMA synchronous = NORMAL").unwrap();
-        conn
-    }
-
-    pub fn pool(&self, size: u32) -> Pool<ConnectionManager<Conn>> {
-        Pool::builder().max_size(size).build(ConnectionManager::new(self.url())).unwrap()
-    }
-}

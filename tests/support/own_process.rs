@@ -1,4 +1,4 @@
-//! Runs a test in a process of its own: there is one keyring, and one environment, per process.
+//! Runs a test in a process of its own. A process has one keyring and one environment.
 
 use std::env;
 use std::ffi::OsStr;
@@ -7,17 +7,19 @@ use std::process::{self, Command};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Set in the child.
+/// The variable that marks the child.
 const CHILD: &str = "DIESEL_ENCRYPTED_TEST_CHILD";
-/// What the child prints before its result.
+/// The child prints this before its result.
 const RESULT: &str = "\nresult of the child: ";
-/// The settings of the keyring: a child has only those that it is given.
+/// The settings of the keyring. A child only has those that the test gives it.
 const SETTINGS: [&str; 3] = ["DB_ENCRYPTION_KEYS", "PINAKES_DB_ENCRYPTION_KEYS", "DB_ENCRYPTION_KEYS_FILE"];
 
-/// What `body` returns in a new process with these settings of the keyring. If it panics there, the caller panics.
+/// Returns the result of `body` in a new process with these settings of the keyring. If `body` panics there, the caller
+/// panics.
 ///
-/// The process is this test binary, told to run the calling test, which comes back here and leaves: a test has one
-/// call of this, with a closure written in the test itself. A loop around it is fine, and so are parameters.
+/// The new process is this test binary. It runs the calling test, reaches this function again, runs `body` and exits.
+/// Therefore a test may contain only one call, with a closure written in the test itself. The call may stand in a loop,
+/// and may use parameters.
 #[track_caller]
 pub fn in_own_process<R, F>(settings: &[(&str, &OsStr)], body: F) -> R
 where
@@ -29,7 +31,7 @@ where
         println!("{RESULT}{result}");
         process::exit(0);
     }
-    // `crate::module::test::{{closure}}`
+    // For example `crate::module::test::{{closure}}`.
     let closure = std::any::type_name::<F>();
     let test = closure.split_once("::").and_then(|(_, path)| path.strip_suffix("::{{closure}}"));
     let test = test.expect("in_own_process takes a closure, which tells the name of the test");
