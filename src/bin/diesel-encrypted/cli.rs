@@ -7,10 +7,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use diesel_encrypted::Target;
 
-/// Manage encrypted columns: encrypt, re-encrypt and decrypt their values, and rotate the keys.
+/// Encrypt, re-encrypt and decrypt the values of database columns, and manage the keys.
 ///
 /// Keys come from DB_ENCRYPTION_KEYS (the primary key first, separated by `:`), from PINAKES_DB_ENCRYPTION_KEYS, or from
-/// the file that DB_ENCRYPTION_KEYS_FILE names. Environment variables can also come from a file .env.
+/// the file that DB_ENCRYPTION_KEYS_FILE names. You can also set environment variables in a file .env.
 #[derive(Parser)]
 #[command(version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -34,13 +34,15 @@ pub(crate) enum Command {
     /// Rewrite every value under the primary key, and prove that none is left under another key
     #[command(visible_alias = "reencrypt_database")]
     Reencrypt(RewriteArgs),
-    /// Encrypt plaintext while the application runs, and prove that no plaintext is left
+    /// Encrypt plaintext under the primary key while the application runs, and prove that none is left
     Encrypt(EncryptArgs),
     /// Decrypt tokens to plaintext while the application runs, and prove that no token is left
     Decrypt(DecryptArgs),
-    /// Prove that no value is under a key, so that you can remove it from the keyring (read-only)
+    /// Prove that you can remove a key from the keyring, because no value is under it (read-only)
     Retire(RetireArgs),
     /// Compare the database with the encrypted columns that the schema file declares (read-only)
+    ///
+    /// The command reads the catalogue and samples every text and binary column for tokens. It needs no keys.
     Discover(DiscoverArgs),
     /// List the recorded problems: values that a run could not change
     Problems(ProblemsArgs),
@@ -72,7 +74,7 @@ pub(crate) struct ReadArgs {
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
 
-    /// Select an encrypted column. Repeat for more. Default: the columns that the schema file declares
+    /// Select a column. Repeat for more. Default: all columns that the schema file declares as encrypted
     #[arg(long = "column", value_name = "TABLE.COLUMN", conflicts_with = "schema")]
     pub(crate) columns: Vec<Target>,
 
@@ -84,14 +86,14 @@ pub(crate) struct ReadArgs {
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) workers: NonZeroUsize,
 
-    /// Print one JSON document. Standard error is then JSON too, one object per line
+    /// Print one JSON document. Messages on standard error are then JSON too, one object per line
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct FenceArgs {
-    /// Wait this long before the proof for open transactions to end
+    /// Before the proof, wait at most this long for open transactions to end
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(crate) fence_timeout: u64,
 }
@@ -125,7 +127,7 @@ pub(crate) struct RewriteArgs {
     #[command(flatten)]
     pub(crate) fence: FenceArgs,
 
-    /// Keep metrics for Prometheus in this file
+    /// Write metrics for Prometheus to this file, every ten seconds
     #[arg(long, value_name = "PATH")]
     pub(crate) metrics_file: Option<PathBuf>,
 
@@ -145,7 +147,7 @@ pub(crate) struct EncryptArgs {
 
 #[derive(Args)]
 pub(crate) struct DecryptArgs {
-    /// Confirm that this column will hold plaintext. Repeat for every selected column, spelled the same way
+    /// Confirm that this column will hold plaintext. Required for every selected column, in the same spelling
     #[arg(long, value_name = "TABLE.COLUMN", required = true)]
     pub(crate) write_plaintext: Vec<Target>,
 
@@ -158,10 +160,11 @@ pub(crate) struct DecryptArgs {
 
 #[derive(Args)]
 pub(crate) struct LookalikeArgs {
-    /// Treat values of this column that look like tokens, but open under no key, as plaintext. Repeat for more.
+    /// Treat values of this column as plaintext if they look like tokens but no key opens them. Repeat for more.
     ///
     /// By default, such values are listed and left unchanged, because they may also be damaged tokens or tokens whose key
-    /// is missing. With this option, `encrypt` encrypts those once more. First check every value that --dry-run lists.
+    /// is missing. With this option, `encrypt` encrypts such tokens once more. First check every value that --dry-run
+    /// lists.
     #[arg(long, value_name = "TABLE.COLUMN")]
     pub(crate) token_like_plaintext: Vec<Target>,
 }
@@ -173,7 +176,7 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_name = "N")]
     pub(crate) max_rows_per_second: Option<NonZeroU64>,
 
-    /// Pause after each write for R times as long as the write took. 1 halves the load
+    /// After each write, pause R times as long as the write took. R = 1 halves the load
     #[arg(long, value_name = "R", value_parser = ratio)]
     pub(crate) nice: Option<f64>,
 
@@ -187,8 +190,8 @@ pub(crate) struct LimitArgs {
 
     /// Ask this replica for its lag. Repeat for more. Default on PostgreSQL: the connected replicas.
     ///
-    /// Every user of the machine can see arguments. Put a URL with a password in the environment variable, where spaces
-    /// separate several URLs. If no limit for the lag is set, it is 5 seconds.
+    /// Every user of the machine can read arguments. Put URLs with passwords in the environment variable, separated by
+    /// spaces. Without --max-lag and --max-lag-bytes, the limit is 5 seconds.
     #[arg(long = "replica", value_name = "URL", env = "DB_REPLICA_URLS", hide_env_values = true)]
     pub(crate) replicas: Vec<String>,
 
@@ -247,7 +250,7 @@ pub(crate) struct ProblemsArgs {
 pub(crate) enum Migration {
     /// Write a migration that creates the state tables, through which processes share a run
     ///
-    /// You need it if the user of the task may not create tables, and on SQLite.
+    /// Processes create these tables themselves, except on SQLite and where their user may not create tables.
     State(StateArgs),
     /// Write migrations that make the database refuse values that are not tokens
     ///
@@ -261,7 +264,7 @@ pub(crate) struct StateArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) backend: Option<Backend>,
 
-    /// Take the database from the scheme of this URL, without connecting to it
+    /// Derive the backend from the scheme of this URL, without connecting to it
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,
 
@@ -276,7 +279,7 @@ pub(crate) struct GuardArgs {
     #[arg(value_name = "TABLE.COLUMN", required = true)]
     pub(crate) columns: Vec<Target>,
 
-    /// Write two migrations, during which the application can read and write (PostgreSQL, MariaDB)
+    /// Write two migrations that run while the application reads and writes (PostgreSQL, MariaDB)
     #[arg(long)]
     pub(crate) online: bool,
 
@@ -343,27 +346,27 @@ fn bytes(text: &str) -> Result<u64, &'static str> {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  Success: the job is done and proven.
-       status    Every value is under the primary key.
-       retire    You can remove the key from the keyring.
-       problems  No problem is recorded.
-       discover  The database and the schema file agree.
+       status:    every value is under the primary key
+       retire:    you can remove the key from the keyring
+       problems:  no problem is recorded
+       discover:  the database and the schema file agree
   1  Internal error.
   2  Wrong usage or configuration.
   3  Everything was read, but the job is not proven to be done.
-       status    Values under secondary keys remain.
-       retire    The key is in use, or may be.
+       status:    values under secondary keys remain
+       retire:    the key is in use, or may be
   4  The job is proven to be done, except for the listed rows.
-       status    There are plaintext or unreadable values.
-       problems  Problems are recorded.
-       discover  There are findings.
-  5  Refused, because the command would not do what you mean:
-       - no selected column, an unknown table or column, or no usable row key
-       - a column that is too short for its tokens, or tied to a generated column or foreign key
-       - UPDATE triggers, a wrong keyring, or limits that cannot be kept
-       - `decrypt` without its confirmation
-       - running processes with other keys, other columns or another job
-       - no running process to pause, resume or stop
-       - no record of problems
-       - a key to retire that is the primary key, or not in the keyring
+       status:    there are plaintext or unreadable values
+       problems:  there are recorded problems
+       discover:  there are findings
+  5  Refused, for one of these reasons:
+       - No column is selected, a table or column is unknown, or there is no usable row key.
+       - A column is too short for its tokens, or tied to a generated column or foreign key.
+       - There are UPDATE triggers, the keyring is wrong, or limits cannot be kept.
+       - `decrypt` lacks its confirmation.
+       - Other processes run with other keys, other columns or another job.
+       - pause, resume, stop: no process is running.
+       - problems: nothing was ever recorded.
+       - retire: the key is the primary key, or not in the keyring.
   6  Stopped on request. Run the command again to continue.
   7  Gave up, because the database kept failing. Run the command again to continue.";

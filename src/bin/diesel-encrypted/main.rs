@@ -135,24 +135,23 @@ fn rewrite(
         let targets = targets::find(&args.read)?;
         check(&targets)?;
         let database = connect(&args.read)?;
-        let task = rewriting(task(&args.read, targets, &keyring, &stop), args, job);
-        let task = token_like_plaintext.iter().cloned().fold(task, Task::token_like_plaintext);
-        Ok((database, task))
+        let task = with_job_options(task(&args.read, targets, &keyring, &stop), args, job);
+        Ok((database, token_like_plaintext.iter().cloned().fold(task, Task::token_like_plaintext)))
     };
     let ending = match prepare() {
         Err(failure) => Ending { report: None, failure: Some(failure) },
         Ok((database, task)) => {
-            let verb = if args.dry_run { "dry run".to_owned() } else { job.to_string() };
+            let verb = if args.dry_run { format!("dry run, {job}") } else { job.to_string() };
             let mut display = ProgressDisplay::new(verb, json);
-            let task = task.observer(|progress| {
+            let observed = task.observer(|progress| {
                 display.show(progress);
                 if let Some(metrics) = &mut metrics {
                     metrics.show(progress);
                 }
             });
-            let result = database.estimate(&task).and_then(|estimate| {
+            let result = database.estimate(&observed).and_then(|estimate| {
                 notes::estimate(json, &estimate);
-                database.reencrypt(task)
+                database.reencrypt(observed)
             });
             display.finish();
             Ending::from(result)
@@ -182,7 +181,7 @@ fn problems(args: &ProblemsArgs) -> Result<Exit, Failure> {
     output::problems(recorded(), *json)
 }
 
-/// Sends a request to the running processes, and prints which those are.
+/// Sends a request to the running processes, and prints their names.
 fn ask(request: Request, args: &DatabaseArgs) -> Result<Exit, Failure> {
     let run = Database::connect(args, 1)?.ask(request, Duration::from_secs(args.give_up_after))?;
     let answer = match request {
@@ -207,22 +206,22 @@ fn task<'a>(args: &ReadArgs, targets: Vec<Target>, keyring: &Arc<Keyring>, stop:
 }
 
 /// Adds the options of all jobs.
-fn rewriting<'a>(task: Task<'a>, args: &RewriteArgs, job: Job) -> Task<'a> {
-    let task = task
+fn with_job_options<'a>(task: Task<'a>, args: &RewriteArgs, job: Job) -> Task<'a> {
+    let rewriting = task
         .job(job)
         .dry_run(args.dry_run)
         .stateless(args.stateless)
         .accept_triggers(args.accept_triggers)
         .lease(Duration::from_secs(args.lease.get()))
         .fence_timeout(Duration::from_secs(args.fence.fence_timeout));
-    let task = limited(task, &args.limits);
+    let limited = with_limits(rewriting, &args.limits);
     match args.batch_size {
-        Some(rows) => task.batch_size(rows.get()),
-        None => task,
+        Some(rows) => limited.batch_size(rows.get()),
+        None => limited,
     }
 }
 
-fn limited<'a>(mut task: Task<'a>, limits: &LimitArgs) -> Task<'a> {
+fn with_limits<'a>(mut task: Task<'a>, limits: &LimitArgs) -> Task<'a> {
     if let Some(rows) = limits.max_rows_per_second {
         task = task.max_rows_per_second(rows.get());
     }
