@@ -12,7 +12,7 @@
 //! | `diesel_encrypted_waiting` | gauge | 1 while the process waits: paused, for other processes, or for open transactions. Its progress shows why |
 //! | `diesel_encrypted_rows_read_total` | counter | rows read, in all passes and for the proof |
 //! | `diesel_encrypted_values_rewritten_total` | counter | values that the job has rewritten |
-//! | `diesel_encrypted_bad_values` | gauge | values found in this pass that are not readable tokens; at the end, all problems of the report |
+//! | `diesel_encrypted_bad_values` | gauge | values found in this pass that the job cannot change; at the end, all problems of the report |
 //! | `diesel_encrypted_table_rows` | gauge | per table: rows read in this pass |
 //! | `diesel_encrypted_table_rows_estimated` | gauge | per table: rows, if the database can estimate them |
 //! | `diesel_encrypted_last_proof_timestamp_seconds` | gauge | the last proof, by any run that kept this file |
@@ -110,7 +110,11 @@ impl Metrics {
         let rewritten = last.map_or(0, |progress| progress.rewritten);
         text.counter("rows_read_total", "Rows read, in all passes and for the proof.", read);
         text.counter("values_rewritten_total", "Values that the job has rewritten.", rewritten);
-        text.gauge("bad_values", "Values that the job could not change.", bad);
+        text.gauge(
+            "bad_values",
+            "Values found in this pass that the job cannot change; at the end, all problems of the report.",
+            bad,
+        );
         let tables = || last.into_iter().flat_map(|progress| &progress.tables);
         let rows = tables().map(|table| (table.table.as_str(), table.rows));
         text.per_table("table_rows", "Rows read in this pass.", rows);

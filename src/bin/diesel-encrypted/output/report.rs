@@ -1,6 +1,6 @@
 //! The report of `reencrypt`, `encrypt` or `decrypt`.
 
-use diesel_encrypted::reencrypt::{ColumnReport, Doubt, Job, Outcome, Report, TaskError};
+use diesel_encrypted::reencrypt::{ColumnReport, Doubt, Job, Outcome, ProblemKind, Report, TaskError};
 use diesel_encrypted::{Fingerprint, Keyring};
 use serde::Serialize;
 
@@ -66,9 +66,9 @@ fn show(report: &Report) -> Result<Exit, Failure> {
     if !problems.is_empty() {
         line(format_args!("\n{}", problem_table(problems.iter().take(SHOWN))))?;
     }
-    let more = problems.len().saturating_sub(SHOWN) as u64 + report.problems_omitted();
-    if more > 0 {
-        let more = count(more, "more problem");
+    let hidden = problems.len().saturating_sub(SHOWN) as u64 + report.problems_omitted();
+    if hidden > 0 {
+        let more = count(hidden, "more problem");
         line(format_args!("Not shown: {more}. List them with `diesel-encrypted problems`, or use --json."))?;
     }
     line(format_args!("\n{}", report.statement()))
@@ -87,12 +87,9 @@ fn advice(keyring: &Keyring, job: Job, report: &Report, exit: Exit, dry_run: boo
             Some(next) => format!("proven: {done}. {next}"),
             None => format!("proven: {done}"),
         },
-        Exit::BadValues if job == Job::Decrypt => format!(
-            "proven: {done}, except for the listed values, which are unchanged. Keep {keys} until you have fixed them."
-        ),
         Exit::BadValues => format!(
-            "proven: {done}, except for the listed values, which are unchanged. Find the key of the unreadable values, or \
-             repair the rows. Keep {keys} until then."
+            "proven: {done}, except for the listed ones, which are unchanged. {} Keep {keys} until then.",
+            repairs(job, report)
         ),
         Exit::Stopped => {
             format!("stopped on request. Run the command again to continue. Keep {keys} until the job is proven.")
@@ -107,6 +104,19 @@ fn advice(keyring: &Keyring, job: Job, report: &Report, exit: Exit, dry_run: boo
             Some(doubt) => format!("not proven: {} Keep {keys} until the job is proven.", sentence(doubt)),
             None => format!("not proven. Run the command again, and keep {keys} until the job is proven."),
         },
+    }
+}
+
+/// What to do about the problems of a report.
+fn repairs(job: Job, report: &Report) -> &'static str {
+    let has = |kind| report.problems().iter().any(|problem| problem.kind == kind);
+    match (has(ProblemKind::Plaintext), has(ProblemKind::Unreadable)) {
+        _ if job == Job::Decrypt => "Fix them.",
+        (true, true) => {
+            "Encrypt the plaintext with `diesel-encrypted encrypt`. For unreadable values, find their key or repair the rows."
+        }
+        (true, false) => "Encrypt them with `diesel-encrypted encrypt`.",
+        (false, _) => "Find the key that wrote them, or repair the rows.",
     }
 }
 

@@ -132,8 +132,10 @@ fn proven_except_for_bad_values() {
     assert_eq!(lines[3..], expected);
     let except = format!("under the primary key {}, except for 5 that are listed: 56 values.", fingerprint(NEW));
     assert!(statement(&run.stdout).contains(&except), "{}", run.stdout);
-    let advice =
-        format!("proven: every value is under the primary key {}, except for the listed values", fingerprint(NEW));
+    let advice = format!(
+        "proven: every value is under the primary key {}, except for the listed ones, which are unchanged.",
+        fingerprint(NEW)
+    );
     assert!(run.last_words().starts_with(&advice), "{}", run.stderr);
     // What could not be read is what it was.
     let rows = vault.rows();
