@@ -116,7 +116,7 @@ pub(crate) struct RewriteArgs {
     #[arg(long)]
     pub(crate) accept_triggers: bool,
 
-    /// Run as a single process, without the state tables
+    /// Run as a single process, without tables of its own
     #[arg(long)]
     pub(crate) stateless: bool,
 
@@ -248,7 +248,7 @@ pub(crate) struct ProblemsArgs {
 
 #[derive(Subcommand)]
 pub(crate) enum Migration {
-    /// Write a migration that creates the state tables, through which processes share a run
+    /// Write a migration that creates the tables through which processes share a run
     ///
     /// Processes create these tables themselves, except on SQLite and where their user may not create tables.
     State(StateArgs),
