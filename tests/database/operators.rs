@@ -46,7 +46,7 @@ fn nothing_is_proven_while_an_older_transaction_is_open() {
     let run = retire().exits_with(3);
     let expected = format!("was under the key {old}. It is not proven that this is all: {open}");
     assert!(statement(&run.stdout).contains(&expected), "{}", run.stdout);
-    run.says(&format!("not proven: keep {old}, and ask again"));
+    run.says(&format!("not proven. Keep {old} in the keyring, and run the command again."));
 
     application.batch_execute("commit").unwrap();
     retire().args(["--fence-timeout=60"]).exits_with(2).says("cannot be used multiple times");
@@ -90,7 +90,7 @@ fn a_user_who_may_not_create_tables() {
     user.grant(&vault.db, &tables.each_ref().map(String::as_str));
     let run = as_user(&["reencrypt", "--json"]).exits_with(0);
     assert_eq!(run.json()["columns"][1]["rewritten"], 30);
-    vault.bare_program(&["problems"], &[]).database(&user.url()).exits_with(0).says("no value is on record");
+    vault.bare_program(&["problems"], &[]).database(&user.url()).exits_with(0).says("no problem is recorded");
     vault.assert_readable(&[NEW], 30);
 }
 

@@ -90,7 +90,7 @@ fn a_server_that_comes_back() {
 /// Sends Ctrl-C, and waits until the program has noticed it.
 fn interrupt(running: &mut Running) {
     running.signal("INT");
-    running.until_it_says("stopping after this batch");
+    running.until_it_says("stopping after the current batch");
 }
 
 /// A signal before the first row stops the program, too.

@@ -119,7 +119,7 @@ fn a_broken_line_in_dot_env() {
     for line in lines {
         write(folder.path().join(".env"), format!("DB_ENCRYPTION_KEYS={A}\n{line}\n"));
         let here = || none().folder(folder.path()).secrets([A, B]);
-        refused(here, "the file .env has a line that is not NAME=value");
+        refused(here, "the file .env has a line that is not NAME=value. The line is not shown");
     }
 }
 

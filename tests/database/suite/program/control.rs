@@ -70,7 +70,7 @@ fn a_pause_stops_all_processes_until_they_resume_and_share_the_rest() {
     assert_eq!(status["run"]["job"], "re-encrypting");
     assert_eq!(status["run"]["processes"].as_array().unwrap().len(), 2);
     let status = vault.program(&["status"], &[NEW, OLD]).exits_with(3);
-    assert!(status.stdout.contains("Paused, re-encrypting in pass 1: "), "{}", status.stdout);
+    assert!(status.stdout.contains("Paused: re-encrypting, pass 1. Processes: "), "{}", status.stdout);
     assert_eq!(done(&vault), before);
 
     assert_eq!(ask(&vault, "resume").len(), 2);

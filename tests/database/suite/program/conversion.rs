@@ -30,7 +30,10 @@ fn in_and_out_again() {
     let vault = vault();
     let before = vault.rows();
     let run = vault.program(&["encrypt", "--dry-run"], &[NEW, OLD]).exits_with(3);
-    let advice = format!("dry run: nothing was written; 55 values are left to be rewritten under {}", fingerprint(NEW));
+    let advice = format!(
+        "dry run: nothing was written. A run would encrypt 55 values under the primary key {}.",
+        fingerprint(NEW)
+    );
     assert!(run.stderr.contains(&advice), "{}", run.stderr);
     assert_eq!(vault.rows(), before);
 
@@ -65,10 +68,14 @@ fn plaintext_is_written_only_to_columns_that_are_named_for_it() {
         let args = [&["--json"], confirmed].concat();
         assert_eq!(vault.program(&["decrypt"], &[OLD]).args(args).exits_with(5).json()["outcome"], "refused");
     };
-    let photo = "plaintext would be written into vault.photo: confirm each column with --write-plaintext vault.photo";
+    let photo =
+        "`decrypt` would write plaintext into vault.photo without your confirmation. Add --write-plaintext vault.photo";
     refusal(&CONFIRMED[..2], photo);
     let third = ["--write-plaintext", "vault.note"];
-    refusal(&[&CONFIRMED[..], &third].concat(), "--write-plaintext vault.note is none of the columns at hand");
+    refusal(
+        &[&CONFIRMED[..], &third].concat(),
+        "--write-plaintext names vault.note, which is not one of the selected columns. Add --column vault.note",
+    );
     assert_eq!(vault.rows(), before);
 }
 

@@ -253,7 +253,7 @@ fn one_migration_for_each_table_in_the_order_in_which_they_run() {
     let names: Vec<(&str, &str)> = first.iter().chain(&second).map(|name| name.split_once('_').unwrap()).collect();
     assert_eq!(names.iter().map(|(_, name)| *name).collect::<Vec<_>>(), ["guard_t_a_b", "guard_s_a", "guard_s_b"]);
     assert!(names.windows(2).all(|pair| pair[0].0 < pair[1].0), "{names:?}");
-    program(&db, &["t.a", "t.b"], &folder).exits_with(5).says("a migration of this name is there already: ");
+    program(&db, &["t.a", "t.b"], &folder).exits_with(5).says("a migration with this name exists: ");
     // Each migration describes the tables as they were. On SQLite, the second one for `s` would undo the first.
     std::fs::remove_dir_all(folder.path().join(&second[0])).unwrap();
     let migrations = FileBasedMigrations::from_path(folder.path()).unwrap();
@@ -290,10 +290,12 @@ fn columns_that_get_no_guard() {
         refused(&db, &["t.a", "--online"], "--online is not possible here: ");
     }
     let homeless = || Program::new(["migration", "guard", "t.a"]).database(&db.url()).folder(folder.path());
-    homeless().exits_with(2).says("there is no folder `migrations` here or above, and no diesel.toml names one: ");
+    homeless()
+        .exits_with(2)
+        .says("there is no folder `migrations` here or above, and no diesel.toml names one. Name it with --dir");
     db.conn().batch_execute("delete from t").unwrap();
     write(folder.path().join("migrations/.keep"), "");
     let run = Program::new(["migration", "guard", "t.a"]).database(&db.url()).folder(folder.path()).exits_with(0);
     assert!(run.stdout.contains("/migrations/20"), "{}", run.stdout);
-    run.says("- A guard knows the shape of a token and no keys");
+    run.says("- A guard knows the shape of a token, but no keys");
 }

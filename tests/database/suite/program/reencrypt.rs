@@ -63,8 +63,8 @@ fn proven_as_people_see_it() {
     );
     assert_eq!(statement(&run.stdout), expected);
     let advice = format!(
-        "proven: every value is under the primary key {}. When no application writes with another primary key any \
-         more, these may be removed from the keyring: {}, {}",
+        "proven: every value is under the primary key {}. Once no application writes with another primary key, you can \
+         remove these from the keyring: {}, {}.",
         fingerprint(NEW),
         fingerprint(OLD),
         fingerprint(UNKNOWN)
@@ -132,7 +132,10 @@ fn proven_except_for_bad_values() {
     assert_eq!(lines[3..], expected);
     let except = format!("under the primary key {}, except for 5 that are listed: 56 values.", fingerprint(NEW));
     assert!(statement(&run.stdout).contains(&except), "{}", run.stdout);
-    let advice = format!("proven: every value is under the primary key {}, except those listed", fingerprint(NEW));
+    let advice = format!(
+        "proven: every value is under the primary key {}, except for the listed ones, which are unchanged.",
+        fingerprint(NEW)
+    );
     assert!(run.last_words().starts_with(&advice), "{}", run.stderr);
     // Unreadable values stay unchanged.
     let rows = vault.rows();
@@ -156,7 +159,10 @@ fn a_dry_run_writes_nothing_and_proves_nothing() {
         "{}",
         run.stdout
     );
-    let advice = format!("dry run: nothing was written; 50 values are left to be rewritten under {}", fingerprint(NEW));
+    let advice = format!(
+        "dry run: nothing was written. A run would re-encrypt 50 values under the primary key {}.",
+        fingerprint(NEW)
+    );
     assert_eq!(run.last_words(), advice);
     assert_eq!(vault.rows(), before);
 
@@ -164,7 +170,7 @@ fn a_dry_run_writes_nothing_and_proves_nothing() {
     // A dry run that finds nothing to do is not a proof either.
     let run = vault.program(&["reencrypt", "--dry-run", "--json"], &[NEW, OLD]).exits_with(3);
     assert_eq!(run.json()["outcome"], "incomplete");
-    assert!(run.stderr.contains("nothing is left to be; a run without --dry-run proves it"), "{}", run.stderr);
+    assert!(run.stderr.contains("nothing is left to write. Run without --dry-run to prove it"), "{}", run.stderr);
 }
 
 #[test]

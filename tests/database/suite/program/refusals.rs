@@ -62,7 +62,11 @@ fn a_view() {
 #[test]
 fn no_targets() {
     let vault = Vault::sealed(OLD, 1..=5);
-    refused(&vault, "there is nothing to work on: no diesel.toml in this folder or above", |program| program);
+    refused(
+        &vault,
+        "no column is selected, because there is no diesel.toml in this folder or above. Pass --schema PATH",
+        |program| program,
+    );
 
     let folder = tempfile::tempdir().unwrap();
     let schema = folder.path().join("schema.rs");

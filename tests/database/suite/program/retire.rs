@@ -27,7 +27,9 @@ fn a_key_that_is_in_use_and_then_is_not() {
         "At TIME, on the clock of the database, 50 of 52 values of {name} (photo, secret) were under the key {old}."
     );
     assert_eq!(statement(&run.stdout), in_use);
-    run.says(&format!("no: values are under {old}. Run `diesel-encrypted reencrypt`, and ask again\n"));
+    run.says(&format!(
+        "no: 50 values are under {old}. Run `diesel-encrypted reencrypt`, then run this command again.\n"
+    ));
 
     vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(0);
     let run = retire(&vault, OLD).exits_with(0);
@@ -38,7 +40,7 @@ fn a_key_that_is_in_use_and_then_is_not() {
          Every transaction that began before is over. It stays so as long as no application encrypts with it."
     );
     assert_eq!(statement(&run.stdout), free);
-    run.says(&format!("yes: {old} may be removed from the keyring, once no application encrypts with it."));
+    run.says(&format!("yes: you can remove {old} from the keyring once no application encrypts with it."));
 }
 
 #[test]
@@ -56,7 +58,7 @@ fn as_json() {
         json
     };
     let run = retire(&vault, OLD).args(["--json"]).exits_with(3);
-    run.notes("ended", "no: values are under");
+    run.notes("ended", "no: 50 values are under");
     assert_eq!(without_moment(run.json()), with("incomplete", 20, 30));
     vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(0);
     let run = retire(&vault, OLD).args(["--json"]).exits_with(0);

@@ -92,7 +92,7 @@ fn status_counts_what_the_columns_hold() {
     let run = vault.program(&["status"], &[NEW, OLD]).exits_with(4);
     let key = |new: u64, old: u64| format!("{}={new} {}={old}", fingerprint(NEW), fingerprint(OLD));
     let expected = [
-        ["column", "rows", "null", "plaintext", "unreadable", "values per key", "tokens from to"],
+        ["column", "rows", "null", "plaintext", "unreadable", "values per key", "oldest and newest token"],
         [
             &format!("{}.photo", vault.name()),
             "8",
