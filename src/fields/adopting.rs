@@ -1,12 +1,8 @@
 //! The field type of a column on its way into encryption.
 
-use diesel::deserialize::{self, FromSql, FromSqlRow};
-use diesel::serialize::{self, Output, ToSql};
+use diesel::deserialize::FromSqlRow;
 
-use crate::fields::backend::TokenBackend;
-use crate::fields::column::{TokenColumn, TokenType};
 use crate::fields::field;
-use crate::fields::plaintext::Plaintext;
 
 /// A value that the database holds as `Fernet(primary key, value)` or still as plaintext, and gets back encrypted.
 ///
@@ -14,14 +10,14 @@ use crate::fields::plaintext::Plaintext;
 /// |---|---|
 /// | a token that a key of the keyring opens | what was encrypted |
 /// | what begins as a token does (`gAAAA`, in bytes `80 00 00`), and no key opens it | an error, [never plaintext](crate::Error::is_decrypt) |
-/// | anything else | plaintext: the bytes that [`Plaintext`] makes of the value |
+/// | anything else | plaintext: the bytes that [`Plaintext`](crate::Plaintext) makes of the value |
 ///
 /// It serves a column while `diesel-encrypted encrypt` turns its values into tokens; when that has proven that none is
 /// left, the field becomes an [`Encrypted<T>`](crate::Encrypted), which it is in all other respects. Until then a value
 /// that somebody else writes past the application is believed, as that of any plain column is.
 ///
 /// What is not text in the database already, an integer say, has to become text or bytes first. A value that an
-/// application wrote in another form than that of [`Plaintext`] is an error, unless a type of your own reads both.
+/// application wrote in another form than that of [`Plaintext`](crate::Plaintext) is an error, unless a type of your own reads both.
 ///
 /// # Errors
 ///
@@ -58,26 +54,4 @@ use crate::fields::plaintext::Plaintext;
 #[derive(Clone, Copy, Default, FromSqlRow, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Adopting<T>(T);
 
-field::field_type!(Adopting);
-
-impl<T, ST, DB> FromSql<ST, DB> for Adopting<T>
-where
-    T: Plaintext,
-    ST: TokenType,
-    DB: TokenBackend,
-{
-    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
-        DB::read_token(value, |bytes| Ok(Self(field::read_either(bytes)?)))
-    }
-}
-
-impl<T, ST, DB> ToSql<ST, DB> for Adopting<T>
-where
-    T: Plaintext,
-    ST: TokenColumn,
-    DB: TokenBackend,
-{
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
-        field::write_token::<T, ST, DB>(&self.0, out)
-    }
-}
+field::field_type!(Adopting, read_either: TokenType, write_token: TokenColumn);

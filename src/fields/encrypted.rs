@@ -1,12 +1,8 @@
 //! The field type of an encrypted column.
 
-use diesel::deserialize::{self, FromSql, FromSqlRow};
-use diesel::serialize::{self, Output, ToSql};
+use diesel::deserialize::FromSqlRow;
 
-use crate::fields::backend::TokenBackend;
-use crate::fields::column::{TokenColumn, TokenType};
 use crate::fields::field;
-use crate::fields::plaintext::Plaintext;
 
 /// A value that the database holds as `Fernet(primary key, value)`.
 ///
@@ -50,26 +46,4 @@ use crate::fields::plaintext::Plaintext;
 #[derive(Clone, Copy, Default, FromSqlRow, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Encrypted<T>(T);
 
-field::field_type!(Encrypted);
-
-impl<T, ST, DB> FromSql<ST, DB> for Encrypted<T>
-where
-    T: Plaintext,
-    ST: TokenType,
-    DB: TokenBackend,
-{
-    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
-        DB::read_token(value, |bytes| Ok(Self(field::read_token(bytes)?)))
-    }
-}
-
-impl<T, ST, DB> ToSql<ST, DB> for Encrypted<T>
-where
-    T: Plaintext,
-    ST: TokenColumn,
-    DB: TokenBackend,
-{
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
-        field::write_token::<T, ST, DB>(&self.0, out)
-    }
-}
+field::field_type!(Encrypted, read_token: TokenType, write_token: TokenColumn);

@@ -78,9 +78,33 @@ fn opened(bytes: &[u8]) -> Result<Option<Vec<u8>>, Error> {
     }
 }
 
-/// A tuple struct of one field as that value in all but the database: it is made from it and dereferences to it.
+/// Implements a field type for a tuple struct of one value: it dereferences to the value and converts from it.
+///
+/// `$read` loads it from a column of the type `$from`, and `$write` stores it in a column of the type `$to`.
 macro_rules! field_type {
-    ($field:ident) => {
+    ($field:ident, $read:ident: $from:ident $(+ $also:ident)?, $write:ident: $to:ident) => {
+        impl<T, ST, DB> diesel::deserialize::FromSql<ST, DB> for $field<T>
+        where
+            T: $crate::fields::plaintext::Plaintext,
+            ST: $crate::fields::column::$from $(+ $crate::fields::column::$also)?,
+            DB: $crate::fields::backend::TokenBackend,
+        {
+            fn from_sql(value: DB::RawValue<'_>) -> diesel::deserialize::Result<Self> {
+                DB::read_token(value, |bytes| Ok(Self($crate::fields::field::$read(bytes)?)))
+            }
+        }
+
+        impl<T, ST, DB> diesel::serialize::ToSql<ST, DB> for $field<T>
+        where
+            T: $crate::fields::plaintext::Plaintext,
+            ST: $crate::fields::column::$to,
+            DB: $crate::fields::backend::TokenBackend,
+        {
+            fn to_sql<'b>(&'b self, out: &mut diesel::serialize::Output<'b, '_, DB>) -> diesel::serialize::Result {
+                $crate::fields::field::$write::<T, ST, DB>(&self.0, out)
+            }
+        }
+
         impl<T> $field<T> {
             /// A field of this value.
             pub const fn new(value: T) -> Self {

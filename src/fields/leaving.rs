@@ -1,14 +1,10 @@
 //! The field type of a column on its way out of encryption.
 
-use diesel::deserialize::{self, FromSql, FromSqlRow};
-use diesel::serialize::{self, Output, ToSql};
+use diesel::deserialize::FromSqlRow;
 
-use crate::fields::backend::TokenBackend;
-use crate::fields::column::{PlainColumn, TokenType};
 use crate::fields::field;
-use crate::fields::plaintext::Plaintext;
 
-/// A value that the database holds as plaintext or as a token, and gets back as plaintext: the bytes that [`Plaintext`]
+/// A value that the database holds as plaintext or as a token, and gets back as plaintext: the bytes that [`Plaintext`](crate::Plaintext)
 /// makes of it.
 ///
 /// It is read as [`Adopting<T>`](crate::Adopting) is. It serves two ends:
@@ -68,26 +64,4 @@ use crate::fields::plaintext::Plaintext;
 #[derive(Clone, Copy, Default, FromSqlRow, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Leaving<T>(T);
 
-field::field_type!(Leaving);
-
-impl<T, ST, DB> FromSql<ST, DB> for Leaving<T>
-where
-    T: Plaintext,
-    ST: TokenType + PlainColumn,
-    DB: TokenBackend,
-{
-    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
-        DB::read_token(value, |bytes| Ok(Self(field::read_either(bytes)?)))
-    }
-}
-
-impl<T, ST, DB> ToSql<ST, DB> for Leaving<T>
-where
-    T: Plaintext,
-    ST: PlainColumn,
-    DB: TokenBackend,
-{
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
-        field::write_plaintext::<T, ST, DB>(&self.0, out)
-    }
-}
+field::field_type!(Leaving, read_either: TokenType + PlainColumn, write_plaintext: PlainColumn);
