@@ -1,20 +1,19 @@
-//! The field type of a column on its way out of encryption.
+//! The field type of a column that is being decrypted.
 
 use diesel::deserialize::FromSqlRow;
 
 use crate::fields::field;
 
-/// A value that the database holds as plaintext or as a token, and gets back as plaintext: the bytes that [`Plaintext`](crate::Plaintext)
-/// makes of it.
+/// A value that the database holds as plaintext or as a token, and that is written as plaintext.
 ///
-/// It is read as [`Adopting<T>`](crate::Adopting) is. It serves two ends:
+/// It writes the bytes of [`Plaintext`](crate::Plaintext), and reads as [`Adopting<T>`](crate::Adopting) does. Use it:
 ///
-/// * the way out of encryption, until `diesel-encrypted decrypt` has turned the last token into plaintext;
-/// * the first step of the way in, where several instances of an application run: one that still reads plaintext only
-///   must not meet a token that another one wrote. First all of them read both, as this type does, then they write
-///   tokens, as [`Adopting<T>`](crate::Adopting) does.
+/// * to leave encryption, until `diesel-encrypted decrypt` has turned the last token into plaintext;
+/// * to begin encryption with several application processes. A process that can only read plaintext must not meet a
+///   token. First deploy this type, which reads both forms, to every process. Then deploy
+///   [`Adopting<T>`](crate::Adopting), which writes tokens.
 ///
-/// It is for columns that the schema declares as plain `Text` or `Binary`. One that is declared as encrypted never gets
+/// The schema must declare the column as plain `Text` or `Binary`. A column that is declared as encrypted never accepts
 /// plaintext:
 ///
 /// ```compile_fail,E0277
@@ -31,8 +30,8 @@ use crate::fields::field;
 ///
 /// # Errors
 ///
-/// Those of [`Adopting<T>`](crate::Adopting). A statement also fails before it is sent if the plaintext would be taken
-/// for a token when it is read back, or is not UTF-8 and goes into a text column.
+/// The same as for [`Adopting<T>`](crate::Adopting). A statement also fails, before it is sent, if the plaintext would be
+/// read back as a token, or if the column holds text and the plaintext is not UTF-8.
 ///
 #[cfg_attr(feature = "cli-sqlite", doc = "```")]
 #[cfg_attr(not(feature = "cli-sqlite"), doc = "```ignore")]

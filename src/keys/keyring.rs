@@ -64,7 +64,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// An [`Error`] that [`is_decrypt`](Error::is_decrypt) if no key of the keyring opens the token.
+    /// An [`Error`] for which [`is_decrypt`](Error::is_decrypt) is true, if no key of the keyring opens the token.
     pub fn decrypt(&self, token: &[u8]) -> Result<Vec<u8>, Error> {
         let mut decoded = Vec::new();
         let mut plaintext = Vec::new();
