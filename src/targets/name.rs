@@ -75,7 +75,7 @@ pub(super) fn split_at_dots(text: &str) -> Option<Vec<String>> {
     }
 }
 
-/// Splits a text behind its opening quote into the quoted name and the text after the closing quote.
+/// Splits a text after its opening quote into the quoted name and the text after the closing quote.
 fn split_quoted(text: &str) -> Option<(String, &str)> {
     let mut name = String::new();
     let mut rest = text;
