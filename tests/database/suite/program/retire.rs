@@ -89,7 +89,7 @@ fn a_text_that_is_not_a_fingerprint_is_not_repeated() {
     let key = key_text(UNKNOWN);
     let run = vault.program(&["retire", &key], &[NEW, OLD]).exits_with(2);
     assert!(!run.stderr.contains(&key[..12]), "{}", run.stderr);
-    run.says("the key is not a fingerprint: 16 hexadecimal digits, as `diesel-encrypted keys` shows them");
+    run.says("the key is not a fingerprint: write 16 hexadecimal digits, as `diesel-encrypted keys` shows them");
 }
 
 /// No key opens an unreadable value, unless the value is damaged.
