@@ -1,7 +1,7 @@
 //! What a cell holds, and what a job makes of it.
 
+use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::database::row::{Cell, Row};
-use crate::database::table::{PlannedColumn, PlannedTable};
 use crate::keys::fernet::token::Token;
 use crate::keys::rotation::{Opened, Opener};
 use crate::reencrypt::report::job::Job;
