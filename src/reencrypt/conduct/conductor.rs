@@ -28,9 +28,10 @@ use crate::reencrypt::throttle::limits::Limits;
 use crate::reencrypt::throttle::monitor::Monitor;
 use crate::reencrypt::throttle::rate::Throttle;
 use crate::reencrypt::walk::found::{Counters, Found};
+use crate::reencrypt::walk::sessions::{Sessions, spare};
 use crate::reencrypt::walk::settings::Settings;
 use crate::reencrypt::walk::shared::{Mode, Shared};
-use crate::reencrypt::walk::workers::{Sessions, walk};
+use crate::reencrypt::walk::workers::walk;
 
 /// The time between two looks at the run while another process reads for the proof.
 const NAP: Duration = Duration::from_millis(200);
@@ -143,7 +144,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
 
     fn walk(&mut self, store: &Store<'_, C>, throttle: &Throttle, mode: Mode) -> Result<(), TaskError> {
         let clock = DatabaseClock::new(self.session().run(state::now)?);
-        let sessions = self.sessions()?;
+        let sessions = Sessions::open(self.pool, self.settings)?;
         let heartbeat = Heartbeat::new(store, throttle, self.settings.stop.clone());
         let shared = Shared::new(self.settings, self.plan, heartbeat, clock, mode, &self.counters);
         let (found, result) = walk(shared, sessions, |waits_for| self.progress.report(&self.counters, waits_for));
@@ -297,23 +298,6 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         Prover { settings: self.settings, pool: self.pool, plan: self.plan, stop }
     }
 
-    /// The connections of the workers: one for each worker while the pool has any, at least one, then a second for each.
-    fn sessions(&self) -> Result<Vec<Sessions<'a, C>>, TaskError> {
-        // Wait for the first one: the application may hold the others.
-        let mut first = self.session();
-        first.run(|_| Ok(()))?;
-        let mut sessions = vec![Sessions { reading: first, writing: None }];
-        let another = || spare(self.pool, self.settings);
-        while sessions.len() < self.settings.workers {
-            let Some(reading) = another() else { return Ok(sessions) };
-            sessions.push(Sessions { reading, writing: None });
-        }
-        for worker in &mut sessions {
-            worker.writing = another();
-        }
-        Ok(sessions)
-    }
-
     /// Joins the run in the tables of the task, or starts one in memory.
     fn store(&self) -> Result<Store<'a, C>, TaskError> {
         let mut session = self.session();
@@ -342,14 +326,6 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
     fn session(&self) -> Session<'a, C> {
         Session::new(self.pool, self.settings.give_up_after, self.settings.stop.clone())
     }
-}
-
-/// A connection that the pool can spare, if there is one.
-fn spare<'a, C: TaskConnection>(pool: &'a Pool<ConnectionManager<C>>, settings: &Settings) -> Option<Session<'a, C>> {
-    let state = pool.state();
-    let is_likely = state.idle_connections > 0 || state.connections < pool.max_size();
-    let mut session = Session::new(pool, settings.give_up_after, settings.stop.clone());
-    (is_likely && session.is_available()).then_some(session)
 }
 
 /// `host:process-random`. On two machines, or in two containers, the process number alone may be the same.

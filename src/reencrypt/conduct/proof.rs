@@ -21,9 +21,10 @@ use crate::reencrypt::throttle::heartbeat::Heartbeat;
 use crate::reencrypt::throttle::limits::Limits;
 use crate::reencrypt::throttle::rate::Throttle;
 use crate::reencrypt::walk::found::{Counters, Found};
+use crate::reencrypt::walk::sessions::Sessions;
 use crate::reencrypt::walk::settings::Settings;
 use crate::reencrypt::walk::shared::{Mode, Shared};
-use crate::reencrypt::walk::workers::{Sessions, walk};
+use crate::reencrypt::walk::workers::walk;
 
 /// The time between two looks for open transactions. It grows.
 const NAP: Duration = Duration::from_millis(100);

@@ -74,7 +74,8 @@ pub(crate) fn sample<C: TaskConnection>(
 
 /// If nine in ten tokens are unreadable, they are not damaged: the keyring is wrong.
 fn refuse_wrong_keyring(tally: &Tally, job: Job, place: impl FnOnce() -> String) -> Result<(), TaskError> {
-    let (readable, unreadable) = (tally.readable(), tally.unreadable);
+    let readable = tally.readable();
+    let unreadable = tally.unreadable;
     if unreadable > 9 * readable {
         return Err(Refusal::WrongKeyring { job, place: place(), readable, unreadable }.into());
     }

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use crate::database::connection::TaskConnection;
 use crate::database::session::Session;
 use crate::reencrypt::report::error::TaskError;
+use crate::reencrypt::run::place::{Place, Update};
 use crate::reencrypt::run::rules::Run;
-use crate::reencrypt::run::store::{Place, Update};
 
 pub(crate) struct Memory {
     run: Mutex<Run>,

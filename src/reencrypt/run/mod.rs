@@ -2,6 +2,7 @@
 
 pub(crate) mod claim;
 pub(crate) mod memory;
+pub(crate) mod place;
 pub(crate) mod rules;
 pub(crate) mod state;
 pub(crate) mod store;

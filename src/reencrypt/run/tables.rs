@@ -12,9 +12,9 @@ use crate::database::session::Session;
 use crate::reencrypt::report::error::{Refusal, TaskError};
 use crate::reencrypt::report::outcome::{Problem, Problems};
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
+use crate::reencrypt::run::place::{Place, Update};
 use crate::reencrypt::run::rules::{Asked, Run, Scope};
 use crate::reencrypt::run::state::{self, Stored};
-use crate::reencrypt::run::store::{Place, Update};
 
 pub(crate) struct Tables;
 

@@ -60,8 +60,12 @@ impl fmt::Display for PauseReason {
                 write!(f, "whether the file {} exists is unknown: {reason}", path.display())
             }
             Self::Behind { replica, time, limit } => {
-                let (time, limit) = (time.as_secs_f64(), limit.as_secs_f64());
-                write!(f, "replica {replica} is {time:.1} s behind, more than {limit} s")
+                write!(
+                    f,
+                    "replica {replica} is {:.1} s behind, more than {} s",
+                    time.as_secs_f64(),
+                    limit.as_secs_f64()
+                )
             }
             Self::BytesBehind { replica, bytes, limit } => {
                 write!(f, "replica {replica} is {} behind, more than {}", Bytes(*bytes), Bytes(*limit))

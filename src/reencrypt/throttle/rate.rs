@@ -173,10 +173,7 @@ fn rate(rows: u64, processes: NonZeroU32) -> String {
         text.push(digit);
     }
     text += " rows/s";
-    match processes.get() {
-        1 => text,
-        processes => format!("{text}, shared by {processes} processes"),
-    }
+    if processes.get() == 1 { text } else { format!("{text}, shared by {processes} processes") }
 }
 
 #[cfg(test)]

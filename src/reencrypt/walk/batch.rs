@@ -34,8 +34,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 const STATEMENT: usize = 4 << 20;
 /// After a locked row, so many writes use the slower statement, which skips locked rows.
 const CAUTION: u32 = 100;
-/// The most rows that the database may refuse in a row. If it refuses more, the rows are not the reason: the disk may be
-/// full.
+/// The most rows that the database may refuse one after the other. If it refuses more, the rows are not the reason: the
+/// disk may be full.
 const REFUSED: usize = 1_000;
 /// The caution for servers on which the faster statement would wait for locked rows.
 pub(crate) const ALWAYS_CAUTIOUS: u32 = u32::MAX;
@@ -92,7 +92,7 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
         let job = self.shared.settings.job;
         let now = self.shared.clock.seconds();
         for _ in 0..ROUNDS {
-            let Some(swapped) = self.swap_page(&changes, &mut refused)? else {
+            let Some(swapped) = self.swap_batch(&changes, &mut refused)? else {
                 return Ok(BatchOutcome { is_taken: true, ..outcome });
             };
             if swapped == changes.len() {
@@ -131,7 +131,7 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
     }
 
     /// Swaps. If no row can be written, finds out whether the rows are the reason.
-    fn swap_page(&mut self, changes: &[Change], refused: &mut Refused) -> Result<Option<usize>, TaskError> {
+    fn swap_batch(&mut self, changes: &[Change], refused: &mut Refused) -> Result<Option<usize>, TaskError> {
         let before = refused.keys.len();
         let swapped = self.swap(changes, refused)?;
         let is_all = !changes.is_empty() && refused.keys.len() - before == changes.len() && !self.session.is_stopped();

@@ -5,6 +5,7 @@ pub(crate) mod batch_size;
 pub(crate) mod decision;
 pub(crate) mod found;
 pub(crate) mod reader;
+pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod shared;
 pub(crate) mod workers;

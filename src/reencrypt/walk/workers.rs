@@ -10,6 +10,7 @@ use crate::database::session::Session;
 use crate::reencrypt::report::error::TaskError;
 use crate::reencrypt::walk::found::Found;
 use crate::reencrypt::walk::reader::{Message, Reader};
+use crate::reencrypt::walk::sessions::Sessions;
 use crate::reencrypt::walk::shared::Shared;
 use crate::reencrypt::walk::writer::Writer;
 
@@ -17,12 +18,6 @@ use crate::reencrypt::walk::writer::Writer;
 const TICK: Duration = Duration::from_millis(100);
 /// The most messages between the two halves of a worker: it reads a page while it writes another.
 const AHEAD: usize = 1;
-
-/// The connections of a worker. With two, it reads a page while it writes another.
-pub(crate) struct Sessions<'p, C: TaskConnection> {
-    pub(crate) reading: Session<'p, C>,
-    pub(crate) writing: Option<Session<'p, C>>,
-}
 
 /// Walks until no range is left to claim. Calls `tick` on this thread while the workers are busy.
 pub(crate) fn walk<C: TaskConnection>(
