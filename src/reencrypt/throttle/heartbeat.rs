@@ -88,7 +88,7 @@ impl<'a, C: TaskConnection> Heartbeat<'a, C> {
 
     /// Why this process does not continue, in words for the operator.
     pub(crate) fn waits_for(&self) -> Option<String> {
-        let idle = || "other processes hold what is left, until they finish or their lease ends".to_owned();
+        let idle = || "other processes hold the remaining ranges, until they finish or their lease ends".to_owned();
         self.request().or_else(|| self.throttle.waits_for()).or_else(|| self.lock().is_idle.then(idle))
     }
 
