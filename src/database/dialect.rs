@@ -11,10 +11,11 @@ use crate::database::checkpoint::Checkpoint;
 use crate::database::connection::Conn;
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
+use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::database::replication::{Primary, Replication, Standing};
 use crate::database::row::{Cell, Change, KeyValue};
 use crate::database::side_effects::SideEffects;
-use crate::database::table::{Catalogue, KeyColumn, PlannedColumn, PlannedTable};
+use crate::database::table::{Catalogue, KeyColumn};
 use crate::fields::backend::TokenBackend;
 use crate::targets::TableName;
 

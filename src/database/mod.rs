@@ -14,6 +14,7 @@ pub(crate) mod moment;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
 pub(crate) mod page;
+pub(crate) mod plan;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod probe;

@@ -6,7 +6,7 @@ use diesel::result::QueryResult;
 
 use crate::database::connection::DialectConnection;
 use crate::database::dialect::{Dialect, push_idle_update};
-use crate::database::table::PlannedTable;
+use crate::database::plan::PlannedTable;
 
 /// Fails for want of rights, or in a database that cannot be written to. No row is looked at, so its message quotes no
 /// value.

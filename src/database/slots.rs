@@ -7,8 +7,8 @@ use diesel::result::{Error, QueryResult};
 
 use crate::database::checkpoint::Checkpoint;
 use crate::database::connection::DialectConnection;
+use crate::database::plan::PlannedTable;
 use crate::database::row::Change;
-use crate::database::table::PlannedTable;
 
 /// Changes in a statement with room for some more. The rows that are left over are bound as `NULL` keys, which match
 /// nothing.

@@ -67,7 +67,7 @@ fn a_pause_before_the_proof() {
         status["run"]["is_paused"] == true
     };
     running.until(is_paused);
-    running.until_it_says("paused: `diesel-encrypted resume` lets it go on");
+    running.until_it_says("paused: run `diesel-encrypted resume` to continue");
     application.batch_execute("commit").unwrap();
     vault.bare_program(&["resume"], &[]).exits_with(0);
     let run = running.wait();

@@ -9,8 +9,8 @@ use diesel::{RunQueryDsl, sql_query};
 use crate::database::connection::Conn;
 use crate::database::dialect::Dialect;
 use crate::database::mysql::server::{quoted, quoted_table};
+use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::database::sql::Sql;
-use crate::database::table::{PlannedColumn, PlannedTable};
 use crate::targets::TableName;
 
 pub(crate) fn ties<C: Conn<Mysql>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {

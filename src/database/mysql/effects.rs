@@ -4,9 +4,9 @@ use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 
 use crate::database::connection::Conn;
+use crate::database::plan::PlannedTable;
 use crate::database::side_effects::SideEffects;
 use crate::database::sql::Sql;
-use crate::database::table::PlannedTable;
 
 /// Triggers are for all columns here.
 pub(crate) fn side_effects<C: Conn<Mysql>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {

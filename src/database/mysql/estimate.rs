@@ -8,7 +8,7 @@ use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::connection::Conn;
 use crate::database::estimate::{LARGE, TableEstimate};
-use crate::database::table::PlannedTable;
+use crate::database::plan::PlannedTable;
 
 /// The new tokens are as long as the old ones, and take their place: the table does not grow. The redo log takes 1.75
 /// bytes for each byte of a row (measured: 633 for a row of 362), and the binary log, if there is one, the whole row as it

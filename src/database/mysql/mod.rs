@@ -21,12 +21,13 @@ use crate::database::connection::Conn;
 use crate::database::dialect::{Dialect, push_column};
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
+use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::database::replication::{Primary, Replication, Standing};
 use crate::database::row::{Cell, Change, KeyValue, Row};
 use crate::database::side_effects::SideEffects;
 use crate::database::slots::{Slots, in_transaction};
 use crate::database::sql::Sql;
-use crate::database::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedColumn, PlannedTable};
+use crate::database::table::{Catalogue, CatalogueColumn, KeyColumn};
 use crate::fields::column::Form;
 use crate::targets::TableName;
 

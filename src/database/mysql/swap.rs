@@ -8,9 +8,9 @@ use diesel::sql_types::{Binary, Nullable, Text, Untyped};
 
 use crate::database::dialect::{Dialect, push_all, push_assignments, push_column, push_key_match, push_table};
 use crate::database::mysql::push_slot_key;
+use crate::database::plan::PlannedTable;
 use crate::database::row::Change;
 use crate::database::slots::{Slots, text};
-use crate::database::table::PlannedTable;
 
 /// `SELECT key FROM t WHERE key = … OR key = … FOR UPDATE SKIP LOCKED`, in the form that the index serves.
 pub(crate) struct Lock<'a> {

@@ -7,8 +7,8 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::connection::Conn;
+use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::database::postgres::quoted;
-use crate::database::table::{PlannedColumn, PlannedTable};
 use crate::targets::TableName;
 
 pub(crate) fn ties<C: Conn<Pg>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {

@@ -7,9 +7,9 @@ use diesel::sql_types::{Array, Text};
 use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::connection::Conn;
+use crate::database::plan::PlannedTable;
 use crate::database::postgres::quoted;
 use crate::database::side_effects::SideEffects;
-use crate::database::table::PlannedTable;
 
 pub(crate) fn side_effects<C: Conn<Pg>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {
     let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();

@@ -8,8 +8,8 @@ use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::connection::Conn;
 use crate::database::estimate::{LARGE, TableEstimate};
+use crate::database::plan::PlannedTable;
 use crate::database::postgres::quoted;
-use crate::database::table::PlannedTable;
 
 /// Bytes of WAL for a new version of a row on another page, besides the row itself, and for each index entry that it
 /// needs. Measured: 690 bytes in all for a row of 356 with three indexes.

@@ -9,9 +9,9 @@ use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 use crate::database::checkpoint::CHECKPOINT;
 use crate::database::checkpoint::Checkpoint;
 use crate::database::dialect::{push_all, push_assignments, push_column, push_key_match, push_table, value_names};
+use crate::database::plan::PlannedTable;
 use crate::database::postgres::{push_key_cast, text};
 use crate::database::row::Change;
-use crate::database::table::PlannedTable;
 
 /// `UPDATE … FROM unnest(keys, old tokens, new tokens) WHERE key = … AND column = old`, and the checkpoint with it: one
 /// statement is one transaction.

@@ -4,9 +4,9 @@ use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
 
 use crate::database::connection::Conn;
+use crate::database::plan::PlannedTable;
 use crate::database::sql::Sql;
 use crate::database::sqlite::quoted;
-use crate::database::table::PlannedTable;
 use crate::database::words::{Word, closing, words};
 
 pub(crate) fn ties<C: Conn<Sqlite>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {

@@ -9,8 +9,8 @@ use diesel::sqlite::Sqlite;
 
 use crate::database::connection::Conn;
 use crate::database::dialect::push_idle_update;
+use crate::database::plan::PlannedTable;
 use crate::database::side_effects::SideEffects;
-use crate::database::table::PlannedTable;
 
 /// SQLite compiles the triggers into the statement that sets them off, and tells their names.
 pub(crate) fn side_effects<C: Conn<Sqlite>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {

@@ -8,7 +8,7 @@ use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::connection::Conn;
 use crate::database::estimate::{LARGE, TableEstimate};
-use crate::database::table::PlannedTable;
+use crate::database::plan::PlannedTable;
 
 /// The new tokens are as long as the old ones, and take their place: the file does not grow. Each of its pages that holds
 /// such a row goes once through the WAL or the rollback journal, and more than all there are none. The WAL is begun anew

@@ -19,11 +19,12 @@ use crate::database::dialect::{
 };
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
+use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::database::replication::{Primary, Replication, Standing};
 use crate::database::row::{Cell, Change, KeyValue};
 use crate::database::side_effects::SideEffects;
 use crate::database::slots::{Slots, in_transaction, text};
-use crate::database::table::{Catalogue, CatalogueColumn, KeyColumn, PlannedColumn, PlannedTable};
+use crate::database::table::{Catalogue, CatalogueColumn, KeyColumn};
 use crate::fields::column::Form;
 use crate::targets::TableName;
 

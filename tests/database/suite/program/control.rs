@@ -13,7 +13,7 @@ const NEW: u8 = 2;
 const ROWS: i64 = 600;
 const RATE: &str = "--max-rows-per-second=200";
 /// The program prints this while it waits for `resume`.
-const PAUSED: &str = "paused: `diesel-encrypted resume` lets it go on";
+const PAUSED: &str = "paused: run `diesel-encrypted resume` to continue";
 
 fn worker(vault: &Vault) -> Program {
     vault.program(&["reencrypt", "--json", RATE], &[NEW, OLD])

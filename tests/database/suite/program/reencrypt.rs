@@ -205,9 +205,10 @@ fn the_log() {
     vault.insert(&[Row::sealed(31, UNKNOWN), Row::new(32, Some("plaintext of 32"), None)]);
     let run = vault.program(&["reencrypt"], &[NEW, OLD]).set("RUST_LOG", "trace").exits_with(4);
     // Events of every thread carry the span of this run.
-    let run = run.says("diesel_encrypted::reencrypt::conduct: walk ended pass=1 rows=32 rewritten=50\n");
-    let run = run.says("diesel_encrypted::reencrypt::conduct: everything was read for the proof values=53 left=0\n");
-    let run = run.says("diesel_encrypted::reencrypt::conduct: run ended outcome=Proven passes=1\n");
+    let run = run.says("diesel_encrypted::reencrypt::conduct::conductor: pass ended pass=1 rows=32 rewritten=50\n");
+    let run = run
+        .says("diesel_encrypted::reencrypt::conduct::conductor: everything was read for the proof values=53 left=0\n");
+    let run = run.says("diesel_encrypted::reencrypt::conduct::conductor: run ended outcome=Proven passes=1\n");
     let run = run.says(&format!("range claimed table={} pass=1 claim=1\n", vault.name()));
     let span = format!(" reencrypt{{job=re-encrypting primary={}", fingerprint(NEW));
     let events: Vec<_> = run.stderr.lines().filter(|line| line.contains(": diesel_encrypted::reencrypt::")).collect();

@@ -1,33 +1,33 @@
-//! From what the workers count to what the observer is told.
+//! Reports the progress of the workers to the observer.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use crate::database::table::PlannedTable;
+use crate::database::plan::Plan;
 use crate::reencrypt::report::progress::{Observer, Progress, TableProgress};
-use crate::reencrypt::walk::shared::Counters;
+use crate::reencrypt::walk::found::Counters;
 
-pub(crate) struct Watch<'a, 'o> {
-    tables: &'a [PlannedTable],
+pub(crate) struct ProgressReporter<'a, 'o> {
+    plan: &'a Plan,
     observer: &'a mut Observer<'o>,
     started: Instant,
     is_waiting: bool,
 }
 
-impl<'a, 'o> Watch<'a, 'o> {
-    pub(crate) fn new(tables: &'a [PlannedTable], observer: &'a mut Observer<'o>) -> Self {
-        Self { tables, observer, started: Instant::now(), is_waiting: false }
+impl<'a, 'o> ProgressReporter<'a, 'o> {
+    pub(crate) fn new(plan: &'a Plan, observer: &'a mut Observer<'o>) -> Self {
+        Self { plan, observer, started: Instant::now(), is_waiting: false }
     }
 
-    /// Tells the observer where the task is, and what it waits for if it does.
-    pub(crate) fn show(&mut self, counters: &Counters, waits_for: Option<String>) {
+    /// Reports where the task is, and what it waits for.
+    pub(crate) fn report(&mut self, counters: &Counters, waits_for: Option<String>) {
         match &waits_for {
             Some(reason) if !self.is_waiting => tracing::info!(reason, "waiting"),
-            None if self.is_waiting => tracing::info!("going on"),
+            None if self.is_waiting => tracing::info!("continuing"),
             _ => {}
         }
         self.is_waiting = waits_for.is_some();
-        let tables = self.tables.iter().zip(&counters.rows).map(|(table, rows)| TableProgress {
+        let tables = self.plan.tables().iter().zip(&counters.rows).map(|(table, rows)| TableProgress {
             table: table.name.to_string(),
             rows: rows.load(Relaxed),
             rows_estimated: table.rows,

@@ -1,4 +1,4 @@
-//! How a task works.
+//! The settings of a task.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::keys::keyring::Keyring;
 use crate::reencrypt::report::job::Job;
 use crate::reencrypt::throttle::limits::Limits;
 
-/// What a [`Task`](crate::reencrypt::Task) was told, but for its targets.
+/// The settings of a [`Task`](crate::reencrypt::Task), except its targets.
 pub(crate) struct Settings {
     pub(crate) job: Job,
     pub(crate) keyring: Arc<Keyring>,

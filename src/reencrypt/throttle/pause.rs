@@ -1,13 +1,13 @@
-//! Why a task waits.
+//! Why a task pauses.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Why a task must not go on now.
+/// Why a task must not continue now.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Hold {
-    /// The run has taken as long as it may: it ends, as on request.
+pub(crate) enum PauseReason {
+    /// The run has reached its time limit. It ends, as on request.
     TimeIsUp {
         limit: Duration,
     },
@@ -28,30 +28,30 @@ pub(crate) enum Hold {
         bytes: u64,
         limit: u64,
     },
-    /// The lag of a replica cannot be told, or, without a name, that of any.
+    /// The lag of a replica cannot be found out. Without a name, no lag can.
     Unknown {
         replica: Option<String>,
         reason: String,
     },
-    /// Nobody has looked for this time, or ever.
+    /// The monitor has not checked the limits for this time, or never.
     Unchecked {
         since: Option<Duration>,
     },
 }
 
-impl Hold {
-    /// Whether somebody wants everything to stand still.
-    pub(crate) fn is_a_pause(&self) -> bool {
+impl PauseReason {
+    /// Whether an operator wants the task to stand still.
+    pub(crate) fn is_requested(&self) -> bool {
         matches!(self, Self::PauseFile { .. } | Self::PauseFileUnknown { .. })
     }
 
-    /// Whether there is nothing to wait for: the run is to stop.
+    /// Whether the run must stop, because the reason never goes away.
     pub(crate) fn ends_the_run(&self) -> bool {
         matches!(self, Self::TimeIsUp { .. })
     }
 }
 
-impl fmt::Display for Hold {
+impl fmt::Display for PauseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TimeIsUp { limit } => write!(f, "the time limit of {} s is over", limit.as_secs_f64()),
@@ -60,8 +60,12 @@ impl fmt::Display for Hold {
                 write!(f, "whether the file {} exists is unknown: {reason}", path.display())
             }
             Self::Behind { replica, time, limit } => {
-                let (time, limit) = (time.as_secs_f64(), limit.as_secs_f64());
-                write!(f, "replica {replica} is {time:.1} s behind, more than {limit} s")
+                write!(
+                    f,
+                    "replica {replica} is {:.1} s behind, more than {} s",
+                    time.as_secs_f64(),
+                    limit.as_secs_f64()
+                )
             }
             Self::BytesBehind { replica, bytes, limit } => {
                 write!(f, "replica {replica} is {} behind, more than {}", Bytes(*bytes), Bytes(*limit))

@@ -1,22 +1,22 @@
-//! How many rows a page has: as many as are fast to write, and do not fill the memory.
+//! The size of batches: as many rows as are fast to write and fit in memory.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Rows of the first page, and of the smallest unless the rows are huge.
+/// The rows of the first batch, and of the smallest one unless rows are huge or locked.
 const FIRST: usize = 16;
-/// Bytes of a page up to which the next one may be larger.
+/// The bytes of a batch up to which the next one may be larger.
 const BYTES: usize = 1 << 20;
-/// How long a write should take at most: for so long the application may have to wait for a row.
+/// The longest time that a write should take: the application may have to wait for a row that long.
 const TARGET: Duration = Duration::from_millis(50);
-/// Weight of the past in the average of the speed.
+/// The weight of the past in the average speed.
 const MEMORY: f64 = 0.75;
-/// Writes after a conflict during which pages do not grow.
+/// After a conflict, batches do not grow for so many writes.
 const CAUTION: u32 = 10;
 
-/// The size of pages, which follows what reading and writing them was like. Sizes go in powers of two, since each is
-/// a statement of its own.
-pub(crate) struct Pace(Mutex<State>);
+/// The size of batches. It follows the bytes that were read and the time of the writes, in powers of two: each size is a
+/// statement of its own.
+pub(crate) struct BatchSize(Mutex<State>);
 
 struct State {
     most: usize,
@@ -28,29 +28,27 @@ struct State {
     caution: u32,
 }
 
-impl Pace {
+impl BatchSize {
     /// Never more than `most` rows.
     pub(crate) fn new(most: usize) -> Self {
         let state = State { most, by_bytes: FIRST.min(most), by_time: most, rows: 0.0, seconds: 0.0, caution: 0 };
         Self(Mutex::new(state))
     }
 
-    /// Rows of the next page.
+    /// The rows of the next batch.
     pub(crate) fn rows(&self) -> usize {
         self.with(|state| state.by_bytes.min(state.by_time))
     }
 
-    /// A page of this size was read.
+    /// Notes how many bytes were read.
     pub(crate) fn read(&self, bytes: usize) {
         self.with(|state| {
-            state.by_bytes = match bytes {
-                0..=BYTES => (2 * state.by_bytes).min(state.most),
-                _ => (state.by_bytes / 2).max(1),
-            };
+            state.by_bytes =
+                if bytes <= BYTES { (2 * state.by_bytes).min(state.most) } else { (state.by_bytes / 2).max(1) };
         });
     }
 
-    /// So many rows were written in this time.
+    /// Notes how long a write of so many rows took.
     pub(crate) fn wrote(&self, rows: usize, time: Duration) {
         self.with(|state| {
             state.rows = MEMORY * state.rows + rows as f64;
@@ -66,7 +64,7 @@ impl Pace {
         });
     }
 
-    /// A write ran into a timeout or a deadlock.
+    /// Notes that a write failed because of a timeout, a deadlock, or some of its rows.
     pub(crate) fn conflict(&self) {
         self.with(|state| {
             state.by_time = (state.by_time.min(state.by_bytes) / 2).max(1);
@@ -86,48 +84,48 @@ mod tests {
     const FAST: Duration = Duration::from_millis(5);
 
     #[test]
-    fn grows_from_a_small_page_and_shrinks_with_large_rows() {
-        let pace = Pace::new(1000);
-        assert_eq!(pace.rows(), FIRST);
+    fn grows_from_a_small_batch_and_shrinks_with_large_rows() {
+        let size = BatchSize::new(1000);
+        assert_eq!(size.rows(), FIRST);
         for _ in 0..10 {
-            pace.read(1000);
+            size.read(1000);
         }
-        assert_eq!(pace.rows(), 1000);
-        pace.read(BYTES + 1);
-        assert_eq!(pace.rows(), 500);
+        assert_eq!(size.rows(), 1000);
+        size.read(BYTES + 1);
+        assert_eq!(size.rows(), 500);
         for _ in 0..20 {
-            pace.read(BYTES + 1);
+            size.read(BYTES + 1);
         }
-        assert_eq!(pace.rows(), 1);
-        assert_eq!(Pace::new(3).rows(), 3);
+        assert_eq!(size.rows(), 1);
+        assert_eq!(BatchSize::new(3).rows(), 3);
     }
 
     #[test]
     fn follows_the_time_of_writes() {
-        let pace = Pace::new(1024);
-        (0..10).for_each(|_| pace.read(1000));
-        pace.wrote(1024, Duration::from_secs(1));
-        assert_eq!(pace.rows(), 512);
+        let size = BatchSize::new(1024);
+        (0..10).for_each(|_| size.read(1000));
+        size.wrote(1024, Duration::from_secs(1));
+        assert_eq!(size.rows(), 512);
         for _ in 0..20 {
-            pace.wrote(pace.rows(), Duration::from_secs(1));
+            size.wrote(size.rows(), Duration::from_secs(1));
         }
-        assert_eq!(pace.rows(), FIRST);
+        assert_eq!(size.rows(), FIRST);
         for _ in 0..100 {
-            pace.wrote(pace.rows(), Duration::from_micros(10));
+            size.wrote(size.rows(), Duration::from_micros(10));
         }
-        assert_eq!(pace.rows(), 1024);
+        assert_eq!(size.rows(), 1024);
     }
 
     #[test]
     fn is_careful_after_a_conflict() {
-        let pace = Pace::new(1024);
-        (0..10).for_each(|_| pace.read(1000));
-        pace.conflict();
+        let size = BatchSize::new(1024);
+        (0..10).for_each(|_| size.read(1000));
+        size.conflict();
         for _ in 0..CAUTION {
-            assert_eq!(pace.rows(), 512);
-            pace.wrote(512, FAST);
+            assert_eq!(size.rows(), 512);
+            size.wrote(512, FAST);
         }
-        pace.wrote(512, FAST);
-        assert_eq!(pace.rows(), 1024);
+        size.wrote(512, FAST);
+        assert_eq!(size.rows(), 1024);
     }
 }
