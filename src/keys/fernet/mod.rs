@@ -1,4 +1,5 @@
-//! Fernet, byte for byte: the token and its IV. Only these files and `key.rs` know the format.
+//! Fernet, byte for byte: the token, its IV and its shape. Only these files and `key.rs` know the format.
 
 pub(crate) mod iv;
+pub(crate) mod shape;
 pub(crate) mod token;

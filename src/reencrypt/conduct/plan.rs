@@ -1,9 +1,10 @@
 //! From targets to a plan: what the catalogue says, and what the task refuses.
 
+use crate::database::catalogue::Catalogue;
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
+use crate::database::dialect::{CatalogueReader, Conversion, Cost, Effects, GuardLookup, Language};
 use crate::database::session::Session;
-use crate::database::table::{Catalogue, PlannedColumn, PlannedTable, Room};
+use crate::database::table::{PlannedColumn, PlannedTable, Room};
 use crate::fields::column::Form;
 use crate::keys::fernet::token::{raw_token_len, token_len};
 use crate::reencrypt::report::error::{Refusal, TaskError};

@@ -9,7 +9,7 @@ use diesel::r2d2::R2D2Connection;
 use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::connection::{DialectConnection, TaskConnection};
-use crate::database::dialect::Dialect;
+use crate::database::dialect::Locks;
 use crate::database::moment::Moment;
 use crate::database::page::Page;
 use crate::database::row::{KeyValue, Row};

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::database::replication::{Replay, Standing};
+use crate::database::replication::{Replay, ReplicaState};
 use crate::reencrypt::throttle::hold::Hold;
 
 /// How far a replica may be behind.
@@ -37,7 +37,7 @@ impl Positions {
     }
 
     /// Why the task has to wait for a replica that told this at that time.
-    pub(crate) fn hold(&self, standing: &Standing, at: Instant, max: MaxLag) -> Option<Hold> {
+    pub(crate) fn hold(&self, standing: &ReplicaState, at: Instant, max: MaxLag) -> Option<Hold> {
         let replica = || standing.name.clone();
         let unknown = |reason: &str| Some(Hold::Unknown { replica: Some(replica()), reason: reason.to_owned() });
         let (time, bytes) = match &standing.replay {
@@ -94,7 +94,7 @@ mod tests {
         for second in 0..10 {
             positions.record(begun + second * SECOND, 1000 + 100 * i64::from(second));
         }
-        let standing = Standing { name: "r".into(), replay };
+        let standing = ReplicaState { name: "r".into(), replay };
         positions.hold(&standing, begun + at * SECOND, max).map(|hold| hold.to_string())
     }
 
@@ -141,7 +141,7 @@ mod tests {
         let seconds_only = Replay::Behind(Duration::ZERO);
         assert!(hold(seconds_only, 9).unwrap().contains("no position"));
         let max = MaxLag { time: Some(SECOND), bytes: None };
-        let standing = Standing { name: "r".into(), replay: at(0, None) };
+        let standing = ReplicaState { name: "r".into(), replay: at(0, None) };
         assert!(Positions::new(Some(max)).hold(&standing, Instant::now(), max).is_some(), "no sample at all");
     }
 
@@ -154,7 +154,7 @@ mod tests {
             positions.record(begun + second * SECOND, i64::from(second).min(9000));
         }
         assert_eq!(positions.samples.len(), 1);
-        let stopped = Standing { name: "r".into(), replay: at(8999, None) };
+        let stopped = ReplicaState { name: "r".into(), replay: at(8999, None) };
         assert!(positions.hold(&stopped, begun + 10_000 * SECOND, max).is_some());
     }
 }

@@ -6,8 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
-use crate::database::replication::{Replay, Standing};
+use crate::database::dialect::ReplicationState;
+use crate::database::replication::{Replay, ReplicaState};
 
 /// Between two questions.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ impl Replica {
     }
 
     /// What the replica told last, and when.
-    pub(crate) fn standings(&mut self) -> (Instant, Vec<Standing>) {
+    pub(crate) fn standings(&mut self) -> (Instant, Vec<ReplicaState>) {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let (answered, asked) = (latest.answered.map(|answered| answered.elapsed()), latest.asked.elapsed());
         let answer = match answered {
@@ -50,15 +50,15 @@ impl Replica {
         answer
     }
 
-    fn unknown(&self, reason: String) -> (Instant, Vec<Standing>) {
-        (Instant::now(), vec![Standing { name: self.url.name.clone(), replay: Replay::Unknown(reason) }])
+    fn unknown(&self, reason: String) -> (Instant, Vec<ReplicaState>) {
+        (Instant::now(), vec![ReplicaState { name: self.url.name.clone(), replay: Replay::Unknown(reason) }])
     }
 }
 
 struct Latest {
     asked: Instant,
     answered: Option<Instant>,
-    standings: Vec<Standing>,
+    standings: Vec<ReplicaState>,
 }
 
 fn spawn(url: &ReplicaUrl, watch: fn(&ReplicaUrl, &Mutex<Latest>, &Receiver<()>)) -> (Arc<Mutex<Latest>>, Sender<()>) {
@@ -87,12 +87,12 @@ fn watch<C: TaskConnection>(url: &ReplicaUrl, latest: &Mutex<Latest>, ended: &Re
     }
 }
 
-fn ask<C: TaskConnection>(url: &ReplicaUrl, conn: &mut Option<C>) -> Vec<Standing> {
-    let unknown = |reason: String| vec![Standing { name: url.name.clone(), replay: Replay::Unknown(reason) }];
+fn ask<C: TaskConnection>(url: &ReplicaUrl, conn: &mut Option<C>) -> Vec<ReplicaState> {
+    let unknown = |reason: String| vec![ReplicaState { name: url.name.clone(), replay: Replay::Unknown(reason) }];
     let answer = match conn {
-        Some(conn) => C::Backend::standings(conn),
+        Some(conn) => C::Backend::replica(conn),
         None => match C::establish(&url.url) {
-            Ok(new) => C::Backend::standings(conn.insert(new)),
+            Ok(new) => C::Backend::replica(conn.insert(new)),
             Err(error) => return unknown(one_line(error)),
         },
     };
@@ -100,9 +100,9 @@ fn ask<C: TaskConnection>(url: &ReplicaUrl, conn: &mut Option<C>) -> Vec<Standin
         Ok(standings) if standings.is_empty() => unknown("it is not a replica".into()),
         Ok(standings) => standings
             .into_iter()
-            .map(|Standing { name: channel, replay }| match channel.is_empty() {
-                true => Standing { name: url.name.clone(), replay },
-                false => Standing { name: format!("{} ({channel})", url.name), replay },
+            .map(|ReplicaState { name: channel, replay }| match channel.is_empty() {
+                true => ReplicaState { name: url.name.clone(), replay },
+                false => ReplicaState { name: format!("{} ({channel})", url.name), replay },
             })
             .collect(),
         Err(error) => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::RunQueryDsl;
 
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
+use crate::database::dialect::SwapRows;
 use crate::database::page::Page;
 use crate::database::row::{Change, KeyValue, Row};
 use crate::database::session::Session;

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
+use crate::database::dialect::SwapRows;
 use crate::database::session::Session;
 use crate::reencrypt::report::error::TaskError;
 use crate::reencrypt::throttle::pulse::Pulse;
