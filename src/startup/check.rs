@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
+use crate::database::dialect::Locks;
 use crate::database::failure::Failure;
 use crate::database::moment::Moment;
 use crate::database::plan::{Plan, PlannedTable};

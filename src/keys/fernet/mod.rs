@@ -1,4 +1,5 @@
 //! The Fernet format, byte for byte. Only this folder and `key.rs` know it.
 
 pub(crate) mod iv;
+pub(crate) mod shape;
 pub(crate) mod token;

@@ -1,4 +1,4 @@
-//! The Fernet token. Only this file, `iv.rs` and `key.rs` know the format.
+//! The Fernet token: how it is read, sealed and opened.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,17 +15,13 @@ use crate::keys::fernet::iv::Iv;
 use crate::keys::key::Key;
 
 /// The number of bytes around the ciphertext.
-const OVERHEAD: usize = HEAD + SIGNATURE;
+pub(super) const OVERHEAD: usize = HEAD + SIGNATURE;
 /// The number of bytes of an AES block. PKCS #7 always adds at least one byte of padding.
-const BLOCK: usize = 16;
+pub(super) const BLOCK: usize = 16;
 /// The version byte, the first of every raw token.
-const VERSION: u8 = 0x80;
+pub(super) const VERSION: u8 = 0x80;
 /// The first character of every token as text: six bits of the version byte.
 const TEXT_VERSION: u8 = b'g';
-/// The first characters of every token as text: the version byte and the zero bits of a date before the year 141,000.
-const TEXT_PREFIX: &str = "gAAAA";
-/// The first bytes of every raw token, for the same dates.
-const RAW_PREFIX: &[u8] = &[VERSION, 0, 0];
 /// The number of bytes before the ciphertext: version, date, IV.
 const HEAD: usize = 1 + 8 + Iv::LEN;
 /// The number of bytes of the HMAC at the end.
@@ -94,57 +90,6 @@ impl<'a> Token<'a> {
         };
         let shape = raw[0] == VERSION && raw.len() >= raw_token_len(0) && (raw.len() - OVERHEAD) % BLOCK == 0;
         shape.then_some(Self(raw))
-    }
-
-    /// Whether `bytes` begin as a token does. Damaged tokens do, plaintext does not.
-    pub(crate) fn looks_like_one(bytes: &[u8]) -> bool {
-        bytes.starts_with(TEXT_PREFIX.as_bytes()) || bytes.starts_with(RAW_PREFIX)
-    }
-
-    /// Replaces each token in a message, whole or truncated, with `(a token)`.
-    ///
-    /// Databases write raw tokens in several ways, so this also hides every word that is too long for a name.
-    #[cfg(feature = "reencrypt")]
-    pub(crate) fn hide_in(message: &str) -> String {
-        let in_word = |character: char| character.is_ascii_alphanumeric() || "-_=".contains(character);
-        let hide = |word: &str| word.contains(TEXT_PREFIX) || word.len() >= raw_token_len(0);
-        let mut shown = String::with_capacity(message.len());
-        let mut rest = message;
-        while !rest.is_empty() {
-            let (word, tail) = rest.split_at(rest.find(|character| !in_word(character)).unwrap_or(rest.len()));
-            let (between, next) = tail.split_at(tail.find(in_word).unwrap_or(tail.len()));
-            shown.push_str(if hide(word) { "(a token)" } else { word });
-            shown.push_str(between);
-            rest = next;
-        }
-        shown
-    }
-
-    /// The number of leading bytes that, with the length, are enough to recognise a token.
-    ///
-    /// These bytes of a longer token have the shape of a token themselves, because they need no `=`.
-    #[cfg(feature = "reencrypt")]
-    pub(crate) const KNOWN_BY: usize = token_len(44 * BLOCK);
-
-    /// The date of a token of this length that begins with `head`, or `None` if the shape is wrong.
-    ///
-    /// `head` is the whole token or its first [`KNOWN_BY`](Self::KNOWN_BY) bytes.
-    #[cfg(feature = "reencrypt")]
-    pub(crate) fn date_by_head(head: &[u8], length: usize) -> Option<u64> {
-        let is_raw = head.first() == Some(&VERSION);
-        let is_raw_len = |length: usize| length.checked_sub(OVERHEAD).is_some_and(|rest| rest % BLOCK == 0);
-        let is_len = if is_raw {
-            is_raw_len(length)
-        } else {
-            length % 4 == 0 && (0..3).any(|padding| is_raw_len((length / 4 * 3).saturating_sub(padding)))
-        };
-        let part = match length {
-            ..=Self::KNOWN_BY => head.get(..length)?,
-            _ if is_raw => head.get(..raw_token_len(44 * BLOCK))?,
-            _ => head.get(..Self::KNOWN_BY)?,
-        };
-        let mut decoded = Vec::new();
-        Token::parse(part, &mut decoded).filter(|_| is_len).map(|token| token.timestamp())
     }
 
     /// The date in the token, in seconds since 1970. Anyone can read it, and it is unverified until the token is opened.
@@ -305,29 +250,6 @@ mod tests {
             let token = Token::parse(text.as_bytes(), &mut decoded).unwrap();
             cipher.open(&token, &mut plaintext).unwrap();
             assert_eq!(plaintext, value);
-        }
-    }
-
-    #[cfg(feature = "reencrypt")]
-    #[test]
-    fn hides_tokens_in_messages() {
-        let raw = Cipher::new(&Key::generate()).seal(b"secret").into_raw();
-        let hex: String = raw.iter().map(|byte| format!("{byte:02X}")).collect();
-        let text = URL_SAFE.encode(raw);
-        let cases = [
-            (
-                format!("Duplicate entry '{}' for key 'email'", &text[..64]),
-                "Duplicate entry '(a token)' for key 'email'",
-            ),
-            (format!("{text} by {text}"), "(a token) by (a token)"),
-            (format!("photo=\\x{hex}."), "photo=\\(a token)."),
-            (format!("secret={text}"), "(a token)"),
-            ("größer als \"erlaubt\"\n".into(), "größer als \"erlaubt\"\n"),
-            ("n".repeat(64), &"n".repeat(64)),
-            (String::new(), ""),
-        ];
-        for (message, shown) in cases {
-            assert_eq!(Token::hide_in(&message), shown);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Refuses tables and columns that the task cannot rewrite faithfully.
 
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
+use crate::database::dialect::{Conversion, Effects, GuardLookup};
 use crate::database::plan::{Plan, PlannedTable, Room};
 use crate::database::session::Session;
 use crate::keys::fernet::token::{raw_token_len, token_len};

@@ -1,10 +1,10 @@
 //! Plans a task: looks its targets up in the catalogue, and refuses those that it cannot walk.
 
+use crate::database::catalogue::Catalogue;
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
+use crate::database::dialect::{CatalogueReader, Cost, Language};
 use crate::database::plan::{Plan, PlannedColumn, PlannedTable, Room};
 use crate::database::session::Session;
-use crate::database::table::Catalogue;
 use crate::fields::column::Form;
 use crate::reencrypt::report::error::{Refusal, TaskError};
 use crate::targets::{TableName, Target};

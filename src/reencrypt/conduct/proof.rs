@@ -7,7 +7,7 @@ use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::database::clock::DatabaseClock;
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
+use crate::database::dialect::Snapshots;
 use crate::database::moment::Moment;
 use crate::database::plan::Plan;
 use crate::database::session::Session;

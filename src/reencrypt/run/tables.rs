@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
+use crate::database::dialect::Locks;
 use crate::database::moment::Moment;
 use crate::database::plan::Plan;
 use crate::database::session::Session;

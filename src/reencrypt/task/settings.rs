@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
+use crate::database::dialect::Cost;
 use crate::database::estimate::Estimate;
 use crate::database::plan::Plan;
 use crate::database::session::Session;

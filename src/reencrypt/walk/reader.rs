@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::RunQueryDsl;
 
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
+use crate::database::dialect::SwapRows;
 use crate::database::page::Page;
 use crate::database::plan::PlannedTable;
 use crate::database::row::{Change, KeyValue, Row};

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::database::clock::DatabaseClock;
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
+use crate::database::dialect::SwapRows;
 use crate::database::plan::Plan;
 use crate::reencrypt::report::error::{Refusal, TaskError};
 use crate::reencrypt::report::job::Job;

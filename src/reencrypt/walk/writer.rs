@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::database::checkpoint::Checkpoint;
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
+use crate::database::dialect::Locks;
 use crate::database::failure::Failure;
 use crate::database::session::Session;
 use crate::keys::rotation::Rotation;

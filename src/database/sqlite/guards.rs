@@ -3,18 +3,18 @@
 use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
 
-use crate::database::connection::Conn;
+use crate::database::dialect::GuardLookup;
 use crate::database::guard_kind::{GuardKind, is_among_checks};
-use crate::database::sql::Sql;
-use crate::database::sqlite::quoted;
+use crate::database::sql::Conn;
+use crate::database::sqlite::catalogue::{MAIN, create_table};
 use crate::database::words::Flavor;
 use crate::targets::TableName;
 
-pub(crate) fn guard<C: Conn<Sqlite>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>> {
-    let schema = quoted(table.schema().unwrap_or("main"));
-    let sql = format!("SELECT sql FROM {schema}.sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE");
-    let sql = Sql::new(sql).bind(table.name()).first(conn)?.unwrap_or_default();
-    Ok(is_among_checks(Flavor::Sqlite, &sql, column).unwrap_or(false).then_some(GuardKind::Check))
+impl GuardLookup for Sqlite {
+    fn guard<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>> {
+        let sql = create_table(conn, table.schema().unwrap_or(MAIN), table.name())?.unwrap_or_default();
+        Ok(is_among_checks(Flavor::Sqlite, &sql, column).unwrap_or(false).then_some(GuardKind::Check))
+    }
 }
 
 #[cfg(test)]

@@ -6,24 +6,28 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::connection::Conn;
+use crate::database::dialect::Cost;
 use crate::database::estimate::{LARGE, TableEstimate};
 use crate::database::plan::PlannedTable;
-use crate::database::postgres::quoted;
+use crate::database::quote::quoted_table;
+use crate::database::sql::Conn;
 
 /// Bytes of WAL for a new version of a row on another page, besides the row itself, and for each index entry that it
 /// needs. Measured: 690 bytes in all for a row of 356 with three indexes.
 const NEW_PLACE: u64 = 80;
 const INDEX_ENTRY: u64 = 80;
 
-/// Every row becomes a new version. As many of them as the fill factor leaves room for stay on their page, and if no
-/// index has an encrypted column, the indexes know nothing of them (HOT): with a fill factor of 50 all, of 70 three in
-/// seven, of 100 none. The others make the table longer; indexes then grow to up to twice their size. The WAL holds each
-/// new version, and with `full_page_writes` most pages once.
-pub(crate) fn estimate<C: Conn<Pg>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate> {
-    let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-    let figures = sql_query(FIGURES).bind::<Text, _>(quoted(&table.name)).bind::<Array<Text>, _>(columns);
-    Ok(figures.get_result::<Figures>(conn)?.estimate(table.name.to_string()))
+impl Cost for Pg {
+    /// Every row becomes a new version. As many of them as the fill factor leaves room for stay on their page, and if no
+    /// index has an encrypted column, the indexes know nothing of them (HOT): with a fill factor of 50 all, of 70 three in
+    /// seven, of 100 none. The others make the table longer; indexes then grow to up to twice their size. The WAL holds each
+    /// new version, and with `full_page_writes` most pages once.
+    fn estimate<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate> {
+        let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+        let figures =
+            sql_query(FIGURES).bind::<Text, _>(quoted_table::<Self>(&table.name)).bind::<Array<Text>, _>(columns);
+        Ok(figures.get_result::<Figures>(conn)?.estimate(table.name.to_string()))
+    }
 }
 
 impl Figures {

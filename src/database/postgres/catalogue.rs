@@ -1,33 +1,67 @@
-//! PostgreSQL: every schema but those of the system.
+//! The catalogue of PostgreSQL: one table for the task, or every schema but those of the system.
 
 use std::collections::BTreeMap;
 
 use diesel::deserialize::QueryableByName;
 use diesel::pg::Pg;
-use diesel::query_builder::AstPass;
-use diesel::result::QueryResult;
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
+use diesel::result::{OptionalExtension, QueryResult};
+use diesel::sql_types::{Array, BigInt, Bool, Double, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::connection::Conn;
-use crate::database::dialect::push_column;
-use crate::database::words::Flavor;
-use crate::discover::catalogue::{Column, Discoverable, IndexKey, Relation, Trigger};
+use crate::database::catalogue::{Catalogue, CatalogueColumn, IndexKey, KeyColumn, Relation, Trigger};
+use crate::database::dialect::CatalogueReader;
+use crate::database::quote::quoted_table;
+use crate::database::sql::Conn;
 use crate::fields::column::Form;
-use crate::keys::fernet::token::Token;
 use crate::targets::TableName;
 
-impl Discoverable for Pg {
-    const FLAVOR: Flavor = Flavor::Postgres;
+impl CatalogueReader for Pg {
+    fn catalogue<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>> {
+        let relation =
+            sql_query(RELATION).bind::<Text, _>(quoted_table::<Self>(table)).get_result::<TableRow>(conn).optional()?;
+        let Some(relation) = relation else { return Ok(None) };
+        let columns = columns(conn, &format!("c.oid = {}", relation.oid))?;
+        let keys = sql_query(ROW_KEY).bind::<BigInt, _>(relation.oid).load::<KeyRow>(conn)?;
+        let obstacle = match relation.kind.as_str() {
+            "r" if relation.has_children => Some(
+                "other tables inherit from it, and a row key is unique in one table only: \
+                 re-encrypt the children, without this table as their parent"
+                    .into(),
+            ),
+            "r" | "p" if !relation.hides_rows => None,
+            "r" | "p" => Some(
+                "row-level security hides rows from this user: connect as a user with BYPASSRLS or as the table's owner"
+                    .into(),
+            ),
+            _ => Some("it is not an ordinary or partitioned table: name the table that holds the data".into()),
+        };
+        let columns = columns.into_iter().map(|row| {
+            let column = row.into_column();
+            // The task rewrites no arrays.
+            CatalogueColumn { form: column.form.filter(|_| !column.is_array), ..column }
+        });
+        Ok(Some(Catalogue {
+            name: TableName::in_schema(relation.schema, relation.name),
+            obstacle,
+            columns: columns.collect(),
+            row_key: keys
+                .into_iter()
+                .map(|key| KeyColumn { name: key.name, cast: Some(key.type_name), is_text: true })
+                .collect(),
+            index: None,
+            // -1: never analysed
+            rows: (relation.rows >= 0.0).then_some(relation.rows as u64),
+        }))
+    }
 
     fn relations<C: Conn<Self>>(conn: &mut C, _schemas: &[&str]) -> QueryResult<Vec<Relation>> {
         let load = sql_query(RELATIONS).load::<RelationRow>(conn)?;
         let mut relations: BTreeMap<i64, Relation> = load.into_iter().map(RelationRow::into_relation).collect();
-        for row in sql_query(COLUMNS).load::<ColumnRow>(conn)? {
+        for row in columns(conn, ARE_OF_USERS)? {
             let Some(relation) = relations.get_mut(&row.relation) else { continue };
             relation.columns.push(row.into_column());
         }
-        for row in sql_query(PRIMARY_KEYS).load::<KeyRow>(conn)? {
+        for row in sql_query(PRIMARY_KEYS).load::<PrimaryKeyRow>(conn)? {
             let Some(relation) = relations.get_mut(&row.relation) else { continue };
             relation.key.push(row.name);
         }
@@ -45,43 +79,42 @@ impl Discoverable for Pg {
         }
         Ok(relations.into_values().collect())
     }
-
-    fn push_sampled(column: &Column, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
-        let length = Token::KNOWN_BY;
-        let is_text = column.form == Some(Form::Text);
-        let mut push_value = |before: &str, after: &str| {
-            out.push_sql(before);
-            if column.is_array {
-                // Its first value stands for all.
-                out.push_sql("(SELECT v FROM unnest(");
-            }
-            push_column(&column.name, out)?;
-            if column.is_array {
-                out.push_sql(") AS v WHERE v IS NOT NULL LIMIT 1)");
-            }
-            // A domain and citext become what they are made of.
-            out.push_sql(if is_text { "::text" } else { "::bytea" });
-            out.push_sql(after);
-            Ok(())
-        };
-        push_value("octet_length(", ")::text, CASE WHEN ")?;
-        if is_text {
-            push_value("left(", ", 5) COLLATE \"C\" = 'gAAAA' THEN encode(convert_to(left(")?;
-            push_value("", &format!(", {length}), 'UTF8'), 'hex') END"))
-        } else {
-            push_value("substring(", " FOR 3) = decode('800000', 'hex') OR substring(")?;
-            push_value("", " FOR 5) = 'gAAAA' THEN encode(substring(")?;
-            push_value("", &format!(" FOR {length}), 'hex') END"))
-        }
-    }
 }
 
-/// Partitions are looked at through the table that they belong to.
-const RELATIONS: &str = "\
-    SELECT c.oid::int8 AS relation, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind, \
-           pg_table_is_visible(c.oid) AS is_in_reach, c.relispartition AS is_partition \
+/// The columns of the relations, a `pg_class` called `c`, that fulfil the condition.
+fn columns<C: Conn<Pg>>(conn: &mut C, condition: &str) -> QueryResult<Vec<ColumnRow>> {
+    sql_query(COLUMNS.replace("(RELATIONS)", condition)).load(conn)
+}
+
+const RELATION: &str = "\
+    SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind, \
+           c.reltuples::float8 AS rows, row_security_active(c.oid) AS hides_rows, \
+           EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) AS has_children \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-    WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+    WHERE c.oid = to_regclass($1)";
+
+/// The columns of the primary key, else of a unique index that covers every row. The name of the type is that of
+/// `pg_type`, since `character` and `bit` as casts mean one character and one bit.
+const ROW_KEY: &str = "\
+    SELECT a.attname::text AS name, quote_ident(tn.nspname) || '.' || quote_ident(t.typname) AS type_name \
+    FROM ( \
+        SELECT i.* FROM pg_catalog.pg_index i \
+        WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL \
+          AND NOT EXISTS ( \
+              SELECT FROM pg_catalog.pg_attribute k \
+              WHERE k.attrelid = i.indrelid AND k.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) AND NOT k.attnotnull) \
+          AND NOT EXISTS ( \
+              SELECT FROM unnest(i.indkey::int2[], i.indcollation::oid[]) AS x (num, collation_oid) \
+              JOIN pg_catalog.pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = x.num \
+              WHERE k.attcollation <> x.collation_oid) \
+        ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1 \
+    ) i, unnest(i.indkey::int2[]) WITH ORDINALITY AS x (num, position) \
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::oid AND a.attnum = x.num \
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace \
+    WHERE x.position <= i.indnkeyatts ORDER BY x.position";
+
+/// The relations whose columns a look at the whole database reads.
+const ARE_OF_USERS: &str = "c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
 /// A domain is of the type that it is made of, and an array of that of its elements, however many are in between.
 const COLUMNS: &str = "\
@@ -89,10 +122,10 @@ const COLUMNS: &str = "\
         SELECT a.attrelid, a.attnum, t.oid, CASE a.atttypmod WHEN -1 THEN t.typtypmod ELSE a.atttypmod END, \
                CASE t.typcategory WHEN 'A' THEN t.typelem ELSE t.typbasetype END, t.typcategory = 'A' \
         FROM pg_catalog.pg_attribute a \
-        JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'm') \
+        JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
         JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
-        WHERE a.attnum > 0 AND NOT a.attisdropped AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
+        WHERE a.attnum > 0 AND NOT a.attisdropped AND (RELATIONS) \
         UNION ALL \
         SELECT relation, num, t.oid, CASE length WHEN -1 THEN t.typtypmod ELSE length END, \
                CASE t.typcategory WHEN 'A' THEN t.typelem ELSE t.typbasetype END, is_array OR t.typcategory = 'A' \
@@ -107,6 +140,13 @@ const COLUMNS: &str = "\
     FROM base JOIN pg_catalog.pg_attribute a ON a.attrelid = base.relation AND a.attnum = base.num \
     JOIN pg_catalog.pg_type t ON t.oid = base.type \
     WHERE base.next = 0 ORDER BY a.attrelid, a.attnum";
+
+/// Partitions are looked at through the table that they belong to.
+const RELATIONS: &str = "\
+    SELECT c.oid::int8 AS relation, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind, \
+           pg_table_is_visible(c.oid) AS is_in_reach, c.relispartition AS is_partition \
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
 const PRIMARY_KEYS: &str = "\
     SELECT i.indrelid::int8 AS relation, a.attname::text AS name \
@@ -140,6 +180,32 @@ const TRIGGERS: &str = "\
     FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_class c ON c.oid = w.ev_class \
     WHERE w.ev_type <> '1' AND w.ev_enabled <> 'D' AND c.relkind IN ('r', 'p') \
     ORDER BY 1, 2";
+
+#[derive(QueryableByName)]
+struct TableRow {
+    #[diesel(sql_type = BigInt)]
+    oid: i64,
+    #[diesel(sql_type = Text)]
+    schema: String,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Double)]
+    rows: f64,
+    #[diesel(sql_type = Bool)]
+    hides_rows: bool,
+    #[diesel(sql_type = Bool)]
+    has_children: bool,
+}
+
+#[derive(QueryableByName)]
+struct KeyRow {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    type_name: String,
+}
 
 #[derive(QueryableByName)]
 struct RelationRow {
@@ -191,22 +257,24 @@ struct ColumnRow {
 }
 
 impl ColumnRow {
-    fn into_column(self) -> Column {
-        Column {
+    fn into_column(self) -> CatalogueColumn {
+        CatalogueColumn {
+            form: Form::of_postgres(&self.base),
             name: self.name,
             type_name: self.type_name,
-            form: Form::of_postgres(&self.base),
-            takes_anything: false,
-            is_array: self.is_array,
             limit: self.length.and_then(|length| length.try_into().ok()),
+            is_padded: self.base == "bpchar",
             is_generated: self.is_generated,
+            changes_on_update: false,
+            is_array: self.is_array,
+            takes_anything: false,
             may_be_guarded: self.may_be_guarded,
         }
     }
 }
 
 #[derive(QueryableByName)]
-struct KeyRow {
+struct PrimaryKeyRow {
     #[diesel(sql_type = BigInt)]
     relation: i64,
     #[diesel(sql_type = Text)]

@@ -1,30 +1,53 @@
-//! The user's tables as a catalogue tells of them.
+//! Tables as the catalogue describes them.
 
-use diesel::query_builder::AstPass;
-use diesel::result::QueryResult;
-
-use crate::database::connection::Conn;
-use crate::database::dialect::Dialect;
-use crate::database::words::Flavor;
 use crate::fields::column::Form;
 use crate::targets::TableName;
 
-/// A backend whose catalogue can be compared with a schema: Diesel's `Pg`, `Mysql` and `Sqlite`, each with its feature.
-/// Sealed, as [`Dialect`] is.
-///
-/// The methods are not part of the public interface.
-pub trait Discoverable: Dialect {
-    #[doc(hidden)]
-    const FLAVOR: Flavor;
+/// What the catalogue knows of a table.
+pub struct Catalogue {
+    /// The name with the schema in which the table was found.
+    pub(crate) name: TableName,
+    /// Why the task cannot work on this table at all: a view, row-level security.
+    pub(crate) obstacle: Option<String>,
+    pub(crate) columns: Vec<CatalogueColumn>,
+    /// Empty if no key identifies a row.
+    pub(crate) row_key: Vec<KeyColumn>,
+    pub(crate) index: Option<String>,
+    pub(crate) rows: Option<u64>,
+}
 
-    /// The tables and views of the user, in any order: in every schema, on MySQL in the connected database and in these.
-    #[doc(hidden)]
-    fn relations<C: Conn<Self>>(conn: &mut C, schemas: &[&str]) -> QueryResult<Vec<Relation>>;
+/// A column of the row key.
+#[derive(Debug, Clone)]
+pub struct KeyColumn {
+    pub(crate) name: String,
+    /// The type that a parameter is cast to, and the reason to read the column in its text form.
+    #[cfg_attr(not(any(feature = "mysql", feature = "postgres")), expect(dead_code))]
+    pub(crate) cast: Option<String>,
+    /// Whether the column holds text, whatever the driver takes it for.
+    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
+    pub(crate) is_text: bool,
+}
 
-    /// Two texts in a select list: the length of a value in bytes, and if it begins as a token does, so much of it in
-    /// hexadecimal that it can be known by.
-    #[doc(hidden)]
-    fn push_sampled(column: &Column, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()>;
+/// What the catalogue knows of a column.
+pub struct CatalogueColumn {
+    pub(crate) name: String,
+    /// The type in the database's words, for messages.
+    pub(crate) type_name: String,
+    /// `None` for types that do not hold tokens.
+    pub(crate) form: Option<Form>,
+    /// The longest value: characters of a text, bytes otherwise. `None` if there is no limit that a token could reach.
+    pub(crate) limit: Option<u64>,
+    /// Whether the database pads values to this length: it returns them with more characters, or with fewer.
+    pub(crate) is_padded: bool,
+    pub(crate) is_generated: bool,
+    /// Whether the database changes the column by itself on any update of the row.
+    pub(crate) changes_on_update: bool,
+    /// Whether it is an array. [`Relation`]s give the form of its elements.
+    pub(crate) is_array: bool,
+    /// Whether it keeps tokens whatever its type is.
+    pub(crate) takes_anything: bool,
+    /// Whether the catalogue has anything that could be a guard of the column.
+    pub(crate) may_be_guarded: bool,
 }
 
 /// A table, or what can be read as one.
@@ -40,27 +63,11 @@ pub struct Relation {
     pub(crate) only: bool,
     /// The columns of the primary key, in its order.
     pub(crate) key: Vec<String>,
-    pub(crate) columns: Vec<Column>,
+    pub(crate) columns: Vec<CatalogueColumn>,
     pub(crate) indexes: Vec<Index>,
     pub(crate) triggers: Vec<Trigger>,
     /// Whether this user is not shown the triggers.
     pub(crate) hides_triggers: bool,
-}
-
-pub struct Column {
-    pub(crate) name: String,
-    /// The type in the database's words.
-    pub(crate) type_name: String,
-    /// `None` for types that do not hold tokens.
-    pub(crate) form: Option<Form>,
-    /// Whether it keeps tokens whatever its type is.
-    pub(crate) takes_anything: bool,
-    pub(crate) is_array: bool,
-    /// The longest value: characters of a text, bytes otherwise. `None` if there is no limit.
-    pub(crate) limit: Option<u64>,
-    pub(crate) is_generated: bool,
-    /// Whether the catalogue has anything that could be a guard of it.
-    pub(crate) may_be_guarded: bool,
 }
 
 pub(crate) struct Index {
@@ -135,7 +142,7 @@ impl Trigger {
     }
 }
 
-impl Column {
+impl CatalogueColumn {
     /// Whether its values may be tokens.
     pub(crate) fn may_hold_tokens(&self) -> bool {
         self.form.is_some() || self.takes_anything

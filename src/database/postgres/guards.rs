@@ -6,19 +6,26 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Bool, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::connection::Conn;
-use crate::database::guard_kind::{GuardKind, is_guard};
-use crate::database::postgres::quoted;
+use crate::database::dialect::GuardLookup;
+use crate::database::guard_kind::GuardKind;
+use crate::database::quote::quoted_table;
+use crate::database::sql::Conn;
+use crate::keys::fernet::shape::is_guard;
 use crate::targets::TableName;
 
-/// The strongest, if there are several.
-pub(crate) fn guard<C: Conn<Pg>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>> {
-    let found = sql_query(CHECKS).bind::<Text, _>(quoted(table)).bind::<Text, _>(column).load::<Check>(conn)?;
-    Ok(found.into_iter().find(|check| is_guard(&check.condition)).map(|check| match check {
-        Check { is_validated: false, .. } => GuardKind::UnvalidatedCheck,
-        Check { of_type: true, .. } => GuardKind::Domain,
-        Check { of_type: false, .. } => GuardKind::Check,
-    }))
+impl GuardLookup for Pg {
+    /// The strongest, if there are several.
+    fn guard<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>> {
+        let found = sql_query(CHECKS)
+            .bind::<Text, _>(quoted_table::<Self>(table))
+            .bind::<Text, _>(column)
+            .load::<Check>(conn)?;
+        Ok(found.into_iter().find(|check| is_guard(&check.condition)).map(|check| match check {
+            Check { is_validated: false, .. } => GuardKind::UnvalidatedCheck,
+            Check { of_type: true, .. } => GuardKind::Domain,
+            Check { of_type: false, .. } => GuardKind::Check,
+        }))
+    }
 }
 
 /// Those of the column's type, however many domains it is made of, and those of the table that speak of this column

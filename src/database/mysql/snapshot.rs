@@ -1,4 +1,4 @@
-//! Which transactions are open on MySQL and MariaDB.
+//! Snapshots of MySQL and MariaDB, and which transactions are open.
 
 use std::thread;
 use std::time::Duration;
@@ -7,8 +7,9 @@ use diesel::RunQueryDsl;
 use diesel::mysql::Mysql;
 use diesel::result::{Error as DieselError, QueryResult};
 
-use crate::database::connection::Conn;
-use crate::database::sql::{Fields, Sql};
+use crate::database::dialect::Snapshots;
+use crate::database::plan::PlannedTable;
+use crate::database::sql::{Conn, Fields, Sql};
 
 /// The server brings its list of transactions up to date when nobody has read it for a tenth of a second.
 const FRESH: Duration = Duration::from_millis(120);
@@ -16,22 +17,33 @@ const FRESH: Duration = Duration::from_millis(120);
 /// from it.
 const LOOKS: u32 = 15;
 
-/// When those transactions began that run now. A transaction keeps its time when it gets a number, or another connection
-/// takes it over to commit it.
-///
-/// A list is known to be of now when a transaction is in it that was begun for that purpose.
-pub(crate) fn fence<C: Conn<Mysql>>(conn: &mut C) -> QueryResult<String> {
-    wait_for_list(conn, false)?;
-    conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")?;
-    let others = wait_for_list(conn, true);
-    conn.batch_execute("COMMIT")?;
-    Ok(others?.join(","))
-}
+impl Snapshots for Mysql {
+    fn begin_snapshot<C: Conn<Self>>(
+        conn: &mut C,
+        _tables: &[PlannedTable],
+        _shared: Option<&str>,
+    ) -> QueryResult<Option<String>> {
+        conn.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
+        conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").map(|()| None)
+    }
 
-pub(crate) fn older_than<C: Conn<Mysql>>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>> {
-    let older = unless_hidden(Sql::new(OLDER).bind(fence).column(conn))?;
-    let unknown = || vec!["one whose statement has bytes in it, so that MySQL cannot show any".to_owned()];
-    Ok(older.unwrap_or_else(unknown))
+    /// When those transactions began that run now. A transaction keeps its time when it gets a number, or another connection
+    /// takes it over to commit it.
+    ///
+    /// A list is known to be of now when a transaction is in it that was begun for that purpose.
+    fn fence<C: Conn<Self>>(conn: &mut C) -> QueryResult<String> {
+        wait_for_list(conn, false)?;
+        conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")?;
+        let others = wait_for_list(conn, true);
+        conn.batch_execute("COMMIT")?;
+        Ok(others?.join(","))
+    }
+
+    fn older_than<C: Conn<Self>>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>> {
+        let older = unless_hidden(Sql::new(OLDER).bind(fence).column(conn))?;
+        let unknown = || vec!["one whose statement has bytes in it, so that MySQL cannot show any".to_owned()];
+        Ok(older.unwrap_or_else(unknown))
+    }
 }
 
 /// Waits until the list has, or has not, a transaction of this connection. Returns when the others began.
