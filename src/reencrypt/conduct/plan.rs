@@ -6,8 +6,9 @@ use crate::database::session::Session;
 use crate::database::table::{Catalogue, PlannedColumn, PlannedTable, Room};
 use crate::fields::column::Form;
 use crate::keys::fernet::token::{raw_token_len, token_len};
-use crate::reencrypt::report::error::{Refusal, TaskError};
+use crate::reencrypt::report::error::Cause;
 use crate::reencrypt::report::job::Job;
+use crate::reencrypt::report::refusal::Refusal;
 use crate::targets::{TableName, Target};
 
 /// Looks every target up and refuses what the task could not do faithfully. Targets of one table become one. Those that
@@ -16,7 +17,7 @@ pub(crate) fn plan<C: TaskConnection>(
     session: &mut Session<'_, C>,
     targets: &[Target],
     token_like: &[Target],
-) -> Result<Vec<PlannedTable>, TaskError> {
+) -> Result<Vec<PlannedTable>, Cause> {
     if targets.is_empty() {
         return Err(Refusal::NoTargets.into());
     }
@@ -61,7 +62,7 @@ pub(crate) fn plan<C: TaskConnection>(
 pub(crate) fn count_rows<C: TaskConnection>(
     session: &mut Session<'_, C>,
     tables: &mut [PlannedTable],
-) -> Result<(), TaskError> {
+) -> Result<(), Cause> {
     for table in tables {
         table.rows = session.run(|conn| C::Backend::rows(conn, table))?;
     }
@@ -74,7 +75,7 @@ pub(crate) fn check_conversion<C: TaskConnection>(
     session: &mut Session<'_, C>,
     tables: &[PlannedTable],
     job: Job,
-) -> Result<(), TaskError> {
+) -> Result<(), Cause> {
     for table in tables.iter().filter(|_| job.handles_plaintext()) {
         let ties = session.run(|conn| C::Backend::ties(conn, table))?;
         if !ties.is_empty() {
@@ -114,7 +115,7 @@ pub(crate) fn check_side_effects<C: TaskConnection>(
     session: &mut Session<'_, C>,
     tables: &[PlannedTable],
     accepts_triggers: bool,
-) -> Result<(), TaskError> {
+) -> Result<(), Cause> {
     for table in tables {
         let found = session.run(|conn| C::Backend::side_effects(conn, table))?;
         let table = table.name.clone();

@@ -9,10 +9,12 @@ use crate::database::session::Session;
 use crate::database::table::PlannedTable;
 use crate::keys::keyring::Keyring;
 use crate::keys::rotation::Opener;
-use crate::reencrypt::report::error::{Refusal, TaskError};
+use crate::reencrypt::report::error::Cause;
 use crate::reencrypt::report::job::Job;
+use crate::reencrypt::report::refusal::Refusal;
 use crate::reencrypt::report::tally::Tally;
 use crate::reencrypt::report::verdict::Verdict;
+use crate::targets::TableName;
 
 /// Rows sampled at either end of a table.
 const SAMPLE: usize = 100;
@@ -25,7 +27,7 @@ pub(crate) fn check_keyring<C: TaskConnection>(
     tables: &[PlannedTable],
     job: Job,
     keyring: &Keyring,
-) -> Result<(), TaskError> {
+) -> Result<(), Cause> {
     let mut opener = Opener::new(keyring);
     let mut tallies: Vec<Tally> = Vec::new();
     for table in tables {
@@ -41,16 +43,16 @@ pub(crate) fn check_keyring<C: TaskConnection>(
 }
 
 /// The same, from a sample that was taken: one tally for each column of the tables.
-pub(crate) fn judge(tables: &[PlannedTable], tallies: &[Tally], job: Job) -> Result<(), TaskError> {
+pub(crate) fn judge(tables: &[PlannedTable], tallies: &[Tally], job: Job) -> Result<(), Cause> {
     let columns = tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
     let mut all = Tally::new(tallies.first().map_or(0, |tally| tally.keys.len()));
     for (tally, (table, column)) in tallies.iter().zip(columns) {
         if tally.readable() + tally.unreadable >= COLUMN_SAMPLE {
-            refuse_wrong_keyring(tally, job, || format!("{}.{}", table.name, column.name))?;
+            refuse_wrong_keyring(tally, job, || Some((table.name.clone(), column.name.clone())))?;
         }
         all.merge(tally);
     }
-    refuse_wrong_keyring(&all, job, || "all columns".into())
+    refuse_wrong_keyring(&all, job, || None)
 }
 
 /// Tells `see` what the cells hold of some rows at either end of a table; `None` is `NULL`.
@@ -60,7 +62,7 @@ pub(crate) fn sample<C: TaskConnection>(
     job: Job,
     opener: &mut Opener<'_>,
     mut see: impl FnMut(usize, Option<&Verdict>),
-) -> Result<(), TaskError> {
+) -> Result<(), Cause> {
     for descending in [false, true] {
         let mut page = Page::new(table, SAMPLE);
         page.descending = descending;
@@ -74,10 +76,14 @@ pub(crate) fn sample<C: TaskConnection>(
 }
 
 /// Nine in ten tokens unreadable is not damage.
-fn refuse_wrong_keyring(tally: &Tally, job: Job, place: impl FnOnce() -> String) -> Result<(), TaskError> {
+fn refuse_wrong_keyring(
+    tally: &Tally,
+    job: Job,
+    column: impl FnOnce() -> Option<(TableName, String)>,
+) -> Result<(), Cause> {
     let (readable, unreadable) = (tally.readable(), tally.unreadable);
     if unreadable > 9 * readable {
-        return Err(Refusal::WrongKeyring { job, place: place(), readable, unreadable }.into());
+        return Err(Refusal::WrongKeyring { job, column: column(), readable, unreadable }.into());
     }
     Ok(())
 }

@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::database::moment::Moment;
 use crate::database::row::KeyValue;
 use crate::database::table::PlannedTable;
+use crate::reencrypt::report::column::ColumnReport;
 use crate::reencrypt::report::job::Job;
-use crate::reencrypt::report::outcome::{ColumnReport, Ending};
+use crate::reencrypt::report::outcome::Ending;
 use crate::reencrypt::report::tally::{Tally, Written};
 
 /// Passes after which a run ends without a proof: rows that stay locked, or somebody who keeps writing under an old key.

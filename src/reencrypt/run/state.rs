@@ -15,7 +15,7 @@ use crate::database::connection::DialectConnection;
 use crate::database::dialect::Dialect;
 use crate::database::moment::Moment;
 use crate::database::sql::{Fields, Sql};
-use crate::reencrypt::report::outcome::{LISTED, Problem, ProblemKind, Problems};
+use crate::reencrypt::report::problem::{LISTED, Problem, ProblemKind, Problems};
 use crate::reencrypt::run::rules::{ClaimNumber, Progress, Run};
 use crate::targets::TableName;
 

@@ -15,8 +15,9 @@ use crate::database::page::Page;
 use crate::database::row::{KeyValue, Row};
 use crate::database::session::Session;
 use crate::database::table::PlannedTable;
-use crate::reencrypt::report::error::{Refusal, TaskError};
-use crate::reencrypt::report::outcome::{Problem, Problems};
+use crate::reencrypt::report::error::TaskError;
+use crate::reencrypt::report::problem::{Problem, Problems};
+use crate::reencrypt::report::refusal::Refusal;
 use crate::reencrypt::run::rules::{Asked, Claim, ClaimNumber, Next, Progress, Range, Run, Scope, Step};
 use crate::reencrypt::run::state::{self, Stored};
 
@@ -300,19 +301,17 @@ impl<'a> Store<'a> {
     }
 }
 
-/// Why a process may not take part in a run that is at work.
-fn mismatch(run: &Run, scope: &Scope, now: Moment) -> Option<Refusal> {
-    let others = || run.alive(now).collect::<Vec<_>>().join(", ");
-    if run.scope.job != scope.job {
-        return Some(Refusal::OtherJob { others: others(), theirs: run.scope.job, mine: scope.job });
+/// Why a process may not take part in a run of other processes.
+fn mismatch(run: &Run, mine: &Scope, now: Moment) -> Option<Refusal> {
+    let processes = run.alive(now).map(str::to_owned).collect();
+    let Scope { job, keys, targets } = run.scope.clone();
+    if job != mine.job {
+        Some(Refusal::OtherJob { processes, theirs: job, mine: mine.job })
+    } else if keys != mine.keys {
+        Some(Refusal::OtherKeys { processes, job, theirs: keys, mine: mine.keys.clone() })
+    } else if targets != mine.targets {
+        Some(Refusal::OtherTargets { processes, job, theirs: targets, mine: mine.targets.clone() })
+    } else {
+        None
     }
-    if run.scope.keys != scope.keys {
-        let (theirs, mine) = (run.scope.keys.join(", "), scope.keys.join(", "));
-        return Some(Refusal::OtherKeys { others: others(), theirs, mine });
-    }
-    if run.scope.targets != scope.targets {
-        let (theirs, mine) = (run.scope.targets.join("; "), scope.targets.join("; "));
-        return Some(Refusal::OtherTargets { others: others(), theirs, mine });
-    }
-    None
 }

@@ -12,9 +12,10 @@ use crate::database::row::{Change, KeyValue, Row};
 use crate::database::session::Session;
 use crate::database::table::PlannedTable;
 use crate::keys::rotation::Rotation;
-use crate::reencrypt::report::error::{Refusal, TaskError};
+use crate::reencrypt::report::error::TaskError;
 use crate::reencrypt::report::job::Job;
-use crate::reencrypt::report::outcome::{Problem, ProblemKind};
+use crate::reencrypt::report::problem::{Problem, ProblemKind};
+use crate::reencrypt::report::refusal::Refusal;
 use crate::reencrypt::report::tally::Tally;
 use crate::reencrypt::report::verdict::{Standing, Verdict};
 use crate::reencrypt::run::rules::{Claim, ClaimNumber, Range};
@@ -184,9 +185,9 @@ impl<'a> Reader<'a> {
             *readable += tally.readable();
             *unreadable += tally.unreadable;
             if *unreadable >= suspicious && *unreadable > *readable {
-                let place = format!("{}.{}", table.name, table.columns[column].name);
+                let column = Some((table.name.clone(), table.columns[column].name.clone()));
                 let (readable, unreadable) = (*readable, *unreadable);
-                return Err(Refusal::WrongKeyring { job, place, readable, unreadable }.into());
+                return Err(Refusal::WrongKeyring { job, column, readable, unreadable }.into());
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use crate::database::stop::StopHandle;
 use crate::database::table::PlannedTable;
 use crate::keys::keyring::Keyring;
 use crate::reencrypt::report::job::Job;
-use crate::reencrypt::report::outcome::{Problem, Problems};
+use crate::reencrypt::report::problem::{Problem, Problems};
 use crate::reencrypt::report::tally::{Tally, Written};
 use crate::reencrypt::run::rules::{ClaimNumber, LEFT, Range};
 use crate::reencrypt::run::store::Store;
