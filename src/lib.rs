@@ -131,6 +131,7 @@
 // One level for each column of the widest table that Diesel knows, see `target/table.rs`.
 #![recursion_limit = "256"]
 
+pub mod bounds;
 mod fields;
 mod keys;
 
@@ -148,9 +149,6 @@ mod startup;
 mod targets;
 
 pub use fields::adopting::Adopting;
-pub use fields::backend::TokenBackend;
-pub use fields::bind::{ComparableInSql, EncryptedBind};
-pub use fields::column::{Form, PlainColumn, TokenColumn, TokenType};
 pub use fields::decrypted::Decrypted;
 pub use fields::encrypted::Encrypted;
 #[cfg(feature = "serde")]
@@ -169,6 +167,6 @@ pub use keys::keyring_error::KeyringError;
 #[cfg(feature = "schema-file")]
 pub use targets::SchemaFileError;
 #[cfg(all(feature = "reencrypt", any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-pub use targets::{ColumnTuple, TableNames, UnsuitableTable};
+pub use targets::UnsuitableTable;
 #[cfg(feature = "reencrypt")]
 pub use targets::{InvalidTarget, TableName, Target};

@@ -12,6 +12,7 @@ mod migration;
 mod notes;
 mod output;
 mod progress;
+mod remedy;
 mod targets;
 
 use std::io::{self, IsTerminal};
@@ -88,7 +89,7 @@ fn status(walk: &Walk) -> Result<Exit, Failure> {
     let read = || {
         let (database, task) = prepare(walk, targets::find(walk)?, &keyring, &stop)?;
         let mut display = ProgressDisplay::new("reading".into(), walk.json);
-        let status = database.status(task.observer(|progress| display.show(progress)));
+        let status = database.status(task.on_progress(|progress| display.show(progress)));
         display.finish();
         Ok((status?, database.run()?))
     };
@@ -105,7 +106,7 @@ fn retire(options: &Retire) -> Result<Exit, Failure> {
         let (database, task) = prepare(walk, targets::find(walk)?, &keyring, &stop)?;
         let mut display = ProgressDisplay::new("reading".into(), walk.json);
         let task = task.fence_timeout(Duration::from_secs(fence.fence_timeout));
-        let retirement = database.retire(task.observer(|progress| display.show(progress)), key);
+        let retirement = database.retire(task.on_progress(|progress| display.show(progress)), key);
         display.finish();
         Ok(retirement?)
     };
@@ -137,7 +138,7 @@ fn rewrite(
             task = limited(task, &options.limits);
             let verb = if *dry_run { "dry run".to_owned() } else { job.to_string() };
             let mut display = ProgressDisplay::new(verb, walk.json);
-            let task = task.observer(|progress| {
+            let task = task.on_progress(|progress| {
                 display.show(progress);
                 if let Some(metrics) = &mut metrics {
                     metrics.show(progress);

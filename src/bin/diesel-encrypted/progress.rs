@@ -10,6 +10,7 @@ use indicatif::{HumanCount, HumanDuration, MultiProgress, ProgressBar, ProgressS
 use serde::Serialize;
 
 use crate::notes;
+use crate::remedy::waits_for;
 
 /// Between two lines where there is no terminal.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -87,7 +88,7 @@ impl ProgressDisplay {
     /// Whether it is time for a line: at intervals, and soon after the task has begun to wait for something else. That
     /// not more often for each reason: a limit may let it wait again and again.
     fn is_time(&mut self, progress: &Progress) -> bool {
-        let reason = progress.waits_for.as_deref().map(kind);
+        let reason = waits_for(progress).map(kind);
         if reason != self.waits_for.as_ref().map(|(reason, _)| reason.clone()) {
             self.waits_for = reason.map(|reason| (reason, Instant::now()));
         }
@@ -167,7 +168,7 @@ fn line(verb: &str, progress: &Progress, began: Duration) -> String {
     if progress.bad > 0 {
         line += &format!(", {} bad", HumanCount(progress.bad));
     }
-    match (&progress.waits_for, time_left(progress, rate)) {
+    match (waits_for(progress), time_left(progress, rate)) {
         (Some(reason), _) => line += &format!(", waiting: {reason}"),
         (None, Some(left)) => line += &format!(", {} left", HumanDuration(left)),
         (None, None) => {}
@@ -218,7 +219,7 @@ impl<'a> ProgressEvent<'a> {
             rows_estimated: progress.rows_estimated,
             rewritten: progress.rewritten,
             bad: progress.bad,
-            waits_for: progress.waits_for.as_deref(),
+            waits_for: waits_for(progress),
             seconds: progress.elapsed.as_secs_f64(),
         }
     }

@@ -7,6 +7,7 @@ use crate::database::connection::TaskConnection;
 use crate::database::session::Session;
 use crate::database::stop::StopHandle;
 use crate::reencrypt::report::error::TaskError;
+use crate::reencrypt::report::progress::PAUSED;
 use crate::reencrypt::run::rules::Asked;
 use crate::reencrypt::run::store::Store;
 use crate::reencrypt::throttle::hold::Hold;
@@ -82,7 +83,7 @@ impl<'a> Pulse<'a> {
             state.renewed = Some(Instant::now());
         }
         state.asked = asked;
-        state.waits_for = (asked == Asked::Pause).then(|| "paused: `diesel-encrypted resume` lets it go on".to_owned());
+        state.waits_for = (asked == Asked::Pause).then(|| PAUSED.to_owned());
         if asked == Asked::Stop {
             self.stop.stop();
         }

@@ -318,7 +318,7 @@ fn a_re_encryption_that_has_stopped_half_way() {
             }
         };
         let task = people.task([2, 1]).batch_size(1).max_rows_per_second(100).stateless(!recorded);
-        let report = people.run(task.stop_handle(stop).observer(observer), 1);
+        let report = people.run(task.stop_handle(stop).on_progress(observer), 1);
         let rewritten = people.column(&report, "email").rewritten;
         assert!((1..300).contains(&rewritten), "{rewritten}");
         let meanwhile = meanwhile.unwrap();

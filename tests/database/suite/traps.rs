@@ -68,7 +68,7 @@ pub fn interfere(db: &TestDatabase, task: Task<'_>, id: i64, act: impl FnOnce(&m
     let mut application = db.conn();
     hold_up(&mut application, id);
     let (send, receive) = mpsc::channel();
-    let task = task.observer(move |progress| {
+    let task = task.on_progress(move |progress| {
         if progress.rows >= 3 * PAGE as u64 {
             let _ = send.send(());
         }
@@ -150,7 +150,7 @@ fn a_token_of_a_later_date_than_the_beginning() {
                 application.batch_execute("commit").unwrap();
             }
         };
-        let report = task().job(job).observer(observer).run(&db.pool(2)).unwrap();
+        let report = task().job(job).on_progress(observer).run(&db.pool(2)).unwrap();
         assert_eq!((report.outcome(), report.doubt()), (Outcome::Incomplete, Some(&is_told(date))));
         // It is later than the beginning of that run, and not of this one.
         assert!(task().job(job).run(&db.pool(2)).unwrap().is_proven());
@@ -179,7 +179,7 @@ fn an_old_token_in_a_transaction_that_is_still_open() {
             application.batch_execute("commit").unwrap();
         }
     };
-    let report = task().observer(observer).run(&db.pool(2)).unwrap();
+    let report = task().on_progress(observer).run(&db.pool(2)).unwrap();
     assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 1));
     assert!(is_under(&rows(&mut db.conn(), "id = 1")[0], 2));
 }

@@ -1,11 +1,11 @@
 //! What `reencrypt`, `encrypt` or `decrypt` did and found.
 
 use diesel_encrypted::Keyring;
-use diesel_encrypted::reencrypt::{ColumnReport, Doubt, Job, Outcome, Report};
+use diesel_encrypted::reencrypt::{ColumnReport, Doubt, Job, Outcome, Problem, Proof, Report};
 use serde::Serialize;
 
-use super::problems::{ProblemRow, problem_table};
-use super::{document, line, rfc3339, table};
+use super::problems::problem_table;
+use super::{document, line, table};
 use crate::exit::{Exit, Failure};
 use crate::notes;
 
@@ -126,54 +126,23 @@ struct ReportDocument<'a> {
     outcome: &'static str,
     primary: String,
     passes: u32,
-    columns: Vec<ReportColumn<'a>>,
-    problems: Vec<ProblemRow<'a>>,
+    columns: &'a [ColumnReport],
+    problems: &'a [Problem],
     problems_omitted: u64,
-    proof: Option<ReportProof>,
+    proof: Option<&'a Proof>,
     doubt: Option<String>,
-}
-
-#[derive(Serialize)]
-struct ReportColumn<'a> {
-    table: &'a str,
-    column: &'a str,
-    scanned: u64,
-    rewritten: u64,
-    current: u64,
-    null: u64,
-    raced: u64,
-    busy: u64,
-    bad: u64,
-}
-
-#[derive(Serialize)]
-struct ReportProof {
-    moment: Option<String>,
-    values: u64,
 }
 
 impl<'a> ReportDocument<'a> {
     fn new(keyring: &Keyring, report: Option<&'a Report>, exit: Exit) -> Self {
-        let columns = report.into_iter().flat_map(Report::columns).map(|column| ReportColumn {
-            table: &column.table,
-            column: &column.column,
-            scanned: column.scanned,
-            rewritten: column.rewritten,
-            current: column.current,
-            null: column.null,
-            raced: column.raced,
-            busy: column.busy,
-            bad: column.bad,
-        });
-        let proof = report.and_then(Report::proof);
         Self {
             outcome: exit.outcome(),
             primary: keyring.primary().to_string(),
             passes: report.map_or(0, Report::passes),
-            columns: columns.collect(),
-            problems: report.into_iter().flat_map(Report::problems).map(ProblemRow::new).collect(),
+            columns: report.map_or(&[], Report::columns),
+            problems: report.map_or(&[], Report::problems),
             problems_omitted: report.map_or(0, Report::problems_omitted),
-            proof: proof.map(|proof| ReportProof { moment: rfc3339(proof.moment), values: proof.values }),
+            proof: report.and_then(Report::proof),
             doubt: report.and_then(Report::doubt).map(Doubt::to_string),
         }
     }
