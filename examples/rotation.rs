@@ -68,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("Debug says         {:?}", ada.email);
     println!("the database holds {}…", &raw_email(conn)?[..60]);
 
-    heading("Put a new key in front");
+    heading("Make a new key the primary key");
     let second = Key::generate();
     Keyring::new([second.clone(), first.clone()])?.replace();
     println!("primary   {}  encrypts and decrypts", second.fingerprint());

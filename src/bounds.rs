@@ -1,4 +1,4 @@
-//! Traits that you meet in signatures and compiler messages. They are sealed, and you need not name them.
+//! Traits that you meet in signatures and compiler messages. You need not name or implement them.
 
 pub use crate::fields::backend::TokenBackend;
 pub use crate::fields::bind::{ComparableInSql, EncryptedBind};

@@ -16,7 +16,7 @@ use crate::runner::write;
 struct Told(Arc<Mutex<Vec<Progress>>>);
 
 impl Told {
-    fn observer(&self) -> impl FnMut(&Progress) + Send + 'static {
+    fn on_progress(&self) -> impl FnMut(&Progress) + Send + 'static {
         let told = Arc::clone(&self.0);
         move |progress| told.lock().unwrap().push(progress.clone())
     }

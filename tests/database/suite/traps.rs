@@ -133,7 +133,7 @@ fn a_schema_that_changes_between_two_pages() {
 #[test]
 fn a_token_of_a_later_date_than_the_beginning() {
     for (job, is_told) in
-        [(Job::Reencrypt, Doubt::OldPrimary as fn(u64) -> Doubt), (Job::Decrypt, Doubt::StillEncrypting)]
+        [(Job::Reencrypt, Doubt::OldPrimary as fn(SystemTime) -> Doubt), (Job::Decrypt, Doubt::StillEncrypting)]
     {
         let db = table(TEXT);
         assert!(task().job(job).run(&db.pool(2)).unwrap().is_proven());
@@ -151,7 +151,10 @@ fn a_token_of_a_later_date_than_the_beginning() {
             }
         };
         let report = task().job(job).on_progress(observer).run(&db.pool(2)).unwrap();
-        assert_eq!((report.outcome(), report.doubt()), (Outcome::Incomplete, Some(&is_told(date))));
+        assert_eq!(
+            (report.outcome(), report.doubt()),
+            (Outcome::Incomplete, Some(&is_told(UNIX_EPOCH + Duration::from_secs(date))))
+        );
         // It is later than the beginning of that run, and not of this one.
         assert!(task().job(job).run(&db.pool(2)).unwrap().is_proven());
     }

@@ -13,7 +13,7 @@ const NEW: u8 = 2;
 const ROWS: i64 = 600;
 const RATE: &str = "--max-rows-per-second=200";
 /// What a process says that waits for `resume`.
-const PAUSED: &str = "paused: `diesel-encrypted resume` lets it go on";
+const PAUSED: &str = "paused: `diesel-encrypted resume` lets it continue";
 
 fn worker(vault: &Vault) -> Program {
     vault.program(&["reencrypt", "--json", RATE], &[NEW, OLD])
@@ -130,7 +130,7 @@ fn nobody_is_there_to_be_asked() {
         for command in ["pause", "resume", "stop"] {
             let run = vault.bare_program(&[command], &[]).exits_with(5);
             assert_eq!(run.stdout, "");
-            run.says("no process is re-encrypting this database now").says("SIGTERM");
+            run.says("no process is working on this database now").says("SIGTERM");
         }
     };
     let without_tables = Vault::sealed(OLD, 1..=5);

@@ -57,7 +57,7 @@ fn proven_as_people_see_it() {
     assert_eq!(cells(&run.stdout), expected);
     let expected = format!(
         "At TIME, on the clock of the database, every value of {} (photo, secret) was under the primary key {}: 50 \
-         values. Every transaction that began before is over.",
+         values. Every transaction that began before that time has ended.",
         vault.name(),
         fingerprint(NEW)
     );
@@ -177,7 +177,7 @@ fn a_wrong_keyring_is_refused_and_nothing_written() {
     run.notes("failed", "this keyring does not belong to this data");
     let run = vault.program(&["reencrypt_database"], &[NEW, UNKNOWN]).exits_with(5);
     assert_eq!(run.stdout, "");
-    run.says("this keyring does not belong to this data").says("What it cannot open was not touched");
+    run.says("this keyring does not belong to this data").says("The others were not touched");
     assert_eq!(vault.rows(), before);
 }
 
