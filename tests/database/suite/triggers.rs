@@ -3,7 +3,7 @@
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
-use diesel_encrypted::reencrypt::Outcome;
+use diesel_encrypted::reencrypt::{Outcome, Refusal, Remedy};
 
 use super::super::support::{IDLE_TRIGGERS, MANAGE_UPDATED_AT, MANAGED_BY};
 use super::people::People;
@@ -42,6 +42,9 @@ fn are_refused_unless_they_are_accepted() {
     );
     let end = ". To let them fire, call Task::accept_triggers";
     assert!(error.is_refused() && said.starts_with(&start) && said.ends_with(end), "{said}");
+    let refusal = error.refusal().unwrap();
+    assert!(matches!(refusal, Refusal::Triggers { triggers, .. } if triggers.join(", ") == MANAGED_BY), "{refusal:?}");
+    assert_eq!(refusal.remedy(), Some(Remedy::AcceptTriggers));
 
     // What only reads sets nothing off.
     assert_eq!(people.run(people.task([2, 1]).dry_run(true), 1).outcome(), Outcome::Incomplete);

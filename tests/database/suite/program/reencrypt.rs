@@ -216,6 +216,8 @@ fn the_log() {
 fn a_message_of_the_database_that_quotes_tokens() {
     let vault = Vault::sealed(OLD, 1..=30);
     vault.db.conn().batch_execute(QUOTING_TRIGGER).unwrap();
+    let refused = vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(5);
+    refused.says(". To let them fire, add --accept-triggers\n");
     let program = vault.program(&["reencrypt", "--accept-triggers"], &[NEW, OLD]).set("RUST_LOG", "trace");
     program.exits_with(3).says("refused (a token) and (a token)");
     vault.assert_readable(&[OLD], 30);
