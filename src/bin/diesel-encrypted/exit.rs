@@ -7,6 +7,8 @@ use diesel_encrypted::KeyringError;
 use diesel_encrypted::guard::GuardError;
 use diesel_encrypted::reencrypt::TaskError;
 
+use crate::remedy;
+
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -77,7 +79,7 @@ impl From<TaskError> for Failure {
         } else {
             Exit::Internal
         };
-        Self::new(exit, error.to_string())
+        Self::new(exit, remedy::explain(&error))
     }
 }
 

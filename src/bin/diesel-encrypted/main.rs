@@ -12,6 +12,7 @@ mod migration;
 mod notes;
 mod output;
 mod progress;
+mod remedy;
 mod targets;
 
 use std::io::{self, IsTerminal};
@@ -95,7 +96,7 @@ fn status(args: &ReadArgs) -> Result<Exit, Failure> {
         let database = connect(args)?;
         let task = task(args, targets, &keyring, &stop);
         let mut display = ProgressDisplay::new("reading".into(), args.json);
-        let status = database.status(task.observer(|progress| display.show(progress)));
+        let status = database.status(task.on_progress(|progress| display.show(progress)));
         display.finish();
         Ok((status?, database.run()?))
     };
@@ -113,7 +114,7 @@ fn retire(args: &RetireArgs) -> Result<Exit, Failure> {
         let database = connect(read)?;
         let task = task(read, targets, &keyring, &stop).fence_timeout(Duration::from_secs(fence.fence_timeout));
         let mut display = ProgressDisplay::new("reading".into(), read.json);
-        let retirement = database.retire(task.observer(|progress| display.show(progress)), key);
+        let retirement = database.retire(task.on_progress(|progress| display.show(progress)), key);
         display.finish();
         Ok(retirement?)
     };
@@ -143,7 +144,7 @@ fn rewrite(
         Ok((database, task)) => {
             let verb = if args.dry_run { format!("dry run, {job}") } else { job.to_string() };
             let mut display = ProgressDisplay::new(verb, json);
-            let observed = task.observer(|progress| {
+            let observed = task.on_progress(|progress| {
                 display.show(progress);
                 if let Some(metrics) = &mut metrics {
                     metrics.show(progress);

@@ -30,6 +30,17 @@ pub struct Progress {
     pub elapsed: Duration,
 }
 
+/// Why a task waits after [`Control::pause`](crate::reencrypt::Control::pause).
+pub(crate) const PAUSED: &str = "paused: Control::resume lets it continue";
+
+impl Progress {
+    /// Whether the task is paused on request, until [`Control::resume`](crate::reencrypt::Control::resume).
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.waits_for.as_deref() == Some(PAUSED)
+    }
+}
+
 /// How far a running task is with one table.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

@@ -15,7 +15,7 @@ use crate::database::connection::DialectConnection;
 use crate::database::dialect::{CatalogueReader, Dialect, Language};
 use crate::database::moment::Moment;
 use crate::database::sql::{Fields, Sql};
-use crate::reencrypt::report::outcome::{LISTED, Problem, ProblemKind, Problems};
+use crate::reencrypt::report::problem::{LISTED, Problem, ProblemKind, Problems};
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
 use crate::reencrypt::run::rules::Run;
 use crate::targets::TableName;
