@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::database::table::{PlannedColumn, PlannedTable};
+use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::keys::fernet::token::{raw_token_len, token_len};
 
 /// Bytes of a table from which it is worth while to prepare the database.

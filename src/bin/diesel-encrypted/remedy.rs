@@ -14,7 +14,7 @@ pub(crate) fn explain(error: &TaskError) -> String {
 /// Why the task waits, if it does.
 pub(crate) fn waits_for(progress: &Progress) -> Option<&str> {
     if progress.is_paused() {
-        Some("paused: `diesel-encrypted resume` lets it continue")
+        Some("paused: run `diesel-encrypted resume` to continue")
     } else {
         progress.waits_for.as_deref()
     }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde::{Serialize, Serializer};
 
 use crate::database::moment::Moment;
-use crate::database::table::PlannedTable;
+use crate::database::plan::Plan;
 use crate::keys::key::Fingerprint;
 use crate::keys::keyring::Keyring;
 use crate::reencrypt::report::doubt::Doubt;
@@ -82,14 +82,14 @@ fn as_role<S: Serializer>(is_primary: &bool, serializer: S) -> Result<S::Ok, S::
 impl Status {
     pub(crate) fn new(
         keyring: &Keyring,
-        tables: &[PlannedTable],
+        plan: &Plan,
         moment: Moment,
         tallies: &[Tally],
         waited: bool,
         doubt: Option<Doubt>,
         stopped: bool,
     ) -> Self {
-        let columns = ColumnStatus::all(keyring, tables, tallies);
+        let columns = ColumnStatus::all(keyring, plan, tallies);
         let fenced = waited && doubt.is_none();
         Self { primary: keyring.primary(), columns, moment: time::of_moment(moment), fenced, doubt, stopped }
     }
@@ -108,10 +108,9 @@ impl Status {
 }
 
 impl ColumnStatus {
-    /// One entry for each column of the tables, in the order of the tallies.
-    pub(crate) fn all(keyring: &Keyring, tables: &[PlannedTable], tallies: &[Tally]) -> Vec<Self> {
-        let columns = tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
-        let columns = columns.zip(tallies).map(|((table, column), tally)| Self {
+    /// One entry for each column of the plan, in the order of the tallies.
+    pub(crate) fn all(keyring: &Keyring, plan: &Plan, tallies: &[Tally]) -> Vec<Self> {
+        let columns = plan.columns().zip(tallies).map(|((table, column), tally)| Self {
             table: table.name.to_string(),
             column: column.name.clone(),
             rows: tally.rows(),
