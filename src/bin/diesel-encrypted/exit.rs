@@ -66,7 +66,7 @@ impl fmt::Display for Failure {
 
 impl From<KeyringError> for Failure {
     fn from(error: KeyringError) -> Self {
-        Self::new(Exit::Usage, error.to_string())
+        Self::new(Exit::Usage, remedy::explain_keyring(&error))
     }
 }
 

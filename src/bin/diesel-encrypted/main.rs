@@ -107,8 +107,9 @@ fn retire(args: &RetireArgs) -> Result<Exit, Failure> {
     let RetireArgs { read, fence, key } = args;
     let stop = stop_on_signal(read.json)?;
     let keyring = Arc::new(Keyring::from_env()?);
-    let key: Fingerprint =
-        key.parse().map_err(|error: InvalidFingerprint| Failure::new(Exit::Usage, format!("the key {error}")))?;
+    let key: Fingerprint = key.parse().map_err(|error: InvalidFingerprint| {
+        Failure::new(Exit::Usage, format!("the key {error}, as `diesel-encrypted keys` shows them"))
+    })?;
     let retirement = || {
         let targets = targets::find(read)?;
         let database = connect(read)?;

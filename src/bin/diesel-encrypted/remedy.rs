@@ -1,5 +1,6 @@
-//! What to do about a refusal or a pause, with the command to type.
+//! What to do about an error or a pause, with the command to type.
 
+use diesel_encrypted::KeyringError;
 use diesel_encrypted::reencrypt::{Progress, Remedy, TaskError};
 
 /// An error of the library, whose remedies name items of Rust, in the words of this program.
@@ -9,6 +10,11 @@ pub(crate) fn explain(error: &TaskError) -> String {
         Some(remedy) => format!("{}. {}", refusal.reason(), command(&remedy)),
         None => refusal.to_string(),
     }
+}
+
+/// An error of the keyring, with the command that generates a key if one is needed.
+pub(crate) fn explain_keyring(error: &KeyringError) -> String {
+    if error.needs_key() { format!("{error}. `diesel-encrypted keygen` generates a key") } else { error.to_string() }
 }
 
 /// Why the task waits, if it does.

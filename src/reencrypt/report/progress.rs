@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Where a running task is. The observer of a [`Task`](crate::reencrypt::Task) gets it ten times a second.
+/// Where a running task is. [`Task::on_progress`](crate::reencrypt::Task::on_progress) gets it ten times a second.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {

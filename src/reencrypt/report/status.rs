@@ -108,7 +108,7 @@ impl Status {
 }
 
 impl ColumnStatus {
-    /// One entry for each column of the tables, in the order of the tallies.
+    /// One entry for each column of the plan, in the order of the tallies.
     pub(crate) fn all(keyring: &Keyring, plan: &Plan, tallies: &[Tally]) -> Vec<Self> {
         let columns = plan.columns().zip(tallies).map(|((table, column), tally)| Self {
             table: table.name.to_string(),
