@@ -70,7 +70,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         }
     }
 
-    /// Reads everything; if it `waits`, after all transactions that are open now.
+    /// Reads everything. If it `waits`, it first waits for the transactions that are open now.
     pub(crate) fn read(mut self, waits: bool) -> Result<(Reading, Option<Doubt>), TaskError> {
         let prover = self.prover(self.settings.stop.clone());
         let timeout = self.settings.fence_timeout;
@@ -128,7 +128,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         }
     }
 
-    /// Does the steps of the run, one by one; `None` if it was stopped.
+    /// Does the steps of the run, one by one. Returns `None` if the process was stopped.
     fn follow(&mut self, store: &mut Store<'a, C>, throttle: &Throttle) -> Result<Option<Report>, TaskError> {
         while !self.settings.stop.is_stopped() {
             let (step, run) = store.step(&mut self.session())?;
@@ -210,7 +210,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         let mut session = self.session();
         let heartbeat = Heartbeat::new(store, throttle, self.settings.stop.clone());
         while !session.is_stopped() && matches!(store.step(&mut session)?.0, Step::Wait) {
-            self.progress.report(&self.counters, Some("another process reads everything, for the proof".into()));
+            self.progress.report(&self.counters, Some("another process reads everything for the proof".into()));
             heartbeat.beat(&mut session)?;
             session.pause(NAP);
         }
@@ -229,7 +229,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         Ok(())
     }
 
-    /// Reads everything, after all transactions that are open now. Stops `halt` to give up.
+    /// Waits for the transactions that are open now, and reads everything. Stops `halt` to give up.
     fn read_all(
         &mut self,
         heartbeat: &Heartbeat<'_, C>,
@@ -260,7 +260,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         Ok((doubt, reading))
     }
 
-    /// The report on a run that has ended, for all of its processes.
+    /// The report on a run that has ended. All its processes return the same.
     fn finished(&mut self, store: &Store<'_, C>, run: &Run, ending: Ending) -> Result<Report, TaskError> {
         let problems = if self.has_proven {
             std::mem::take(&mut self.found.problems)

@@ -30,7 +30,7 @@ use crate::reencrypt::walk::workers::walk;
 const NAP: Duration = Duration::from_millis(100);
 const LONGEST_NAP: Duration = Duration::from_secs(1);
 
-/// What all values were at one moment.
+/// The result of a reading of everything, at one moment.
 pub(crate) struct Reading {
     pub(crate) moment: Moment,
     pub(crate) found: Found,

@@ -142,7 +142,7 @@ impl Monitor {
             return unknown("no replica is connected to the primary".into());
         }
         if let Some(missing) = self.seen.iter().find(|name| known.iter().all(|standing| standing.name != **name)) {
-            let reason = "it is not connected any more; if it is gone for good, run the task again".into();
+            let reason = "it is not connected any more. If it is gone for good, run the task again".into();
             return Some(PauseReason::Unknown { replica: Some(missing.clone()), reason });
         }
         let is_replica = |standing: &&ReplicaState| matches!(standing.replay, Replay::At { .. });
