@@ -1,4 +1,4 @@
-//! Moments on the clock of the database, and how people read them.
+//! Times on the clock of the database, and their text form.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
