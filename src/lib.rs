@@ -140,6 +140,7 @@ mod database;
 pub mod discover;
 #[cfg(feature = "reencrypt")]
 pub mod guard;
+pub mod guide;
 #[cfg(feature = "reencrypt")]
 pub mod reencrypt;
 #[cfg(feature = "reencrypt")]

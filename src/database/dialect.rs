@@ -8,11 +8,11 @@ use crate::database::catalogue::{Catalogue, CatalogueColumn, KeyColumn, Relation
 use crate::database::checkpoint::Checkpoint;
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
+use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::database::replication::{Primary, ReplicaState, Replication};
 use crate::database::row::{Cell, Change, KeyValue};
 use crate::database::side_effects::SideEffects;
 use crate::database::sql::{Conn, TextRows};
-use crate::database::table::{PlannedColumn, PlannedTable};
 use crate::database::words::Flavor;
 use crate::fields::backend::TokenBackend;
 use crate::targets::TableName;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::database::table::{PlannedColumn, PlannedTable};
+use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::keys::fernet::token::{raw_token_len, token_len};
 
 /// From this number of bytes on, a table is large: it is worth preparing the database for it.

@@ -15,6 +15,7 @@ pub(crate) mod moment;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
 pub(crate) mod page;
+pub(crate) mod plan;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod probe;
@@ -30,5 +31,4 @@ pub(crate) mod sql;
 pub(crate) mod sqlite;
 pub(crate) mod stop;
 pub(crate) mod swap;
-pub(crate) mod table;
 pub(crate) mod words;

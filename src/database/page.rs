@@ -8,9 +8,9 @@ use diesel::row::{Field, NamedRow};
 use diesel::sql_types::Untyped;
 
 use crate::database::dialect::Dialect;
+use crate::database::plan::PlannedTable;
 use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::row::{KeyValue, Row};
-use crate::database::table::PlannedTable;
 
 /// The alias of the columns of the row key in a page. Other columns are cells.
 const KEY_ALIAS: &str = "k";

@@ -6,8 +6,8 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use crate::database::connection::DialectConnection;
+use crate::database::plan::PlannedTable;
 use crate::database::quote::{push_all, push_table};
-use crate::database::table::PlannedTable;
 
 /// Fails without the privileges to write, or if the database is read-only. It reads no row, so its error quotes no value.
 pub(crate) fn write_nothing<C: DialectConnection>(conn: &mut C, table: &PlannedTable) -> QueryResult<()> {

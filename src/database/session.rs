@@ -10,8 +10,8 @@ use diesel::result::{Error as DieselError, QueryResult};
 use crate::database::connection::TaskConnection;
 use crate::database::dialect::{SessionSettings, Snapshots};
 use crate::database::failure::Failure;
+use crate::database::plan::PlannedTable;
 use crate::database::stop::StopHandle;
-use crate::database::table::PlannedTable;
 
 /// The pause before the first retry. Each further retry doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);

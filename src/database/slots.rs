@@ -6,9 +6,9 @@ use diesel::query_builder::QueryId;
 use diesel::result::{Error, QueryResult};
 
 use crate::database::checkpoint::Checkpoint;
+use crate::database::plan::PlannedTable;
 use crate::database::row::Change;
 use crate::database::sql::TextConnection;
-use crate::database::table::PlannedTable;
 
 /// Changes in a statement that may have room for more. The spare slots are bound as `NULL` keys, which match nothing.
 pub(crate) struct Slots<'a> {

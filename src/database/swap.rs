@@ -5,8 +5,8 @@ use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 
 use crate::database::catalogue::KeyColumn;
+use crate::database::plan::PlannedTable;
 use crate::database::quote::{push_all, push_column};
-use crate::database::table::PlannedTable;
 
 /// Pushes `column = coalesce(v.n0, t.column), …`: the new token, or what the column has.
 pub(crate) fn push_assignments<DB: Backend>(

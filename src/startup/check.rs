@@ -9,13 +9,13 @@ use crate::database::connection::TaskConnection;
 use crate::database::dialect::Locks;
 use crate::database::failure::Failure;
 use crate::database::moment::Moment;
+use crate::database::plan::{Plan, PlannedTable};
 use crate::database::session::Session;
 use crate::database::stop::StopHandle;
-use crate::database::table::PlannedTable;
 use crate::keys::key::Fingerprint;
 use crate::keys::keyring::Keyring;
 use crate::keys::rotation::Opener;
-use crate::reencrypt::conduct::plan::plan;
+use crate::reencrypt::conduct::planning::plan;
 use crate::reencrypt::conduct::sample;
 use crate::reencrypt::report::error::{Refusal, TaskError};
 use crate::reencrypt::report::job::Job;
@@ -170,21 +170,22 @@ impl StartupCheck {
         let started = Instant::now();
         let mut session = Session::new(pool, self.give_up_after, StopHandle::default());
         let targets: Vec<Target> = self.targets.iter().chain(&self.adopting).cloned().collect();
-        let tables = plan(&mut session, &targets, &[])?;
-        let adopting = if self.adopting.is_empty() { Vec::new() } else { plan(&mut session, &self.adopting, &[])? };
+        let planned = plan(&mut session, &targets, &[])?;
+        let adopting =
+            if self.adopting.is_empty() { Plan::default() } else { plan(&mut session, &self.adopting, &[])? };
         let moment = session.run(state::now)?;
         let mut sampled = Sampled::new(&self.keyring);
-        for table in &tables {
+        for table in planned.tables() {
             if started.elapsed() > self.give_up_after {
                 let reason = format!("it took longer than {:?} to look at it", self.give_up_after);
                 return Err(Failure::database(reason).into());
             }
             sampled.add(&mut session, table)?;
         }
-        sampled.judge(&tables, &adopting)?;
-        sample::judge(&tables, &sampled.tallies, Job::Reencrypt)?;
+        sampled.judge(&planned, &adopting)?;
+        sample::judge(&planned, &sampled.tallies, Job::Reencrypt)?;
         self.judge_primary(&mut session, &sampled, moment)?;
-        let columns = ColumnStatus::all(&self.keyring, &tables, &sampled.tallies);
+        let columns = ColumnStatus::all(&self.keyring, &planned, &sampled.tallies);
         Ok(StartupReport { primary: self.keyring.primary(), columns, moment })
     }
 
@@ -255,13 +256,12 @@ impl<'k> Sampled<'k> {
     }
 
     /// Refuses columns that hold tokens of which none can be read, and plaintext in columns that are not being adopted.
-    fn judge(&self, tables: &[PlannedTable], adopting: &[PlannedTable]) -> Result<(), Refusal> {
+    fn judge(&self, plan: &Plan, adopting: &Plan) -> Result<(), Refusal> {
         let is_adopting = |table: &PlannedTable, column: &str| {
-            let mut columns = adopting.iter().filter(|adopting| adopting.name == table.name).flat_map(|it| &it.columns);
-            columns.any(|adopting| adopting.name == column)
+            adopting.columns().any(|(adopted, planned)| adopted.name == table.name && planned.name == column)
         };
-        let columns = tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, &column.name)));
-        for ((table, column), tally) in columns.zip(&self.tallies) {
+        for ((table, planned), tally) in plan.columns().zip(&self.tallies) {
+            let column = &planned.name;
             if tally.unreadable > 0 && tally.readable() == 0 {
                 let place = format!("{}.{column}", table.name);
                 return Err(Refusal::WrongKeyring {

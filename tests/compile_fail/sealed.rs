@@ -1,4 +1,4 @@
-//! SQL types of others, in which a re-encrypt task would not find its tokens.
+//! SQL types of another crate. A re-encrypt task would not find their tokens.
 
 use diesel_encrypted::Form;
 
@@ -6,7 +6,7 @@ use diesel_encrypted::Form;
 #[diesel(postgres_type(oid = 25, array_oid = 1009))]
 struct Mine;
 
-/// The same trait, not sealed.
+/// The same trait, but not sealed.
 trait TokenColumn {
     const FORM: Form;
 }

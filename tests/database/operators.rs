@@ -1,19 +1,19 @@
-//! What operators see where transactions and users are many: proofs that have to wait, and a user without rights.
+//! What operators see: a proof that has to wait for a transaction, and a user without privileges.
 
 use diesel::connection::SimpleConnection;
 use diesel::r2d2::{ConnectionManager, Pool};
 use diesel_encrypted::reencrypt::StartupCheck;
 use serde_json::{Value, json};
 
-use super::suite::program::vault::Vault;
-use super::suite::program::{fingerprint, statement};
-use super::support::{Conn, LimitedUser};
-use crate::common::keyring;
+use crate::backend::{Conn, LimitedUser};
+use crate::suite::program::vault::Vault;
+use crate::suite::program::{fingerprint, statement};
+use crate::support::keys::keyring;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
 
-/// An application that has written something, and does not end its transaction.
+/// Returns an application that has written a row but does not end its transaction.
 fn open_transaction(vault: &Vault) -> Conn {
     let mut application = vault.db.conn();
     application.batch_execute("begin; insert into others values (1)").unwrap();
@@ -46,7 +46,7 @@ fn nothing_is_proven_while_an_older_transaction_is_open() {
     let run = retire().exits_with(3);
     let expected = format!("was under the key {old}. It is not proven that this is all: {open}");
     assert!(statement(&run.stdout).contains(&expected), "{}", run.stdout);
-    run.says(&format!("not proven: keep {old}, and ask again"));
+    run.says(&format!("not proven. Keep {old} in the keyring, and run the command again."));
 
     application.batch_execute("commit").unwrap();
     retire().args(["--fence-timeout=60"]).exits_with(2).says("cannot be used multiple times");
@@ -54,7 +54,7 @@ fn nothing_is_proven_while_an_older_transaction_is_open() {
     assert_eq!(run.json()["doubt"], Value::Null);
 }
 
-/// It waits for others, and is told to wait by people meanwhile.
+/// The task waits for a transaction when the operator pauses it.
 #[test]
 fn a_pause_before_the_proof() {
     let vault = vault_with_another_table();
@@ -67,7 +67,7 @@ fn a_pause_before_the_proof() {
         status["run"]["is_paused"] == true
     };
     running.until(is_paused);
-    running.until_it_says("paused: `diesel-encrypted resume` lets it go on");
+    running.until_it_says("paused: run `diesel-encrypted resume` to continue");
     application.batch_execute("commit").unwrap();
     vault.bare_program(&["resume"], &[]).exits_with(0);
     let run = running.wait();
@@ -90,7 +90,7 @@ fn a_user_who_may_not_create_tables() {
     user.grant(&vault.db, &tables.each_ref().map(String::as_str));
     let run = as_user(&["reencrypt", "--json"]).exits_with(0);
     assert_eq!(run.json()["columns"][1]["rewritten"], 30);
-    vault.bare_program(&["problems"], &[]).database(&user.url()).exits_with(0).says("no value is on record");
+    vault.bare_program(&["problems"], &[]).database(&user.url()).exits_with(0).says("no problem is recorded");
     vault.assert_readable(&[NEW], 30);
 }
 

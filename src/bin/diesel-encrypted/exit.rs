@@ -1,4 +1,4 @@
-//! Exit codes, and the failures that lead to them.
+//! Exit codes, and the failures behind them.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -21,7 +21,7 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// The outcome, as JSON documents give it.
+    /// The outcome in a JSON document.
     pub(crate) fn outcome(self) -> &'static str {
         match self {
             Self::Proven | Self::BadValues => "proven",
@@ -39,7 +39,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// An end before the task began or ran through.
+/// Why a command did not run to its end.
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     message: String,
@@ -50,7 +50,7 @@ impl Failure {
         Self { exit, message }
     }
 
-    /// Whether there is a JSON document of it. Of a wrong call there is none.
+    /// Whether it ends in a JSON document. A usage error does not.
     pub(crate) fn has_document(&self) -> bool {
         self.exit != Exit::Usage
     }
@@ -70,10 +70,12 @@ impl From<KeyringError> for Failure {
 
 impl From<TaskError> for Failure {
     fn from(error: TaskError) -> Self {
-        let exit = match () {
-            () if error.is_refused() => Exit::Refused,
-            () if error.is_database() => Exit::GaveUp,
-            () => Exit::Internal,
+        let exit = if error.is_refused() {
+            Exit::Refused
+        } else if error.is_database() {
+            Exit::GaveUp
+        } else {
+            Exit::Internal
         };
         Self::new(exit, error.to_string())
     }

@@ -7,9 +7,9 @@ use diesel::sql_types::{BigInt, Nullable};
 use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::dialect::{Conversion, SessionSettings};
+use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::database::quote::{quoted, quoted_table};
 use crate::database::sql::{Conn, Sql};
-use crate::database::table::{PlannedColumn, PlannedTable};
 use crate::keys::fernet::shape::filled;
 use crate::keys::fernet::shape::mysql::is_plaintext;
 use crate::targets::TableName;

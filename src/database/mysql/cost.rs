@@ -8,8 +8,8 @@ use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::dialect::Cost;
 use crate::database::estimate::{LARGE, TableEstimate};
+use crate::database::plan::PlannedTable;
 use crate::database::sql::Conn;
-use crate::database::table::PlannedTable;
 
 impl Cost for Mysql {
     /// The new tokens are as long as the old ones and replace them, so the table does not grow. The redo log takes 1.75

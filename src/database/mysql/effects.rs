@@ -4,9 +4,9 @@ use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 
 use crate::database::dialect::Effects;
+use crate::database::plan::PlannedTable;
 use crate::database::side_effects::SideEffects;
 use crate::database::sql::{Conn, Sql};
-use crate::database::table::PlannedTable;
 
 /// A trigger is always for all columns.
 impl Effects for Mysql {

@@ -10,12 +10,12 @@ use crate::database::checkpoint::Checkpoint;
 use crate::database::dialect::{RowFormat, SessionSettings, SwapRows};
 use crate::database::mysql::rows::push_slot_key;
 use crate::database::mysql::settings::NO_WAIT;
+use crate::database::plan::PlannedTable;
 use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::row::{Change, Row};
 use crate::database::slots::{Slots, in_transaction, text};
 use crate::database::sql::Conn;
 use crate::database::swap::{push_assignments, push_key_match};
-use crate::database::table::PlannedTable;
 
 impl SwapRows for Mysql {
     const BATCH: usize = 500;

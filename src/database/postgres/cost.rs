@@ -8,9 +8,9 @@ use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::dialect::Cost;
 use crate::database::estimate::{LARGE, TableEstimate};
+use crate::database::plan::PlannedTable;
 use crate::database::quote::quoted_table;
 use crate::database::sql::Conn;
-use crate::database::table::PlannedTable;
 
 /// Bytes of WAL for a new version of a row on another page, in addition to the row itself, and for each of its index
 /// entries. Measured: 690 bytes in all for a row of 356 with three indexes.

@@ -7,10 +7,10 @@ use diesel::sql_types::{Array, Text};
 use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::dialect::Effects;
+use crate::database::plan::PlannedTable;
 use crate::database::quote::quoted_table;
 use crate::database::side_effects::SideEffects;
 use crate::database::sql::Conn;
-use crate::database::table::PlannedTable;
 
 impl Effects for Pg {
     const WITHOUT_TRIGGERS: &'static str = "connect as a user who may set session_replication_role, with \

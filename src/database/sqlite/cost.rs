@@ -8,10 +8,10 @@ use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::dialect::Cost;
 use crate::database::estimate::{LARGE, TableEstimate};
+use crate::database::plan::PlannedTable;
 use crate::database::quote::quoted;
 use crate::database::sql::{Conn, Sql};
 use crate::database::sqlite::catalogue::MAIN;
-use crate::database::table::PlannedTable;
 
 impl Cost for Sqlite {
     /// The new tokens are as long as the old ones and replace them, so the file does not grow. Each of its pages that holds

@@ -8,10 +8,10 @@ use diesel::sql_types::{Binary, Nullable, Untyped};
 use diesel::sqlite::Sqlite;
 
 use crate::database::dialect::Effects;
+use crate::database::plan::PlannedTable;
 use crate::database::probe::push_idle_update;
 use crate::database::side_effects::SideEffects;
 use crate::database::sql::Conn;
-use crate::database::table::PlannedTable;
 
 impl Effects for Sqlite {
     const WITHOUT_TRIGGERS: &'static str = "drop them while it runs. The application then runs without them, too";

@@ -4,8 +4,8 @@ use diesel::result::{Error, QueryResult};
 use diesel::sqlite::Sqlite;
 
 use crate::database::dialect::{Locks, Snapshots};
+use crate::database::plan::PlannedTable;
 use crate::database::sql::Conn;
-use crate::database::table::PlannedTable;
 
 impl Snapshots for Sqlite {
     fn begin_snapshot<C: Conn<Self>>(

@@ -8,13 +8,13 @@ use diesel::sqlite::Sqlite;
 
 use crate::database::checkpoint::Checkpoint;
 use crate::database::dialect::SwapRows;
+use crate::database::plan::PlannedTable;
 use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::row::{Cell, Change};
 use crate::database::slots::{Slots, in_transaction, text};
 use crate::database::sql::Conn;
 use crate::database::sqlite::rows::push_slot_key;
 use crate::database::swap::{push_assignments, push_key_match, value_names};
-use crate::database::table::PlannedTable;
 
 impl SwapRows for Sqlite {
     const BATCH: usize = 1000;

@@ -1,4 +1,4 @@
-//! Fernet, byte for byte: the token, its IV and its shape. Only these files and `key.rs` know the format.
+//! The Fernet format, byte for byte. Only this folder and `key.rs` know it.
 
 pub(crate) mod iv;
 pub(crate) mod shape;

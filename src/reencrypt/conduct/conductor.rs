@@ -1,6 +1,5 @@
-//! What one process does for a run, from its first walk to the proof.
+//! Conducts one process of a run, from its first pass to the proof.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc;
 use std::thread;
@@ -10,40 +9,43 @@ use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::database::clock::{CLOCKS, DatabaseClock};
 use crate::database::connection::TaskConnection;
+use crate::database::plan::{Plan, PlannedTable};
 use crate::database::session::Session;
 use crate::database::stop::StopHandle;
-use crate::database::table::PlannedTable;
+use crate::reencrypt::conduct::progress::ProgressReporter;
 use crate::reencrypt::conduct::proof::{Prover, Reading};
-use crate::reencrypt::conduct::settings::Settings;
-use crate::reencrypt::conduct::watch::Watch;
 use crate::reencrypt::report::error::TaskError;
 use crate::reencrypt::report::outcome::{ColumnReport, Doubt, Ending, Outcome, Proof, Report};
 use crate::reencrypt::report::progress::Observer;
 use crate::reencrypt::report::tally::Tally;
-use crate::reencrypt::run::rules::{self, ClaimNumber, LEFT, Run, Scope, Step};
+use crate::reencrypt::run::claim::{ClaimNumber, LEFT, whole};
+use crate::reencrypt::run::rules::{Run, Scope, Step};
 use crate::reencrypt::run::state;
 use crate::reencrypt::run::store::Store;
+use crate::reencrypt::run::tables::Tables;
+use crate::reencrypt::throttle::heartbeat::Heartbeat;
 use crate::reencrypt::throttle::limits::Limits;
-use crate::reencrypt::throttle::lookout::{self, look_out};
 use crate::reencrypt::throttle::monitor::Monitor;
-use crate::reencrypt::throttle::pulse::Pulse;
 use crate::reencrypt::throttle::rate::Throttle;
-use crate::reencrypt::walk::shared::{Counters, Found, Mode, Walker};
-use crate::reencrypt::walk::workers::{Sessions, walk};
+use crate::reencrypt::walk::found::{Counters, Found};
+use crate::reencrypt::walk::sessions::{Sessions, spare};
+use crate::reencrypt::walk::settings::Settings;
+use crate::reencrypt::walk::shared::{Mode, Shared};
+use crate::reencrypt::walk::workers::walk;
 
-/// Between two looks at what another process is doing.
+/// The time between two looks at the run while another process reads for the proof.
 const NAP: Duration = Duration::from_millis(200);
 
 /// The work of one process.
 pub(crate) struct Conductor<'a, 'o, C: TaskConnection> {
     settings: &'a Settings,
     pool: &'a Pool<ConnectionManager<C>>,
-    tables: &'a [PlannedTable],
-    watch: Watch<'a, 'o>,
+    plan: &'a Plan,
+    progress: ProgressReporter<'a, 'o>,
     counters: Counters,
-    /// What this process has come across.
+    /// What this process has found and written.
     found: Found,
-    /// Whether it was this process whose reading ended the run: the problems that were found are those of that reading.
+    /// Whether the reading of this process ended the run. Then `found` has the problems of that reading.
     has_proven: bool,
 }
 
@@ -51,24 +53,30 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
     pub(crate) fn new(
         settings: &'a Settings,
         pool: &'a Pool<ConnectionManager<C>>,
-        tables: &'a [PlannedTable],
+        plan: &'a Plan,
         observer: &'a mut Observer<'o>,
     ) -> Self {
-        let found = Found::new(tables, settings.keyring.fingerprints().len());
-        let watch = Watch::new(tables, observer);
-        Self { settings, pool, tables, watch, counters: Counters::new(tables.len()), found, has_proven: false }
+        Self {
+            settings,
+            pool,
+            plan,
+            progress: ProgressReporter::new(plan, observer),
+            counters: Counters::new(plan.tables().len()),
+            found: Found::new(plan, settings.keyring.fingerprints().len()),
+            has_proven: false,
+        }
     }
 
-    /// Reads everything, after all that is open now is over if it `waits`.
+    /// Reads everything; if it `waits`, after all transactions that are open now.
     pub(crate) fn read(mut self, waits: bool) -> Result<(Reading, Option<Doubt>), TaskError> {
         let prover = self.prover(self.settings.stop.clone());
         let timeout = self.settings.fence_timeout;
-        let mut show = |waits_for| self.watch.show(&self.counters, waits_for);
-        let doubt = if waits { prover.fence(timeout, |_, waits_for| show(waits_for))? } else { None };
-        Ok((prover.read(&self.counters, show)?, doubt))
+        let mut report = |waits_for| self.progress.report(&self.counters, waits_for);
+        let doubt = if waits { prover.fence(timeout, |_, waits_for| report(waits_for))? } else { None };
+        Ok((prover.read(&self.counters, report)?, doubt))
     }
 
-    /// Does everything but write, in one walk.
+    /// Does everything but write, in one pass.
     pub(crate) fn rehearse(mut self) -> Result<Report, TaskError> {
         let store = self.memory(&mut self.session())?;
         let throttle = Throttle::new(&Limits::default(), self.settings.stop.clone());
@@ -82,7 +90,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
     /// Takes part in the run until it has ended.
     pub(crate) fn run(mut self) -> Result<Report, TaskError> {
         let Settings { limits, stop, .. } = self.settings;
-        let monitor = limits.need_watching().then(|| Monitor::new::<C>(limits)).transpose()?;
+        let monitor = limits.need_a_monitor().then(|| Monitor::new::<C>(limits)).transpose()?;
         let primary = self.settings.keyring.primary();
         let span =
             tracing::info_span!("reencrypt", job = %self.settings.job, %primary, process = tracing::field::Empty);
@@ -98,8 +106,8 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
             if let Some(monitor) = monitor {
                 let throttle = &throttle;
                 let span = span.clone();
-                let conn = lookout::take(&monitor, pool);
-                scope.spawn(move || span.in_scope(|| look_out(monitor, conn, throttle, pool, stop, &ended)));
+                let conn = monitor.connect(pool);
+                scope.spawn(move || span.in_scope(|| monitor.run(conn, throttle, pool, stop, &ended)));
             }
             self.follow(&mut store, &throttle)
         });
@@ -108,7 +116,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
             session.hurry();
         }
         if let Err(error) = store.leave(&mut session) {
-            tracing::warn!(%error, "the others learn only from the end of the lease that this process is gone");
+            tracing::warn!(%error, "this process could not leave the run: the others continue its work when its lease ends");
         }
         match result {
             Ok(Some(report)) => Ok(report),
@@ -117,11 +125,11 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         }
     }
 
-    /// Does what the run asks for, step by step; `None` if it was stopped.
-    fn follow(&mut self, store: &mut Store<'a>, throttle: &Throttle) -> Result<Option<Report>, TaskError> {
+    /// Does the steps of the run, one by one; `None` if it was stopped.
+    fn follow(&mut self, store: &mut Store<'a, C>, throttle: &Throttle) -> Result<Option<Report>, TaskError> {
         while !self.settings.stop.is_stopped() {
             let (step, run) = store.step(&mut self.session())?;
-            // Its reading may have led to another pass, or ended a run that another one has followed.
+            // The reading of this process may have led to another pass, or another run may have followed.
             self.has_proven &= matches!(step, Step::Ended(_));
             match step {
                 Step::Walk => self.walk(store, throttle, Mode::Write)?,
@@ -134,30 +142,27 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         Ok(None)
     }
 
-    fn walk(&mut self, store: &Store<'_>, throttle: &Throttle, mode: Mode) -> Result<(), TaskError> {
+    fn walk(&mut self, store: &Store<'_, C>, throttle: &Throttle, mode: Mode) -> Result<(), TaskError> {
         let clock = DatabaseClock::new(self.session().run(state::now)?);
-        let sessions = self.sessions()?;
-        let Settings { keyring, batch, stop, .. } = self.settings;
-        let (keyring, batch, stop) = (Arc::clone(keyring), *batch, stop.clone());
-        let (tables, job) = (self.tables, self.settings.job);
-        let walker = Walker { tables, job, keyring, store, throttle, batch, clock, stop };
-        let tick = |waits_for| self.watch.show(&self.counters, waits_for);
-        let (found, result) = walk(&walker, sessions, mode, &self.counters, tick);
+        let sessions = Sessions::open(self.pool, self.settings)?;
+        let heartbeat = Heartbeat::new(store, throttle, self.settings.stop.clone());
+        let shared = Shared::new(self.settings, self.plan, heartbeat, clock, mode, &self.counters);
+        let (found, result) = walk(shared, sessions, |waits_for| self.progress.report(&self.counters, waits_for));
         self.found.add(found);
-        let (pass, rows, rewritten) = (&self.counters.pass, &self.counters.rows_read, &self.counters.rewritten);
-        tracing::info!(?pass, ?rows, ?rewritten, "walk ended");
+        let Counters { pass, rows_read, rewritten, .. } = &self.counters;
+        tracing::info!(?pass, rows = ?rows_read, ?rewritten, "pass ended");
         result
     }
 
-    /// Reads everything, and tells the run what that comes to.
-    fn prove(&mut self, store: &Store<'_>, throttle: &Throttle, claim: ClaimNumber) -> Result<(), TaskError> {
-        let pulse = Pulse::new(store, throttle, self.settings.stop.clone());
-        // A pause ends the reading: it would keep its snapshot open, and the database everything that changes meanwhile.
+    /// Reads everything for the proof, and records the result in the run.
+    fn prove(&mut self, store: &Store<'_, C>, throttle: &Throttle, claim: ClaimNumber) -> Result<(), TaskError> {
+        let heartbeat = Heartbeat::new(store, throttle, self.settings.stop.clone());
+        // A pause ends the reading. Otherwise its snapshot would make the database keep everything that changes meanwhile.
         let (doubt, Reading { moment, found }) = loop {
-            self.hold(&pulse)?;
+            self.pause(&heartbeat)?;
             let halt = StopHandle::default();
             self.counters.prove(true);
-            let result = self.read_all(&pulse, &halt);
+            let result = self.read_all(&heartbeat, &halt);
             self.counters.prove(false);
             if self.settings.stop.is_stopped() {
                 return Ok(());
@@ -172,9 +177,10 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         let mut problems = found.problems;
         problems.extend(found.stale);
         let mut session = self.session();
-        let (values, omitted): (u64, _) = (found.tallies.iter().map(Tally::values).sum(), problems.omitted());
+        let values: u64 = found.tallies.iter().map(Tally::values).sum();
+        let omitted = problems.omitted();
         let is_everywhere = found.stale_ranges.is_empty() || found.stale_ranges.len() > LEFT;
-        let ranges = if is_everywhere { rules::whole(self.tables.len()) } else { found.stale_ranges };
+        let ranges = if is_everywhere { whole(self.plan.tables().len()) } else { found.stale_ranges };
         self.has_proven = store.update(&mut session, |run, _, conn| {
             let newest = run.newest_stale().max(newest).filter(|date| *date > run.started / 1000 + CLOCKS);
             let doubt = match newest {
@@ -185,7 +191,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
             let ending = Ending { proof: Proof { moment, values }, doubt, tallies: found.tallies.clone(), omitted };
             let is_accepted = run.proven(claim, if walks_again { Err(ranges.clone()) } else { Ok(ending) });
             if is_accepted {
-                store.record_all(conn, problems.listed())?;
+                store.replace_problems(conn, problems.listed())?;
             }
             Ok(is_accepted && !walks_again)
         })?;
@@ -195,62 +201,68 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         Ok(())
     }
 
-    /// Waits while another process reads everything.
-    fn wait(&mut self, store: &Store<'_>, throttle: &Throttle) -> Result<(), TaskError> {
+    /// Waits while another process reads everything for the proof.
+    fn wait(&mut self, store: &Store<'_, C>, throttle: &Throttle) -> Result<(), TaskError> {
         let mut session = self.session();
-        let pulse = Pulse::new(store, throttle, self.settings.stop.clone());
+        let heartbeat = Heartbeat::new(store, throttle, self.settings.stop.clone());
         while !session.is_stopped() && matches!(store.step(&mut session)?.0, Step::Wait) {
-            self.watch.show(&self.counters, Some("another process reads everything, for the proof".into()));
-            pulse.look(&mut session)?;
+            self.progress.report(&self.counters, Some("another process reads everything, for the proof".into()));
+            heartbeat.beat(&mut session)?;
             session.pause(NAP);
         }
         Ok(())
     }
 
-    /// Waits while operators want it to.
-    fn hold(&mut self, pulse: &Pulse<'_>) -> Result<(), TaskError> {
+    /// Waits while an operator pauses the task.
+    fn pause(&mut self, heartbeat: &Heartbeat<'_, C>) -> Result<(), TaskError> {
         let mut session = self.session();
-        pulse.look(&mut session)?;
-        while let Some(reason) = pulse.is_paused().filter(|_| !session.is_stopped()) {
-            self.watch.show(&self.counters, Some(reason));
+        heartbeat.beat(&mut session)?;
+        while let Some(reason) = heartbeat.pause_request().filter(|_| !session.is_stopped()) {
+            self.progress.report(&self.counters, Some(reason));
             session.pause(NAP);
-            pulse.look(&mut session)?;
+            heartbeat.beat(&mut session)?;
         }
         Ok(())
     }
 
-    /// Reads everything after what is open now is over. `halt` is set if that is to be given up.
-    fn read_all(&mut self, pulse: &Pulse<'_>, halt: &StopHandle) -> Result<(Option<Doubt>, Reading), TaskError> {
-        let (pool, settings) = (self.pool, self.settings);
+    /// Reads everything, after all transactions that are open now. Stops `halt` to give up.
+    fn read_all(
+        &mut self,
+        heartbeat: &Heartbeat<'_, C>,
+        halt: &StopHandle,
+    ) -> Result<(Option<Doubt>, Reading), TaskError> {
+        let pool = self.pool;
+        let settings = self.settings;
         let prover = self.prover(halt.clone());
-        let look = |session: Option<&mut Session<'_, C>>| {
-            if let Some(Err(error)) = session.map(|session| pulse.look(session)) {
-                tracing::warn!(%error, "the other processes do not hear of this one");
+        let beat = |session: Option<&mut Session<'_, C>>| {
+            if let Some(Err(error)) = session.map(|session| heartbeat.beat(session)) {
+                tracing::warn!(%error, "the heartbeat failed: the other processes may take this one for dead");
             }
-            if settings.stop.is_stopped() || pulse.is_paused().is_some() {
+            if settings.stop.is_stopped() || heartbeat.pause_request().is_some() {
                 halt.stop();
             }
         };
         let doubt = prover.fence(settings.fence_timeout, |session, waits_for| {
-            look(Some(session));
-            self.watch.show(&self.counters, waits_for);
+            beat(Some(session));
+            self.progress.report(&self.counters, waits_for);
         })?;
-        // Before the readers take what the pool has, but for the first of them.
+        // Take this connection before the readers empty the pool, but leave one for the first reader.
         let mut control = spare(pool, settings).filter(|_| spare(pool, settings).is_some());
         let reading = prover.read(&self.counters, |waits_for| {
             control = control.take().or_else(|| spare(pool, settings));
-            look(control.as_mut());
-            self.watch.show(&self.counters, waits_for);
+            beat(control.as_mut());
+            self.progress.report(&self.counters, waits_for);
         })?;
         Ok((doubt, reading))
     }
 
     /// The report on a run that has ended, for all of its processes.
-    fn finished(&mut self, store: &Store<'_>, run: &Run, ending: Ending) -> Result<Report, TaskError> {
-        let problems = match self.has_proven {
-            true => std::mem::take(&mut self.found.problems),
-            // Another process has read everything, and has written down what it found.
-            false => store.recorded(&mut self.session())?.and_omitted(ending.omitted),
+    fn finished(&mut self, store: &Store<'_, C>, run: &Run, ending: Ending) -> Result<Report, TaskError> {
+        let problems = if self.has_proven {
+            std::mem::take(&mut self.found.problems)
+        } else {
+            // Another process has read everything, and has recorded the problems.
+            store.recorded(&mut self.session())?.and_omitted(ending.omitted)
         };
         let outcome = if ending.doubt.is_none() { Outcome::Proven } else { Outcome::Incomplete };
         tracing::info!(?outcome, passes = run.pass, "run ended");
@@ -259,7 +271,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
             outcome,
             primary: self.settings.keyring.primary(),
             passes: run.pass,
-            columns: run.columns(self.tables, Some(&ending.tallies)),
+            columns: run.columns(self.plan, Some(&ending.tallies)),
             problems: problems.sorted(),
             proof: Some(ending.proof),
             doubt: ending.doubt,
@@ -275,7 +287,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
             outcome,
             primary: self.settings.keyring.primary(),
             passes: self.counters.pass.load(Relaxed),
-            columns: ColumnReport::all(self.settings.job, self.tables, tallies, written, &busy),
+            columns: ColumnReport::all(self.settings.job, self.plan, tallies, written, &busy),
             problems: std::mem::take(problems).sorted(),
             proof: None,
             doubt: None,
@@ -283,40 +295,23 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
     }
 
     fn prover(&self, stop: StopHandle) -> Prover<'a, C> {
-        Prover { settings: self.settings, pool: self.pool, tables: self.tables, stop }
+        Prover { settings: self.settings, pool: self.pool, plan: self.plan, stop }
     }
 
-    /// The connections of the workers: one each as far as they go, which is one at least, then a second each.
-    fn sessions(&self) -> Result<Vec<Sessions<'a, C>>, TaskError> {
-        // Taken before the work begins: the application may hold the others.
-        let mut first = self.session();
-        first.run(|_| Ok(()))?;
-        let mut sessions = vec![Sessions { reading: first, writing: None }];
-        let another = || spare(self.pool, self.settings);
-        while sessions.len() < self.settings.workers {
-            let Some(reading) = another() else { return Ok(sessions) };
-            sessions.push(Sessions { reading, writing: None });
-        }
-        for worker in &mut sessions {
-            worker.writing = another();
-        }
-        Ok(sessions)
-    }
-
-    /// Where the run is kept, this process being part of it.
-    fn store(&self) -> Result<Store<'a>, TaskError> {
+    /// Joins the run in the tables of the task, or starts one in memory.
+    fn store(&self) -> Result<Store<'a, C>, TaskError> {
         let mut session = self.session();
-        if self.settings.stateless || !Store::prepare(&mut session)? {
+        if self.settings.stateless || !Tables::prepare(&mut session)? {
             return self.memory(&mut session);
         }
-        let scope = self.scope();
-        Store::join(&mut session, self.tables, &scope, process_name(), self.settings.lease)
+        Store::join(&mut session, self.plan, &self.scope(), process_name(), self.settings.lease)
     }
 
-    fn memory(&self, session: &mut Session<'_, C>) -> Result<Store<'a>, TaskError> {
-        let (scope, now) = (self.scope(), session.run(state::now)?);
+    fn memory(&self, session: &mut Session<'_, C>) -> Result<Store<'a, C>, TaskError> {
+        let now = session.run(state::now)?;
+        let scope = self.scope();
         let keys = scope.keys.len();
-        Ok(Store::memory(self.tables, Run::new(scope, self.tables, keys, now), self.settings.workers))
+        Ok(Store::memory(self.plan, Run::new(scope, self.plan, keys, now), self.settings.workers))
     }
 
     fn scope(&self) -> Scope {
@@ -324,7 +319,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         Scope {
             job: self.settings.job,
             keys: keys.collect(),
-            targets: self.tables.iter().map(PlannedTable::describe).collect(),
+            targets: self.plan.tables().iter().map(PlannedTable::describe).collect(),
         }
     }
 
@@ -333,18 +328,10 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
     }
 }
 
-/// A connection that nobody else needs, if there is one.
-fn spare<'a, C: TaskConnection>(pool: &'a Pool<ConnectionManager<C>>, settings: &Settings) -> Option<Session<'a, C>> {
-    let state = pool.state();
-    let may_be_had = state.idle_connections > 0 || state.connections < pool.max_size();
-    let mut session = Session::new(pool, settings.give_up_after, settings.stop.clone());
-    (may_be_had && session.is_available()).then_some(session)
-}
-
-/// `host:process-random`: on two machines, or in two containers, the number alone may be the same.
+/// `host:process-random`. On two machines, or in two containers, the process number alone may be the same.
 fn process_name() -> String {
     let mut random = [0; 4];
-    // Without it the name is nearly as good.
+    // Without the random part, the name is nearly as good.
     let _ = getrandom::getrandom(&mut random);
     let host = gethostname::gethostname();
     format!("{}:{}-{:08x}", host.to_string_lossy(), std::process::id(), u32::from_be_bytes(random))

@@ -1,8 +1,8 @@
 //! One process in a run, from the plan to the proof.
 
+pub(crate) mod checks;
 pub(crate) mod conductor;
-pub(crate) mod plan;
+pub(crate) mod planning;
+pub(crate) mod progress;
 pub(crate) mod proof;
 pub(crate) mod sample;
-pub(crate) mod settings;
-pub(crate) mod watch;

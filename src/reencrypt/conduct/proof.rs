@@ -1,6 +1,5 @@
-//! The proof: no transaction is open that could still bring an old token, and a whole reading of one snapshot finds none.
+//! The proof: no open transaction can still write an old token, and a reading of everything on one snapshot finds none.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
@@ -10,41 +9,44 @@ use crate::database::clock::DatabaseClock;
 use crate::database::connection::TaskConnection;
 use crate::database::dialect::Snapshots;
 use crate::database::moment::Moment;
+use crate::database::plan::Plan;
 use crate::database::session::Session;
 use crate::database::stop::StopHandle;
-use crate::database::table::PlannedTable;
-use crate::reencrypt::conduct::settings::Settings;
 use crate::reencrypt::report::error::TaskError;
 use crate::reencrypt::report::outcome::Doubt;
 use crate::reencrypt::run::rules::{Run, Scope};
 use crate::reencrypt::run::state;
 use crate::reencrypt::run::store::Store;
+use crate::reencrypt::throttle::heartbeat::Heartbeat;
 use crate::reencrypt::throttle::limits::Limits;
 use crate::reencrypt::throttle::rate::Throttle;
-use crate::reencrypt::walk::shared::{Counters, Found, Mode, Walker};
-use crate::reencrypt::walk::workers::{Sessions, walk};
+use crate::reencrypt::walk::found::{Counters, Found};
+use crate::reencrypt::walk::sessions::Sessions;
+use crate::reencrypt::walk::settings::Settings;
+use crate::reencrypt::walk::shared::{Mode, Shared};
+use crate::reencrypt::walk::workers::walk;
 
-/// Between two looks at what is still open; longer from look to look.
+/// The time between two looks for open transactions. It grows.
 const NAP: Duration = Duration::from_millis(100);
 const LONGEST_NAP: Duration = Duration::from_secs(1);
 
-/// All values, as they were at one moment.
+/// What all values were at one moment.
 pub(crate) struct Reading {
     pub(crate) moment: Moment,
     pub(crate) found: Found,
 }
 
-/// What it takes to read everything on one snapshot.
+/// Reads everything on one snapshot.
 pub(crate) struct Prover<'a, C: TaskConnection> {
     pub(crate) settings: &'a Settings,
     pub(crate) pool: &'a Pool<ConnectionManager<C>>,
-    pub(crate) tables: &'a [PlannedTable],
+    pub(crate) plan: &'a Plan,
     pub(crate) stop: StopHandle,
 }
 
 impl<C: TaskConnection> Prover<'_, C> {
-    /// Waits until every transaction is over that is open now: what it has written is not yet to be seen. Returns why
-    /// that could not be found out.
+    /// Waits until every transaction that is open now has ended, because nobody can see yet what it wrote. Returns the
+    /// reason if they do not end in time, or if the database does not show them.
     pub(crate) fn fence(
         &self,
         timeout: Duration,
@@ -76,14 +78,15 @@ impl<C: TaskConnection> Prover<'_, C> {
         Ok(None)
     }
 
-    /// Reads everything on one snapshot. If the database fails, from the start.
+    /// Reads everything on one snapshot. If the database fails, starts again.
     pub(crate) fn read(&self, counters: &Counters, mut tick: impl FnMut(Option<String>)) -> Result<Reading, TaskError> {
         let mut failing: Option<Instant> = None;
         loop {
-            let (begun, rows) = (Instant::now(), counters.rows_read.load(Relaxed));
+            let begun = Instant::now();
+            let rows = counters.rows_read.load(Relaxed);
             match self.try_read(counters, &mut tick) {
                 Err(error) if error.is_database() && !self.stop.is_stopped() => {
-                    // A failure after a long time of reading is a new one.
+                    // A failure after a long time of reading counts as a new one.
                     let has_read = counters.rows_read.load(Relaxed) > rows;
                     failing = failing.filter(|_| !has_read || begun.elapsed() < self.settings.give_up_after);
                     if failing.get_or_insert_with(Instant::now).elapsed() >= self.settings.give_up_after {
@@ -99,33 +102,26 @@ impl<C: TaskConnection> Prover<'_, C> {
 
     fn try_read(&self, counters: &Counters, tick: impl FnMut(Option<String>)) -> Result<Reading, TaskError> {
         let mut first = self.session();
-        // Before the snapshot: nothing that was committed by then is missing, however long this takes.
+        // The moment is before the snapshot, so that the snapshot holds everything committed by then.
         let moment = first.run(state::now)?;
-        let shared = first.pin(self.tables, None)?;
+        let snapshot = first.pin(self.plan.tables(), None)?;
         let mut sessions = vec![Sessions { reading: first, writing: None }];
-        while let Some(shared) = shared.as_deref().filter(|_| sessions.len() < self.settings.workers) {
+        while let Some(snapshot) = snapshot.as_deref().filter(|_| sessions.len() < self.settings.workers) {
             let mut session = self.session();
             if !session.is_available() {
                 break;
             }
-            session.pin(self.tables, Some(shared))?;
+            session.pin(self.plan.tables(), Some(snapshot))?;
             sessions.push(Sessions { reading: session, writing: None });
         }
         let keys = self.settings.keyring.fingerprints().len();
-        let run = Run::new(Scope::default(), self.tables, keys, moment);
-        let store = Store::memory(self.tables, run, sessions.len());
+        let run = Run::new(Scope::default(), self.plan, keys, moment);
+        let store = Store::memory(self.plan, run, sessions.len());
         let throttle = Throttle::new(&Limits::default(), self.stop.clone());
-        let walker = Walker {
-            tables: self.tables,
-            job: self.settings.job,
-            keyring: Arc::clone(&self.settings.keyring),
-            store: &store,
-            throttle: &throttle,
-            batch: self.settings.batch,
-            clock: DatabaseClock::new(moment),
-            stop: self.stop.clone(),
-        };
-        let (found, result) = walk(&walker, sessions, Mode::Read, counters, tick);
+        let heartbeat = Heartbeat::new(&store, &throttle, self.stop.clone());
+        let clock = DatabaseClock::new(moment);
+        let shared = Shared::new(self.settings, self.plan, heartbeat, clock, Mode::Read, counters);
+        let (found, result) = walk(shared, sessions, tick);
         result.map(|()| Reading { moment, found })
     }
 

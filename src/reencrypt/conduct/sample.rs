@@ -1,12 +1,12 @@
-//! Whether the keyring belongs to the data, from a few rows, before anything is written.
+//! Checks on a sample of rows whether the keyring belongs to the data, before anything is written.
 
 use diesel::RunQueryDsl;
 
 use crate::database::connection::TaskConnection;
 use crate::database::page::Page;
+use crate::database::plan::{Plan, PlannedTable};
 use crate::database::row::Row;
 use crate::database::session::Session;
-use crate::database::table::PlannedTable;
 use crate::keys::keyring::Keyring;
 use crate::keys::rotation::Opener;
 use crate::reencrypt::report::error::{Refusal, TaskError};
@@ -14,21 +14,21 @@ use crate::reencrypt::report::job::Job;
 use crate::reencrypt::report::tally::Tally;
 use crate::reencrypt::report::verdict::Verdict;
 
-/// Rows sampled at either end of a table.
+/// The rows sampled at either end of a table.
 const SAMPLE: usize = 100;
-/// A column with at least this many sampled tokens is judged by itself, a smaller one with the others.
+/// A column with at least this many sampled tokens is judged on its own. The others are judged together.
 const COLUMN_SAMPLE: u64 = 100;
 
-/// Refuses a keyring that reads hardly anything of a sample: that is a wrong keyring, not bad rows.
+/// Refuses a keyring that opens hardly any sampled token: the keyring is wrong, not the rows.
 pub(crate) fn check_keyring<C: TaskConnection>(
     session: &mut Session<'_, C>,
-    tables: &[PlannedTable],
+    plan: &Plan,
     job: Job,
     keyring: &Keyring,
 ) -> Result<(), TaskError> {
     let mut opener = Opener::new(keyring);
     let mut tallies: Vec<Tally> = Vec::new();
-    for table in tables {
+    for table in plan.tables() {
         let first = tallies.len();
         tallies.resize(first + table.columns.len(), Tally::new(keyring.fingerprints().len()));
         sample(session, table, job, &mut opener, |column, verdict| {
@@ -37,14 +37,13 @@ pub(crate) fn check_keyring<C: TaskConnection>(
             }
         })?;
     }
-    judge(tables, &tallies, job)
+    judge(plan, &tallies, job)
 }
 
-/// The same, from a sample that was taken: one tally for each column of the tables.
-pub(crate) fn judge(tables: &[PlannedTable], tallies: &[Tally], job: Job) -> Result<(), TaskError> {
-    let columns = tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
+/// Judges a sample, which has one tally per column of the plan.
+pub(crate) fn judge(plan: &Plan, tallies: &[Tally], job: Job) -> Result<(), TaskError> {
     let mut all = Tally::new(tallies.first().map_or(0, |tally| tally.keys.len()));
-    for (tally, (table, column)) in tallies.iter().zip(columns) {
+    for (tally, (table, column)) in tallies.iter().zip(plan.columns()) {
         if tally.readable() + tally.unreadable >= COLUMN_SAMPLE {
             refuse_wrong_keyring(tally, job, || format!("{}.{}", table.name, column.name))?;
         }
@@ -53,7 +52,7 @@ pub(crate) fn judge(tables: &[PlannedTable], tallies: &[Tally], job: Job) -> Res
     refuse_wrong_keyring(&all, job, || "all columns".into())
 }
 
-/// Tells `see` what the cells hold of some rows at either end of a table; `None` is `NULL`.
+/// Samples rows at either end of a table. Reports to `see` what every cell holds; `None` is `NULL`.
 pub(crate) fn sample<C: TaskConnection>(
     session: &mut Session<'_, C>,
     table: &PlannedTable,
@@ -67,15 +66,16 @@ pub(crate) fn sample<C: TaskConnection>(
         let rows: Vec<Row> = session.run(|conn| page.load(conn))?;
         rows.iter().for_each(|row| Verdict::of_row(row, table, job, opener, &mut see));
         if rows.len() < SAMPLE {
-            break; // that was the whole table
+            break; // this was the whole table
         }
     }
     Ok(())
 }
 
-/// Nine in ten tokens unreadable is not damage.
+/// If nine in ten tokens are unreadable, they are not damaged: the keyring is wrong.
 fn refuse_wrong_keyring(tally: &Tally, job: Job, place: impl FnOnce() -> String) -> Result<(), TaskError> {
-    let (readable, unreadable) = (tally.readable(), tally.unreadable);
+    let readable = tally.readable();
+    let unreadable = tally.unreadable;
     if unreadable > 9 * readable {
         return Err(Refusal::WrongKeyring { job, place: place(), readable, unreadable }.into());
     }

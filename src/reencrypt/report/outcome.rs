@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::database::moment;
-use crate::database::table::PlannedTable;
+use crate::database::plan::Plan;
 use crate::keys::key::Fingerprint;
 use crate::reencrypt::report::job::Job;
 use crate::reencrypt::report::tally::{Tally, Written};
@@ -253,16 +253,9 @@ impl ColumnReport {
         self.scanned - self.null - self.current - self.bad
     }
 
-    pub(crate) fn all(
-        job: Job,
-        tables: &[PlannedTable],
-        tallies: &[Tally],
-        written: &[Written],
-        busy: &[u64],
-    ) -> Vec<Self> {
-        let columns = tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
+    pub(crate) fn all(job: Job, plan: &Plan, tallies: &[Tally], written: &[Written], busy: &[u64]) -> Vec<Self> {
         let counts = tallies.iter().zip(written).zip(busy);
-        columns
+        plan.columns()
             .zip(counts)
             .map(|((table, column), ((tally, written), busy))| Self {
                 table: table.name.to_string(),

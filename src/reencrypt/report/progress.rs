@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-/// Where a running task is. Made ten times a second for the observer of a [`Task`](crate::reencrypt::Task).
+/// Where a running task is. The observer of a [`Task`](crate::reencrypt::Task) gets it ten times a second.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// The current walk over the targets, counted from 1.
+    /// The current pass, counted from 1.
     pub pass: u32,
-    /// Whether everything is being read once more, for the proof.
+    /// Whether the task is reading everything once more for the proof.
     pub is_proving: bool,
     /// The table that is being read.
     pub table: String,
-    /// Rows read in this pass, of all tables. What other processes read is not counted here, nor below.
+    /// Rows read in this pass, of all tables. This and the other numbers do not include other processes.
     pub rows: u64,
-    /// Rows of all tables, as far as the database can estimate them.
+    /// Rows of all tables; `None` if the database cannot estimate them.
     pub rows_estimated: Option<u64>,
     /// One entry per table.
     pub tables: Vec<TableProgress>,
@@ -22,11 +22,11 @@ pub struct Progress {
     pub rows_read: u64,
     /// Values rewritten, in all passes.
     pub rewritten: u64,
-    /// Values found in this pass that are not readable tokens.
+    /// Problems found in this pass.
     pub bad: u64,
-    /// Why nothing is being done right now, in words for the operator.
+    /// Why the task waits at the moment, in words for the operator.
     pub waits_for: Option<String>,
-    /// Time since the task began.
+    /// Time since the task started.
     pub elapsed: Duration,
 }
 
@@ -38,9 +38,9 @@ pub struct TableProgress {
     pub table: String,
     /// Rows read in this pass.
     pub rows: u64,
-    /// Rows of the table, as far as the database can estimate them.
+    /// Rows of the table; `None` if the database cannot estimate them.
     pub rows_estimated: Option<u64>,
 }
 
-/// Who is told of progress.
+/// Is called with the progress of a task.
 pub(crate) type Observer<'a> = Box<dyn FnMut(&Progress) + Send + 'a>;

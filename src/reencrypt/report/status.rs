@@ -1,6 +1,6 @@
 //! Under which keys the values are.
 
-use crate::database::table::PlannedTable;
+use crate::database::plan::Plan;
 use crate::keys::key::Fingerprint;
 use crate::keys::keyring::Keyring;
 use crate::reencrypt::report::outcome::Doubt;
@@ -64,14 +64,14 @@ pub struct KeyStatus {
 impl Status {
     pub(crate) fn new(
         keyring: &Keyring,
-        tables: &[PlannedTable],
+        plan: &Plan,
         moment: u64,
         tallies: &[Tally],
         waited: bool,
         doubt: Option<Doubt>,
         stopped: bool,
     ) -> Self {
-        let columns = ColumnStatus::all(keyring, tables, tallies);
+        let columns = ColumnStatus::all(keyring, plan, tallies);
         let fenced = waited && doubt.is_none();
         Self { primary: keyring.primary(), columns, moment, fenced, doubt, stopped }
     }
@@ -91,9 +91,8 @@ impl Status {
 
 impl ColumnStatus {
     /// Of all columns of the tables, to each of which there is a tally.
-    pub(crate) fn all(keyring: &Keyring, tables: &[PlannedTable], tallies: &[Tally]) -> Vec<Self> {
-        let columns = tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
-        let columns = columns.zip(tallies).map(|((table, column), tally)| Self {
+    pub(crate) fn all(keyring: &Keyring, plan: &Plan, tallies: &[Tally]) -> Vec<Self> {
+        let columns = plan.columns().zip(tallies).map(|((table, column), tally)| Self {
             table: table.name.to_string(),
             column: column.name.clone(),
             rows: tally.rows(),

@@ -1,4 +1,4 @@
-//! Counting what the columns hold, and what was written.
+//! Counts what the columns hold, and what a run wrote.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,19 +6,19 @@ use crate::database::clock::CLOCKS;
 use crate::reencrypt::report::job::Job;
 use crate::reencrypt::report::verdict::{Standing, Verdict};
 
-/// What was read of one column.
+/// What a column holds, as far as it was read.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Tally {
     pub(crate) null: u64,
     pub(crate) plaintext: u64,
     pub(crate) unreadable: u64,
-    /// Readable tokens that must stay tokens although they were to become plaintext.
+    /// Readable tokens that must stay tokens although the job is to decrypt.
     pub(crate) withheld: u64,
-    /// Values per key, in the order of the keyring.
+    /// The values under each key, in the order of the keyring.
     pub(crate) keys: Vec<u64>,
-    /// Date of the oldest and of the newest readable token, in seconds since 1970.
+    /// The dates of the oldest and the newest readable token, in seconds since 1970.
     pub(crate) dates: Option<(u64, u64)>,
-    /// Date of the newest token that is to be written, but for dates that are still to come.
+    /// The date of the newest token to write. Dates in the future do not count.
     pub(crate) newest_stale: Option<u64>,
 }
 
@@ -27,7 +27,7 @@ impl Tally {
         Self { keys: vec![0; keys], ..Self::default() }
     }
 
-    /// Counts a value that is read at this time, in seconds since 1970.
+    /// Counts a value. `now` is the time of the reading, in seconds since 1970.
     pub(crate) fn add(&mut self, verdict: &Verdict, job: Job, now: u64) {
         match verdict {
             Verdict::Plaintext => self.plaintext += 1,
@@ -62,7 +62,7 @@ impl Tally {
         self.null + self.values()
     }
 
-    /// Values, whatever they are.
+    /// Values of any kind.
     pub(crate) fn values(&self) -> u64 {
         self.plaintext + self.unreadable + self.withheld + self.readable()
     }
@@ -80,13 +80,13 @@ impl Tally {
         }
     }
 
-    /// Values that are not to be touched.
+    /// Values that must stay unchanged and are listed.
     pub(crate) fn bad(&self, job: Job) -> u64 {
         let plaintext = if job == Job::Reencrypt { self.plaintext } else { 0 };
         plaintext + self.unreadable + self.withheld
     }
 
-    /// What there is to write.
+    /// Values that are left to write.
     pub(crate) fn left(&self, job: Job) -> u64 {
         self.values() - self.done(job) - self.bad(job)
     }
@@ -97,14 +97,14 @@ impl Tally {
     }
 }
 
-/// What writing a page came to, for each encrypted column.
+/// What was written to an encrypted column.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Written {
     /// Values swapped.
     pub(crate) rewritten: u64,
-    /// Swaps lost to a write of the application.
+    /// Swaps that came too late because the application had changed the value.
     pub(crate) raced: u64,
-    /// Values left for the next pass because their row stayed locked, or the database refused to change it.
+    /// Values left for the next pass, because their row stayed locked or the database refused the change.
     pub(crate) busy: u64,
 }
 

@@ -1,33 +1,33 @@
-//! What a cell holds, and what a job makes of it.
+//! Judges what a cell holds, and what a job has to do with it.
 
+use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::database::row::{Cell, Row};
-use crate::database::table::{PlannedColumn, PlannedTable};
 use crate::keys::fernet::token::Token;
 use crate::keys::rotation::{Opened, Opener};
 use crate::reencrypt::report::job::Job;
 
-/// What a keyring says of a cell.
+/// What a cell holds, as far as the keyring can open it.
 pub(crate) enum Verdict<'p> {
-    /// A token; its key's position in the keyring (0 is the primary), its date, and its plaintext.
+    /// A readable token: the position of its key in the keyring (0 is the primary), its date, and its plaintext.
     Token { position: usize, timestamp: u64, plaintext: &'p [u8] },
-    /// Something that does not set out to be a token, or of which the operator says that it is none.
+    /// A value that does not look like a token, or that the operator declares not to be one.
     Plaintext,
     /// A token that is damaged, or whose key is not in the keyring.
     Unreadable,
-    /// A token that is to become plaintext, and must not: what is in it looks like a token.
+    /// A token that must not become plaintext, because its plaintext looks like a token.
     Nested,
-    /// A token that is to become plaintext, and cannot: its column takes text, and what is in it is none.
+    /// A token that cannot become plaintext, because its plaintext is not text and its column holds text.
     NotText,
 }
 
-/// Whether there is something to do about a value.
+/// Whether the job has to do something about a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// As the job wants it.
+    /// The value is as the job wants it.
     Done,
-    /// To be written.
+    /// The job has to write it.
     Left,
-    /// Not to be touched, and to be listed.
+    /// The job must leave it unchanged and list it.
     Bad,
 }
 
@@ -44,13 +44,13 @@ impl<'p> Verdict<'p> {
         }
     }
 
-    /// Whether the plaintext that was opened last would be taken for a token, and so decrypted once more or reported.
+    /// Whether the last opened plaintext would be taken for a token, and therefore be decrypted again or reported.
     fn is_nested(column: &PlannedColumn, opener: &Opener<'_>) -> bool {
         let looks_like_one = Token::looks_like_one(opener.plaintext());
         looks_like_one && (!column.token_like_plaintext || opener.has_opened_a_token())
     }
 
-    /// Tells `see` what every cell of a row holds; `None` is `NULL`.
+    /// Reports to `see` what every cell of a row holds; `None` is `NULL`.
     pub(crate) fn of_row(
         row: &Row,
         table: &PlannedTable,
@@ -74,7 +74,7 @@ impl<'p> Verdict<'p> {
     }
 }
 
-/// Whether every database can hold it as text: PostgreSQL takes no NUL.
+/// Whether every database can store the bytes as text. PostgreSQL accepts no NUL.
 fn is_text(bytes: &[u8]) -> bool {
     !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok()
 }

@@ -1,10 +1,10 @@
-//! One run: its passes, the ranges that are handed out, and who works on them.
+//! One run: its passes, the ranges that it hands out, and the processes that take part.
 //!
-//! Pure: the clock, the names of processes and the row keys come in as arguments, so that the same rules hold for one
-//! process, which keeps the run in its memory, and for many, which keep it in the database (`store.rs`).
+//! Everything here is pure: the clock, the names of the processes and the row keys are arguments. The same rules
+//! therefore hold for a single process, which keeps the run in its memory, and for many, which keep it in the database.
 //!
-//! No value is ever lost by a mistake in here. Values are written by a compare and swap, and only the proof, which
-//! reads everything, says that nothing is left. What is at stake is work done twice.
+//! A mistake in here loses no value. Values are written by compare and swap, and only the proof, which reads everything,
+//! says that nothing is left. At worst, work is done twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,41 +12,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::database::moment::Moment;
+use crate::database::plan::Plan;
 use crate::database::row::KeyValue;
-use crate::database::table::PlannedTable;
 use crate::reencrypt::report::job::Job;
 use crate::reencrypt::report::outcome::{ColumnReport, Ending};
 use crate::reencrypt::report::tally::{Tally, Written};
+use crate::reencrypt::run::claim::{Claim, ClaimNumber, ClaimProgress, LEFT, Range, whole};
 
-/// Passes after which a run ends without a proof: rows that stay locked, or somebody who keeps writing under an old key.
+/// A run ends without a proof after this many passes: rows stay locked, or somebody keeps writing under an old key.
 const PASSES: u32 = 10;
-/// Ranges that are kept for the next pass one by one. If there are more, whole tables are walked again.
-pub(crate) const LEFT: usize = 1_000;
-
-/// Which claim it is, counted over all processes. It is never used twice: whoever writes under a claim that was taken
-/// over is told so by the database.
-pub(crate) type ClaimNumber = u64;
-
-/// The rows of a table behind one row key, up to and including another.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Range {
-    /// The position of the table in the plan.
-    pub(crate) table: usize,
-    pub(crate) after: Option<Vec<KeyValue>>,
-    pub(crate) until: Option<Vec<KeyValue>>,
-}
-
-/// What has become of a range so far.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Progress {
-    /// The row key up to which every row was dealt with.
-    pub(crate) at: Option<Vec<KeyValue>>,
-    /// One entry per column of the table.
-    pub(crate) tallies: Vec<Tally>,
-    pub(crate) written: Vec<Written>,
-    /// Where rows had to be left for the next pass.
-    pub(crate) left: Vec<Range>,
-}
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,20 +30,20 @@ pub(crate) struct Run {
     pub(crate) pass: u32,
     is_paused: bool,
     phase: Phase,
-    /// The processes at work, by name.
+    /// The processes that take part, by name.
     processes: BTreeMap<String, Member>,
     claims: ClaimNumber,
     chunks: Vec<Chunk>,
-    /// For the next pass.
+    /// The ranges for the next pass.
     left: Vec<Range>,
-    /// Of the walk over everything, one entry per column of the plan.
+    /// What the first pass found, one entry per column of the plan.
     tallies: Vec<Tally>,
-    /// Of all passes.
+    /// What all passes wrote.
     written: Vec<Written>,
-    /// Of the last pass.
+    /// The values that the last pass could not write.
     busy: Vec<u64>,
     newest_stale: Option<u64>,
-    /// The keys under which this run and those before it have found values that were to be brought under another.
+    /// The keys under which this run or an earlier one found values to write under another key.
     #[serde(default)]
     retired: BTreeSet<String>,
 }
@@ -78,7 +52,7 @@ pub(crate) struct Run {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Scope {
     pub(crate) job: Job,
-    /// Fingerprints, the primary first and the others in order.
+    /// The fingerprints, in the order of the keyring.
     pub(crate) keys: Vec<String>,
     /// Each table with its row key and its encrypted columns.
     pub(crate) targets: Vec<String>,
@@ -96,7 +70,7 @@ pub(crate) enum Asked {
 struct Member {
     /// When its lease ends, unless it is renewed.
     until: Moment,
-    /// Asked of those that were at work then: whoever joins later is not meant.
+    /// An operator stops the processes that take part at that time, not the ones that join later.
     is_stopped: bool,
 }
 
@@ -120,42 +94,34 @@ struct Holder {
     claim: ClaimNumber,
 }
 
-/// A range that a worker may work on.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Claim {
-    pub(crate) number: ClaimNumber,
-    pub(crate) pass: u32,
-    pub(crate) range: Range,
-}
-
 /// What a worker is to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Take the range at this position; somebody who is dead held it under the claim.
+    /// Take the range at this position. A process that is dead held it under this claim.
     Take { position: usize, dead: Option<ClaimNumber> },
-    /// Others hold all ranges that are left.
+    /// Others hold all remaining ranges.
     Wait,
-    /// The walk is over.
+    /// The pass is over.
     Over,
 }
 
-/// What a process is to do between two walks.
+/// What a process is to do between two passes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Step {
     Walk,
-    /// To prove what the walk came to, under this claim.
+    /// Read everything for the proof, under this claim.
     Prove(ClaimNumber),
-    /// Another process does.
+    /// Wait for the proof of another process.
     Wait,
     Ended(Ending),
-    /// The process was taken for dead and the run went on without it, or another one has taken its place.
+    /// The others took the process for dead and continued without it, or another run has replaced this one.
     Rejoin,
 }
 
 impl Run {
-    /// A run that has not begun. `tables` are those of the plan.
-    pub(crate) fn new(scope: Scope, tables: &[PlannedTable], keys: usize, now: Moment) -> Self {
-        let columns: usize = tables.iter().map(|table| table.columns.len()).sum();
+    /// A run that has not begun.
+    pub(crate) fn new(scope: Scope, plan: &Plan, keys: usize, now: Moment) -> Self {
+        let columns = plan.columns().count();
         let mut run = Self {
             scope,
             started: now,
@@ -172,24 +138,24 @@ impl Run {
             newest_stale: None,
             retired: BTreeSet::new(),
         };
-        run.open(whole(tables.len()));
+        run.open(whole(plan.tables().len()));
         run
     }
 
-    /// Goes on from a former run. No claim has a number that one of its claims has, whose holder may only be slow; and
-    /// the keys that it has retired stay so, but for one that was put in front again.
+    /// Continues the numbers of a former run, whose claims may still have slow holders. Keys that it has retired stay
+    /// retired, except the primary key of this run.
     pub(crate) fn after(mut self, former: &Self) -> Self {
         self.claims = former.claims;
         self.retired = former.retired.iter().filter(|key| Some(*key) != self.scope.keys.first()).cloned().collect();
         self
     }
 
-    /// Whether values were to be brought from this key under another, by this run or one before.
+    /// Whether this run or an earlier one had to write values of this key under another key.
     pub(crate) fn has_retired(&self, key: &str) -> bool {
         self.retired.contains(key)
     }
 
-    /// Whether there is work of somebody in it that a process can join or go on with.
+    /// Whether the run has ended, so that no process can join or continue it.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Ended(_))
     }
@@ -199,7 +165,7 @@ impl Run {
         self.processes.iter().filter(move |(_, member)| member.until > now).map(|(name, _)| name.as_str())
     }
 
-    /// How it ended.
+    /// How the run ended, if it did.
     pub(crate) fn ending(&self) -> Option<&Ending> {
         match &self.phase {
             Phase::Ended(ending) => Some(ending),
@@ -211,12 +177,12 @@ impl Run {
         self.is_paused
     }
 
-    /// Whether this process takes part, as far as the others know.
+    /// Whether the run counts this process as one of its own.
     pub(crate) fn has(&self, process: &str) -> bool {
         self.processes.contains_key(process)
     }
 
-    /// What is asked of a process.
+    /// What an operator has asked of a process.
     pub(crate) fn asked(&self, process: &str) -> Asked {
         match self.processes.get(process) {
             Some(Member { is_stopped: true, .. }) => Asked::Stop,
@@ -225,54 +191,53 @@ impl Run {
         }
     }
 
-    /// Asks all processes to wait, and whoever joins them, or to go on.
+    /// Pauses all processes, also the ones that join later, or resumes them.
     pub(crate) fn pause(&mut self, is_paused: bool) {
         self.is_paused = is_paused;
     }
 
-    /// Asks the processes that take part now to end.
+    /// Asks the processes that take part now to stop.
     pub(crate) fn stop(&mut self) {
         self.processes.values_mut().for_each(|member| member.is_stopped = true);
     }
 
-    /// Lets a process take part. If nobody else is alive, it is as good as a new start of what is left: whoever starts it
-    /// says that from now on nobody writes with an old primary key, and no pause of former processes holds.
+    /// Adds a process. If no other one is alive, this starts the rest of the work as a new run: whoever starts it says
+    /// that nobody writes with an old primary key from now on, and no earlier pause applies.
     pub(crate) fn join(&mut self, process: &str, now: Moment, lease: Duration) {
         if self.alive(now).next().is_none() {
             self.processes.clear();
-            (self.started, self.is_paused, self.newest_stale) = (now, false, None);
+            self.started = now;
+            self.is_paused = false;
+            self.newest_stale = None;
         }
-        // Who begins now is not told what was read before.
+        // The process that joins must not get the result of a reading that began before.
         if let Phase::Prove(holder) = &mut self.phase {
             *holder = None;
         }
         self.processes.insert(process.to_owned(), Member { until: end(now, lease), is_stopped: false });
     }
 
-    /// Renews the lease of a process that takes part, and of all that it holds.
+    /// Renews the lease of a process, and with it all its claims.
     pub(crate) fn beat(&mut self, process: &str, now: Moment, lease: Duration) {
         if let Some(member) = self.processes.get_mut(process) {
             member.until = end(now, lease);
         }
     }
 
-    /// The process takes part no longer. What it still holds can be taken over at once.
+    /// Removes a process. Others can take over its claims at once.
     pub(crate) fn leave(&mut self, process: &str) {
         self.processes.remove(process);
     }
 
-    /// What a worker is to do. `known` are the claims that it knows it has: another one in its name was granted to it by
-    /// an answer that it never got.
+    /// What a worker is to do. `known` are the claims that the worker knows of. If it holds another one, the answer that
+    /// granted it was lost.
     pub(crate) fn next(&self, process: &str, worker: usize, known: &[ClaimNumber], now: Moment) -> Next {
         if !matches!(self.phase, Phase::Walk) || !self.has(process) {
             return Next::Over;
         }
         let dead = |holder: &Holder| {
             let is_mine = holder.process == process && holder.worker == worker;
-            match is_mine {
-                true => !known.contains(&holder.claim),
-                false => !self.is_alive(&holder.process, now),
-            }
+            if is_mine { !known.contains(&holder.claim) } else { !self.is_alive(&holder.process, now) }
         };
         let free = self.chunks.iter().enumerate().find_map(|(position, chunk)| match &chunk.holder {
             None => Some(Next::Take { position, dead: None }),
@@ -281,12 +246,12 @@ impl Run {
         free.unwrap_or(Next::Wait)
     }
 
-    /// The range at a position that [`next`](Run::next) has named.
+    /// The range at a position that [`next`](Run::next) returned.
     pub(crate) fn range(&self, position: usize) -> &Range {
         &self.chunks[position].range
     }
 
-    /// Hands a range out. If `middle` is given, only the part up to it; the rest stays for others.
+    /// Hands out a range, or the part up to `middle` if it is given: the rest is for others.
     pub(crate) fn take(
         &mut self,
         position: usize,
@@ -299,7 +264,7 @@ impl Run {
         if let Some(middle) = middle {
             let rest = Range { after: Some(middle.clone()), ..chunk.range.clone() };
             chunk.range.until = Some(middle);
-            // Behind it: ranges are handed out in the order of the tables.
+            // Right after it: ranges are handed out in the order of the tables.
             self.chunks.insert(position + 1, Chunk { range: rest, holder: None });
         }
         let chunk = &mut self.chunks[position];
@@ -307,19 +272,13 @@ impl Run {
         Claim { number, pass: self.pass, range: chunk.range.clone() }
     }
 
-    /// Adds what has become of a range that was held under this claim, and lets go of it: of all of it if it `is_done`,
-    /// else what is left can be claimed. Does nothing if the claim was taken over.
-    pub(crate) fn settle(
-        &mut self,
-        claim: ClaimNumber,
-        progress: Progress,
-        is_done: bool,
-        tables: &[PlannedTable],
-    ) -> bool {
+    /// Adds the progress of a claim and ends the claim. Unless it `is_done`, others can claim the rest of its range.
+    /// Returns `false` and changes nothing if the claim was taken over.
+    pub(crate) fn settle(&mut self, claim: ClaimNumber, progress: ClaimProgress, is_done: bool, plan: &Plan) -> bool {
         let held = |chunk: &Chunk| chunk.holder.as_ref().is_some_and(|holder| holder.claim == claim);
         let Some(position) = self.chunks.iter().position(held) else { return false };
         let chunk = &mut self.chunks[position];
-        let first: usize = tables[..chunk.range.table].iter().map(|table| table.columns.len()).sum();
+        let first = plan.offset(chunk.range.table);
         chunk.holder = None;
         if progress.at.is_some() {
             chunk.range.after = progress.at;
@@ -332,7 +291,7 @@ impl Run {
             let values = self.scope.keys.iter().zip(&tally.keys).skip(1);
             let values = values.filter(|(_, values)| **values > 0 && self.scope.job != Job::Decrypt);
             self.retired.extend(values.map(|(key, _)| key.clone()));
-            // Later passes see some rows only; what the columns hold is known from the first, and from the proof.
+            // Later passes read some rows only. The first pass and the proof know what the columns hold.
             if self.pass == 1 {
                 self.tallies[first + index].merge(tally);
             }
@@ -341,17 +300,17 @@ impl Run {
             self.written[first + index].add(written);
             self.busy[first + index] += written.busy;
         }
-        // More than that is not looked at one by one.
+        // If there are more, the next pass walks whole tables.
         if self.left.len() <= LEFT {
             self.left.extend(progress.left);
         }
         if self.chunks.is_empty() {
-            self.end_pass(tables.len());
+            self.end_pass(plan.tables().len());
         }
         true
     }
 
-    /// What a process is to do when its workers found the walk to be over.
+    /// What a process is to do when its workers have found the pass to be over.
     pub(crate) fn step(&mut self, process: &str, now: Moment) -> Step {
         match &self.phase {
             _ if !self.has(process) => Step::Rejoin,
@@ -368,12 +327,12 @@ impl Run {
         }
     }
 
-    /// Whether a pass can still follow on this one.
+    /// Whether another pass may follow.
     pub(crate) fn may_walk_again(&self) -> bool {
         self.pass < PASSES
     }
 
-    /// What the proof came to: the end of the run, or ranges to walk again. Nothing happens, and `false` is returned, if
+    /// Records the result of the proof: the end of the run, or ranges to walk again. Returns `false` and changes nothing if
     /// the claim was taken over.
     pub(crate) fn proven(&mut self, claim: ClaimNumber, result: Result<Ending, Vec<Range>>) -> bool {
         if !matches!(&self.phase, Phase::Prove(Some(holder)) if holder.claim == claim) {
@@ -390,12 +349,12 @@ impl Run {
         true
     }
 
-    /// What the walks have found and done, with what a later reading of everything found in place of the first walk.
-    pub(crate) fn columns(&self, tables: &[PlannedTable], read: Option<&[Tally]>) -> Vec<ColumnReport> {
-        ColumnReport::all(self.scope.job, tables, read.unwrap_or(&self.tallies), &self.written, &self.busy)
+    /// What the passes found and wrote. `read` is what a later reading of everything found; it replaces the first pass.
+    pub(crate) fn columns(&self, plan: &Plan, read: Option<&[Tally]>) -> Vec<ColumnReport> {
+        ColumnReport::all(self.scope.job, plan, read.unwrap_or(&self.tallies), &self.written, &self.busy)
     }
 
-    /// The date of the newest token that is to be written, of all that the processes have seen, in seconds since 1970.
+    /// The date of the newest token to write that any process has seen, in seconds since 1970.
     pub(crate) fn newest_stale(&self) -> Option<u64> {
         self.newest_stale
     }
@@ -425,14 +384,9 @@ impl Run {
     }
 }
 
-/// When a lease ends that begins now.
+/// The end of a lease that begins now.
 fn end(now: Moment, lease: Duration) -> Moment {
     now.saturating_add(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// All rows of all tables.
-pub(crate) fn whole(tables: usize) -> Vec<Range> {
-    (0..tables).map(|table| Range { table, after: None, until: None }).collect()
 }
 
 #[cfg(test)]
@@ -442,7 +396,7 @@ mod tests {
     const LEASE: Duration = Duration::from_millis(100);
 
     fn run() -> Run {
-        let mut run = Run::new(Scope::default(), &[], 1, 0);
+        let mut run = Run::new(Scope::default(), &Plan::default(), 1, 0);
         ["a", "b"].iter().for_each(|process| run.join(process, 0, LEASE));
         run
     }
@@ -452,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_is_for_those_at_work_and_for_nobody_else() {
+    fn a_stop_is_for_the_processes_that_take_part_at_that_time() {
         let mut run = run();
         run.stop();
         assert_eq!(asked(&run), [Asked::Stop; 2]);
@@ -462,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_holds_whoever_joins_and_ends_with_the_last() {
+    fn a_pause_applies_to_processes_that_join_and_ends_with_the_last_process() {
         let mut run = run();
         run.pause(true);
         run.join("c", 50, LEASE);
@@ -476,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_not_known_any_more_gets_nothing_to_do() {
+    fn a_process_that_the_run_has_forgotten_gets_nothing_to_do() {
         let mut run = run();
         run.join("c", 100, LEASE);
         run.beat("a", 100, LEASE);

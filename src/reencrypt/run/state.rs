@@ -1,7 +1,7 @@
-//! The tables of the task: one row for the run, one for each range that is being worked on, one for each bad value.
+//! The tables of the task: one row for the run, one for each claim, and one for each problem.
 //!
-//! They save work and bring processes together. The data is the truth: whoever drops them loses nothing but the time to
-//! read everything again.
+//! They save work and let processes share it. The data is the state: dropping the tables costs only the time to read
+//! everything again.
 
 use std::collections::BTreeMap;
 
@@ -16,24 +16,27 @@ use crate::database::dialect::{CatalogueReader, Dialect, Language};
 use crate::database::moment::Moment;
 use crate::database::sql::{Fields, Sql};
 use crate::reencrypt::report::outcome::{LISTED, Problem, ProblemKind, Problems};
-use crate::reencrypt::run::rules::{ClaimNumber, Progress, Run};
+use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
+use crate::reencrypt::run::rules::Run;
 use crate::targets::TableName;
 
-// `diesel print-schema` leaves out names that begin like this.
+// `diesel print-schema` ignores tables whose names begin with two underscores.
 const RUN: &str = "__diesel_encrypted_run";
 const PROBLEM: &str = "__diesel_encrypted_problem";
 
-/// Bad values in one statement: others wait for the run meanwhile.
+/// The most problems in one statement: other processes wait for the run meanwhile.
 const RECORDED_AT_ONCE: usize = 100;
 
-/// Of the document in the table of the run. Processes that write it otherwise cannot work together.
+/// The version of the document in the table of the run. Processes with different versions cannot work together.
 const VERSION: u32 = 1;
 
-/// The statements that make the tables of the task where they are missing, and those that remove them. For migrations of
-/// users who may not create tables, and for SQLite, on which the task shares its work only if the tables are there.
+/// The statements that create the tables of the task where they are missing, and those that drop them.
 ///
-/// The task needs the rights to read and change them: `SELECT`, `INSERT`, `UPDATE` and `DELETE`. They hold no values, only
-/// row keys and names; whoever drops them loses nothing but the time to read everything again.
+/// Use them in migrations if the user of the task may not create tables. On SQLite, processes share their work only if
+/// the tables exist.
+///
+/// The task needs the privileges `SELECT`, `INSERT`, `UPDATE` and `DELETE` on the tables. They hold no values, only row
+/// keys and names. Dropping them costs only the time to read everything again.
 ///
 #[cfg_attr(feature = "sqlite", doc = "```")]
 #[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
@@ -71,7 +74,7 @@ fn drop() -> [String; 3] {
     [RUN, CHUNK, PROBLEM].map(|table| format!("DROP TABLE IF EXISTS {table}"))
 }
 
-/// Whether the tables are there, in the schema that the connection uses by default.
+/// Whether the tables exist in the default schema of the connection.
 pub(crate) fn exists<C: DialectConnection>(conn: &mut C) -> QueryResult<bool> {
     for name in [RUN, CHUNK, PROBLEM] {
         if C::Backend::catalogue(conn, &TableName::new(name))?.is_none() {
@@ -81,22 +84,22 @@ pub(crate) fn exists<C: DialectConnection>(conn: &mut C) -> QueryResult<bool> {
     Ok(true)
 }
 
-/// Keeps others from changing the run until the transaction ends; SQLite thereby becomes the one writer.
+/// Keeps others from changing the run until the transaction ends. On SQLite, the connection becomes the only writer.
 pub(crate) fn lock<C: DialectConnection>(conn: &mut C) -> QueryResult<()> {
     Sql::new(format!("UPDATE {RUN} SET id = id WHERE id = 1")).execute(conn).map(|_: usize| ())
 }
 
 /// What the table of the run holds.
-// One of these at a time.
+// Only one of these exists at a time.
 #[expect(clippy::large_enum_variant)]
 pub(crate) enum Stored {
     Nothing,
     Run(Run),
-    /// Written by another version of the task.
+    /// Another version of the task wrote it.
     Foreign,
 }
 
-/// The run, if there ever was one.
+/// Reads the run.
 pub(crate) fn load<C: DialectConnection>(conn: &mut C) -> QueryResult<Stored> {
     let text = Sql::new(format!("SELECT document FROM {RUN} WHERE id = 1")).first(conn)?;
     Ok(match text.as_deref().map(serde_json::from_str::<Document<Run>>) {
@@ -106,7 +109,7 @@ pub(crate) fn load<C: DialectConnection>(conn: &mut C) -> QueryResult<Stored> {
     })
 }
 
-/// Puts the run in place of the one that is there.
+/// Writes the run over the former one.
 pub(crate) fn save<C: DialectConnection>(conn: &mut C, run: &Run) -> QueryResult<()> {
     let document = write(&Document { version: VERSION, run })?;
     if Sql::new(format!("UPDATE {RUN} SET document = ? WHERE id = 1")).bind(&document).execute(conn)? == 0 {
@@ -115,54 +118,57 @@ pub(crate) fn save<C: DialectConnection>(conn: &mut C, run: &Run) -> QueryResult
     Ok(())
 }
 
-/// The beginning of the work under a claim.
+/// Begins the work under a claim.
 pub(crate) fn open_chunk<C: DialectConnection>(conn: &mut C, claim: ClaimNumber) -> QueryResult<()> {
-    let progress = write(&Progress::default())?;
+    let progress = write(&ClaimProgress::default())?;
     let sql = format!("INSERT INTO {CHUNK} (claim, progress) VALUES ({claim}, ?)");
     Sql::new(sql).bind(&progress).execute(conn).map(|_: usize| ())
 }
 
-/// The end of the work under a claim, whose last words are returned. Whoever still writes under it is refused.
-pub(crate) fn close_chunk<C: DialectConnection>(conn: &mut C, claim: ClaimNumber) -> QueryResult<Option<Progress>> {
-    // First the lock: the holder may be about to write.
+/// Ends the work under a claim and returns its last progress. From now on, the database refuses writes under it.
+pub(crate) fn close_chunk<C: DialectConnection>(
+    conn: &mut C,
+    claim: ClaimNumber,
+) -> QueryResult<Option<ClaimProgress>> {
+    // Lock the row first: the holder may be about to write.
     Sql::new(format!("UPDATE {CHUNK} SET claim = claim WHERE claim = {claim}")).execute(conn)?;
     let progress = Sql::new(format!("SELECT progress FROM {CHUNK} WHERE claim = {claim}")).first(conn)?;
     Sql::new(format!("DELETE FROM {CHUNK} WHERE claim = {claim}")).execute(conn)?;
-    // What cannot be read is done again.
+    // If the progress cannot be read, the work is done again.
     Ok(progress.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
-/// Forgets all claims, for a new run.
+/// Deletes all claims, for a new run.
 pub(crate) fn close_chunks<C: DialectConnection>(conn: &mut C) -> QueryResult<()> {
     Sql::new(format!("DELETE FROM {CHUNK}")).execute(conn).map(|_: usize| ())
 }
 
-/// Records bad values, each once.
+/// Records problems, each once.
 pub(crate) fn record<C: DialectConnection>(conn: &mut C, problems: &[Problem]) -> QueryResult<()> {
-    for problems in problems.chunks(RECORDED_AT_ONCE) {
-        let problems: BTreeMap<String, [&str; 4]> =
-            problems.iter().map(|problem| (identity(problem), fields(problem))).collect();
-        let marks = vec!["?"; problems.len()].join(", ");
-        let delete = Sql::new(format!("DELETE FROM {PROBLEM} WHERE id IN ({marks})"));
-        problems.keys().fold(delete, |sql, id| sql.bind(id)).execute(conn)?;
-        let rows = vec!["(?, ?, ?, ?, ?)"; problems.len()].join(", ");
+    for chunk in problems.chunks(RECORDED_AT_ONCE) {
+        let rows: BTreeMap<String, [&str; 4]> =
+            chunk.iter().map(|problem| (identity(problem), fields(problem))).collect();
+        let ids = vec!["?"; rows.len()].join(", ");
+        let delete = Sql::new(format!("DELETE FROM {PROBLEM} WHERE id IN ({ids})"));
+        rows.keys().fold(delete, |sql, id| sql.bind(id)).execute(conn)?;
+        let values = vec!["(?, ?, ?, ?, ?)"; rows.len()].join(", ");
         let insert =
-            Sql::new(format!("INSERT INTO {PROBLEM} (id, table_name, column_name, row_key, kind) VALUES {rows}"));
-        let insert = problems
+            Sql::new(format!("INSERT INTO {PROBLEM} (id, table_name, column_name, row_key, kind) VALUES {values}"));
+        let bound = rows
             .iter()
             .fold(insert, |sql, (id, fields)| fields.iter().fold(sql.bind(id), |sql, field| sql.bind(field)));
-        insert.execute(conn)?;
+        bound.execute(conn)?;
     }
     Ok(())
 }
 
-/// Forgets the bad values of a column, which has been read anew.
+/// Deletes the recorded problems of a column, because everything was read again.
 pub(crate) fn forget<C: DialectConnection>(conn: &mut C, table: &str, column: &str) -> QueryResult<()> {
     let sql = format!("DELETE FROM {PROBLEM} WHERE table_name = ? AND column_name = ?");
     Sql::new(sql).bind(table).bind(column).execute(conn).map(|_: usize| ())
 }
 
-/// The bad values that were recorded of these columns, or of all.
+/// The recorded problems of these columns, or of all.
 pub(crate) fn problems<C: DialectConnection>(
     conn: &mut C,
     columns: Option<&[(String, &str)]>,
@@ -193,7 +199,7 @@ struct Document<R> {
     run: R,
 }
 
-/// Selects a whole number, as text that is the same on every database.
+/// Selects a whole number as text, which is the same on every database.
 fn select_number(expression: &str, from: &str) -> String {
     format!("SELECT CAST({expression} AS CHAR(20)) {from}")
 }
@@ -204,18 +210,22 @@ fn number<C: DialectConnection>(conn: &mut C, sql: Sql<'_>) -> QueryResult<u64> 
 }
 
 fn problem(mut row: Fields) -> Option<Problem> {
-    let (table, column, row_key, kind) = (row.take(0)?, row.take(1)?, row.take(2)?, row.take(3)?);
-    Some(Problem { table, column, row: row_key, kind: ProblemKind::from_name(&kind)? })
+    Some(Problem {
+        table: row.take(0)?,
+        column: row.take(1)?,
+        row: row.take(2)?,
+        kind: ProblemKind::from_name(&row.take(3)?)?,
+    })
 }
 
 fn fields(problem: &Problem) -> [&str; 4] {
     [&problem.table, &problem.column, &problem.row, problem.kind.name()]
 }
 
-/// The names and the row key of a bad value, in a length that can be a key on every database.
+/// A hash of the names and the row key of a problem, short enough to be a key on every database.
 fn identity(problem: &Problem) -> String {
-    let hash = Sha256::new().chain_update(&problem.table).chain_update([0]).chain_update(&problem.column);
-    let hash = hash.chain_update([0]).chain_update(&problem.row).finalize();
+    let names = Sha256::new().chain_update(&problem.table).chain_update([0]).chain_update(&problem.column);
+    let hash = names.chain_update([0]).chain_update(&problem.row).finalize();
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -1,138 +1,73 @@
-//! Where a run is kept: in the memory of the one process that works on it, or in the database for any number of them.
+//! The run of a process, wherever it is kept: in memory, or in the tables of the task.
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use diesel::RunQueryDsl;
-use diesel::r2d2::R2D2Connection;
-use diesel::result::{Error as DieselError, QueryResult};
+use diesel::result::QueryResult;
 
-use crate::database::connection::{DialectConnection, TaskConnection};
-use crate::database::dialect::Locks;
+use crate::database::connection::TaskConnection;
+use crate::database::failure::Failure;
 use crate::database::moment::Moment;
 use crate::database::page::Page;
+use crate::database::plan::Plan;
 use crate::database::row::{KeyValue, Row};
 use crate::database::session::Session;
-use crate::database::table::PlannedTable;
-use crate::reencrypt::report::error::{Refusal, TaskError};
+use crate::reencrypt::report::error::TaskError;
 use crate::reencrypt::report::outcome::{Problem, Problems};
-use crate::reencrypt::run::rules::{Asked, Claim, ClaimNumber, Next, Progress, Range, Run, Scope, Step};
-use crate::reencrypt::run::state::{self, Stored};
+use crate::reencrypt::run::claim::{Claim, ClaimNumber, ClaimProgress, Range};
+use crate::reencrypt::run::memory::Memory;
+use crate::reencrypt::run::place::Place;
+use crate::reencrypt::run::rules::{Asked, Next, Run, Scope, Step};
+use crate::reencrypt::run::tables::Tables;
 
-/// Rows of a range that one worker claims: some seconds of work.
+/// The rows of a range that one worker claims: some seconds of work.
 const CHUNK: usize = 50_000;
 
 /// A run, and the process that takes part in it.
-pub(crate) struct Store<'a> {
-    tables: &'a [PlannedTable],
+pub(crate) struct Store<'a, C: TaskConnection> {
+    plan: &'a Plan,
     process: String,
-    lease: Duration,
-    place: Place,
+    /// `None` if no other process can take part.
+    lease: Option<Duration>,
+    place: Box<dyn Place<C>>,
 }
 
-enum Place {
-    /// Ranges are split only if there are several workers to share them.
-    Memory(Box<Mutex<Run>>, bool),
-    Database,
-}
-
-/// What a worker got on asking for work.
+/// The answer to a worker that asks for work.
 pub(crate) enum Claimed {
     Range(Claim),
-    /// Others hold all that is left.
+    /// Others hold all remaining ranges.
     Wait,
     Over,
 }
 
-impl<'a> Store<'a> {
+impl<'a, C: TaskConnection> Store<'a, C> {
     /// A run of this process alone.
-    pub(crate) fn memory(tables: &'a [PlannedTable], mut run: Run, workers: usize) -> Self {
-        let (process, lease) = ("this".to_owned(), Duration::MAX);
-        run.join(&process, run.started, lease);
-        Self { tables, process, lease, place: Place::Memory(Box::new(Mutex::new(run)), workers > 1) }
+    pub(crate) fn memory(plan: &'a Plan, mut run: Run, workers: usize) -> Self {
+        let process = "this".to_owned();
+        run.join(&process, run.started, Duration::MAX);
+        Self { plan, process, lease: None, place: Box::new(Memory::new(run, workers)) }
     }
 
-    /// The run in the database: joined if it is at work, gone on with if nobody is, and a new one if there is none of
-    /// this scope to go on with.
-    pub(crate) fn join<C: TaskConnection>(
+    /// The run in the tables of the task; see [`Tables::join`].
+    pub(crate) fn join(
         session: &mut Session<'_, C>,
-        tables: &'a [PlannedTable],
+        plan: &'a Plan,
         scope: &Scope,
         process: String,
         lease: Duration,
     ) -> Result<Self, TaskError> {
-        let refused = session.patiently(|conn| {
-            conn.transaction(|conn| {
-                state::lock(conn)?;
-                let now = state::now(conn)?;
-                let new = || Run::new(scope.clone(), tables, scope.keys.len(), now);
-                let mut run = match state::load(conn)? {
-                    Stored::Foreign => return Ok(Some(Refusal::ForeignRun)),
-                    Stored::Run(run) if run.alive(now).next().is_some() && !run.is_over() => {
-                        if let Some(refusal) = mismatch(&run, scope, now) {
-                            return Ok(Some(refusal));
-                        }
-                        run
-                    }
-                    // Somebody has left it unfinished.
-                    Stored::Run(run) if !run.is_over() && run.scope == *scope => run,
-                    Stored::Run(former) => {
-                        state::close_chunks(conn)?;
-                        new().after(&former)
-                    }
-                    // Somebody may have emptied that table alone.
-                    Stored::Nothing => {
-                        state::close_chunks(conn)?;
-                        new()
-                    }
-                };
-                run.join(&process, now, lease);
-                state::save(conn, &run)?;
-                Ok::<_, DieselError>(None)
-            })
-        })?;
-        match refused {
-            Some(refusal) => Err(refusal.into()),
-            None => Ok(Self { tables, process, lease, place: Place::Database }),
-        }
-    }
-
-    /// Whether the tables of the task are there, or are to be there and were made.
-    pub(crate) fn prepare<C: TaskConnection>(session: &mut Session<'_, C>) -> Result<bool, TaskError> {
-        if session.run(state::exists)? {
-            return Ok(true);
-        }
-        if !C::Backend::SHARES {
-            return Ok(false);
-        }
-        for statement in state::state_tables::<C::Backend>().create {
-            match session.once(|conn| conn.batch_execute(&statement))? {
-                Ok(()) => {}
-                Err(_) if !session.is_connected() => session.run(|conn| conn.batch_execute(&statement))?,
-                // Another process was creating it at the same moment: by now it is there.
-                Err(_) if session.once(|conn| conn.batch_execute(&statement))?.is_ok() => {}
-                Err(error) => return Err(Refusal::NoStateTables { reason: error.to_string() }.into()),
-            }
-        }
-        Ok(true)
-    }
-
-    pub(crate) fn is_shared(&self) -> bool {
-        matches!(self.place, Place::Database)
+        let tables = Tables::join(session, plan, scope, &process, lease)?;
+        Ok(Self { plan, process, lease: Some(lease), place: Box::new(tables) })
     }
 
     /// A range for a worker to work on; see [`Run::next`] for `known`.
-    pub(crate) fn claim<C: TaskConnection>(
+    pub(crate) fn claim(
         &self,
         session: &mut Session<'_, C>,
         worker: usize,
         known: &[ClaimNumber],
     ) -> Result<Claimed, TaskError> {
-        let splits = match &self.place {
-            Place::Memory(_, splits) => *splits,
-            Place::Database => true,
-        };
         self.update(session, |run, now, conn| {
             let (position, dead) = match run.next(&self.process, worker, known, now) {
                 Next::Take { position, dead } => (position, dead),
@@ -140,179 +75,111 @@ impl<'a> Store<'a> {
                 Next::Over => return Ok(Claimed::Over),
             };
             if let Some(dead) = dead {
-                tracing::info!(claim = dead, "taking over a range: nothing was heard lately of who had it");
-                let progress = if self.is_shared() { state::close_chunk(conn, dead)? } else { None };
-                run.settle(dead, progress.unwrap_or_default(), false, self.tables);
+                tracing::info!(claim = dead, "taking over a range, because its process has not renewed its lease");
+                let progress = self.place.close(conn, dead)?;
+                run.settle(dead, progress.unwrap_or_default(), false, self.plan);
             }
-            let middle = if splits { self.middle(conn, run.range(position))? } else { None };
+            let middle = if self.place.splits_ranges() { self.middle(conn, run.range(position))? } else { None };
             let claim = run.take(position, &self.process, worker, middle);
-            if self.is_shared() {
-                state::open_chunk(conn, claim.number)?;
-            }
+            self.place.open(conn, claim.number)?;
             Ok(Claimed::Range(claim))
         })
     }
 
-    /// Hands a range back: dealt with, or to be gone on with by whoever comes next.
-    pub(crate) fn settle<C: TaskConnection>(
+    /// Ends a claim. Unless it `is_done`, others can claim the rest of its range.
+    pub(crate) fn settle(
         &self,
         session: &mut Session<'_, C>,
         claim: ClaimNumber,
-        progress: &Progress,
+        progress: &ClaimProgress,
         is_done: bool,
     ) -> Result<(), TaskError> {
         self.update(session, |run, _, conn| {
-            if self.is_shared() {
-                state::close_chunk(conn, claim)?;
-            }
-            run.settle(claim, progress.clone(), is_done, self.tables);
+            self.place.close(conn, claim)?;
+            run.settle(claim, progress.clone(), is_done, self.plan);
             Ok(())
         })
     }
 
-    /// Records bad values where `problems` finds them.
-    pub(crate) fn record<C: TaskConnection>(
-        &self,
-        session: &mut Session<'_, C>,
-        problems: &[Problem],
-    ) -> Result<(), TaskError> {
-        if !self.is_shared() || problems.is_empty() {
-            return Ok(());
-        }
-        Ok(session.run(|conn| conn.transaction(|conn| state::record(conn, problems)))?)
+    /// The progress as every write records it; `None` if the run has no tables.
+    pub(crate) fn document(&self, progress: &ClaimProgress) -> QueryResult<Option<String>> {
+        self.place.document(progress)
     }
 
-    /// Puts the bad values that the proof has found in place of all that were recorded before; in one transaction with
-    /// the end of the proof, so that nobody who was taken for dead does it.
-    pub(crate) fn record_all<C: TaskConnection>(&self, conn: &mut C, problems: &[Problem]) -> QueryResult<()> {
-        if !self.is_shared() {
-            return Ok(());
-        }
-        for table in self.tables {
-            for column in &table.columns {
-                state::forget(conn, &table.name.to_string(), &column.name)?;
-            }
-        }
-        state::record(conn, problems)
+    /// Records problems, for the processes that report them and for operators.
+    pub(crate) fn record(&self, session: &mut Session<'_, C>, problems: &[Problem]) -> Result<(), TaskError> {
+        self.place.record(session, problems)
     }
 
-    /// The bad values that were recorded of the run.
-    pub(crate) fn recorded<C: TaskConnection>(&self, session: &mut Session<'_, C>) -> Result<Problems, TaskError> {
-        let columns = self
-            .tables
-            .iter()
-            .flat_map(|table| table.columns.iter().map(|column| (table.name.to_string(), column.name.as_str())));
-        let columns: Vec<_> = columns.collect();
-        Ok(session.run(|conn| state::problems(conn, Some(&columns)))?)
+    /// Replaces all recorded problems by those of the proof. This happens in the transaction that ends the proof, so
+    /// that a process that the others took for dead changes nothing.
+    pub(crate) fn replace_problems(&self, conn: &mut C, problems: &[Problem]) -> QueryResult<()> {
+        self.place.replace(conn, self.plan, problems)
     }
 
-    /// What the process is to do next as a whole, and the run at that moment.
-    pub(crate) fn step<C: TaskConnection>(&self, session: &mut Session<'_, C>) -> Result<(Step, Run), TaskError> {
+    /// The recorded problems of the run.
+    pub(crate) fn recorded(&self, session: &mut Session<'_, C>) -> Result<Problems, TaskError> {
+        self.place.recorded(session, self.plan)
+    }
+
+    /// What the process is to do next, and the run at that moment.
+    pub(crate) fn step(&self, session: &mut Session<'_, C>) -> Result<(Step, Run), TaskError> {
         self.update(session, |run, now, _| Ok((run.step(&self.process, now), run.clone())))
     }
 
-    /// The name under which the others know this process, if there can be others.
+    /// The name of this process in the run, if other processes can take part.
     pub(crate) fn process(&self) -> Option<&str> {
-        self.is_shared().then_some(self.process.as_str())
+        self.lease.map(|_| self.process.as_str())
     }
 
-    /// How long the others take this process to be alive after they have heard of it, if there can be others.
+    /// The time after which others take this process for dead unless it renews its lease, if other processes can take part.
     pub(crate) fn lease(&self) -> Option<Duration> {
-        self.is_shared().then_some(self.lease)
+        self.lease
     }
 
-    /// Renews the lease; what operators have asked for, and how many processes are alive.
-    pub(crate) fn beat<C: TaskConnection>(
-        &self,
-        session: &mut Session<'_, C>,
-    ) -> Result<(Asked, NonZeroU32), TaskError> {
+    /// Renews the lease. Returns what operators have asked for, and how many processes are alive.
+    pub(crate) fn beat(&self, session: &mut Session<'_, C>) -> Result<(Asked, NonZeroU32), TaskError> {
         self.update(session, |run, now, _| {
-            run.beat(&self.process, now, self.lease);
+            run.beat(&self.process, now, self.lease.unwrap_or(Duration::MAX));
             let alive = u32::try_from(run.alive(now).count()).ok().and_then(NonZeroU32::new);
             Ok((run.asked(&self.process), alive.unwrap_or(NonZeroU32::MIN)))
         })
     }
 
     /// What operators have asked for.
-    pub(crate) fn asked<C: TaskConnection>(&self, session: &mut Session<'_, C>) -> Result<Asked, TaskError> {
-        let stored = session.run(state::load)?;
-        Ok(match stored {
-            Stored::Run(run) => run.asked(&self.process),
-            // Somebody has dropped the tables, or a newer version has taken them.
-            Stored::Nothing | Stored::Foreign => Asked::Stop,
-        })
+    pub(crate) fn asked(&self, session: &mut Session<'_, C>) -> Result<Asked, TaskError> {
+        self.place.asked(session, &self.process)
     }
 
-    /// Takes this process off the run.
-    pub(crate) fn leave<C: TaskConnection>(&self, session: &mut Session<'_, C>) -> Result<(), TaskError> {
+    /// Removes this process from the run.
+    pub(crate) fn leave(&self, session: &mut Session<'_, C>) -> Result<(), TaskError> {
         self.update(session, |run, _, _| {
             run.leave(&self.process);
             Ok(())
         })
     }
 
-    /// Changes the run while nobody else can. `change` is safe to repeat.
-    pub(crate) fn update<C: TaskConnection, T>(
+    /// Changes the run while nobody else can. `change` must be safe to repeat.
+    pub(crate) fn update<T>(
         &self,
         session: &mut Session<'_, C>,
         mut change: impl FnMut(&mut Run, Moment, &mut C) -> QueryResult<T>,
     ) -> Result<T, TaskError> {
-        match &self.place {
-            Place::Memory(run, _) => {
-                let mut shared = run.lock().unwrap_or_else(PoisonError::into_inner);
-                let (run, value) = session.run(|conn| {
-                    let mut run = shared.clone();
-                    let now = run.started;
-                    change(&mut run, now, conn).map(|value| (run, value))
-                })?;
-                *shared = run;
-                Ok(value)
-            }
-            Place::Database => {
-                let changed = session.patiently(|conn| {
-                    conn.transaction(|conn| {
-                        state::lock(conn)?;
-                        let now = state::now(conn)?;
-                        let Stored::Run(mut run) = state::load(conn)? else { return Ok::<_, DieselError>(None) };
-                        let before = run.clone();
-                        let value = change(&mut run, now, conn)?;
-                        if run != before {
-                            state::save(conn, &run)?;
-                        }
-                        Ok(Some(value))
-                    })
-                })?;
-                changed.ok_or_else(|| Refusal::RunGone.into())
-            }
-        }
+        let mut value = None;
+        self.place.update(session, &mut |run, now, conn| {
+            value = Some(change(run, now, conn)?);
+            Ok(())
+        })?;
+        value.ok_or_else(|| Failure::internal("a change of the run did not take place").into())
     }
 
-    /// The row key at which a range is cut, unless it is short.
-    fn middle<C: DialectConnection + R2D2Connection>(
-        &self,
-        conn: &mut C,
-        range: &Range,
-    ) -> QueryResult<Option<Vec<KeyValue>>> {
-        let mut page = Page::keys(&self.tables[range.table], 1);
-        (page.after, page.until, page.skip) = (range.after.as_deref(), range.until.as_deref(), CHUNK - 1);
+    /// The row key at which to cut a range, unless the range is short.
+    fn middle(&self, conn: &mut C, range: &Range) -> QueryResult<Option<Vec<KeyValue>>> {
+        let mut page = Page::keys(self.plan.table(range.table), 1);
+        page.after = range.after.as_deref();
+        page.until = range.until.as_deref();
+        page.skip = CHUNK - 1;
         let rows: Vec<Row> = page.load(conn)?;
         Ok(rows.into_iter().next().map(|row| row.key).filter(|key| range.until.as_ref() != Some(key)))
     }
-}
-
-/// Why a process may not take part in a run that is at work.
-fn mismatch(run: &Run, scope: &Scope, now: Moment) -> Option<Refusal> {
-    let others = || run.alive(now).collect::<Vec<_>>().join(", ");
-    if run.scope.job != scope.job {
-        return Some(Refusal::OtherJob { others: others(), theirs: run.scope.job, mine: scope.job });
-    }
-    if run.scope.keys != scope.keys {
-        let (theirs, mine) = (run.scope.keys.join(", "), scope.keys.join(", "));
-        return Some(Refusal::OtherKeys { others: others(), theirs, mine });
-    }
-    if run.scope.targets != scope.targets {
-        let (theirs, mine) = (run.scope.targets.join("; "), scope.targets.join("; "));
-        return Some(Refusal::OtherTargets { others: others(), theirs, mine });
-    }
-    None
 }

@@ -8,16 +8,16 @@ use diesel::r2d2::{ConnectionManager, Pool};
 use crate::database::connection::TaskConnection;
 use crate::database::dialect::Cost;
 use crate::database::estimate::Estimate;
+use crate::database::plan::Plan;
 use crate::database::session::Session;
 use crate::database::stop::StopHandle;
-use crate::database::table::PlannedTable;
 use crate::keys::key::Fingerprint;
 use crate::keys::keyring::Keyring;
+use crate::reencrypt::conduct::checks;
 use crate::reencrypt::conduct::conductor::Conductor;
-use crate::reencrypt::conduct::plan;
+use crate::reencrypt::conduct::planning;
 use crate::reencrypt::conduct::proof::Reading;
 use crate::reencrypt::conduct::sample;
-use crate::reencrypt::conduct::settings::Settings;
 use crate::reencrypt::report::error::{Refusal, TaskError};
 use crate::reencrypt::report::job::Job;
 use crate::reencrypt::report::outcome::Report;
@@ -25,6 +25,7 @@ use crate::reencrypt::report::progress::{Observer, Progress};
 use crate::reencrypt::report::retire::Retirement;
 use crate::reencrypt::report::status::Status;
 use crate::reencrypt::throttle::limits::Limits;
+use crate::reencrypt::walk::settings::Settings;
 use crate::targets::Target;
 
 /// Re-encrypts the values of its targets under the primary key of a keyring, or tells their status.
@@ -185,13 +186,13 @@ impl<'a> Task<'a> {
     ///
     /// Values that cannot be read are no error: the [`Report`] lists them.
     pub fn run<C: TaskConnection>(mut self, pool: &Pool<ConnectionManager<C>>) -> Result<Report, TaskError> {
-        let tables = self.plan(pool)?;
-        plan::check_conversion(&mut self.session(pool), &tables, self.settings.job)?;
+        let plan = self.plan(pool)?;
+        checks::check_conversion(&mut self.session(pool), &plan, self.settings.job)?;
         if !self.dry_run {
-            plan::check_side_effects(&mut self.session(pool), &tables, self.accept_triggers)?;
+            checks::check_side_effects(&mut self.session(pool), &plan, self.accept_triggers)?;
         }
-        sample::check_keyring(&mut self.session(pool), &tables, self.settings.job, &self.settings.keyring)?;
-        let conductor = Conductor::new(&self.settings, pool, &tables, &mut self.observer);
+        sample::check_keyring(&mut self.session(pool), &plan, self.settings.job, &self.settings.keyring)?;
+        let conductor = Conductor::new(&self.settings, pool, &plan, &mut self.observer);
         if self.dry_run { conductor.rehearse() } else { conductor.run() }
     }
 
@@ -242,8 +243,9 @@ impl<'a> Task<'a> {
     ///
     /// Those of [`Task::status`].
     pub fn estimate<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<Estimate, TaskError> {
-        let (tables, mut session) = (self.plan(pool)?, self.session(pool));
-        let estimates = tables.iter().map(|table| {
+        let plan = self.plan(pool)?;
+        let mut session = self.session(pool);
+        let estimates = plan.tables().iter().map(|table| {
             let estimate = session.run(|conn| C::Backend::estimate(conn, table))?;
             Ok(if self.settings.job == Job::Encrypt { estimate.and_tokens(table) } else { estimate })
         });
@@ -251,18 +253,18 @@ impl<'a> Task<'a> {
     }
 
     fn read<C: TaskConnection>(mut self, pool: &Pool<ConnectionManager<C>>, waits: bool) -> Result<Status, TaskError> {
-        let tables = self.plan(pool)?;
-        let conductor = Conductor::new(&self.settings, pool, &tables, &mut self.observer);
+        let plan = self.plan(pool)?;
+        let conductor = Conductor::new(&self.settings, pool, &plan, &mut self.observer);
         let (Reading { moment, found }, doubt) = conductor.read(waits)?;
         let Settings { keyring, stop, .. } = &self.settings;
-        Ok(Status::new(keyring, &tables, moment, &found.tallies, waits, doubt, stop.is_stopped()))
+        Ok(Status::new(keyring, &plan, moment, &found.tallies, waits, doubt, stop.is_stopped()))
     }
 
-    fn plan<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<Vec<PlannedTable>, TaskError> {
+    fn plan<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<Plan, TaskError> {
         let mut session = self.session(pool);
-        let mut tables = plan::plan(&mut session, &self.targets, &self.token_like_plaintext)?;
-        plan::count_rows(&mut session, &mut tables)?;
-        Ok(tables)
+        let mut plan = planning::plan(&mut session, &self.targets, &self.token_like_plaintext)?;
+        planning::count_rows(&mut session, &mut plan)?;
+        Ok(plan)
     }
 
     fn session<'p, C: TaskConnection>(&self, pool: &'p Pool<ConnectionManager<C>>) -> Session<'p, C> {

@@ -1,4 +1,4 @@
-//! What a task may take of the database.
+//! The limits that an operator sets for the load.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use crate::database::replication::Replication;
 use crate::reencrypt::report::error::Refusal;
 use crate::reencrypt::throttle::lag::MaxLag;
 
-/// The limit if replicas are named and none is set.
+/// The limit of the lag if replicas are named and no limit is set.
 const MAX_LAG: Duration = Duration::from_secs(5);
 
-/// All of them at rest: nothing is limited. No `Debug`: the URLs have passwords.
+/// By default, nothing is limited. There is no `Debug`, because the URLs contain passwords.
 #[derive(Clone, Default)]
 pub(crate) struct Limits {
     pub(crate) rows_per_second: Option<u64>,
@@ -24,24 +24,23 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Whether somebody has to look once a second.
-    pub(crate) fn need_watching(&self) -> bool {
+    /// Whether a monitor has to check the limits once a second.
+    pub(crate) fn need_a_monitor(&self) -> bool {
         let lag = self.max_lag.is_some() || self.max_lag_bytes.is_some() || !self.replicas.is_empty();
         lag || self.pause_file.is_some() || self.max_runtime.is_some()
     }
 
-    /// The limit of the lag, unless this database could never tell it: the task would wait for ever.
+    /// The limit of the lag. Refused if this database can never report the lag: the task would wait forever.
     pub(crate) fn max_lag_on<B: Dialect>(&self) -> Result<Option<MaxLag>, Refusal> {
-        let (time, bytes) = (self.max_lag, self.max_lag_bytes);
-        let max_lag = match (time, bytes) {
+        let max_lag = match (self.max_lag, self.max_lag_bytes) {
             (None, None) if self.replicas.is_empty() => return Ok(None),
-            (None, None) => MaxLag { time: Some(MAX_LAG), bytes },
-            _ => MaxLag { time, bytes },
+            (None, None) => MaxLag { time: Some(MAX_LAG), bytes: None },
+            (time, bytes) => MaxLag { time, bytes },
         };
         let reason = match B::REPLICATION {
             Replication::None => "this database has no replicas: leave out the limits of their lag",
-            Replication::KnownToReplicas if bytes.is_some() => {
-                "MySQL and MariaDB tell the lag of a replica in seconds, not in bytes: limit the seconds"
+            Replication::KnownToReplicas if max_lag.bytes.is_some() => {
+                "MySQL and MariaDB report the lag of a replica in seconds, not in bytes: limit the seconds"
             }
             Replication::KnownToReplicas if self.replicas.is_empty() => {
                 "MySQL and MariaDB do not know how far their replicas are behind: name each replica by its URL"

@@ -1,35 +1,44 @@
-//! Looks about once a second whether the task may go on.
+//! Checks the limits about once a second, on a thread of its own.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
 use crate::database::connection::TaskConnection;
 use crate::database::dialect::ReplicationState;
 use crate::database::replication::{Replay, ReplicaState};
+use crate::database::stop::StopHandle;
 use crate::reencrypt::report::error::{Refusal, TaskError};
-use crate::reencrypt::throttle::hold::Hold;
 use crate::reencrypt::throttle::lag::{MaxLag, Positions};
 use crate::reencrypt::throttle::limits::Limits;
+use crate::reencrypt::throttle::pause::PauseReason;
+use crate::reencrypt::throttle::rate::Throttle;
 use crate::reencrypt::throttle::replica::{Replica, ReplicaUrl};
 
-/// The limits of a task that have to be looked at from time to time, and what is known of them.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+type PrimaryConnection<C> = PooledConnection<ConnectionManager<C>>;
+
+/// The limits of a task that need checking, and what is known about them.
 pub(crate) struct Monitor {
     limits: Limits,
     max_lag: Option<MaxLag>,
     begun: Instant,
     positions: Positions,
-    /// Those that are named. If none is, the primary tells of its own.
+    /// The named replicas. If there are none, the primary reports on its own.
     replicas: Vec<Replica>,
-    /// Replicas of which the primary has told.
+    /// The names of the replicas that the primary has reported.
     seen: BTreeSet<String>,
 }
 
 impl Monitor {
-    /// Begins to ask the replicas, and the time that the task may take.
+    /// Starts the clock of the task, and begins to ask the replicas.
     ///
     /// # Errors
     ///
-    /// A refusal of limits that this database cannot tell, and of URLs that are none.
+    /// Refuses limits that this database cannot check, and malformed URLs.
     pub(crate) fn new<C: TaskConnection>(limits: &Limits) -> Result<Self, TaskError> {
         let max_lag = limits.max_lag_on::<C::Backend>()?;
         let urls = limits.replicas.iter().enumerate().map(|(index, url)| {
@@ -52,40 +61,69 @@ impl Monitor {
         })
     }
 
-    /// Whether a check needs a connection to the primary.
-    pub(crate) fn asks_primary(&self) -> bool {
-        self.max_lag.is_some()
+    /// Takes the connection for [`run`](Monitor::run), if it needs one. Take it before the workers empty the pool:
+    /// without it, they would pause forever.
+    pub(crate) fn connect<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Option<PrimaryConnection<C>> {
+        self.max_lag.and_then(|_| pool.get_timeout(INTERVAL).ok())
     }
 
-    /// Why the task must not go on now, if it must not: the first reason of all. `conn` is to the primary; it is asked
-    /// one or two short questions, if at all. `None` if there is no connection.
-    ///
-    /// A connection that fails is a reason; whether it has to be replaced is the caller's to find out.
-    pub(crate) fn check<C: TaskConnection>(&mut self, conn: Option<&mut C>) -> Option<Hold> {
-        self.time().or_else(|| self.pause_file()).or_else(|| self.lag(conn))
-    }
-
-    fn time(&self) -> Option<Hold> {
-        let limit = self.limits.max_runtime?;
-        (self.begun.elapsed() >= limit).then_some(Hold::TimeIsUp { limit })
-    }
-
-    fn pause_file(&self) -> Option<Hold> {
-        let path = self.limits.pause_file.clone()?;
-        match path.try_exists() {
-            Ok(false) => None,
-            Ok(true) => Some(Hold::PauseFile { path }),
-            Err(error) => Some(Hold::PauseFileUnknown { path, reason: error.to_string() }),
+    /// Checks the limits until the other end of `ended` is dropped.
+    pub(crate) fn run<C: TaskConnection>(
+        mut self,
+        mut conn: Option<PrimaryConnection<C>>,
+        throttle: &Throttle,
+        pool: &Pool<ConnectionManager<C>>,
+        stop: &StopHandle,
+        ended: &Receiver<()>,
+    ) {
+        loop {
+            conn = conn.or_else(|| self.connect(pool));
+            let reason = self.check::<C>(conn.as_deref_mut());
+            if let Some(reason) = reason.as_ref().filter(|reason| reason.ends_the_run()) {
+                tracing::warn!("stopping: {reason}");
+                stop.stop();
+            }
+            if matches!(reason, Some(PauseReason::Unknown { replica: None, .. }))
+                && conn.as_mut().is_some_and(|conn| conn.ping().is_err())
+            {
+                conn = None;
+            }
+            throttle.set_pause(reason);
+            if ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Disconnected) {
+                return;
+            }
         }
     }
 
-    fn lag<C: TaskConnection>(&mut self, conn: Option<&mut C>) -> Option<Hold> {
+    /// The first reason to pause, if there is one. `conn` is the connection to the primary, which answers one or two short
+    /// questions at most.
+    ///
+    /// A failing connection is a reason to pause. The caller finds out whether it must be replaced.
+    fn check<C: TaskConnection>(&mut self, conn: Option<&mut C>) -> Option<PauseReason> {
+        self.time().or_else(|| self.pause_file()).or_else(|| self.lag(conn))
+    }
+
+    fn time(&self) -> Option<PauseReason> {
+        let limit = self.limits.max_runtime?;
+        (self.begun.elapsed() >= limit).then_some(PauseReason::TimeIsUp { limit })
+    }
+
+    fn pause_file(&self) -> Option<PauseReason> {
+        let path = self.limits.pause_file.clone()?;
+        match path.try_exists() {
+            Ok(false) => None,
+            Ok(true) => Some(PauseReason::PauseFile { path }),
+            Err(error) => Some(PauseReason::PauseFileUnknown { path, reason: error.to_string() }),
+        }
+    }
+
+    fn lag<C: TaskConnection>(&mut self, conn: Option<&mut C>) -> Option<PauseReason> {
         let max_lag = self.max_lag?;
-        let unknown = |reason: String| Some(Hold::Unknown { replica: None, reason });
+        let unknown = |reason: String| Some(PauseReason::Unknown { replica: None, reason });
         let Some(conn) = conn else { return unknown("there is no connection to the primary".into()) };
         let primary = match C::Backend::primary(conn) {
             Ok(primary) => primary,
-            Err(error) => return unknown(format!("the primary does not tell: {error}")),
+            Err(error) => return unknown(format!("the primary does not report it: {error}")),
         };
         let now = Instant::now();
         let mut known = Vec::new();
@@ -97,17 +135,17 @@ impl Monitor {
             let answers = self.replicas.iter_mut().map(Replica::standings);
             return answers
                 .flat_map(|(at, standings)| standings.into_iter().map(move |standing| (at, standing)))
-                .find_map(|(at, standing)| self.positions.hold(&standing, at, max_lag));
+                .find_map(|(at, standing)| self.positions.pause_reason(&standing, at, max_lag));
         }
         if known.is_empty() && self.seen.is_empty() {
             return unknown("no replica is connected to the primary".into());
         }
         if let Some(missing) = self.seen.iter().find(|name| known.iter().all(|standing| standing.name != **name)) {
             let reason = "it is not connected any more; if it is gone for good, run the task again".into();
-            return Some(Hold::Unknown { replica: Some(missing.clone()), reason });
+            return Some(PauseReason::Unknown { replica: Some(missing.clone()), reason });
         }
         let is_replica = |standing: &&ReplicaState| matches!(standing.replay, Replay::At { .. });
         self.seen.extend(known.iter().filter(is_replica).map(|standing| standing.name.clone()));
-        known.iter().find_map(|standing| self.positions.hold(standing, now, max_lag))
+        known.iter().find_map(|standing| self.positions.pause_reason(standing, now, max_lag))
     }
 }

@@ -1,67 +1,69 @@
-//! The brake of the workers of one process: holds, a rate, and rests.
+//! The throttle of the workers of one process: pauses, a rate, and niceness.
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::database::stop::StopHandle;
-use crate::reencrypt::throttle::hold::Hold;
 use crate::reencrypt::throttle::limits::Limits;
+use crate::reencrypt::throttle::pause::PauseReason;
 
-/// A check that is older says nothing about now.
+/// The age up to which a check counts.
 const VALID: Duration = Duration::from_secs(10);
-/// The longest rest without a sign of life.
+/// The longest wait without a heartbeat.
 const SLICE: Duration = Duration::from_millis(200);
 
-/// What every worker passes before and after a page. Its waits end when the task is stopped.
+/// What every worker passes before and after a page. Its waits end when the task stops.
 pub(crate) struct Throttle {
     rows_per_second: Option<u64>,
     nice: f64,
-    /// Whether somebody has to tell once a second whether to hold.
-    is_watched: bool,
+    /// Whether a monitor reports once a second.
+    has_monitor: bool,
     stop: StopHandle,
     state: Mutex<State>,
 }
 
 struct State {
-    hold: Option<Hold>,
+    pause: Option<PauseReason>,
     checked: Option<Instant>,
     /// The processes that share the rate.
     processes: NonZeroU32,
     schedule: Schedule,
-    /// Workers that wait for the rate, and that rest.
-    waiting: usize,
-    resting: usize,
+    /// Workers that wait because of the rate.
+    slowed_by_rate: usize,
+    /// Workers that wait because of the niceness.
+    slowed_by_nice: usize,
 }
 
 impl Throttle {
     pub(crate) fn new(limits: &Limits, stop: StopHandle) -> Self {
         let state = State {
-            hold: None,
+            pause: None,
             checked: None,
             processes: NonZeroU32::MIN,
             schedule: Schedule::default(),
-            waiting: 0,
-            resting: 0,
+            slowed_by_rate: 0,
+            slowed_by_nice: 0,
         };
         Self {
             rows_per_second: limits.rows_per_second,
             nice: limits.nice,
-            is_watched: limits.need_watching(),
+            has_monitor: limits.need_a_monitor(),
             stop,
             state: Mutex::new(state),
         }
     }
 
-    /// Whether to hold, as the check found it just now.
-    pub(crate) fn set_hold(&self, hold: Option<Hold>) {
+    /// Pauses the workers, or lets them continue, after a check of the limits.
+    pub(crate) fn set_pause(&self, reason: Option<PauseReason>) {
         let mut state = self.state();
-        (state.hold, state.checked) = (hold, Some(Instant::now()));
+        state.pause = reason;
+        state.checked = Some(Instant::now());
         drop(state);
         self.stop.wake();
     }
 
-    /// How many processes share the rate, this one among them.
+    /// Sets how many processes share the rate, including this one.
     pub(crate) fn set_share(&self, processes: NonZeroU32) {
         self.state().processes = processes;
     }
@@ -72,56 +74,58 @@ impl Throttle {
         most.min(rate.max(1))
     }
 
-    /// Rests after a page that began at `begun`, as long as the rate and the niceness want. Meanwhile `sign` is called again
-    /// and again, until it fails.
-    pub(crate) fn pace<E>(
+    /// Waits after a page that began at `begun`, as long as the rate and the niceness require. It keeps calling
+    /// `heartbeat` meanwhile, until that fails.
+    pub(crate) fn slow_down<E>(
         &self,
         begun: Instant,
         rows: usize,
         writing: Duration,
-        mut sign: impl FnMut() -> Result<(), E>,
+        mut heartbeat: impl FnMut() -> Result<(), E>,
     ) -> Result<(), E> {
         let now = Instant::now();
         let mut state = self.state();
         let rate = self.rate(&state);
         let due = rate.map_or(now, |rate| state.schedule.book(begun, rows, rate));
-        let rested = now + writing.mul_f64(self.nice);
-        let until = due.max(rested);
+        let nice = now + writing.mul_f64(self.nice);
+        let until = due.max(nice);
         if until <= now {
             return Ok(());
         }
-        let is_resting = rested > due;
-        state.count(is_resting, |count| *count += 1);
+        let is_nice = nice > due;
+        *state.slowed(is_nice) += 1;
         drop(state);
         let mut result = Ok(());
         while Instant::now() < until && result.is_ok() && !self.stop.is_stopped() {
             let slice = until.min(Instant::now() + SLICE);
             self.stop.sleep_while(|| (Instant::now() < slice).then_some(slice));
-            result = sign();
+            result = heartbeat();
         }
-        self.state().count(is_resting, |count| *count -= 1);
+        *self.state().slowed(is_nice) -= 1;
         result
     }
 
     /// What the task waits for at the moment, for the operator's eyes.
-    pub(crate) fn waiting(&self) -> Option<String> {
-        if let Some(hold) = self.hold() {
-            return Some(hold.to_string());
+    pub(crate) fn waits_for(&self) -> Option<String> {
+        if let Some(reason) = self.pause_reason() {
+            return Some(reason.to_string());
         }
         let state = self.state();
         match self.rows_per_second {
-            Some(rows) if state.waiting > 0 => Some(rate(rows, state.processes)),
-            _ => (state.resting > 0).then(|| format!("nice {}", self.nice)),
+            Some(rows) if state.slowed_by_rate > 0 => Some(rate(rows, state.processes)),
+            _ => (state.slowed_by_nice > 0).then(|| format!("nice {}", self.nice)),
         }
     }
 
-    /// Why the task must not go on now.
-    pub(crate) fn hold(&self) -> Option<Hold> {
+    /// Why the task must not continue now.
+    pub(crate) fn pause_reason(&self) -> Option<PauseReason> {
         let state = self.state();
         let since = state.checked.map(|checked| checked.elapsed());
-        match &state.hold {
-            Some(hold) => Some(hold.clone()),
-            None if self.is_watched && since.is_none_or(|since| since > VALID) => Some(Hold::Unchecked { since }),
+        match &state.pause {
+            Some(reason) => Some(reason.clone()),
+            None if self.has_monitor && since.is_none_or(|since| since > VALID) => {
+                Some(PauseReason::Unchecked { since })
+            }
             None => None,
         }
     }
@@ -137,24 +141,24 @@ impl Throttle {
 }
 
 impl State {
-    fn count(&mut self, is_resting: bool, change: impl FnOnce(&mut usize)) {
-        change(if is_resting { &mut self.resting } else { &mut self.waiting });
+    fn slowed(&mut self, is_nice: bool) -> &mut usize {
+        if is_nice { &mut self.slowed_by_nice } else { &mut self.slowed_by_rate }
     }
 }
 
-/// When the rows that were taken so far are paid for.
+/// The time up to which earlier rows have used up the rate.
 #[derive(Default)]
 struct Schedule {
-    paid: Option<Instant>,
+    used: Option<Instant>,
 }
 
 impl Schedule {
-    /// Books rows that were taken since `begun`; returns when the next may be. Time before that is not saved up.
+    /// Books rows that were taken since `begun`. Returns when the next rows may be taken. Idle time is not saved up.
     fn book(&mut self, begun: Instant, rows: usize, per_second: f64) -> Instant {
-        let from = self.paid.map_or(begun, |paid| paid.max(begun));
-        let paid = from + Duration::from_secs_f64(rows as f64 / per_second);
-        self.paid = Some(paid);
-        paid
+        let from = self.used.map_or(begun, |used| used.max(begun));
+        let until = from + Duration::from_secs_f64(rows as f64 / per_second);
+        self.used = Some(until);
+        until
     }
 }
 
@@ -169,10 +173,7 @@ fn rate(rows: u64, processes: NonZeroU32) -> String {
         text.push(digit);
     }
     text += " rows/s";
-    match processes.get() {
-        1 => text,
-        processes => format!("{text}, shared by {processes} processes"),
-    }
+    if processes.get() == 1 { text } else { format!("{text}, shared by {processes} processes") }
 }
 
 #[cfg(test)]
@@ -192,9 +193,9 @@ mod tests {
         let begun = Instant::now();
         let mut schedule = Schedule::default();
         assert_eq!(schedule.book(begun, 500, 1000.0), begun + 500 * MILLISECOND);
-        // The next page begins there, and ends where it would have ended without the pause in between.
+        // The next page begins there, and ends where it would have ended without the wait in between.
         assert_eq!(schedule.book(begun + 500 * MILLISECOND, 500, 1000.0), begun + 1000 * MILLISECOND);
-        // A pause is not saved up for a burst.
+        // Idle time is not saved up for a burst.
         let later = begun + 60_000 * MILLISECOND;
         assert_eq!(schedule.book(later, 100, 1000.0), later + 100 * MILLISECOND);
     }
@@ -222,22 +223,22 @@ mod tests {
     fn nothing_is_limited_by_default() {
         let throttle = throttle(Limits::default());
         let begun = Instant::now();
-        throttle.pace(begun, usize::MAX, Duration::MAX / 2, || Err(())).unwrap();
-        assert_eq!((throttle.page(10_000), throttle.waiting()), (10_000, None));
+        throttle.slow_down(begun, usize::MAX, Duration::MAX / 2, || Err(())).unwrap();
+        assert_eq!((throttle.page(10_000), throttle.waits_for()), (10_000, None));
     }
 
-    /// Waits of an hour, for the rate and for a rest, each told, and each over at once on a stop.
+    /// Waits of an hour, for the rate and for niceness. Each is reported, and a stop ends each at once.
     #[test]
     fn a_stop_ends_every_wait() {
         let hour = Duration::from_secs(3600);
-        for (limits, told) in [
+        for (limits, shown) in [
             (Limits { rows_per_second: Some(1000), ..Limits::default() }, "1,000 rows/s"),
             (Limits { nice: 1.5, ..Limits::default() }, "nice 1.5"),
         ] {
             let throttle = throttle(limits);
             thread::scope(|scope| {
-                let worker = scope.spawn(|| throttle.pace(Instant::now(), 3_600_000, hour, || Ok::<_, ()>(())));
-                while throttle.waiting().as_deref() != Some(told) {
+                let worker = scope.spawn(|| throttle.slow_down(Instant::now(), 3_600_000, hour, || Ok::<_, ()>(())));
+                while throttle.waits_for().as_deref() != Some(shown) {
                     thread::yield_now();
                 }
                 throttle.stop.stop();
@@ -246,30 +247,30 @@ mod tests {
         }
     }
 
-    /// Others would take a process for dead of which nothing is heard while it rests.
+    /// Without a heartbeat during a long wait, others would take the process for dead.
     #[test]
-    fn a_rest_is_not_silent() {
+    fn a_wait_keeps_the_heartbeat() {
         let throttle = throttle(Limits { nice: 1.0, ..Limits::default() });
-        let mut signs = 0;
+        let mut beats = 0;
         let hour = Duration::from_secs(3600);
-        let result = throttle.pace(Instant::now(), 1, hour, || {
-            signs += 1;
-            if signs == 3 { Err("the third") } else { Ok(()) }
+        let result = throttle.slow_down(Instant::now(), 1, hour, || {
+            beats += 1;
+            if beats == 3 { Err("the third") } else { Ok(()) }
         });
-        assert_eq!((result, throttle.waiting()), (Err("the third"), None));
+        assert_eq!((result, throttle.waits_for()), (Err("the third"), None));
     }
 
     #[test]
-    fn what_is_not_known_holds() {
+    fn an_unknown_limit_pauses() {
         let throttle = throttle(Limits { pause_file: Some("pause".into()), ..Limits::default() });
-        assert_eq!(throttle.waiting().unwrap(), "the limits have not been checked yet");
-        throttle.set_hold(Some(Hold::PauseFile { path: "pause".into() }));
-        assert_eq!(throttle.waiting().unwrap(), "the file pause exists");
-        throttle.set_hold(None);
-        assert_eq!(throttle.waiting(), None);
-        // Nobody has looked for a while.
+        assert_eq!(throttle.waits_for().unwrap(), "the limits have not been checked yet");
+        throttle.set_pause(Some(PauseReason::PauseFile { path: "pause".into() }));
+        assert_eq!(throttle.waits_for().unwrap(), "the file pause exists");
+        throttle.set_pause(None);
+        assert_eq!(throttle.waits_for(), None);
+        // There was no check for a while.
         throttle.state().checked = Instant::now().checked_sub(VALID + Duration::from_secs(2));
-        assert_eq!(throttle.waiting().unwrap(), "the limits have not been checked for 12 s");
+        assert_eq!(throttle.waits_for().unwrap(), "the limits have not been checked for 12 s");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A replica that is asked for its lag, on a thread of its own: it may keep silent for as long as it likes.
+//! Asks a replica for its lag, on a thread of its own: the replica may be silent for any time.
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,43 +9,42 @@ use crate::database::connection::TaskConnection;
 use crate::database::dialect::ReplicationState;
 use crate::database::replication::{Replay, ReplicaState};
 
-/// Between two questions.
+/// The time between two questions.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// An answer that is older says nothing about now.
+/// The age up to which an answer counts.
 const VALID: Duration = Duration::from_secs(5);
-/// A question that is not answered for so long is asked again on a new connection.
+/// After this time without an answer, the question is asked again on a new connection.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A replica, by its URL.
 pub(crate) struct Replica {
     url: ReplicaUrl,
-    watch: fn(&ReplicaUrl, &Mutex<Latest>, &Receiver<()>),
+    ask: Ask,
     latest: Arc<Mutex<Latest>>,
-    /// The thread ends when this is dropped; at once, unless it waits for the replica.
+    /// Dropping this ends the thread: at once, unless it waits for the replica.
     _alive: Sender<()>,
 }
 
 impl Replica {
     pub(crate) fn new<C: TaskConnection>(url: ReplicaUrl) -> Self {
-        let watch = watch::<C>;
-        let (latest, alive) = spawn(&url, watch);
-        Self { url, watch, latest, _alive: alive }
+        let ask = keep_asking::<C>;
+        let (latest, alive) = spawn(&url, ask);
+        Self { url, ask, latest, _alive: alive }
     }
 
-    /// What the replica told last, and when.
+    /// The last answer of the replica, and its time.
     pub(crate) fn standings(&mut self) -> (Instant, Vec<ReplicaState>) {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        let (answered, asked) = (latest.answered.map(|answered| answered.elapsed()), latest.asked.elapsed());
-        let answer = match answered {
+        let answer = match latest.answered.map(|answered| answered.elapsed()) {
             Some(age) if age <= VALID => (Instant::now() - age, latest.standings.clone()),
             Some(age) => self.unknown(format!("it has not answered for {} s", age.as_secs())),
             None => self.unknown("it has not answered yet".into()),
         };
-        let is_silent = asked > PATIENCE;
+        let is_silent = latest.asked.elapsed() > PATIENCE;
         drop(latest);
         if is_silent {
             // The old thread ends when its connection does.
-            (self.latest, self._alive) = spawn(&self.url, self.watch);
+            (self.latest, self._alive) = spawn(&self.url, self.ask);
         }
         answer
     }
@@ -55,31 +54,36 @@ impl Replica {
     }
 }
 
+type Ask = fn(&ReplicaUrl, &Mutex<Latest>, &Receiver<()>);
+
 struct Latest {
     asked: Instant,
     answered: Option<Instant>,
     standings: Vec<ReplicaState>,
 }
 
-fn spawn(url: &ReplicaUrl, watch: fn(&ReplicaUrl, &Mutex<Latest>, &Receiver<()>)) -> (Arc<Mutex<Latest>>, Sender<()>) {
+fn spawn(url: &ReplicaUrl, ask: Ask) -> (Arc<Mutex<Latest>>, Sender<()>) {
     let latest = Arc::new(Mutex::new(Latest { asked: Instant::now(), answered: None, standings: Vec::new() }));
     let (alive, ended) = mpsc::channel();
-    let (url, shared) = (url.clone(), Arc::clone(&latest));
-    let thread = thread::Builder::new().name("replica".into()).spawn(move || watch(&url, &shared, &ended));
+    let url = url.clone();
+    let shared = Arc::clone(&latest);
+    let thread = thread::Builder::new().name("replica".into()).spawn(move || ask(&url, &shared, &ended));
     if let Err(error) = thread {
-        tracing::warn!(%error, "no thread to ask a replica for its lag"); // which therefore stays unknown
+        // The lag stays unknown.
+        tracing::warn!(%error, "cannot start a thread that asks a replica for its lag");
     }
     (latest, alive)
 }
 
-fn watch<C: TaskConnection>(url: &ReplicaUrl, latest: &Mutex<Latest>, ended: &Receiver<()>) {
+fn keep_asking<C: TaskConnection>(url: &ReplicaUrl, latest: &Mutex<Latest>, ended: &Receiver<()>) {
     let lock = || latest.lock().unwrap_or_else(PoisonError::into_inner);
     let mut conn = None;
     loop {
         lock().asked = Instant::now();
         let standings = ask::<C>(url, &mut conn);
         let mut latest = lock();
-        (latest.answered, latest.standings) = (Some(Instant::now()), standings);
+        latest.answered = Some(Instant::now());
+        latest.standings = standings;
         drop(latest);
         if ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Disconnected) {
             return;
@@ -100,9 +104,9 @@ fn ask<C: TaskConnection>(url: &ReplicaUrl, conn: &mut Option<C>) -> Vec<Replica
         Ok(standings) if standings.is_empty() => unknown("it is not a replica".into()),
         Ok(standings) => standings
             .into_iter()
-            .map(|ReplicaState { name: channel, replay }| match channel.is_empty() {
-                true => ReplicaState { name: url.name.clone(), replay },
-                false => ReplicaState { name: format!("{} ({channel})", url.name), replay },
+            .map(|ReplicaState { name: channel, replay }| {
+                let suffix = if channel.is_empty() { String::new() } else { format!(" ({channel})") };
+                ReplicaState { name: format!("{}{suffix}", url.name), replay }
             })
             .collect(),
         Err(error) => {
@@ -116,7 +120,7 @@ fn one_line(error: impl std::fmt::Display) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// `scheme://user:password@host:port/database`. Only host and port are ever shown.
+/// `scheme://user:password@host:port/database`. Messages show only host and port.
 #[derive(Clone)]
 pub(crate) struct ReplicaUrl {
     url: String,
@@ -124,7 +128,7 @@ pub(crate) struct ReplicaUrl {
 }
 
 impl ReplicaUrl {
-    /// `None` for what a driver could take for something else, and quote in its messages: a piece of the password.
+    /// `None` if a driver could read the URL differently and quote a part of the password in its messages.
     pub(crate) fn parse(url: &str) -> Option<Self> {
         let (_, rest) = url.split_once("://")?;
         let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
@@ -167,9 +171,9 @@ mod tests {
         }
     }
 
-    /// Of these the wrong part would be taken for the host, and shown.
+    /// Messages would show the wrong part of these URLs as the host.
     #[test]
-    fn a_url_that_could_show_its_password_is_none() {
+    fn a_url_that_could_show_its_password_is_refused() {
         for url in [
             "host=10.0.0.7 password=secret",
             "user:secret@10.0.0.7/db",

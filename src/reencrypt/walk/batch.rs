@@ -1,4 +1,4 @@
-//! One page of rows: decide, write, and look again at what the write did not change.
+//! Writes one batch of rows, and looks again at the rows that the write did not change.
 
 use std::time::{Duration, Instant};
 
@@ -6,38 +6,38 @@ use diesel::RunQueryDsl;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError, QueryResult};
 
 use crate::database::checkpoint::Checkpoint;
-use crate::database::clock::{CLOCKS, DatabaseClock};
+use crate::database::clock::CLOCKS;
 use crate::database::connection::TaskConnection;
 use crate::database::dialect::{Dialect, Locks, SwapRows};
 use crate::database::failure::Failure;
 use crate::database::page::Page;
+use crate::database::plan::PlannedTable;
 use crate::database::probe::write_nothing;
-use crate::database::row::{Cell, Change, KeyValue, Row, Swap};
+use crate::database::row::{Change, KeyValue, Row, Swap};
 use crate::database::session::Session;
-use crate::database::table::PlannedTable;
 use crate::keys::fernet::token::Token;
 use crate::keys::rotation::Rotation;
 use crate::reencrypt::report::error::TaskError;
 use crate::reencrypt::report::job::Job;
 use crate::reencrypt::report::tally::Written;
 use crate::reencrypt::report::verdict::{Standing, Verdict};
-use crate::reencrypt::run::rules::Range;
-use crate::reencrypt::walk::pace::Pace;
+use crate::reencrypt::run::claim::Range;
+use crate::reencrypt::walk::decision::decide;
+use crate::reencrypt::walk::shared::Shared;
 
-/// How often a page is read and written again when values changed in between. What is left then waits for the next
-/// pass.
+/// How often a batch is read and written again if values changed in between. After that, it waits for the next pass.
 const ROUNDS: usize = 8;
-/// How often locked rows are tried before they are left for the next pass, and the pause in between.
+/// How often locked rows are tried before they wait for the next pass, and the pause in between.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(10);
-/// Bytes of tokens in one statement; a quarter of what MariaDB takes by default.
+/// The most bytes of values in one statement: a quarter of what MariaDB accepts by default.
 const STATEMENT: usize = 4 << 20;
-/// Writes after a locked row in which locked rows are left out from the start. It is the slower statement.
+/// After a locked row, so many writes use the slower statement, which skips locked rows.
 const CAUTION: u32 = 100;
-/// So many rows can be refused one after the other. If it is more, and none between them is not, it is not about rows: the
-/// disk is full.
+/// The most rows that the database may refuse one after the other. If it refuses more, the rows are not the reason: the
+/// disk may be full.
 const REFUSED: usize = 1_000;
-/// For servers on which the faster statement would wait for locked rows.
+/// The caution for servers on which the faster statement would wait for locked rows.
 pub(crate) const ALWAYS_CAUTIOUS: u32 = u32::MAX;
 
 impl Change {
@@ -45,95 +45,55 @@ impl Change {
     fn needed(&self) -> impl Iterator<Item = (usize, &Swap)> {
         self.swaps.iter().enumerate().filter_map(|(column, swap)| Some((column, swap.as_ref()?)))
     }
-
-    /// The change that does the job on a row, if it needs one. `see` is told what every cell holds.
-    pub(crate) fn of(
-        row: &Row,
-        table: &PlannedTable,
-        job: Job,
-        rotation: &mut Rotation<'_>,
-        now: u64,
-        mut see: impl FnMut(usize, Option<&Verdict>),
-    ) -> Result<Option<Self>, TaskError> {
-        let mut swaps = Vec::with_capacity(row.cells.len());
-        for (index, (cell, column)) in row.cells.iter().zip(&table.columns).enumerate() {
-            let verdict = cell.as_ref().map(|cell| Verdict::of(cell, column, job, &mut rotation.opener));
-            see(index, verdict.as_ref());
-            let left = verdict.filter(|verdict| verdict.standing(job) == Standing::Left);
-            let (Some(old), Some(verdict)) = (cell, left) else {
-                swaps.push(None);
-                continue;
-            };
-            let sealer = &mut rotation.sealer;
-            let mut seal = |plaintext, timestamp| sealer.seal(plaintext, timestamp).ok_or_else(unreadable_seal);
-            let new = match verdict {
-                Verdict::Token { plaintext, .. } if job == Job::Decrypt => {
-                    Cell::new(plaintext.to_vec(), column.is_text)
-                }
-                // The form stays: other programs may read this column.
-                Verdict::Token { timestamp, plaintext, .. } => match seal(plaintext, timestamp)? {
-                    sealed if old.holds_text() => Cell::new(sealed.into_text().into_bytes(), old.is_text),
-                    sealed => Cell::new(sealed.into_raw(), old.is_text),
-                },
-                _ => match seal(&old.bytes, now)? {
-                    sealed if column.is_text => Cell::new(sealed.into_text().into_bytes(), true),
-                    sealed => Cell::new(sealed.into_raw(), false),
-                },
-            };
-            swaps.push(Some(Swap { old: old.clone(), new }));
-        }
-        let needed = swaps.iter().any(Option::is_some);
-        Ok(needed.then(|| Self { key: row.key.clone(), swaps }))
-    }
 }
 
-/// What became of a page.
-pub(crate) struct Outcome {
+/// The result of a batch.
+pub(crate) struct BatchOutcome {
     /// One entry per column.
     pub(crate) written: Vec<Written>,
-    /// The date of the newest token that the application wrote meanwhile, and that has to be written anew.
+    /// The date of the newest token that the application wrote meanwhile, and that must be written again.
     pub(crate) newest_stale: Option<u64>,
-    /// Whether rows have to be left for the next pass.
+    /// Whether rows are left for the next pass.
     pub(crate) is_left: bool,
-    /// Whether another process has taken over the range: nothing more may be written in it.
+    /// Whether another process has taken over the range, so that this one must not write in it.
     pub(crate) is_taken: bool,
 }
 
-/// Rows that the database does not let be changed.
+/// Rows that the database refuses to change.
 #[derive(Default)]
 struct Refused {
     keys: Vec<Vec<KeyValue>>,
-    /// Why, of one for which no constraint is the reason.
+    /// The message for one of them, if the reason is not a constraint.
     reason: Option<String>,
 }
 
-/// Writes pages of one table after the other.
+/// Writes batches of one table.
 pub(crate) struct Batches<'a, 'k, 'p, C: TaskConnection> {
+    pub(crate) shared: &'a Shared<'k, C>,
     pub(crate) session: &'a mut Session<'p, C>,
     pub(crate) table: &'a PlannedTable,
-    pub(crate) job: Job,
     pub(crate) rotation: &'a mut Rotation<'k>,
-    pub(crate) pace: &'a Pace,
-    pub(crate) clock: DatabaseClock,
-    /// What every write brings up to date with itself.
+    /// Every write includes the checkpoint.
     pub(crate) checkpoint: Option<Checkpoint<'a>>,
-    /// Writes still to come in which locked rows are left out, since some were locked lately.
+    /// How many writes still use the statement that skips locked rows, because some rows were locked recently.
     pub(crate) cautious: &'a mut u32,
-    /// Rows that were refused since the last one that was written.
+    /// How many rows the database has refused since the last successful write.
     pub(crate) refused: &'a mut usize,
 }
 
 impl<C: TaskConnection> Batches<'_, '_, '_, C> {
-    /// Writes `changes`, all of this range, and again what the application changed meanwhile.
-    pub(crate) fn write(&mut self, range: &Range, mut changes: Vec<Change>) -> Result<Outcome, TaskError> {
+    /// Writes `changes`, which are all in this range. Decides and writes again where the application changed values
+    /// meanwhile.
+    pub(crate) fn write(&mut self, range: &Range, mut changes: Vec<Change>) -> Result<BatchOutcome, TaskError> {
         let written = vec![Written::default(); self.table.columns.len()];
-        let mut outcome = Outcome { written, newest_stale: None, is_left: false, is_taken: false };
+        let mut outcome = BatchOutcome { written, newest_stale: None, is_left: false, is_taken: false };
         let mut refused = Refused::default();
         let mut locked = 0;
-        let now = self.clock.seconds();
+        let job = self.shared.settings.job;
+        let now = self.shared.clock.seconds();
         for _ in 0..ROUNDS {
-            let Some(swapped) = self.swap_page(&changes, &mut refused)? else {
-                return Ok(Outcome { is_taken: true, ..outcome });
+            let Some(swapped) = self.swap_batch(&changes, &mut refused)? else {
+                return Ok(BatchOutcome { is_taken: true, ..outcome });
             };
             if swapped == changes.len() {
                 changes.iter().flat_map(Change::needed).for_each(|(column, _)| outcome.written[column].rewritten += 1);
@@ -144,13 +104,12 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
             for (column, _) in changes.iter().filter(is_refused).flat_map(Change::needed) {
                 outcome.written[column].busy += 1;
             }
-            // Some rows changed, or somebody holds them, or they cannot be written. Which, only the data can tell.
+            // Some rows have changed, are locked, or cannot be written. Only their values show which.
             let rows = self.read(range)?;
-            let is_same = tell(&changes, &rows, &mut outcome.written);
+            let is_same = compare(&changes, &rows, &mut outcome.written);
             changes.clear();
             for row in rows.iter().filter(|row| !refused.keys.contains(&row.key)) {
-                let job = self.job;
-                changes.extend(Change::of(row, self.table, job, self.rotation, now, |_, verdict| match verdict {
+                changes.extend(decide(row, self.table, job, self.rotation, now, |_, verdict| match verdict {
                     Some(verdict @ Verdict::Token { timestamp, .. }) if verdict.standing(job) == Standing::Left => {
                         let date = Some(*timestamp).filter(|date| *date <= now + CLOCKS);
                         outcome.newest_stale = outcome.newest_stale.max(date);
@@ -171,8 +130,8 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
         Ok(outcome)
     }
 
-    /// Swaps; if not one row can be written, finds out whether that is about rows.
-    fn swap_page(&mut self, changes: &[Change], refused: &mut Refused) -> Result<Option<usize>, TaskError> {
+    /// Swaps. If no row can be written, finds out whether the rows are the reason.
+    fn swap_batch(&mut self, changes: &[Change], refused: &mut Refused) -> Result<Option<usize>, TaskError> {
         let before = refused.keys.len();
         let swapped = self.swap(changes, refused)?;
         let is_all = !changes.is_empty() && refused.keys.len() - before == changes.len() && !self.session.is_stopped();
@@ -190,15 +149,15 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
             _ => *self.refused += changes.len(),
         }
         if *self.refused > REFUSED {
-            tracing::warn!(table = %table.name, reason, "hardly any row can be written: trying again");
+            tracing::warn!(table = %table.name, reason, "the database refuses to write row after row: trying again");
             refused.keys.truncate(before);
-            return Ok(self.swap_at_last(changes)?);
+            return Ok(self.keep_swapping(changes)?);
         }
         Ok(swapped)
     }
 
-    /// Swaps in one statement; `None` if the range was taken over. If the database fails because of some of the rows, in
-    /// halves, down to those rows.
+    /// Swaps in one statement. Returns `None` if another process has taken over the range. If the database fails because of
+    /// some rows, swaps the two halves, down to these rows.
     fn swap(&mut self, changes: &[Change], refused: &mut Refused) -> Result<Option<usize>, TaskError> {
         let bytes = |(_, swap): (usize, &Swap)| swap.old.bytes.len() + swap.new.bytes.len();
         let size: usize = changes.iter().flat_map(Change::needed).map(bytes).sum();
@@ -208,30 +167,31 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
         let started = Instant::now();
         let (kind, info) = match self.try_swap(changes)? {
             Ok(swapped) => {
-                self.pace.wrote(changes.len(), started.elapsed());
+                self.shared.batch_size.wrote(changes.len(), started.elapsed());
                 return Ok(swapped);
             }
             Err(DieselError::DatabaseError(kind, info)) if self.session.is_connected() && is_about_rows(&kind) => {
                 (kind, info)
             }
-            Err(_) => return Ok(self.swap_at_last(changes)?),
+            Err(_) => return Ok(self.keep_swapping(changes)?),
         };
         let is_locked = C::Backend::is_lock_conflict(info.message());
         if is_locked {
             if !C::Backend::LOCKS_ROWS {
-                return Ok(self.swap_at_last(changes)?);
+                return Ok(self.keep_swapping(changes)?);
             }
             if *self.cautious == 0 {
                 *self.cautious = CAUTION;
                 return self.swap(changes, refused);
             }
         }
-        self.pace.conflict();
+        self.shared.batch_size.conflict();
         if let [change] = changes {
             if C::Backend::is_timeout(info.message()) {
-                return Ok(self.swap_at_last(changes)?);
+                return Ok(self.keep_swapping(changes)?);
             }
-            let (row, reason) = (self.table.label(&change.key), shown::<C::Backend>(&*info, self.job));
+            let row = self.table.label(&change.key);
+            let reason = shown::<C::Backend>(&*info, self.shared.settings.job);
             tracing::warn!(table = %self.table.name, row, reason, "row left for the next pass");
             refused.keys.push(change.key.clone());
             refused.reason = (!is_locked && !is_constraint(&kind)).then_some(reason).or(refused.reason.take());
@@ -241,7 +201,7 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
         let swapped = self.swap_halves(changes, refused)?;
         if is_locked && refused.keys.len() - before == changes.len() && !self.session.is_stopped() {
             refused.keys.truncate(before);
-            return Ok(self.swap_at_last(changes)?);
+            return Ok(self.keep_swapping(changes)?);
         }
         Ok(swapped)
     }
@@ -259,13 +219,16 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
     fn try_swap(&mut self, changes: &[Change]) -> Result<QueryResult<Option<usize>>, Failure> {
         let skips_locked = *self.cautious > 0;
         *self.cautious = self.cautious.saturating_sub(u32::from(*self.cautious < ALWAYS_CAUTIOUS));
-        let (table, checkpoint) = (self.table, self.checkpoint);
+        let table = self.table;
+        let checkpoint = self.checkpoint;
         self.session.once(|conn| C::Backend::swap(conn, table, changes, checkpoint, skips_locked))
     }
 
-    /// Again and again, until the database does it or it is time to give up.
-    fn swap_at_last(&mut self, changes: &[Change]) -> Result<Option<usize>, Failure> {
-        let (table, job, checkpoint) = (self.table, self.job, self.checkpoint);
+    /// Swaps, and tries again until it succeeds or it is time to give up.
+    fn keep_swapping(&mut self, changes: &[Change]) -> Result<Option<usize>, Failure> {
+        let table = self.table;
+        let checkpoint = self.checkpoint;
+        let job = self.shared.settings.job;
         self.session.run(|conn| {
             let swapped = C::Backend::swap(conn, table, changes, checkpoint, C::Backend::LOCKS_ROWS);
             swapped.map_err(|error| match error {
@@ -278,14 +241,15 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
         })
     }
 
-    /// The rows of a range as they are now.
+    /// Reads the rows of a range again.
     fn read(&mut self, range: &Range) -> Result<Vec<Row>, TaskError> {
         let limit = C::Backend::BATCH;
         let mut rows: Vec<Row> = Vec::new();
         loop {
             let after = rows.last().map(|row| row.key.clone()).or_else(|| range.after.clone());
             let mut page = Page::new(self.table, limit);
-            (page.after, page.until) = (after.as_deref(), range.until.as_deref());
+            page.after = after.as_deref();
+            page.until = range.until.as_deref();
             let read: Vec<Row> = self.session.run(|conn| page.load(conn))?;
             let is_last = read.len() < limit;
             rows.extend(read);
@@ -296,9 +260,9 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
     }
 }
 
-/// Counts what became of the changes, given the rows as they are now. Whether all that were not written still hold what
-/// was to be replaced: then somebody has them locked. Both are in the order of the row key.
-fn tell(changes: &[Change], rows: &[Row], written: &mut [Written]) -> bool {
+/// Counts the changes that were written and that came too late, given the rows as they are now. Returns whether all other
+/// values are unchanged, because their rows are locked. Both lists are in the order of the row key.
+fn compare(changes: &[Change], rows: &[Row], written: &mut [Written]) -> bool {
     let mut is_same = true;
     let mut unseen = rows.iter();
     for change in changes {
@@ -321,8 +285,8 @@ fn tell(changes: &[Change], rows: &[Row], written: &mut [Written]) -> bool {
     is_same
 }
 
-/// What to show of a message of the server. It could quote a value, whole or cut off, and a token is known by its look,
-/// but plaintext is not.
+/// The part of a server's message that may be shown. The message could quote a value, whole or truncated. Tokens can be
+/// recognised and hidden, but plaintext cannot.
 fn shown<DB: Dialect>(info: &(dyn DatabaseErrorInformation + Send + Sync), job: Job) -> String {
     let message = info.message();
     if !job.handles_plaintext() || DB::is_lock_conflict(message) || DB::is_timeout(message) {
@@ -343,12 +307,8 @@ fn is_constraint(kind: &DatabaseErrorKind) -> bool {
     matches!(kind, CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation)
 }
 
-/// Whether writing other rows could succeed.
+/// Whether a write of other rows could succeed.
 fn is_about_rows(kind: &DatabaseErrorKind) -> bool {
     use DatabaseErrorKind::{ClosedConnection, ReadOnlyTransaction, UnableToSendCommand};
     !matches!(kind, ClosedConnection | ReadOnlyTransaction | UnableToSendCommand)
-}
-
-fn unreadable_seal() -> Failure {
-    Failure::internal("a value that was just encrypted cannot be read back; the row was not written")
 }

@@ -1,8 +1,12 @@
-//! One walk over the targets.
+//! One pass over the targets, or the reading for the proof.
 
 pub(crate) mod batch;
-pub(crate) mod pace;
+pub(crate) mod batch_size;
+pub(crate) mod decision;
+pub(crate) mod found;
 pub(crate) mod reader;
+pub(crate) mod sessions;
+pub(crate) mod settings;
 pub(crate) mod shared;
 pub(crate) mod workers;
 pub(crate) mod writer;

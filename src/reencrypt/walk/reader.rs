@@ -1,6 +1,5 @@
-//! One worker's reading half: claims ranges, reads their pages, and decides what is to be written.
+//! The reading half of a worker: claims ranges, reads their pages, and decides what to write.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use diesel::RunQueryDsl;
@@ -8,119 +7,108 @@ use diesel::RunQueryDsl;
 use crate::database::connection::TaskConnection;
 use crate::database::dialect::SwapRows;
 use crate::database::page::Page;
+use crate::database::plan::PlannedTable;
 use crate::database::row::{Change, KeyValue, Row};
 use crate::database::session::Session;
-use crate::database::table::PlannedTable;
 use crate::keys::rotation::Rotation;
-use crate::reencrypt::report::error::{Refusal, TaskError};
-use crate::reencrypt::report::job::Job;
+use crate::reencrypt::report::error::TaskError;
 use crate::reencrypt::report::outcome::{Problem, ProblemKind};
 use crate::reencrypt::report::tally::Tally;
 use crate::reencrypt::report::verdict::{Standing, Verdict};
-use crate::reencrypt::run::rules::{Claim, ClaimNumber, Range};
+use crate::reencrypt::run::claim::{Claim, ClaimNumber, Range};
 use crate::reencrypt::run::store::Claimed;
+use crate::reencrypt::walk::decision::decide;
 use crate::reencrypt::walk::shared::{Mode, Shared};
 
-/// Between two questions whether there is more to do.
+/// The time between two questions whether there is more to do.
 const NAP: Duration = Duration::from_millis(50);
-/// Before a range is tried again in a later pass: longer in each, for whoever holds a row to let go of it.
+/// The pause before a range is tried again in a later pass. It grows with each pass, so that locks can end.
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// Tokens of a column that have to be unreadable before a keyring is held to be the wrong one.
-const SUSPICIOUS: u64 = 1_000;
-/// The same where plaintext is encrypted: with a wrong keyring, under a key that no application has.
-const SUSPICIOUS_AT_FIRST: u64 = 20;
 
-/// What the reading half tells the writing half.
+/// What the reading half passes to the writing half.
 pub(crate) enum Message {
     /// Pages of this range follow.
     Begin(Claim),
     Page(Prepared),
-    /// There are no more rows in the range.
+    /// The range has no more rows.
     End,
 }
 
-/// A page of which is known what it holds, and what is to be written.
+/// A page that was read: what it holds, and what to write.
 pub(crate) struct Prepared {
     pub(crate) range: Range,
     /// One entry per column of the table.
     pub(crate) tallies: Vec<Tally>,
     pub(crate) changes: Vec<Change>,
     pub(crate) problems: Vec<Problem>,
-    /// Values that are left to be written, for a pass that only reads.
+    /// The values that are left to write, if nothing is written.
     pub(crate) stale: Vec<Problem>,
 }
 
-pub(crate) struct Reader<'a> {
-    shared: &'a Shared<'a>,
+pub(crate) struct Reader<'a, C: TaskConnection> {
+    shared: &'a Shared<'a, C>,
     worker: usize,
     rotation: Rotation<'a>,
     claim: Option<Claim>,
-    /// The last claims, which the writing half may still be at.
+    /// The last claims. The writing half may still work on them.
     known: Vec<ClaimNumber>,
     pass: u32,
 }
 
-impl<'a> Reader<'a> {
-    pub(crate) fn new(shared: &'a Shared<'a>, worker: usize) -> Self {
-        Self {
-            shared,
-            worker,
-            rotation: Rotation::new(&shared.walker.keyring),
-            claim: None,
-            known: Vec::new(),
-            pass: 1,
-        }
+impl<'a, C: TaskConnection> Reader<'a, C> {
+    pub(crate) fn new(shared: &'a Shared<'a, C>, worker: usize) -> Self {
+        let rotation = Rotation::new(&shared.settings.keyring);
+        Self { shared, worker, rotation, claim: None, known: Vec::new(), pass: 1 }
     }
 
-    /// What the writing half has to know next; `None` when the walk is over or was stopped.
-    pub(crate) fn next<C: TaskConnection>(
-        &mut self,
-        session: &mut Session<'_, C>,
-    ) -> Result<Option<Message>, TaskError> {
-        while !self.shared.is_stopping() {
+    /// The next message for the writing half; `None` when the pass is over or was stopped.
+    pub(crate) fn next(&mut self, session: &mut Session<'_, C>) -> Result<Option<Message>, TaskError> {
+        let shared = self.shared;
+        while !shared.is_stopping() {
             let Some(claim) = &mut self.claim else {
-                self.shared.pulse.wait(session, || self.shared.is_stopping())?;
-                match self.shared.walker.store.claim(session, self.worker, &self.known)? {
+                shared.heartbeat.wait(session, || shared.is_stopping())?;
+                match shared.heartbeat.store.claim(session, self.worker, &self.known)? {
                     Claimed::Range(claim) => {
-                        self.shared.pulse.idle(false);
+                        shared.heartbeat.idle(false);
                         self.begin(session, &claim);
                         return Ok(Some(Message::Begin(claim)));
                     }
                     Claimed::Wait => {
-                        self.shared.pulse.idle(true);
+                        shared.heartbeat.idle(true);
                         session.pause(NAP);
                     }
                     Claimed::Over => break,
                 }
                 continue;
             };
-            if self.shared.is_lost(claim.number) {
+            if shared.is_lost(claim.number) {
                 self.claim = None;
                 continue;
             }
-            let table = &self.shared.walker.tables[claim.range.table];
-            let limit =
-                self.shared.walker.throttle.page(self.shared.pace.rows()).min(table.max_rows(C::Backend::MAX_BINDS));
+            let table = shared.plan.table(claim.range.table);
+            let rows_allowed = shared.heartbeat.throttle.page(shared.batch_size.rows());
+            let limit = rows_allowed.min(table.max_rows(C::Backend::MAX_BINDS));
             let mut page = Page::new(table, limit);
-            (page.after, page.until) = (claim.range.after.as_deref(), claim.range.until.as_deref());
+            page.after = claim.range.after.as_deref();
+            page.until = claim.range.until.as_deref();
             let rows: Vec<Row> = session.run(|conn| page.load(conn))?;
-            // The only sign of the end: an error is none, and neither is a page without anything to do.
+            // Only an empty page ends the range, not an error, nor a page that needs no write.
             let Some(last) = rows.last().map(|row| row.key.clone()) else {
                 self.claim = None;
                 return Ok(Some(Message::End));
             };
             let until = if rows.len() < limit { claim.range.until.clone() } else { Some(last.clone()) };
             let range = Range { table: claim.range.table, after: claim.range.after.replace(last), until };
-            self.shared.pace.read(rows.iter().flat_map(|row| &row.cells).flatten().map(|cell| cell.bytes.len()).sum());
+            shared.batch_size.read(rows.iter().flat_map(|row| &row.cells).flatten().map(|cell| cell.bytes.len()).sum());
             return self.prepare(range, &rows).map(Message::Page).map(Some);
         }
         Ok(None)
     }
 
-    fn begin<C: TaskConnection>(&mut self, session: &Session<'_, C>, claim: &Claim) {
+    fn begin(&mut self, session: &Session<'_, C>, claim: &Claim) {
         self.shared.counters.begin(claim.pass);
-        let table = &self.shared.walker.tables[claim.range.table].name;
+        let table = &self.shared.plan.table(claim.range.table).name;
         tracing::debug!(%table, pass = claim.pass, claim = claim.number, "range claimed");
         if claim.pass > self.pass {
             self.pass = claim.pass;
@@ -135,16 +123,18 @@ impl<'a> Reader<'a> {
     }
 
     fn prepare(&mut self, range: Range, rows: &[Row]) -> Result<Prepared, TaskError> {
-        let Shared { walker, mode, counters, .. } = self.shared;
-        let table = &walker.tables[range.table];
+        let Shared { settings, plan, mode, counters, .. } = self.shared;
+        let position = range.table;
+        let table = plan.table(position);
         let mut prepared = Prepared {
-            tallies: vec![Tally::new(walker.keyring.fingerprints().len()); table.columns.len()],
+            range,
+            tallies: vec![Tally::new(settings.keyring.fingerprints().len()); table.columns.len()],
             changes: Vec::new(),
             problems: Vec::new(),
             stale: Vec::new(),
-            range,
         };
-        let (job, now) = (walker.job, walker.clock.seconds());
+        let job = settings.job;
+        let now = self.shared.clock.seconds();
         for row in rows {
             let Prepared { tallies, changes, problems, stale, .. } = &mut prepared;
             let see = |column: usize, verdict: Option<&Verdict>| {
@@ -153,43 +143,22 @@ impl<'a> Reader<'a> {
                     return;
                 };
                 tallies[column].add(verdict, job, now);
-                let problem = || problem(table, column, &row.key, verdict);
                 match verdict.standing(job) {
-                    Standing::Left if *mode == Mode::Read => stale.push(problem()),
-                    Standing::Bad => problems.push(problem()),
+                    Standing::Left if *mode == Mode::Read => stale.push(problem(table, column, &row.key, verdict)),
+                    Standing::Bad => problems.push(problem(table, column, &row.key, verdict)),
                     Standing::Left | Standing::Done => {}
                 }
             };
             match mode {
                 Mode::Read => Verdict::of_row(row, table, job, &mut self.rotation.opener, see),
-                Mode::DryRun | Mode::Write => {
-                    changes.extend(Change::of(row, table, job, &mut self.rotation, now, see)?);
-                }
+                Mode::DryRun | Mode::Write => changes.extend(decide(row, table, job, &mut self.rotation, now, see)?),
             }
         }
-        counters.see(prepared.range.table, rows.len(), prepared.problems.len());
+        counters.see(position, rows.len(), prepared.problems.len());
         if *mode == Mode::Write {
-            self.suspect(table, prepared.range.table, &prepared.tallies)?;
+            self.shared.check_keyring(position, &prepared.tallies)?;
         }
         Ok(prepared)
-    }
-
-    /// Stops a run whose keyring cannot be that of the data, before it has walked everything to say so.
-    fn suspect(&self, table: &PlannedTable, index: usize, tallies: &[Tally]) -> Result<(), TaskError> {
-        let job = self.shared.walker.job;
-        let suspicious = if job == Job::Encrypt { SUSPICIOUS_AT_FIRST } else { SUSPICIOUS };
-        let mut seen = self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        for (column, tally) in tallies.iter().enumerate() {
-            let (readable, unreadable) = &mut seen[index][column];
-            *readable += tally.readable();
-            *unreadable += tally.unreadable;
-            if *unreadable >= suspicious && *unreadable > *readable {
-                let place = format!("{}.{}", table.name, table.columns[column].name);
-                let (readable, unreadable) = (*readable, *unreadable);
-                return Err(Refusal::WrongKeyring { job, place, readable, unreadable }.into());
-            }
-        }
-        Ok(())
     }
 }
 

@@ -1,90 +1,89 @@
-//! What the workers of a walk share.
+//! What the workers of a process share.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 use crate::database::clock::DatabaseClock;
-use crate::database::stop::StopHandle;
-use crate::database::table::PlannedTable;
-use crate::keys::keyring::Keyring;
+use crate::database::connection::TaskConnection;
+use crate::database::dialect::SwapRows;
+use crate::database::plan::Plan;
+use crate::reencrypt::report::error::{Refusal, TaskError};
 use crate::reencrypt::report::job::Job;
-use crate::reencrypt::report::outcome::{Problem, Problems};
-use crate::reencrypt::report::tally::{Tally, Written};
-use crate::reencrypt::run::rules::{ClaimNumber, LEFT, Range};
-use crate::reencrypt::run::store::Store;
-use crate::reencrypt::throttle::pulse::Pulse;
-use crate::reencrypt::throttle::rate::Throttle;
-use crate::reencrypt::walk::pace::Pace;
+use crate::reencrypt::report::tally::Tally;
+use crate::reencrypt::run::claim::ClaimNumber;
+use crate::reencrypt::throttle::heartbeat::Heartbeat;
+use crate::reencrypt::walk::batch_size::BatchSize;
+use crate::reencrypt::walk::found::{Counters, Found};
+use crate::reencrypt::walk::settings::Settings;
 
-/// What every walk of a process has in common.
-pub(crate) struct Walker<'a> {
-    pub(crate) tables: &'a [PlannedTable],
-    pub(crate) job: Job,
-    pub(crate) keyring: Arc<Keyring>,
-    pub(crate) store: &'a Store<'a>,
-    pub(crate) throttle: &'a Throttle,
-    pub(crate) batch: Option<usize>,
-    pub(crate) clock: DatabaseClock,
-    pub(crate) stop: StopHandle,
-}
+/// The unreadable tokens in a column from which on the keyring may be the wrong one.
+const SUSPICIOUS: u64 = 1_000;
+/// The same for plaintext that is encrypted: a wrong keyring would encrypt it under a key that no application has.
+const SUSPICIOUS_AT_FIRST: u64 = 20;
 
-/// What a walk does with values that are not as the job wants them.
+/// What the workers do with values that are not as the job wants them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Counts them, and says where they are.
+    /// Count and list them.
     Read,
-    /// Makes what they are to be, and throws it away.
+    /// Create the new values, and drop them.
     DryRun,
-    /// Writes them.
+    /// Write the new values.
     Write,
 }
 
-/// What a walk of this process came across.
-pub(crate) struct Found {
-    pub(crate) problems: Problems,
-    /// Values that are left to be written, if the walk only read, and where they are.
-    pub(crate) stale: Problems,
-    pub(crate) stale_ranges: Vec<Range>,
-    /// One entry per column of the plan.
-    pub(crate) tallies: Vec<Tally>,
-    pub(crate) written: Vec<Written>,
-}
-
-/// Where a walk is, for the caller's eyes.
-pub(crate) struct Counters {
-    pub(crate) pass: AtomicU32,
-    pub(crate) is_proving: AtomicBool,
-    pub(crate) table: AtomicUsize,
-    /// Of this pass, one entry per table.
-    pub(crate) rows: Vec<AtomicU64>,
-    pub(crate) rows_read: AtomicU64,
-    pub(crate) rewritten: AtomicU64,
-    /// Of this pass.
-    pub(crate) bad: AtomicU64,
-}
-
-/// What the workers of a walk share.
-pub(crate) struct Shared<'a> {
-    pub(crate) walker: &'a Walker<'a>,
+/// What the workers of a process share during a pass or a reading.
+pub(crate) struct Shared<'a, C: TaskConnection> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) plan: &'a Plan,
+    pub(crate) heartbeat: Heartbeat<'a, C>,
+    pub(crate) clock: DatabaseClock,
     pub(crate) mode: Mode,
-    pub(crate) pace: Pace,
-    pub(crate) pulse: Pulse<'a>,
     pub(crate) counters: &'a Counters,
-    /// Readable and unreadable tokens per table and column.
-    pub(crate) seen: Mutex<Vec<Vec<(u64, u64)>>>,
+    pub(crate) batch_size: BatchSize,
     pub(crate) found: Mutex<Found>,
-    pub(crate) lost: Mutex<BTreeSet<ClaimNumber>>,
-    pub(crate) failed: AtomicBool,
+    /// The readable and unreadable tokens of each column.
+    tokens: Mutex<Vec<(u64, u64)>>,
+    lost: Mutex<BTreeSet<ClaimNumber>>,
+    failed: AtomicBool,
 }
 
-impl Shared<'_> {
-    /// Whether the workers are to leave what they are at.
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.walker.stop.is_stopped() || self.failed.load(Relaxed)
+impl<'a, C: TaskConnection> Shared<'a, C> {
+    pub(crate) fn new(
+        settings: &'a Settings,
+        plan: &'a Plan,
+        heartbeat: Heartbeat<'a, C>,
+        clock: DatabaseClock,
+        mode: Mode,
+        counters: &'a Counters,
+    ) -> Self {
+        Self {
+            settings,
+            plan,
+            heartbeat,
+            clock,
+            mode,
+            counters,
+            batch_size: BatchSize::new(settings.batch.unwrap_or(C::Backend::BATCH)),
+            found: Mutex::new(Found::new(plan, settings.keyring.fingerprints().len())),
+            tokens: Mutex::new(vec![(0, 0); plan.columns().count()]),
+            lost: Mutex::default(),
+            failed: AtomicBool::new(false),
+        }
     }
 
-    /// Notes that somebody else has this range now.
+    /// Whether the workers must stop after the current page.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.heartbeat.stop.is_stopped() || self.failed.load(Relaxed)
+    }
+
+    /// Stops all workers if this one failed.
+    pub(crate) fn note_failure<T>(&self, result: &Result<T, TaskError>) {
+        self.failed.fetch_or(result.is_err(), Relaxed);
+    }
+
+    /// Notes that another process has taken over a claim.
     pub(crate) fn lose(&self, claim: ClaimNumber) {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).insert(claim);
     }
@@ -93,85 +92,21 @@ impl Shared<'_> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).contains(&claim)
     }
 
-    /// Notes what a page held, and where it has to be walked again.
-    pub(crate) fn note(
-        &self,
-        range: Range,
-        tallies: &[Tally],
-        written: &[Written],
-        problems: Vec<Problem>,
-        stale: Vec<Problem>,
-    ) {
-        let first: usize = self.walker.tables[..range.table].iter().map(|table| table.columns.len()).sum();
-        let found = &mut *self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        found.tallies[first..].iter_mut().zip(tallies).for_each(|(sum, tally)| sum.merge(tally));
-        found.written[first..].iter_mut().zip(written).for_each(|(sum, written)| sum.add(written));
-        if !stale.is_empty() && found.stale_ranges.len() <= LEFT {
-            found.stale_ranges.push(range);
+    /// Refuses a keyring that cannot belong to the data, before the whole pass is over.
+    pub(crate) fn check_keyring(&self, table: usize, tallies: &[Tally]) -> Result<(), TaskError> {
+        let job = self.settings.job;
+        let suspicious = if job == Job::Encrypt { SUSPICIOUS_AT_FIRST } else { SUSPICIOUS };
+        let offset = self.plan.offset(table);
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((readable, unreadable), (column, tally)) in tokens[offset..].iter_mut().zip(tallies.iter().enumerate()) {
+            *readable += tally.readable();
+            *unreadable += tally.unreadable;
+            if *unreadable >= suspicious && *unreadable > *readable {
+                let planned = self.plan.table(table);
+                let place = format!("{}.{}", planned.name, planned.columns[column].name);
+                return Err(Refusal::WrongKeyring { job, place, readable: *readable, unreadable: *unreadable }.into());
+            }
         }
-        problems.into_iter().for_each(|problem| found.problems.add(problem));
-        stale.into_iter().for_each(|problem| found.stale.add(problem));
-    }
-}
-
-impl Found {
-    /// Nothing yet.
-    pub(crate) fn new(tables: &[PlannedTable], keys: usize) -> Self {
-        let columns: usize = tables.iter().map(|table| table.columns.len()).sum();
-        let (tallies, written) = (vec![Tally::new(keys); columns], vec![Written::default(); columns]);
-        Self { problems: Problems::default(), stale: Problems::default(), stale_ranges: Vec::new(), tallies, written }
-    }
-
-    /// Adds what a later walk came across.
-    pub(crate) fn add(&mut self, later: Self) {
-        self.problems = later.problems;
-        self.tallies.iter_mut().zip(&later.tallies).for_each(|(sum, tally)| sum.merge(tally));
-        self.written.iter_mut().zip(&later.written).for_each(|(sum, written)| sum.add(written));
-    }
-}
-
-impl Counters {
-    pub(crate) fn new(tables: usize) -> Self {
-        Self {
-            pass: AtomicU32::new(0),
-            is_proving: AtomicBool::new(false),
-            table: AtomicUsize::new(0),
-            rows: (0..tables).map(|_| AtomicU64::new(0)).collect(),
-            rows_read: AtomicU64::new(0),
-            rewritten: AtomicU64::new(0),
-            bad: AtomicU64::new(0),
-        }
-    }
-
-    /// A range of this pass was claimed.
-    pub(crate) fn begin(&self, pass: u32) {
-        // The reading for the proof is a walk of its own, but not a pass.
-        if !self.is_proving.load(Relaxed) && self.pass.swap(pass, Relaxed) != pass {
-            self.reset();
-        }
-    }
-
-    /// Everything is about to be read for the proof, or that is over.
-    pub(crate) fn prove(&self, is_proving: bool) {
-        self.is_proving.store(is_proving, Relaxed);
-        if is_proving {
-            self.reset();
-        }
-    }
-
-    pub(crate) fn see(&self, table: usize, rows: usize, bad: usize) {
-        self.table.store(table, Relaxed);
-        self.rows[table].fetch_add(rows as u64, Relaxed);
-        self.rows_read.fetch_add(rows as u64, Relaxed);
-        self.bad.fetch_add(bad as u64, Relaxed);
-    }
-
-    fn reset(&self) {
-        self.rows.iter().for_each(|rows| rows.store(0, Relaxed));
-        self.bad.store(0, Relaxed);
-    }
-
-    pub(crate) fn wrote(&self, written: &[Written]) {
-        self.rewritten.fetch_add(written.iter().map(|written| written.rewritten).sum(), Relaxed);
+        Ok(())
     }
 }

@@ -1,60 +1,39 @@
-//! One walk: workers that claim ranges and read, and write what they find, until nobody has any left.
+//! The workers of a process: they claim ranges, and read and write them, until no range is left.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::PoisonError;
 use std::sync::mpsc::{RecvTimeoutError, channel, sync_channel};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::SwapRows;
 use crate::database::session::Session;
 use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::throttle::pulse::Pulse;
-use crate::reencrypt::walk::pace::Pace;
-use crate::reencrypt::walk::reader::Reader;
-use crate::reencrypt::walk::shared::{Counters, Found, Mode, Shared, Walker};
+use crate::reencrypt::walk::found::Found;
+use crate::reencrypt::walk::reader::{Message, Reader};
+use crate::reencrypt::walk::sessions::Sessions;
+use crate::reencrypt::walk::shared::Shared;
 use crate::reencrypt::walk::writer::Writer;
 
-/// How often the caller hears of progress.
+/// The time between two reports of progress.
 const TICK: Duration = Duration::from_millis(100);
-/// Messages between the two halves of a worker: a page is read while another is written.
+/// The most messages between the two halves of a worker: it reads a page while it writes another.
 const AHEAD: usize = 1;
 
-/// The connections of a worker: with two, one page is read while another is written.
-pub(crate) struct Sessions<'p, C: TaskConnection> {
-    pub(crate) reading: Session<'p, C>,
-    pub(crate) writing: Option<Session<'p, C>>,
-}
-
-/// Walks until nothing is left to claim. `tick` is called on this thread while the workers are busy.
+/// Walks until no range is left to claim. Calls `tick` on this thread while the workers are busy.
 pub(crate) fn walk<C: TaskConnection>(
-    walker: &Walker<'_>,
+    shared: Shared<'_, C>,
     sessions: Vec<Sessions<'_, C>>,
-    mode: Mode,
-    counters: &Counters,
     mut tick: impl FnMut(Option<String>),
 ) -> (Found, Result<(), TaskError>) {
-    let shared = Shared {
-        walker,
-        mode,
-        pace: Pace::new(walker.batch.unwrap_or(C::Backend::BATCH)),
-        pulse: Pulse::new(walker.store, walker.throttle, walker.stop.clone()),
-        counters,
-        seen: Mutex::new(walker.tables.iter().map(|table| vec![(0, 0); table.columns.len()]).collect()),
-        found: Mutex::new(Found::new(walker.tables, walker.keyring.fingerprints().len())),
-        lost: Mutex::new(BTreeSet::new()),
-        failed: AtomicBool::new(false),
-    };
     let outcome = thread::scope(|scope| {
         let (alive, ended) = channel::<()>();
         let spawn = |(worker, sessions)| {
-            let (shared, alive) = (&shared, alive.clone());
+            let shared = &shared;
+            let alive = alive.clone();
             let span = tracing::Span::current();
             scope.spawn(move || {
                 let result = span.in_scope(|| work(shared, worker, sessions));
-                shared.failed.fetch_or(result.is_err(), Relaxed);
+                shared.note_failure(&result);
                 drop(alive);
                 result
             })
@@ -62,8 +41,8 @@ pub(crate) fn walk<C: TaskConnection>(
         let threads: Vec<_> = sessions.into_iter().enumerate().map(spawn).collect();
         drop(alive);
         loop {
-            tick(shared.pulse.waits_for());
-            // Nothing is ever sent: the last worker that ends closes the channel.
+            tick(shared.heartbeat.waits_for());
+            // Nothing is ever sent. The last worker to end closes the channel.
             if ended.recv_timeout(TICK) == Err(RecvTimeoutError::Disconnected) {
                 break;
             }
@@ -75,21 +54,14 @@ pub(crate) fn walk<C: TaskConnection>(
     (shared.found.into_inner().unwrap_or_else(PoisonError::into_inner), outcome)
 }
 
-/// One worker, to the end.
-fn work<C: TaskConnection>(shared: &Shared<'_>, worker: usize, sessions: Sessions<'_, C>) -> Result<(), TaskError> {
+/// Runs one worker to the end.
+fn work<C: TaskConnection>(shared: &Shared<'_, C>, worker: usize, sessions: Sessions<'_, C>) -> Result<(), TaskError> {
     let Sessions { mut reading, writing } = sessions;
-    let (mut reader, mut writer) = (Reader::new(shared, worker), Writer::new(shared));
+    let reader = Reader::new(shared, worker);
+    let mut writer = Writer::new(shared);
     let Some(mut writing) = writing else {
-        let result = loop {
-            match reader.next(&mut reading) {
-                Ok(Some(message)) => match writer.handle(&mut reading, message) {
-                    Ok(()) => {}
-                    Err(error) => break Err(error),
-                },
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
-            }
-        };
+        let handle = |session: &mut Session<'_, C>, message| writer.handle(session, message).map(|()| true);
+        let result = read(reader, &mut reading, handle);
         return end(result, &mut writer, &mut reading);
     };
     thread::scope(|scope| {
@@ -98,43 +70,46 @@ fn work<C: TaskConnection>(shared: &Shared<'_>, worker: usize, sessions: Session
         let half = scope.spawn(move || {
             let _entered = span.enter();
             let result = inbox.iter().try_for_each(|message| writer.handle(&mut writing, message));
-            shared.failed.fetch_or(result.is_err(), Relaxed);
-            // A reader that is about to send finds nobody there.
+            shared.note_failure(&result);
+            // A reading half that waits for room learns that nobody takes its messages.
             drop(inbox);
             end(result, &mut writer, &mut writing)
         });
-        let result = loop {
-            match reader.next(&mut reading) {
-                // If nobody takes it, the writing half has failed.
-                Ok(Some(message)) => match messages.send(message) {
-                    Ok(()) => {}
-                    Err(_) => break Ok(()),
-                },
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
-            }
-        };
-        shared.failed.fetch_or(result.is_err(), Relaxed);
+        // If nobody takes a message, the writing half has failed.
+        let result = read(reader, &mut reading, |_, message| Ok(messages.send(message).is_ok()));
+        shared.note_failure(&result);
         drop(messages);
         join(half).and(result)
     })
 }
 
-/// Hands back what a worker still holds, also after a failure if the database lets it: others need not wait for the
-/// lease to end.
-fn end<C: TaskConnection>(
-    result: Result<(), TaskError>,
-    writer: &mut Writer<'_>,
+/// Reads until there is no more, or until `handle` returns `false`.
+fn read<C: TaskConnection>(
+    mut reader: Reader<'_, C>,
     session: &mut Session<'_, C>,
+    mut handle: impl FnMut(&mut Session<'_, C>, Message) -> Result<bool, TaskError>,
 ) -> Result<(), TaskError> {
-    match result {
-        Ok(()) => writer.finish(session),
-        Err(error) => {
-            session.hurry();
-            let _ = writer.finish(session);
-            Err(error)
+    while let Some(message) = reader.next(session)? {
+        if !handle(session, message)? {
+            break;
         }
     }
+    Ok(())
+}
+
+/// Hands back what a worker still holds. After a failure it tries once, so that others need not wait for the lease to
+/// end.
+fn end<C: TaskConnection>(
+    result: Result<(), TaskError>,
+    writer: &mut Writer<'_, C>,
+    session: &mut Session<'_, C>,
+) -> Result<(), TaskError> {
+    if result.is_ok() {
+        return writer.finish(session);
+    }
+    session.hurry();
+    let _ = writer.finish(session);
+    result
 }
 
 fn join(thread: thread::ScopedJoinHandle<'_, Result<(), TaskError>>) -> Result<(), TaskError> {

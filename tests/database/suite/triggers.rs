@@ -1,14 +1,14 @@
-//! Triggers that the task's writes would set off, and those that they would not.
+//! Triggers that the writes of the task would fire, and triggers that they would not.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel_encrypted::reencrypt::Outcome;
 
-use super::super::support::{IDLE_TRIGGERS, MANAGE_UPDATED_AT, MANAGED_BY};
 use super::people::People;
+use crate::backend::{IDLE_TRIGGERS, MANAGE_UPDATED_AT, MANAGED_BY};
 
-/// People who were updated long ago.
+/// Creates people who were last updated long ago.
 fn people() -> People {
     let people = People::new(1, 1..=20);
     let mut conn = people.conn();
@@ -17,7 +17,7 @@ fn people() -> People {
     people
 }
 
-/// How many were updated since.
+/// Returns how many were updated since then.
 fn touched(people: &People) -> i64 {
     #[derive(QueryableByName)]
     struct Count {
@@ -43,7 +43,7 @@ fn are_refused_unless_they_are_accepted() {
     );
     assert!(error.is_refused() && said.starts_with(&start), "{said}");
 
-    // What only reads sets nothing off.
+    // A run that only reads fires no trigger.
     assert_eq!(people.run(people.task([2, 1]).dry_run(true), 1).outcome(), Outcome::Incomplete);
     people.task([2, 1]).status(&people.db.pool(1)).unwrap();
     people.task([2, 1]).prove(&people.db.pool(1)).unwrap();
@@ -54,7 +54,7 @@ fn are_refused_unless_they_are_accepted() {
 }
 
 #[test]
-fn of_other_columns_and_events_are_no_obstacle() {
+fn triggers_on_other_columns_and_events_are_accepted() {
     let people = people();
     for trigger in IDLE_TRIGGERS {
         people.conn().batch_execute(trigger).unwrap();

@@ -1,4 +1,4 @@
-//! Under which keys the values are.
+//! How many values are under each key.
 
 use diesel_encrypted::Keyring;
 use diesel_encrypted::reencrypt::{ColumnStatus, SharedRun, Status};
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{document, line, rfc3339, role, table};
 use crate::exit::{Exit, Failure};
 
-/// A status, and who re-encrypts at the moment.
+/// Prints a status, and the run that is going on, if any.
 pub(crate) fn status(
     keyring: &Keyring,
     status: Result<(Status, Option<SharedRun>), Failure>,
@@ -21,23 +21,31 @@ pub(crate) fn status(
         line(table(&HEAD, status.columns.iter().map(row)))?;
         line(format_args!("\n{}", status.statement()))?;
         if let Some(run) = run {
-            line(at_work(&run))?;
+            line(running(&run))?;
         }
     }
-    Ok(match () {
-        () if status.stopped => Exit::Stopped,
-        () if status.has_bad_values() => Exit::BadValues,
-        () if status.has_stale_values() => Exit::NotProven,
-        () => Exit::Proven,
-    })
+    Ok(exit(&status))
 }
 
-fn at_work(run: &SharedRun) -> String {
-    let (state, processes) = (if run.is_paused { "Paused" } else { "At work" }, run.processes.join(", "));
-    format!("{state}, {} in pass {}: {processes}.", run.job, run.pass)
+fn exit(status: &Status) -> Exit {
+    if status.stopped {
+        Exit::Stopped
+    } else if status.has_bad_values() {
+        Exit::BadValues
+    } else if status.has_stale_values() {
+        Exit::NotProven
+    } else {
+        Exit::Proven
+    }
 }
 
-const HEAD: [&str; 7] = ["column", "rows", "null", "plaintext", "unreadable", "values per key", "tokens from to"];
+fn running(run: &SharedRun) -> String {
+    let state = if run.is_paused { "Paused" } else { "Running" };
+    format!("{state}: {}, pass {}. Processes: {}.", run.job, run.pass, run.processes.join(", "))
+}
+
+const HEAD: [&str; 7] =
+    ["column", "rows", "null", "plaintext", "unreadable", "values per key", "oldest and newest token"];
 
 fn row(column: &ColumnStatus) -> Vec<String> {
     let keys = column.keys.iter().map(|key| format!("{}={}", key.fingerprint, key.values));
@@ -53,7 +61,7 @@ fn row(column: &ColumnStatus) -> Vec<String> {
     ]
 }
 
-/// The date of a token, which is in seconds.
+/// The date of a token, in seconds since 1970.
 fn date(seconds: Option<u64>) -> Option<String> {
     rfc3339(seconds?.checked_mul(1000)?)
 }

@@ -1,15 +1,15 @@
-//! Exit code 5: what cannot be done faithfully is not begun.
+//! Exit code 5: the program does not begin work that it cannot do faithfully.
 
 use diesel::connection::SimpleConnection;
 
-use super::super::super::support::TEXT;
 use super::vault::Vault;
-use crate::runner::{Program, write};
+use crate::backend::TEXT;
+use crate::support::runner::{Program, write};
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
 
-/// `status` and `reencrypt` refuse in the same words, and nothing changes.
+/// Checks that `status` and `reencrypt` refuse in the same words, and that nothing changes.
 #[track_caller]
 fn refused(vault: &Vault, reason: &str, with: impl Fn(Program) -> Program) {
     let before = vault.rows();
@@ -62,7 +62,11 @@ fn a_view() {
 #[test]
 fn no_targets() {
     let vault = Vault::sealed(OLD, 1..=5);
-    refused(&vault, "there is nothing to work on: no diesel.toml in this folder or above", |program| program);
+    refused(
+        &vault,
+        "no column is selected, because there is no diesel.toml in this folder or above. Pass --schema PATH",
+        |program| program,
+    );
 
     let folder = tempfile::tempdir().unwrap();
     let schema = folder.path().join("schema.rs");
@@ -83,7 +87,7 @@ fn an_array_of_tokens() {
     refused(&vault, &reason, |program| program.arg("--schema").arg(&schema));
 }
 
-/// One target that cannot be meant stops all: a rotation that forgets a column is none.
+/// One invalid target stops the run, because a rotation that forgets a column is not complete.
 #[test]
 fn a_column_of_the_schema_that_the_database_does_not_have() {
     let vault = Vault::sealed(OLD, 1..=5);
