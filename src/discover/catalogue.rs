@@ -1,4 +1,4 @@
-//! The user's tables as a catalogue tells of them.
+//! The user's tables, as the catalogue describes them.
 
 use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
@@ -17,33 +17,33 @@ pub trait Discoverable: Dialect {
     #[doc(hidden)]
     const FLAVOR: Flavor;
 
-    /// The tables and views of the user, in any order: in every schema, on MySQL in the connected database and in these.
+    /// The tables and views of the user, in any order. On MySQL only those in the connected database and in `schemas`.
     #[doc(hidden)]
     fn relations<C: Conn<Self>>(conn: &mut C, schemas: &[&str]) -> QueryResult<Vec<Relation>>;
 
-    /// Two texts in a select list: the length of a value in bytes, and if it begins as a token does, so much of it in
-    /// hexadecimal that it can be known by.
+    /// Adds two texts to a select list: the length of a value in bytes, and its first bytes in hexadecimal if it begins as
+    /// a token does.
     #[doc(hidden)]
     fn push_sampled(column: &Column, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()>;
 }
 
-/// A table, or what can be read as one.
+/// A table, a view, or anything else that can be read as a table.
 pub struct Relation {
     pub(crate) name: TableName,
-    /// Whether the name finds it without its schema.
+    /// Whether a name without the schema finds it.
     pub(crate) is_in_reach: bool,
-    /// What it is if not a table whose rows can be rewritten.
+    /// What it is, unless it is a table whose rows can be rewritten.
     pub(crate) other: Option<String>,
-    /// Whether it is looked through though nothing of it is declared: it holds rows that no other relation has.
+    /// Whether it holds rows of its own. All columns of such a relation are sampled, even if none is declared.
     pub(crate) is_own: bool,
-    /// Whether other tables inherit from it, whose rows are theirs.
+    /// Whether to read it without the rows of the tables that inherit from it.
     pub(crate) only: bool,
     /// The columns of the primary key, in its order.
     pub(crate) key: Vec<String>,
     pub(crate) columns: Vec<Column>,
     pub(crate) indexes: Vec<Index>,
     pub(crate) triggers: Vec<Trigger>,
-    /// Whether this user is not shown the triggers.
+    /// Whether this user cannot see the triggers.
     pub(crate) hides_triggers: bool,
 }
 
@@ -51,15 +51,15 @@ pub struct Column {
     pub(crate) name: String,
     /// The type in the database's words.
     pub(crate) type_name: String,
-    /// `None` for types that do not hold tokens.
+    /// `None` for types that cannot hold tokens.
     pub(crate) form: Option<Form>,
-    /// Whether it keeps tokens whatever its type is.
+    /// Whether it can store tokens whatever its type is.
     pub(crate) takes_anything: bool,
     pub(crate) is_array: bool,
-    /// The longest value: characters of a text, bytes otherwise. `None` if there is no limit.
+    /// The length limit: characters of a text, bytes otherwise. `None` if there is no limit.
     pub(crate) limit: Option<u64>,
     pub(crate) is_generated: bool,
-    /// Whether the catalogue has anything that could be a guard of it.
+    /// Whether the catalogue has anything that could be its guard.
     pub(crate) may_be_guarded: bool,
 }
 
@@ -77,21 +77,22 @@ pub(crate) enum IndexKey {
 /// A trigger, or a rule of PostgreSQL.
 pub(crate) struct Trigger {
     pub(crate) name: String,
-    /// What it does, which in the statement that makes it is behind the word in `body_after`.
+    /// What it does.
     pub(crate) definition: String,
-    /// The definition in another way, where the catalogue does not show it as it was written.
+    /// Another reading of the definition, where the catalogue does not show it exactly.
     pub(crate) second_reading: Option<String>,
+    /// The word in `definition` after which the body begins.
     pub(crate) body_after: Option<&'static str>,
-    /// The names of tables in it that have the rows of the statement.
+    /// The names of its transition tables, which hold the rows of the statement.
     pub(crate) transitions: Vec<String>,
-    /// What its function is told.
+    /// The arguments of its function.
     pub(crate) arguments: Vec<String>,
-    /// Whether it is in a language in which a row is not called `NEW` or `OLD`.
+    /// Whether its language has other names for a row than `NEW` and `OLD`.
     pub(crate) is_foreign: bool,
 }
 
 impl Relation {
-    /// A table of which nothing else is known yet.
+    /// A table with no known properties yet.
     pub(crate) fn new(name: TableName) -> Self {
         Self {
             name,
@@ -107,12 +108,12 @@ impl Relation {
         }
     }
 
-    /// What can be read as a table, and holds no rows itself.
+    /// A relation that can be read as a table, but holds no rows of its own.
     pub(crate) fn view(name: TableName, what: impl Into<String>) -> Self {
         Self { other: Some(what.into()), is_own: false, ..Self::new(name) }
     }
 
-    /// Adds one more key to the index with this name, which is the last one if there is any.
+    /// Adds a key to the index of this name. The keys of an index come one after the other.
     pub(crate) fn add_index_key(&mut self, index: String, is_unique: bool, key: IndexKey) {
         match self.indexes.last_mut() {
             Some(last) if last.name == index => last.keys.push(key),
@@ -128,10 +129,17 @@ impl Relation {
 }
 
 impl Trigger {
-    /// One of which there is no more to know than what it does.
+    /// A trigger with a definition and no other properties.
     pub(crate) fn new(name: String, definition: String) -> Self {
-        let (transitions, arguments) = (Vec::new(), Vec::new());
-        Self { name, definition, second_reading: None, body_after: None, transitions, arguments, is_foreign: false }
+        Self {
+            name,
+            definition,
+            second_reading: None,
+            body_after: None,
+            transitions: Vec::new(),
+            arguments: Vec::new(),
+            is_foreign: false,
+        }
     }
 }
 
@@ -146,7 +154,7 @@ impl Column {
         self.token_len(0)
     }
 
-    /// The length of the token of so many bytes in such a column.
+    /// The length of the token of a plaintext of this length in such a column.
     pub(crate) fn token_len(&self, plaintext: usize) -> usize {
         if self.form == Some(Form::Binary) { crate::raw_token_len(plaintext) } else { crate::token_len(plaintext) }
     }

@@ -103,8 +103,8 @@ impl Discoverable for Mysql {
     }
 }
 
-/// A reading in which the words in literals and comments count, too: MySQL shows `'it\'s'` as `'it's'`, and where
-/// a literal ends cannot be told.
+/// A reading that includes the words in literals and comments. MySQL shows `'it\'s'` as `'it's'`, so nobody can see where
+/// a literal ends.
 fn without_delimiters(statement: &str) -> String {
     ["'", "\"", "#", "--", "/*", "*/"].iter().fold(statement.to_owned(), |text, sign| text.replace(sign, " "))
 }

@@ -4,10 +4,15 @@ use sha2::{Digest, Sha256};
 
 use crate::targets::TableName;
 
-/// The longest name of a constraint on PostgreSQL; MySQL and MariaDB take one more, SQLite any.
+/// The longest name of a constraint on PostgreSQL. MySQL and MariaDB allow one byte more, SQLite any length.
 const LONGEST: usize = 63;
-/// A folder has 255 bytes in most file systems, and there is a time before the name, and perhaps a word behind.
+/// Most file systems allow 255 bytes. A timestamp precedes the name, and a word may follow it.
 const LONGEST_MIGRATION: usize = 200;
+
+/// `public.users.email`
+pub(crate) fn place(table: &TableName, column: &str) -> String {
+    format!("{table}.{}", TableName::new(column))
+}
 
 /// The name between these quotes.
 pub(crate) fn quoted(name: &str, quote: char) -> String {
@@ -21,8 +26,8 @@ pub(crate) fn quoted_table(table: &TableName, quote: char) -> String {
     schema.unwrap_or_default() + &quoted(table.name(), quote)
 }
 
-/// `people_email_is_encrypted`, as in the shipped migrations. A name that would be too long ends in a hash: two of them
-/// in one database must differ.
+/// `people_email_is_encrypted`, as in the shipped migrations. A name that would be too long ends in a hash, because two
+/// names in one database must differ.
 pub(crate) fn constraint(table: &str, column: &str) -> String {
     let name = format!("{table}_{column}_is_encrypted");
     if name.len() <= LONGEST {
@@ -31,7 +36,7 @@ pub(crate) fn constraint(table: &str, column: &str) -> String {
     cut(&name, &format!("{}_is_encrypted", hash(&name)), LONGEST)
 }
 
-/// So much of a name that it fits with this end.
+/// As much of a name as fits with this end.
 fn cut(name: &str, end: &str, longest: usize) -> String {
     let begin = name.char_indices().take_while(|(at, character)| at + character.len_utf8() <= longest - end.len());
     begin.map(|(_, character)| character).chain(end.chars()).collect()
@@ -43,7 +48,7 @@ fn hash(name: &str) -> String {
     format!("_{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3])
 }
 
-/// `guard_people_email_phone`: what a migration may be called whatever the names in the database are. One that would be
+/// `guard_people_email_phone`, a valid name for a migration, whatever the names in the database are. A name that would be
 /// too long ends in a hash.
 pub(crate) fn migration<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut name = String::from("guard");

@@ -4,8 +4,11 @@ use std::fmt;
 use std::process::ExitCode;
 
 use diesel_encrypted::KeyringError;
+use diesel_encrypted::discover::DiscoverError;
 use diesel_encrypted::guard::GuardError;
 use diesel_encrypted::reencrypt::TaskError;
+
+use crate::migration;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +85,13 @@ impl From<TaskError> for Failure {
 impl From<GuardError> for Failure {
     fn from(error: GuardError) -> Self {
         let exit = if error.is_refused() { Exit::Refused } else { Exit::GaveUp };
+        Self::new(exit, migration::no_guard(&error))
+    }
+}
+
+impl From<DiscoverError> for Failure {
+    fn from(error: DiscoverError) -> Self {
+        let exit = if error.is_database() { Exit::GaveUp } else { Exit::Internal };
         Self::new(exit, error.to_string())
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use diesel_encrypted::guard::{GuardMigration, Way};
+use diesel_encrypted::TableName;
+use diesel_encrypted::guard::{GuardError, GuardMigration, GuardRemedy, Way};
 use diesel_encrypted::reencrypt::StateTables;
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime};
@@ -32,11 +33,15 @@ pub(crate) fn guard(options: &Guard) -> Result<Exit, Failure> {
     let way = if options.online { Way::Online } else { Way::AtOnce };
     let migrations = Database::connect(&server, 1)?.guard(&options.columns, way)?;
     let notes: Vec<String> = migrations.iter().flat_map(|migration| migration.notes.clone()).collect();
+    let has_online_way = migrations.iter().any(|migration| migration.has_online_way);
     let exit = write(&folder, migrations.into_iter().map(Files::of_guard).collect())?;
     // The same holds for several tables.
     let mut told = BTreeSet::new();
     for note in notes.iter().filter(|note| told.insert(note.as_str())) {
         eprintln!("- {note}.");
+    }
+    if has_online_way {
+        eprintln!("- With --online, readers and writers continue.");
     }
     eprintln!("{WHAT_GUARDS_DO_NOT_DO}");
     Ok(exit)
@@ -46,6 +51,21 @@ const WHAT_GUARDS_DO_NOT_DO: &str = "\
 - A guard knows the shape of a token and no keys: it takes tokens that no key of the keyring opens, tokens from another
   row, and plaintext that has the shape. `diesel-encrypted status` tells what is in the columns.
 Run it with `diesel migration run`, after a look at the SQL.";
+
+/// Why there is no guard, and the command or option that helps.
+pub(crate) fn no_guard(error: &GuardError) -> String {
+    let Some((refusal, remedy)) = error.refusal().and_then(|refusal| Some((refusal, refusal.remedy()?))) else {
+        return error.to_string();
+    };
+    match remedy {
+        GuardRemedy::Encrypt { table, column } => {
+            let column = TableName::new(&column);
+            format!("{refusal} First run `diesel-encrypted encrypt --column {table}.{column}` until it is proven.")
+        }
+        GuardRemedy::AtOnce => format!("{refusal} Run the command again without --online."),
+        other => format!("{refusal} {other}"),
+    }
+}
 
 /// A migration, as the files in its folder.
 struct Files {

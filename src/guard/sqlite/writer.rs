@@ -1,0 +1,201 @@
+//! The guards of a table, and the migration that adds them.
+
+use diesel::result::{Error as DieselError, QueryResult};
+use diesel::sqlite::Sqlite;
+
+use crate::database::connection::Conn;
+use crate::database::sql::Sql;
+use crate::fields::column::Form;
+use crate::guard::error::GuardError;
+use crate::guard::migration::{GuardMigration, Way, default_note, filled, indented};
+use crate::guard::names::{constraint, quoted};
+use crate::guard::refusal::GuardRefusal;
+use crate::guard::sqlite::columns::columns;
+use crate::guard::sqlite::create::CreateTable;
+use crate::guard::sqlite::rebuild::{self, Rebuild};
+use crate::guard::table::{Column, Table};
+use crate::guard::writer::GuardWriter;
+
+/// The conditions of the shipped migration, word for word. They begin with the type of the value.
+const TEXT: &str = "\
+AND length(VALUE) >= 100
+AND length(VALUE) - length(rtrim(VALUE, '='))
+    = CASE length(VALUE) % 64 WHEN 36 THEN 2 WHEN 56 THEN 1 WHEN 12 THEN 0 ELSE -1 END
+AND VALUE GLOB 'gAAAA*'
+AND rtrim(VALUE, '=') NOT GLOB '*[^A-Za-z0-9_-]*'
+AND instr(VALUE, char(0)) = 0";
+const BINARY: &str = "\
+AND (
+    (
+        substr(VALUE, 1, 3) = x'800000'
+        AND length(VALUE) >= 73
+        AND length(VALUE) % 16 = 9
+    )
+    OR (
+        length(VALUE) >= 100
+        AND length(VALUE) - length(rtrim(VALUE, '='))
+            = CASE length(VALUE) % 64 WHEN 36 THEN 2 WHEN 56 THEN 1 WHEN 12 THEN 0 ELSE -1 END
+        AND VALUE GLOB 'gAAAA*'
+        AND rtrim(VALUE, '=') NOT GLOB '*[^A-Za-z0-9_-]*'
+        AND instr(VALUE, x'00') = 0
+    )
+)";
+
+impl GuardWriter for Sqlite {
+    const QUOTE: char = '"';
+
+    fn conditions<C: Conn<Self>>(conn: &mut C, table: &Table) -> QueryResult<Vec<String>> {
+        let known = columns(conn, "main", table.name.name())?;
+        let condition = |column: &Column| {
+            let is_not_null = known.iter().any(|known| known.name == column.name && known.is_not_null);
+            condition(column.form, is_not_null, &quoted(&column.name, '"'))
+        };
+        Ok(table.columns.iter().map(condition).collect())
+    }
+
+    /// A column of SQLite stores any type, and some programs write other types: Python's `Fernet.encrypt` returns bytes.
+    fn of_another_type<C: Conn<Self>>(
+        conn: &mut C,
+        table: &Table,
+        column: &Column,
+    ) -> QueryResult<Option<(u64, String)>> {
+        let (table, name) = (quoted(table.name.name(), '"'), quoted(&column.name, '"'));
+        let (kept, wanted) = match column.form {
+            Form::Text => ("blob", "TEXT"),
+            Form::Binary => ("text", "BLOB"),
+        };
+        let value = format!("CAST({name} AS {wanted})");
+        let is_token = condition(column.form, true, &value);
+        let sql = format!(
+            "SELECT CAST(count(*) AS TEXT) FROM main.{table} WHERE typeof({name}) = '{kept}' AND (\n{is_token}\n)"
+        );
+        let count = Sql::new(sql).first(conn)?.and_then(|count| count.parse().ok());
+        let update =
+            format!("UPDATE {table} SET {name} = {value} WHERE typeof({name}) = '{kept}' AND {name} GLOB 'gAAAA*'");
+        Ok(count.filter(|count| *count > 0).map(|count| (count, update)))
+    }
+
+    fn write<C: Conn<Self>>(
+        conn: &mut C,
+        table: &Table,
+        conditions: &[String],
+        way: Way,
+    ) -> Result<Vec<GuardMigration>, GuardError> {
+        if way == Way::Online {
+            let reason = "SQLite adds a CHECK only by creating the table again".to_owned();
+            return Err(GuardRefusal::NotOnline { table: table.name.clone(), column: None, reason }.into());
+        }
+        if table.name.schema().is_some_and(|schema| !schema.eq_ignore_ascii_case("main")) {
+            let reason = "a migration sees only the database `main`".to_owned();
+            return Err(GuardRefusal::UnsuitableTable { table: table.name.clone(), reason }.into());
+        }
+        let guards = table.columns.iter().zip(conditions).map(|(column, condition)| {
+            let name = quoted(&constraint(table.name.name(), &column.name), '"');
+            format!("CONSTRAINT {name} CHECK (\n{}\n    )", indented(condition))
+        });
+        let guards: Vec<String> = guards.collect();
+        let by_hand = |reason: &str| {
+            let (table, reason) = (table.name.clone(), reason.to_owned());
+            Err(GuardRefusal::NotRebuilt { table, reason, constraints: guards.clone() }.into())
+        };
+        let sql = definition(conn, table)?;
+        let Some(create) = CreateTable::parse(&sql) else {
+            return by_hand("its CREATE TABLE is not understood");
+        };
+        if !keeps_its_columns(conn, table, &create, &guards)? {
+            return by_hand("its CREATE TABLE with the guards creates a different table");
+        }
+        let rebuild = Rebuild::of(conn, table, &create)?;
+        let up = format!(
+            "-- The database refuses every value that is not a Fernet token in {}.\n\n{}",
+            table.places(),
+            rebuild.up(&create, &guards)
+        );
+        let down = format!("-- The table without the guards.\n\n{}", rebuild.down(&create, &guards));
+        let mut this = GuardMigration::of(table, up, down);
+        // The setting for foreign keys cannot change within a transaction.
+        this.in_transaction = false;
+        this.notes = notes(table, &rebuild);
+        Ok(vec![this])
+    }
+}
+
+fn notes(table: &Table, rebuild: &Rebuild) -> Vec<String> {
+    let name = &table.name;
+    let mut notes = vec![
+        format!(
+            "{name}: the migration copies the table ({} rows) in one transaction, all or nothing. Until it ends, nobody \
+             else writes to the database. Readers continue, except at its end if the database does not use WAL. It takes \
+             the same space on the disk once more",
+            rebuild.rows
+        ),
+        format!(
+            "{name}: up.sql and down.sql contain the table as it is now, with its indexes, its triggers and the tables that \
+             refer to it. If something else has changed it, they fail and change nothing. Then write the migration again"
+        ),
+    ];
+    if rebuild.has_foreign_keys() {
+        notes.push(format!(
+            "{name}: the migration switches foreign keys off on its connection, and on at its end. If it fails, close the \
+             connection, because they are off"
+        ));
+    }
+    for column in &table.columns {
+        if rebuild.columns.iter().any(|known| known.name == column.name && known.default.is_some()) {
+            notes.push(default_note(table, column));
+        }
+    }
+    notes.push(
+        "The error of a refused value does not show the value. PRAGMA ignore_check_constraints switches the guards off"
+            .into(),
+    );
+    notes
+}
+
+/// Whether the new table has the columns of the old one. It is created once, as a temporary table.
+fn keeps_its_columns<C: Conn<Sqlite>>(
+    conn: &mut C,
+    table: &Table,
+    create: &CreateTable<'_>,
+    guards: &[String],
+) -> QueryResult<bool> {
+    let name = rebuild::new_name(table.name.name());
+    let sql = create.with(&name, guards).replacen("TABLE", "TEMP TABLE", 1);
+    if conn.batch_execute(&sql).is_err() {
+        return Ok(false);
+    }
+    let is_same = columns(conn, "temp", &name)? == columns(conn, "main", table.name.name())?;
+    conn.batch_execute(&format!("DROP TABLE temp.{}", quoted(&name, '"')))?;
+    Ok(is_same)
+}
+
+fn definition<C: Conn<Sqlite>>(conn: &mut C, table: &Table) -> QueryResult<String> {
+    let sql = "SELECT sql FROM main.sqlite_master WHERE type = 'table' AND name = ?";
+    Sql::new(sql).bind(table.name.name()).first(conn)?.ok_or(DieselError::NotFound)
+}
+
+fn condition(form: Form, is_not_null: bool, name: &str) -> String {
+    let (kind, rest) = match form {
+        Form::Text => ("text", TEXT),
+        Form::Binary => ("blob", BINARY),
+    };
+    let kinds = if is_not_null { format!("= '{kind}'") } else { format!("IN ('{kind}', 'null')") };
+    filled(&format!("typeof(VALUE) {kinds}\n{rest}"), name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_conditions_are_those_of_the_shipped_migration() {
+        let shipped = include_str!("../../../migrations/sqlite/2026-11-23-000100_create_people/up.sql");
+        for (form, is_not_null, name) in
+            [(Form::Text, true, "email"), (Form::Text, false, "phone"), (Form::Binary, false, "photo")]
+        {
+            let condition = indented(&condition(form, is_not_null, name));
+            assert!(shipped.contains(&format!("CHECK (\n{condition}\n    )")), "{condition}");
+        }
+        assert_eq!(shipped.matches("CONSTRAINT").count(), 3);
+    }
+}
