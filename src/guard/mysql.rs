@@ -171,7 +171,7 @@ fn online<C: Conn<Mysql>>(
     let down = definitions.iter().map(|definition| format!("MODIFY {definition}"));
     let at_once = || std::iter::once("ALGORITHM = INSTANT".to_owned());
     let up = format!(
-        "-- From now on, the database refuses every value that is not a Fernet token in {}.\n\
+        "-- The database refuses every value that is not a Fernet token in {}, from now on.\n\
          -- The definitions of the columns are otherwise unchanged.\n{}",
         table.places(),
         patiently(table, up.chain(at_once()))

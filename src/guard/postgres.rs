@@ -220,7 +220,7 @@ fn online(table: &Table, guarded: &[Guarded<'_>]) -> Result<Vec<GuardMigration>,
     let drop = guarded.iter().map(|guarded| format!("DROP CONSTRAINT {}", guarded.constraint(table)));
     let validate = guarded.iter().map(|guarded| format!("VALIDATE CONSTRAINT {}", guarded.constraint(table)));
     let up = format!(
-        "-- From now on, the database refuses every value that is not a Fernet token in {}.\n\
+        "-- The database refuses every value that is not a Fernet token in {}, from now on.\n\
          -- The CHECK casts to the domain, because the error of the cast shows no value. The error of a CHECK shows the \
          row.\n{LOCK_TIMEOUT}\n{}{}",
         table.places(),
