@@ -11,7 +11,6 @@ use crate::fields::column::Form;
 use crate::guard::error::GuardError;
 use crate::guard::migration::{GuardMigration, Way, default_note, filled, indented};
 use crate::guard::names::{constraint, quoted, quoted_table};
-use crate::guard::refusal::GuardRefusal;
 use crate::guard::table::{Column, Table};
 use crate::guard::writer::GuardWriter;
 
@@ -81,8 +80,7 @@ impl GuardWriter for Mysql {
             Way::Online => {
                 let reason = "MySQL copies the table to add a CHECK, and writers wait. For large tables, \
                     pt-online-schema-change and gh-ost can run the ADD CONSTRAINT of a guard that is not online";
-                let table = table.name.clone();
-                return Err(GuardRefusal::NotOnline { table, column: None, reason: reason.into() }.into());
+                return Err(table.not_online(None, reason.into()).into());
             }
         };
         if let Some(last) = migrations.last_mut() {
@@ -136,8 +134,7 @@ fn refuse_taken_names<C: Conn<Mysql>>(conn: &mut C, table: &Table) -> Result<(),
                 "its table already has a {name}, which is not a guard. Look it up with SHOW CREATE TABLE, and drop or rename \
                  it in an earlier migration"
             );
-            let (table, column) = (table.name.clone(), column.name.clone());
-            return Err(GuardRefusal::UnsuitableColumn { table, column, reason }.into());
+            return Err(table.unsuitable(column, reason).into());
         }
     }
     Ok(())
@@ -150,9 +147,7 @@ fn online<C: Conn<Mysql>>(
     conditions: &[String],
 ) -> Result<Vec<GuardMigration>, GuardError> {
     let refuse = |column: &Column, reason: &str| {
-        let (table, column) = (table.name.clone(), Some(column.name.clone()));
-        let reason = format!("{reason}. A guard that is not online is a CHECK of the table");
-        GuardError::from(GuardRefusal::NotOnline { table, column, reason })
+        table.not_online(Some(column), format!("{reason}. A guard that is not online is a CHECK of the table"))
     };
     let written = show_create(conn, &table.name)?;
     let mut definitions = Vec::new();
@@ -161,7 +156,7 @@ fn online<C: Conn<Mysql>>(
         let definition =
             definition.ok_or_else(|| refuse(column, "the output of SHOW CREATE TABLE has an unknown form"))?;
         if definition.contains(" CHECK (") {
-            return Err(refuse(column, "it already has a CHECK of its own, and a column can have only one"));
+            return Err(refuse(column, "it already has a CHECK of its own, and a column can have only one").into());
         }
         definitions.push(definition);
     }
@@ -246,7 +241,7 @@ impl Known {
             notes.push(format!(
                 "{place}: its character set is {character_set}, and the guard converts every value that is written. Tokens \
                  need only ASCII. In an earlier migration, run ALTER TABLE {} MODIFY {} {column_type} CHARACTER SET ascii \
-                 COLLATE ascii_bin{null} (with its DEFAULT and COMMENT, if it has them), which copies the table",
+                 COLLATE ascii_bin{null} (with its DEFAULT and COMMENT, if it has them). It copies the table",
                 quoted_table(&table.written(), '`'),
                 quoted(&column.name, '`')
             ));

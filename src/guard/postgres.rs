@@ -11,7 +11,6 @@ use crate::fields::column::Form;
 use crate::guard::error::GuardError;
 use crate::guard::migration::{GuardMigration, Way, default_note};
 use crate::guard::names::{constraint, quoted, quoted_table};
-use crate::guard::refusal::GuardRefusal;
 use crate::guard::table::{Column, Table};
 use crate::guard::writer::GuardWriter;
 use crate::targets::TableName;
@@ -94,7 +93,7 @@ struct Guarded<'a> {
     /// Whether the type pads values with blanks.
     is_padded: bool,
     default: Option<String>,
-    /// The schema of the domain, whether the domain exists or not.
+    /// The schema in which the domain exists, or in which to create it.
     schema: String,
     /// The objects that keep the server from changing the type, in its own words.
     users: Option<String>,
@@ -121,10 +120,7 @@ impl<'a> Guarded<'a> {
             users: next(),
             size: next().unwrap_or_default(),
         };
-        let refuse = |reason: String| {
-            let (table, column) = (table.name.clone(), column.name.clone());
-            Err(GuardRefusal::UnsuitableColumn { table, column, reason }.into())
-        };
+        let refuse = |reason: String| Err(table.unsuitable(column, reason).into());
         if next().as_deref() == Some("true") {
             return refuse("the column belongs to the parent of this table. Name the parent".into());
         }
@@ -142,7 +138,7 @@ impl<'a> Guarded<'a> {
         format!("{}.{}", quoted(&self.schema, '"'), domain(self.column.form).0)
     }
 
-    /// Changes the type. Without the detour, the server would wrap the default in casts.
+    /// Changes the type. Drops the default first and sets it again, because the server would wrap it in casts.
     fn change_type(&self, type_name: &str) -> String {
         let Self { name, default, .. } = self;
         let change = format!("ALTER COLUMN {name} TYPE {type_name}");
@@ -208,8 +204,7 @@ fn online(table: &Table, guarded: &[Guarded<'_>]) -> Result<Vec<GuardMigration>,
              not online also changes the type",
             padded.type_name
         );
-        let column = Some(padded.column.name.clone());
-        return Err(GuardRefusal::NotOnline { table: table.name.clone(), column, reason }.into());
+        return Err(table.not_online(Some(padded.column), reason).into());
     }
     let add = guarded.iter().map(|guarded| {
         let name = &guarded.name;

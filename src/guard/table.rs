@@ -2,6 +2,7 @@
 
 use crate::fields::column::Form;
 use crate::guard::names;
+use crate::guard::refusal::GuardRefusal;
 use crate::targets::TableName;
 
 /// A table with columns that have no guard yet.
@@ -28,6 +29,17 @@ impl Table {
     /// `public.users.email, public.users.phone`
     pub(crate) fn places(&self) -> String {
         self.columns.iter().map(|column| self.place(column)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The refusal of a column, for this reason.
+    pub(crate) fn unsuitable(&self, column: &Column, reason: String) -> GuardRefusal {
+        GuardRefusal::UnsuitableColumn { table: self.name.clone(), column: column.name.clone(), reason }
+    }
+
+    /// The refusal of an online guard, for this reason, which may be in a column.
+    pub(crate) fn not_online(&self, column: Option<&Column>, reason: String) -> GuardRefusal {
+        let column = column.map(|column| column.name.clone());
+        GuardRefusal::NotOnline { table: self.name.clone(), column, reason }
     }
 
     /// The name in a migration. MySQL's schema is the database, whose name differs between servers, so a schema appears

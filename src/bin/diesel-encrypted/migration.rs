@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use diesel_encrypted::TableName;
-use diesel_encrypted::guard::{GuardError, GuardMigration, GuardRemedy, Way};
+use diesel_encrypted::guard::{GuardMigration, Way};
 use diesel_encrypted::reencrypt::StateTables;
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime};
@@ -51,21 +50,6 @@ const WHAT_GUARDS_DO_NOT_DO: &str = "\
 - A guard knows the shape of a token and no keys: it takes tokens that no key of the keyring opens, tokens from another
   row, and plaintext that has the shape. `diesel-encrypted status` tells what is in the columns.
 Run it with `diesel migration run`, after a look at the SQL.";
-
-/// Why there is no guard, and the command or option that helps.
-pub(crate) fn no_guard(error: &GuardError) -> String {
-    let Some((refusal, remedy)) = error.refusal().and_then(|refusal| Some((refusal, refusal.remedy()?))) else {
-        return error.to_string();
-    };
-    match remedy {
-        GuardRemedy::Encrypt { table, column } => {
-            let column = TableName::new(&column);
-            format!("{refusal} First run `diesel-encrypted encrypt --column {table}.{column}` until it is proven.")
-        }
-        GuardRemedy::AtOnce => format!("{refusal} Run the command again without --online."),
-        other => format!("{refusal} {other}"),
-    }
-}
 
 /// A migration, as the files in its folder.
 struct Files {

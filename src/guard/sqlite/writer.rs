@@ -83,7 +83,7 @@ impl GuardWriter for Sqlite {
     ) -> Result<Vec<GuardMigration>, GuardError> {
         if way == Way::Online {
             let reason = "SQLite adds a CHECK only by creating the table again".to_owned();
-            return Err(GuardRefusal::NotOnline { table: table.name.clone(), column: None, reason }.into());
+            return Err(table.not_online(None, reason).into());
         }
         if table.name.schema().is_some_and(|schema| !schema.eq_ignore_ascii_case("main")) {
             let reason = "a migration sees only the database `main`".to_owned();
@@ -95,8 +95,8 @@ impl GuardWriter for Sqlite {
         });
         let guards: Vec<String> = guards.collect();
         let by_hand = |reason: &str| {
-            let (table, reason) = (table.name.clone(), reason.to_owned());
-            Err(GuardRefusal::NotRebuilt { table, reason, constraints: guards.clone() }.into())
+            let table = table.name.clone();
+            Err(GuardRefusal::NotRebuilt { table, reason: reason.into(), constraints: guards.clone() }.into())
         };
         let sql = definition(conn, table)?;
         let Some(create) = CreateTable::parse(&sql) else {
