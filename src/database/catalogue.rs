@@ -85,10 +85,11 @@ pub(crate) enum IndexKey {
 /// A trigger, or a rule of PostgreSQL.
 pub(crate) struct Trigger {
     pub(crate) name: String,
-    /// What it does. In the statement that creates it, this comes after the word in `body_after`.
+    /// What it does.
     pub(crate) definition: String,
     /// A second reading of the definition, where the catalogue does not show the definition as it was written.
     pub(crate) second_reading: Option<String>,
+    /// The word in `definition` after which the body begins.
     pub(crate) body_after: Option<&'static str>,
     /// The names of its transition tables, which hold the rows of the statement.
     pub(crate) transitions: Vec<String>,
@@ -138,8 +139,15 @@ impl Relation {
 impl Trigger {
     /// A trigger about which nothing else is known than what it does.
     pub(crate) fn new(name: String, definition: String) -> Self {
-        let (transitions, arguments) = (Vec::new(), Vec::new());
-        Self { name, definition, second_reading: None, body_after: None, transitions, arguments, is_foreign: false }
+        Self {
+            name,
+            definition,
+            second_reading: None,
+            body_after: None,
+            transitions: Vec::new(),
+            arguments: Vec::new(),
+            is_foreign: false,
+        }
     }
 }
 
