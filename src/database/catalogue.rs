@@ -20,7 +20,7 @@ pub struct Catalogue {
 #[derive(Debug, Clone)]
 pub struct KeyColumn {
     pub(crate) name: String,
-    /// The type that a parameter is cast to, and the reason to read the column in its text form.
+    /// The type that a parameter is cast to. If there is one, the column is read in its text form.
     #[cfg_attr(not(any(feature = "mysql", feature = "postgres")), expect(dead_code))]
     pub(crate) cast: Option<String>,
     /// Whether the column holds text, whatever the driver takes it for.
@@ -53,13 +53,14 @@ pub struct CatalogueColumn {
 /// A table, or what can be read as one.
 pub struct Relation {
     pub(crate) name: TableName,
-    /// Whether the name finds it without its schema.
+    /// Whether its name without the schema finds it.
     pub(crate) is_in_reach: bool,
-    /// What it is if not a table whose rows can be rewritten.
+    /// What it is if it is not a table whose rows can be rewritten.
     pub(crate) other: Option<String>,
-    /// Whether it is looked through though nothing of it is declared: it holds rows that no other relation has.
+    /// Whether it holds rows that no other relation has. Such a relation is sampled even if none of its columns is
+    /// declared.
     pub(crate) is_own: bool,
-    /// Whether other tables inherit from it, whose rows are theirs.
+    /// Whether other tables can inherit from it. Their rows are not its rows.
     pub(crate) only: bool,
     /// The columns of the primary key, in its order.
     pub(crate) key: Vec<String>,
@@ -84,21 +85,22 @@ pub(crate) enum IndexKey {
 /// A trigger, or a rule of PostgreSQL.
 pub(crate) struct Trigger {
     pub(crate) name: String,
-    /// What it does, which in the statement that makes it is behind the word in `body_after`.
+    /// What it does.
     pub(crate) definition: String,
-    /// The definition in another way, where the catalogue does not show it as it was written.
+    /// A second reading of the definition, where the catalogue does not show the definition as it was written.
     pub(crate) second_reading: Option<String>,
+    /// The word in `definition` after which the body begins.
     pub(crate) body_after: Option<&'static str>,
-    /// The names of tables in it that have the rows of the statement.
+    /// The names of its transition tables, which hold the rows of the statement.
     pub(crate) transitions: Vec<String>,
-    /// What its function is told.
+    /// The arguments of its function.
     pub(crate) arguments: Vec<String>,
-    /// Whether it is in a language in which a row is not called `NEW` or `OLD`.
+    /// Whether its language has other names than `NEW` and `OLD` for a row.
     pub(crate) is_foreign: bool,
 }
 
 impl Relation {
-    /// A table of which nothing else is known yet.
+    /// A table about which nothing else is known yet.
     pub(crate) fn new(name: TableName) -> Self {
         Self {
             name,
@@ -114,12 +116,12 @@ impl Relation {
         }
     }
 
-    /// What can be read as a table, and holds no rows itself.
+    /// A relation that can be read as a table but holds no rows itself.
     pub(crate) fn view(name: TableName, what: impl Into<String>) -> Self {
         Self { other: Some(what.into()), is_own: false, ..Self::new(name) }
     }
 
-    /// Adds one more key to the index with this name, which is the last one if there is any.
+    /// Adds a key to the index with this name. If the index is there already, it is the last one.
     pub(crate) fn add_index_key(&mut self, index: String, is_unique: bool, key: IndexKey) {
         match self.indexes.last_mut() {
             Some(last) if last.name == index => last.keys.push(key),
@@ -135,10 +137,17 @@ impl Relation {
 }
 
 impl Trigger {
-    /// One of which there is no more to know than what it does.
+    /// A trigger about which nothing else is known than what it does.
     pub(crate) fn new(name: String, definition: String) -> Self {
-        let (transitions, arguments) = (Vec::new(), Vec::new());
-        Self { name, definition, second_reading: None, body_after: None, transitions, arguments, is_foreign: false }
+        Self {
+            name,
+            definition,
+            second_reading: None,
+            body_after: None,
+            transitions: Vec::new(),
+            arguments: Vec::new(),
+            is_foreign: false,
+        }
     }
 }
 
@@ -153,7 +162,7 @@ impl CatalogueColumn {
         self.token_len(0)
     }
 
-    /// The length of the token of so many bytes in such a column.
+    /// The length of the token for a plaintext of this many bytes in such a column.
     pub(crate) fn token_len(&self, plaintext: usize) -> usize {
         if self.form == Some(Form::Binary) { crate::raw_token_len(plaintext) } else { crate::token_len(plaintext) }
     }

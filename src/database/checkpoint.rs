@@ -1,11 +1,11 @@
-//! The progress of a claim, which is written in the same transaction as the rows.
+//! The progress of a claim. It is written in the same transaction as the rows.
 
 use diesel::RunQueryDsl;
 use diesel::result::QueryResult;
 
 use crate::database::sql::{Sql, TextConnection};
 
-/// How far the work under a claim is, as it is written down with a swap.
+/// How far the work under a claim is. A swap writes it together with the rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Checkpoint<'a> {
     pub(crate) claim: u64,
@@ -15,11 +15,11 @@ pub struct Checkpoint<'a> {
 /// The table of the progress, one row for each claim.
 pub(crate) const CHUNK: &str = "__diesel_encrypted_chunk";
 
-/// How the statement of a checkpoint begins: the progress and `WHERE claim = …` follow.
+/// The beginning of a checkpoint's statement. The progress and `WHERE claim = …` follow.
 pub(crate) const CHECKPOINT: &str = "UPDATE __diesel_encrypted_chunk SET progress =";
 
 impl Checkpoint<'_> {
-    /// Writes the progress by itself. `false` if the claim was taken over.
+    /// Writes the progress without rows. `false` if another process has taken over the claim.
     pub(crate) fn write(&self, conn: &mut impl TextConnection) -> QueryResult<bool> {
         let sql = format!("{CHECKPOINT} ? WHERE claim = {}", self.claim);
         Sql::new(sql).bind(self.progress).execute(conn).map(|rows: usize| rows == 1)

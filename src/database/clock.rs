@@ -1,4 +1,4 @@
-//! The clock of the database, without asking it again and again.
+//! The clock of the database, read once.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use crate::database::moment::Moment;
 /// Seconds by which the clock of an application may be ahead of the database's.
 pub(crate) const CLOCKS: u64 = 2;
 
-/// The clock of the database, as it was read once and has gone on since.
+/// The clock of the database: the time that was read once, plus the time since then.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DatabaseClock {
     read: Moment,

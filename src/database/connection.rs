@@ -1,11 +1,11 @@
-//! What a connection has to be, in one word each.
+//! What this crate requires of a connection.
 
 use diesel::connection::{Connection, LoadConnection};
 use diesel::r2d2::R2D2Connection;
 
 use crate::database::dialect::Dialect;
 
-/// A connection to any database that this crate knows.
+/// A connection to any database that this crate supports.
 pub trait DialectConnection: Connection<Backend: Dialect> + LoadConnection {}
 
 impl<C: Connection<Backend: Dialect> + LoadConnection> DialectConnection for C {}

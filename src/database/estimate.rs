@@ -5,13 +5,13 @@ use std::fmt;
 use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::keys::fernet::token::{raw_token_len, token_len};
 
-/// Bytes of a table from which it is worth while to prepare the database.
+/// From this number of bytes on, a table is large: it is worth preparing the database for it.
 pub(crate) const LARGE: u64 = 1 << 30;
 
-/// What a task will cost if every row has to be rewritten; made by [`Task::estimate`](crate::reencrypt::Task::estimate).
+/// What a task will cost if it has to rewrite every row. [`Task::estimate`](crate::reencrypt::Task::estimate) returns it.
 ///
-/// The figures are rough. They come from the catalogue, and from what rewriting tokens of some 140 characters was
-/// measured to cost on each database.
+/// The figures are rough. They come from the catalogue and from measurements on each database, with tokens of about 140
+/// characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Estimate {
@@ -19,7 +19,7 @@ pub struct Estimate {
     pub tables: Vec<TableEstimate>,
 }
 
-/// What one table will cost. `None` is what the database does not tell.
+/// What one table will cost. `None` is a figure that the database does not know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TableEstimate {
@@ -29,16 +29,18 @@ pub struct TableEstimate {
     pub rows: Option<u64>,
     /// Bytes of the rows.
     pub rewritten: Option<u64>,
-    /// Bytes for the log of the database: the WAL of PostgreSQL and SQLite, redo and binary log of MySQL and MariaDB.
+    /// Bytes for the log of the database: the WAL of PostgreSQL and SQLite, or the redo log and the binary log of MySQL and
+    /// MariaDB.
     pub logged: Option<u64>,
-    /// Bytes by which the table and its indexes grow, if nothing is vacuumed meanwhile.
+    /// Bytes by which the table and its indexes grow unless they are vacuumed at the same time.
     pub growth: Option<u64>,
-    /// What can be done about it, with the statements. Empty for small tables.
+    /// What you can do about it, with the statements. Empty for small tables.
     pub advice: Vec<String>,
 }
 
 impl TableEstimate {
-    /// The same where every value is plaintext and becomes a token: the shortest one, for want of the lengths.
+    /// The estimate for a table in which every value is plaintext and becomes a token. The lengths are unknown, so it counts
+    /// the shortest token.
     pub(crate) fn and_tokens(mut self, table: &PlannedTable) -> Self {
         let of = |column: &PlannedColumn| if column.is_text { token_len(0) } else { raw_token_len(0) } as u64;
         if let Some(rows) = self.rows {
@@ -58,7 +60,7 @@ impl fmt::Display for TableEstimate {
         write!(f, "{}, if every row is rewritten: ", self.table)?;
         match self.rows {
             Some(rows) => write!(f, "about {rows} rows")?,
-            None => f.write_str("rows unknown, since the table was never analysed")?,
+            None => f.write_str("rows unknown, because the table was never analysed")?,
         }
         for (bytes, of_what) in [(self.rewritten, "them"), (self.logged, "log"), (self.growth, "growth")] {
             if let Some(bytes) = bytes {
@@ -96,7 +98,7 @@ mod tests {
             TableEstimate { table: "people".into(), rows: Some(1000), rewritten: Some(1 << 20), ..Default::default() };
         assert_eq!(estimate.to_string(), "people, if every row is rewritten: about 1000 rows, 1.0 MiB of them");
         (estimate.rows, estimate.rewritten, estimate.logged) = (None, None, Some(30 << 30));
-        let unknown = "people, if every row is rewritten: rows unknown, since the table was never analysed";
+        let unknown = "people, if every row is rewritten: rows unknown, because the table was never analysed";
         assert_eq!(estimate.to_string(), format!("{unknown}, 30 GiB of log"));
         assert_eq!(Bytes(0).to_string(), "0 B");
         assert_eq!(Bytes(3 << 40).to_string(), "3.0 TiB");

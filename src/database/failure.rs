@@ -1,20 +1,20 @@
-//! Why a database did not do what it was asked to do.
+//! Why a database did not do what this crate asked for.
 
 use std::fmt;
 
 use crate::keys::fernet::token::Token;
 
-/// A failure of the database, or of this crate with it. It carries no value of any column.
+/// A failure of the database, or of this crate when it reads an answer. It carries no value of any column.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The database could not be reached, or kept failing until the time to give up.
+    /// The database could not be reached, or it failed until it was time to give up.
     Database(String),
     /// An answer that this crate cannot read.
     Internal(String),
 }
 
 impl Failure {
-    /// Servers and triggers quote in their messages what they like.
+    /// Hides tokens: servers and triggers may quote any value in their messages.
     pub(crate) fn database(error: impl fmt::Display) -> Self {
         Self::Database(Token::hide_in(&error.to_string()))
     }

@@ -5,19 +5,19 @@ use crate::database::words::{Flavor, closing, words_of};
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 use crate::keys::fernet::shape::is_guard;
 
-/// What keeps everything out of a column that has not the shape of a token.
+/// What refuses every value of a column that does not have the shape of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum GuardKind {
-    /// The type of the column, a domain of PostgreSQL.
+    /// The type of the column: a domain of PostgreSQL.
     Domain,
     /// A CHECK of the table or the column.
     Check,
-    /// A CHECK of PostgreSQL that nobody has validated: rows that were there before it may hold anything.
+    /// A CHECK of PostgreSQL that nobody has validated. Rows that are older than the CHECK may hold anything.
     UnvalidatedCheck,
 }
 
-/// Whether a guard of the column is among the CHECKs of a `CREATE TABLE`. `None` if the statement is not understood.
+/// Whether a guard of the column is among the CHECKs of a `CREATE TABLE`. `None` if the statement cannot be parsed.
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub(crate) fn is_among_checks(flavor: Flavor, sql: &str, column: &str) -> Option<bool> {
     let words = words_of(flavor, sql)?;
@@ -26,16 +26,16 @@ pub(crate) fn is_among_checks(flavor: Flavor, sql: &str, column: &str) -> Option
             continue;
         }
         let end = closing(&words, position + 1)?;
-        // A function may have the name of a column, and on MySQL, which quotes all names, a keyword, too.
+        // A function may have the name of a column. On MySQL a keyword may, too: it quotes all names.
         let is_its_name = |at: usize| {
             let is_name = flavor != Flavor::Mysql || words[at].text.starts_with(['`', '"']);
             is_name && words[at].names(column) && !words[at + 1].is("(")
         };
-        let speaks_of_it = (position..end).any(is_its_name);
+        let mentions_it = (position..end).any(is_its_name);
         let (condition, rest) = (&sql[pair[1].start..words[end].end()], &sql[words[end].end()..]);
         // As MySQL shows it.
         let is_enforced = !rest.trim_start().starts_with("/*!80016 NOT ENFORCED");
-        if speaks_of_it && is_enforced && is_guard(condition) {
+        if mentions_it && is_enforced && is_guard(condition) {
             return Some(true);
         }
     }

@@ -1,6 +1,6 @@
 //! What the crate asks of a database.
 
-// Without a backend nothing asks.
+// Without a backend nothing uses it.
 #![cfg_attr(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code))]
 
 pub(crate) mod catalogue;

@@ -12,13 +12,13 @@ use crate::database::plan::PlannedTable;
 use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::row::{KeyValue, Row};
 
-/// The name that a page gives to the columns of the row key; the others are cells.
+/// The alias of the columns of the row key in a page. Other columns are cells.
 const KEY_ALIAS: &str = "k";
-/// The name that a page gives to encrypted columns.
+/// The alias of encrypted columns in a page.
 const CELL_ALIAS: &str = "c";
 
-/// The first `limit` rows behind `after`, up to and including `until`, in the database's own order of the row key,
-/// `skip` rows left out.
+/// The first `limit` rows after `after`, up to and including `until`, in the database's own order of the row key. It
+/// leaves out the first `skip` of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Page<'a> {
     pub(crate) table: &'a PlannedTable,
@@ -66,7 +66,7 @@ impl<DB: Dialect> QueryFragment<DB> for Page<'_> {
             out.push_sql(keyword);
             push_bound(table, bound, operator, &mut out)?;
         }
-        // Qualified columns: `ORDER BY k0` would sort by what is *shown*, which on PostgreSQL is text.
+        // Qualified columns: `ORDER BY k0` would sort by the output, which is text on PostgreSQL.
         out.push_sql(" ORDER BY ");
         push_all(&table.row_key, ", ", &mut out, |column, out| {
             push_column(&column.name, out)?;
@@ -88,7 +88,7 @@ impl Query for Page<'_> {
 impl QueryId for Page<'_> {
     type QueryId = ();
 
-    // The text depends on names known at run time; Diesel then caches the statement by its text.
+    // The text depends on names that are known at run time. Diesel caches the statement by its text.
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
@@ -110,7 +110,7 @@ impl<DB: Dialect> QueryableByName<DB> for Row {
     }
 }
 
-/// `row key > bound` or `row key <= bound`, in the form that an index serves.
+/// Pushes `row key > bound` or `row key <= bound`, in a form that an index serves.
 fn push_bound<'b, DB: Dialect>(
     table: &'b PlannedTable,
     bound: &'b [KeyValue],
@@ -128,7 +128,7 @@ fn push_bound<'b, DB: Dialect>(
         out.push_sql(")");
         return Ok(());
     }
-    // a >= x AND (a > x OR (a = x AND (b > y OR (b = y AND …)))): the first term is what MySQL's index needs.
+    // a >= x AND (a > x OR (a = x AND (b > y OR (b = y AND …)))). MySQL's index needs the first term.
     let (strict, inclusive) = if operator.contains('>') { (" > ", " >= ") } else { (" < ", " <= ") };
     let compare = |index: usize, operator: &str, out: &mut AstPass<'_, 'b, DB>| {
         push_column(&columns[index].name, out)?;

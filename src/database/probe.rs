@@ -9,8 +9,7 @@ use crate::database::connection::DialectConnection;
 use crate::database::plan::PlannedTable;
 use crate::database::quote::{push_all, push_table};
 
-/// Fails for want of rights, or in a database that cannot be written to. No row is looked at, so its message quotes no
-/// value.
+/// Fails without the privileges to write, or if the database is read-only. It reads no row, so its error quotes no value.
 pub(crate) fn write_nothing<C: DialectConnection>(conn: &mut C, table: &PlannedTable) -> QueryResult<()> {
     Probe(table).execute(conn).map(|_: usize| ())
 }

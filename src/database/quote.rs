@@ -7,7 +7,7 @@ use diesel::result::QueryResult;
 use crate::database::dialect::Language;
 use crate::targets::TableName;
 
-/// A name as the SQL of this database has it.
+/// A name in the quotes of this database.
 pub(crate) fn quoted<DB: Language>(name: &str) -> String {
     let quote = DB::QUOTE;
     format!("{quote}{}{quote}", name.replace(quote, &format!("{quote}{quote}")))

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The value of one column of a row key, as the database hands it out and takes it back.
+/// The value of one column of a row key, in the form that the database returns and accepts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum KeyValue {
     /// A signed integer.
@@ -25,7 +25,7 @@ impl fmt::Display for KeyValue {
             Self::Int(value) => value.fmt(f),
             Self::UInt(value) => value.fmt(f),
             Self::Real(value) => value.fmt(f),
-            // Escaped: what a stranger put into a key must not steer the operator's terminal.
+            // Escaped: text that a stranger wrote into a key must not control the operator's terminal.
             Self::Text(value) => value.escape_debug().fmt(f),
             Self::Bytes(value) => {
                 f.write_str("0x")?;
@@ -35,7 +35,7 @@ impl fmt::Display for KeyValue {
     }
 }
 
-/// What a column holds in one row. `Debug` is left out on purpose: it may be plaintext.
+/// What a column holds in one row. It has no `Debug` on purpose: it may be plaintext.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cell {
     pub(crate) bytes: Vec<u8>,
@@ -48,7 +48,7 @@ impl Cell {
         Self { bytes, is_text }
     }
 
-    /// Whether the token in it is text; a column of bytes may hold either form.
+    /// Whether the token in it is text. A column of bytes may hold either form.
     pub(crate) fn holds_text(&self) -> bool {
         self.bytes.first().is_some_and(u8::is_ascii)
     }
@@ -61,14 +61,14 @@ pub(crate) struct Row {
     pub(crate) cells: Vec<Option<Cell>>,
 }
 
-/// One row to write: for each encrypted column the swap, or `None` to leave the column as it is.
+/// One row to write: the swap for each encrypted column, or `None` to leave the column unchanged.
 #[derive(Clone)]
 pub struct Change {
     pub(crate) key: Vec<KeyValue>,
     pub(crate) swaps: Vec<Option<Swap>>,
 }
 
-/// What must still be there, byte for byte, and what to put in its place.
+/// The old value, which must still be there byte for byte, and the new value.
 #[derive(Clone)]
 pub(crate) struct Swap {
     pub(crate) old: Cell,

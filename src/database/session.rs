@@ -1,4 +1,4 @@
-//! A connection of the task: its settings, and what is done when it fails.
+//! A connection of the task: its settings, and the retries when it fails.
 
 use std::ops::DerefMut;
 use std::thread;
@@ -13,15 +13,15 @@ use crate::database::failure::Failure;
 use crate::database::plan::PlannedTable;
 use crate::database::stop::StopHandle;
 
-/// The pause before the first retry; each further one doubles it.
+/// The pause before the first retry. Each further retry doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause between two retries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How long a further worker waits for a connection before the work is left to the others.
+/// How long a further worker waits for a connection before it leaves the work to the others.
 const SPARE: Duration = Duration::from_secs(1);
 
-/// A pooled connection with the settings of the task. When the task lets go of it, it has its former settings again.
+/// A pooled connection with the settings of the task. It gets its former settings back before it returns to the pool.
 pub(crate) struct Session<'a, C: TaskConnection> {
     pool: &'a Pool<ConnectionManager<C>>,
     give_up_after: Duration,
@@ -34,7 +34,7 @@ impl<'a, C: TaskConnection> Session<'a, C> {
         Self { pool, give_up_after, stop, conn: None }
     }
 
-    /// Runs `query` with patience for locks: those of the task's own tables are never held for long.
+    /// Runs `query` with a longer wait for locks. Nobody holds the locks of the task's own tables for long.
     pub(crate) fn patiently<T>(&mut self, mut query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, Failure> {
         let (name, patient) = C::Backend::PATIENT;
         let usual = C::Backend::SETTINGS.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
@@ -46,9 +46,9 @@ impl<'a, C: TaskConnection> Session<'a, C> {
         })
     }
 
-    /// Runs `query`, again on a fresh connection if the database fails, until it is time to give up.
+    /// Runs `query`. If the database fails, runs it again on a fresh connection until it is time to give up.
     ///
-    /// `query` must be safe to repeat, also when it succeeded and only the answer was lost. Reads are, and so is a
+    /// `query` must be safe to repeat, also if it succeeded and only the answer was lost. Reads are safe, and so is a
     /// compare and swap.
     pub(crate) fn run<T>(&mut self, mut query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, Failure> {
         let started = Instant::now();
@@ -60,8 +60,8 @@ impl<'a, C: TaskConnection> Session<'a, C> {
                 Ok(Err(error @ (DieselError::DatabaseError(..) | DieselError::BrokenTransactionManager))) => {
                     Failure::database(error)
                 }
-                // A value that cannot be read: worth one fresh connection, for after a change of the schema a
-                // prepared statement describes its columns wrongly.
+                // A value cannot be read. A fresh connection may help once: after a change of the schema, a prepared
+                // statement describes its columns wrongly.
                 Ok(Err(error)) if is_second_look => return Err(Failure::internal(chain(&error))),
                 Ok(Err(error)) => {
                     is_second_look = true;
@@ -83,7 +83,7 @@ impl<'a, C: TaskConnection> Session<'a, C> {
         }
     }
 
-    /// Runs `query` once. The connection is replaced before the next use if it broke.
+    /// Runs `query` once. If the connection broke, the next use gets a fresh one.
     pub(crate) fn once<T>(&mut self, query: impl FnOnce(&mut C) -> QueryResult<T>) -> Result<QueryResult<T>, Failure> {
         let conn = self.connection()?;
         let result = query(conn);
@@ -93,8 +93,8 @@ impl<'a, C: TaskConnection> Session<'a, C> {
         Ok(result)
     }
 
-    /// Begins a transaction that reads one snapshot of the database, `shared` if another session has begun it. Returns
-    /// what others need to share it, if they can. From then on nothing is tried again.
+    /// Begins a transaction that reads one snapshot of the database: `shared`, if another session has begun it. Returns
+    /// the name by which other sessions can share it, if they can. From then on the session retries nothing.
     pub(crate) fn pin(&mut self, tables: &[PlannedTable], shared: Option<&str>) -> Result<Option<String>, Failure> {
         let conn = self.connection()?;
         let name = C::Backend::begin_snapshot(conn, tables, shared);
@@ -129,7 +129,7 @@ impl<'a, C: TaskConnection> Session<'a, C> {
         }
     }
 
-    /// Takes a connection if the pool has one to spare, soon.
+    /// Takes a connection if the pool soon has one to spare.
     pub(crate) fn is_available(&mut self) -> bool {
         let conn = self.pool.get_timeout(SPARE.min(self.pool.connection_timeout()));
         self.conn = conn.ok().and_then(|conn| Configured::new(conn).ok());
@@ -152,7 +152,7 @@ impl<'a, C: TaskConnection> Session<'a, C> {
 struct Configured<C: TaskConnection> {
     conn: PooledConnection<ConnectionManager<C>>,
     former: Vec<(String, String)>,
-    /// Whether it is in a transaction that must end before anybody else gets the connection.
+    /// Whether it is in a transaction. The transaction must end before anybody else gets the connection.
     is_pinned: bool,
 }
 
@@ -176,13 +176,13 @@ impl<C: TaskConnection> Drop for Configured<C> {
             let _ = self.conn.batch_execute("ROLLBACK");
         }
         for (name, value) in &self.former {
-            // If this fails the connection is gone, or the server has forbidden meanwhile what it allowed before.
+            // If this fails, the connection is gone, or the server now forbids what it allowed before.
             let _ = C::Backend::set(&mut *self.conn, name, value);
         }
     }
 }
 
-/// An error with its sources; of this crate's and Diesel's errors none carries data.
+/// An error with its sources. No error of this crate or of Diesel carries data.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let sources = std::iter::successors(error.source(), |error| error.source());
     sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))

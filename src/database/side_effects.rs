@@ -5,8 +5,8 @@
 pub struct SideEffects {
     /// The names of the triggers that would fire.
     pub(crate) triggers: Vec<String>,
-    /// Rules of PostgreSQL, with which it does not take the task's statement at all.
+    /// Rules of PostgreSQL, which does not combine them with the task's statement.
     pub(crate) rules: Vec<String>,
-    /// Whether this user may not be shown the triggers.
+    /// Whether the server may hide triggers from this user.
     pub(crate) may_be_hidden: bool,
 }

@@ -1,4 +1,4 @@
-//! Statements with one placeholder per value, for MySQL and SQLite: of a few sizes, powers of two and full pages, so
+//! Statements with one placeholder per value, for MySQL and SQLite. They have few sizes, powers of two and full pages, so
 //! that each is prepared once and used again.
 
 use diesel::RunQueryDsl;
@@ -10,8 +10,7 @@ use crate::database::plan::PlannedTable;
 use crate::database::row::Change;
 use crate::database::sql::TextConnection;
 
-/// Changes in a statement with room for some more. The rows that are left over are bound as `NULL` keys, which match
-/// nothing.
+/// Changes in a statement that may have room for more. The spare slots are bound as `NULL` keys, which match nothing.
 pub(crate) struct Slots<'a> {
     pub(crate) table: &'a PlannedTable,
     changes: &'a [Change],
@@ -19,7 +18,7 @@ pub(crate) struct Slots<'a> {
 }
 
 impl<'a> Slots<'a> {
-    /// `full` is the size of a full page, `max` the most that a statement can bind.
+    /// `full` is the size of a full page, and `max` the most rows that a statement can bind.
     pub(crate) fn new(table: &'a PlannedTable, changes: &'a [Change], full: usize, max: usize) -> Self {
         let count = changes.len();
         let rounded = count.next_power_of_two();
@@ -27,7 +26,7 @@ impl<'a> Slots<'a> {
         Self { table, changes, slots }
     }
 
-    /// The changes, and for each slot that is left over the first change with `true`: bind its types, not its values.
+    /// The changes with `false`, and for each spare slot the first change with `true`: bind its types, not its values.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a Change, bool)> {
         let filled = self.changes.iter().map(|change| (change, false));
         let spare = self.slots - self.changes.len();
@@ -43,8 +42,8 @@ impl QueryId for Slots<'_> {
 
 impl<C> RunQueryDsl<C> for Slots<'_> {}
 
-/// Swaps in a transaction with the checkpoint. That comes first: it locks the claim, and on SQLite makes the transaction
-/// the one writer.
+/// Swaps in a transaction with the checkpoint. The checkpoint comes first: it locks the claim, and on SQLite it makes the
+/// transaction the one writer.
 pub(crate) fn in_transaction<C: TextConnection>(
     conn: &mut C,
     checkpoint: Option<Checkpoint<'_>>,
@@ -56,7 +55,7 @@ pub(crate) fn in_transaction<C: TextConnection>(
     })
 }
 
-/// A token for a text column. It was read as text, so it is.
+/// A token for a text column. It was read as text, so it is UTF-8.
 pub(crate) fn text(token: &[u8]) -> QueryResult<&str> {
     std::str::from_utf8(token).map_err(|error| Error::QueryBuilderError(error.into()))
 }

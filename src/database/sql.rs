@@ -63,7 +63,7 @@ impl<'a> Sql<'a> {
 }
 
 impl Fields {
-    /// The field at this position, once.
+    /// Takes the field at this position.
     pub(crate) fn take(&mut self, position: usize) -> Option<String> {
         self.0.get_mut(position).and_then(Option::take)
     }
@@ -80,7 +80,7 @@ impl IntoIterator for Fields {
 
 impl<DB: TextRows> QueryFragment<DB> for Sql<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        // Numbers are written into the text: kept, these statements would fill the cache.
+        // The texts contain numbers, so that these statements would fill the cache.
         out.unsafe_to_cache_prepared();
         let mut values = self.values.iter();
         let mut parts = self.text.split('?');
@@ -88,7 +88,7 @@ impl<DB: TextRows> QueryFragment<DB> for Sql<'_> {
         for part in parts {
             match values.next() {
                 Some(value) => DB::push_text(value, &mut out)?,
-                // One of a name that is part of the text.
+                // This `?` is part of a name in the text.
                 None => out.push_sql("?"),
             }
             out.push_sql(part);

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
-/// Stops a running task from another thread: workers finish the page they are at.
+/// Stops a running task from another thread. The workers finish their current batch.
 ///
-/// It takes a lock, which a signal handler must not; the handlers of the crate `ctrlc` run on a thread of their own.
+/// It takes a lock, which a signal handler must not do. The handlers of the crate `ctrlc` run on a thread of their own.
 ///
 /// ```
 /// use diesel_encrypted::reencrypt::{StopHandle, Task};
@@ -37,14 +37,14 @@ impl StopHandle {
         self.0.is_stopped.load(Ordering::Relaxed)
     }
 
-    /// Lets everybody who sleeps look again whether there is still a reason to.
+    /// Makes every sleeper check again whether there is still a reason to sleep.
     pub(crate) fn wake(&self) {
-        // A sleeper that looks has the lock until it sleeps: it cannot miss this.
+        // A sleeper holds the lock from its check until it sleeps, so it cannot miss this.
         drop(self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner));
         self.0.wake.notify_all();
     }
 
-    /// Sleeps while `until` names a time to look again, at the latest; not when it is stopped.
+    /// Sleeps as long as `until` returns a time, at which it is called again at the latest. A stop ends the sleep.
     pub(crate) fn sleep_while(&self, until: impl Fn() -> Option<Instant>) {
         let mut guard = self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(until) = until().filter(|_| !self.is_stopped()) {

@@ -1,23 +1,23 @@
-//! The words of SQL as a catalogue shows it: enough to find the parts of a statement, and what it mentions.
+//! The words of SQL in a catalogue: enough to find the parts of a statement and the names that it mentions.
 
-// Without one of the backends nobody asks for its SQL.
+// Without one of the backends nothing reads its SQL.
 #![cfg_attr(not(all(feature = "mysql", feature = "postgres", feature = "sqlite")), allow(dead_code))]
 
-/// Whose SQL it is.
+/// The database whose SQL it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flavor {
-    /// With `$$…$$`, and escapes in `E'…'`.
+    /// It has `$$…$$`, and escapes in `E'…'`.
     Postgres,
-    /// In whose literals a backslash escapes the next character, with comments behind `#`.
+    /// A backslash in a literal escapes the next character. Comments may begin with `#`.
     Mysql,
-    /// With names in brackets.
+    /// Names may be in brackets.
     Sqlite,
 }
 
 /// Signs of more than one character, longer ones first.
 const SIGNS: [&str; 10] = ["<=>", "->>", ":=", "<>", "!=", "<=", ">=", "||", "::", "->"];
 
-/// A keyword, a name, a literal or a sign. Blanks and comments are none.
+/// A keyword, a name, a literal or a sign. Blanks and comments are not words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Word<'a> {
     pub(crate) text: &'a str,
@@ -31,7 +31,7 @@ impl Word<'_> {
         self.start + self.text.len()
     }
 
-    /// Whether it is this keyword or sign, and not a name or a literal in quotes.
+    /// Whether it is this keyword or sign. A name or a literal in quotes is not.
     pub(crate) fn is(&self, keyword: &str) -> bool {
         self.text.eq_ignore_ascii_case(keyword)
     }
@@ -49,12 +49,12 @@ impl Word<'_> {
         Some(inner.replace(&format!("{closing}{closing}"), &closing.to_string()))
     }
 
-    /// Whether it is this name, or the same in other cases.
+    /// Whether it is this name, in upper or lower case.
     pub(crate) fn names(&self, name: &str) -> bool {
         self.name().is_some_and(|known| known.eq_ignore_ascii_case(name))
     }
 
-    /// What is in it if it is a literal, with its escapes.
+    /// The content if it is a literal, with its escapes.
     pub(crate) fn literal(&self) -> Option<String> {
         if let Some(inner) = self.text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
             return Some(inner.replace("''", "'"));
@@ -64,12 +64,13 @@ impl Word<'_> {
     }
 }
 
-/// All words of a statement of SQLite, which keeps them as they were written; `None` if a quote or comment is not closed.
+/// All words of a statement of SQLite, which keeps statements as they were written. `None` if a quote or a comment is not
+/// closed.
 pub(crate) fn words(sql: &str) -> Option<Vec<Word<'_>>> {
     words_of(Flavor::Sqlite, sql)
 }
 
-/// All words; `None` if a quote or comment is not closed.
+/// All words. `None` if a quote or a comment is not closed.
 pub(crate) fn words_of(flavor: Flavor, sql: &str) -> Option<Vec<Word<'_>>> {
     let mut words = Vec::new();
     let mut start = 0;
@@ -137,7 +138,7 @@ pub(crate) fn opening(words: &[Word<'_>], close: usize) -> Option<usize> {
     None
 }
 
-/// To MySQL `--` is one only before a blank: `5--3` is 8.
+/// On MySQL `--` begins a comment only before a blank: `5--3` is 8.
 fn is_line_comment(flavor: Flavor, text: &str) -> bool {
     match text.strip_prefix("--") {
         Some(rest) if flavor == Flavor::Mysql => !rest.starts_with(|next: char| !next.is_ascii_whitespace()),
@@ -146,7 +147,7 @@ fn is_line_comment(flavor: Flavor, text: &str) -> bool {
     }
 }
 
-/// Whether what begins at `start` is the literal of an `E'…'`.
+/// Whether the literal of an `E'…'` begins at `start`.
 fn is_escape_prefix(flavor: Flavor, last: Option<&Word<'_>>, start: usize) -> bool {
     flavor == Flavor::Postgres && last.is_some_and(|word| word.is("E") && word.end() == start)
 }

@@ -1,5 +1,5 @@
-//! Whether something was forgotten: compares the catalogue of a database, and samples of its columns, with what is
-//! declared as encrypted.
+//! Compares the catalogue of a database, and samples of its columns, with what is declared as encrypted, so that no
+//! column is forgotten.
 //!
 //! ```text
 //! database   people.email  gAAAAABrBG7hO5Ne…     schema file   email -> EncryptedText
@@ -7,10 +7,13 @@
 //!            people.phone  +44 20 7946 0000                    phone -> EncryptedText    plaintext, unguarded
 //! ```
 //!
-//! Every text and binary column of the user's tables is sampled, on SQLite every column: 100 rows from either end by the
-//! primary key, any 200 where there is none, and where a column is `NULL` in all of these, the first values in 100,000 rows. Tokens are known by
-//! their shape, so that no key is needed. Nothing is written, no value leaves the database that does not begin as a token
-//! does, and a [`Finding`] carries none.
+//! It samples every text and binary column of the user's tables, and on SQLite every column:
+//!
+//! * 100 rows from each end of the primary key, or any 200 rows if there is no primary key.
+//! * If a column is `NULL` in all of these, the first values in 100,000 rows.
+//!
+//! It recognizes tokens by their shape, so it needs no keys. It writes nothing. No value leaves the database unless it
+//! begins as a token does, and a [`Finding`] carries no value.
 //!
 #![cfg_attr(feature = "cli-sqlite", doc = "```")]
 #![cfg_attr(not(feature = "cli-sqlite"), doc = "```ignore")]
@@ -33,21 +36,25 @@
 //!
 //! # What it cannot see
 //!
-//! * Tables that the database does not show to this user, such as those of MySQL on which it has no privilege. What it is
-//!   shown and may not read is a finding.
-//! * Tokens inside of other values: in JSON, or in the middle of a text.
-//! * What a trigger does in a function that it calls, or with SQL that it puts together.
-//! * Copies outside of the tables of this database: foreign tables, replicas, backups, caches.
+//! * Tables that the database does not show to this user, such as MySQL's tables on which the user has no privilege. A
+//!   table that the user can see but not read is a finding.
+//! * Tokens inside other values: in JSON, or in the middle of a text.
+//! * What a trigger does in a function that it calls, or with SQL that it builds.
+//! * Copies outside the tables of this database: foreign tables, replicas, backups, caches.
 
-// Without a backend nothing of it is used.
+// Without a backend, most of it is unused.
 #![cfg_attr(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code))]
 
 pub(crate) mod copies;
+pub(crate) mod discovered;
 pub(crate) mod discovery;
+pub(crate) mod error;
 pub(crate) mod finding;
 pub(crate) mod judge;
 pub(crate) mod register;
 pub(crate) mod sample;
 
-pub use discovery::{ColumnFound, Discovered, Discovery};
-pub use finding::{Finding, FindingKind};
+pub use discovered::{ColumnFound, Discovered};
+pub use discovery::Discovery;
+pub use error::DiscoverError;
+pub use finding::{Finding, FindingKind, FindingRemedy};

@@ -1,13 +1,13 @@
-//! Which relation and column is meant by a name.
+//! Finds the relation and the column that a name refers to.
 
 use crate::database::catalogue::Relation;
 use crate::database::dialect::Dialect;
 use crate::targets::{TableName, Target};
 
-/// What SQLite calls the schema that it leaves out of names.
+/// The schema that SQLite's names omit.
 const MAIN: &str = "main";
 
-/// Targets, each with the full name of its table if there is one.
+/// Targets, each with the full name of its table if the table exists.
 pub(crate) struct Register<'t>(Vec<(&'t TableName, &'t [String])>);
 
 impl<'t> Register<'t> {
@@ -19,7 +19,7 @@ impl<'t> Register<'t> {
         Self(targets.iter().map(entry).collect())
     }
 
-    /// Whether the column is named.
+    /// Whether a target names the column.
     pub(crate) fn names<DB: Dialect>(&self, table: &TableName, column: &str) -> bool {
         let mut of_table = self.0.iter().filter(|(name, _)| *name == table);
         of_table.any(|(_, columns)| columns.iter().any(|name| same::<DB>(name, column)))
@@ -35,7 +35,7 @@ pub(crate) fn relation<'r, DB: Dialect>(relations: &'r [Relation], name: &TableN
         };
         in_schema && same(relation.name.name(), name.name())
     };
-    // Two that differ in case may both be there.
+    // Two names that differ only in case may both exist.
     let exactly: fn(&str, &str) -> bool = |a, b| a == b;
     [exactly, same::<DB>].into_iter().find_map(|same| relations.iter().find(|relation| is_it(relation, same)))
 }

@@ -1,4 +1,4 @@
-//! Guards in the database: what refuses plaintext, whoever writes it.
+//! Guards in the database, which refuse plaintext whoever writes it.
 //!
 //! ```text
 //! PostgreSQL        the column's type is the domain encrypted_text or encrypted_binary; or a CHECK that casts to it
@@ -6,26 +6,32 @@
 //! SQLite            CHECK (typeof(email) = 'text' AND length(email) >= 100 AND … AND email GLOB 'gAAAA*' AND …)
 //! ```
 //!
-//! A guard knows the shape of a token and no keys. [`of`] finds the one of a column in the catalogue; [`migrations`]
-//! writes the Diesel migrations that put guards on the columns of existing tables.
+//! A guard knows the shape of a token, but no keys. [`of`] finds the guard of a column in the catalogue. [`migrations`]
+//! writes the Diesel migrations that add guards to existing columns.
 
-// What one database does not need, another does.
+// Each database needs a different part of it.
 #![cfg_attr(not(all(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code))]
 
 pub(crate) mod error;
 pub(crate) mod find;
+pub(crate) mod generate;
+pub(crate) mod lookup;
 pub(crate) mod migration;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
 pub(crate) mod names;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
+pub(crate) mod refusal;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 pub(crate) mod table;
+pub(crate) mod writer;
 
 pub use crate::database::guard_kind::GuardKind;
 pub use error::GuardError;
 pub use find::of;
-pub use migration::{GuardMigration, Way, migrations};
-pub use table::GuardWriter;
+pub use generate::migrations;
+pub use migration::{GuardMigration, Way};
+pub use refusal::{GuardRefusal, GuardRemedy};
+pub use writer::GuardWriter;

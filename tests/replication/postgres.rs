@@ -92,7 +92,7 @@ fn a_replica_that_goes_away_and_comes_back() {
     conn(&primary).batch_execute(rights).unwrap();
     let stranger = start(&primary.url_as("stranger", "postgres"));
     stranger
-        .is_paused_from_the_start("the lag of replica walreceiver is unknown: the server does not tell its position");
+        .is_paused_from_the_start("the lag of replica walreceiver is unknown: the server does not show its position");
 
     // A program that only archives the log is not a replica.
     let _archive = Archive::new(&primary);

@@ -52,11 +52,11 @@ impl Keys {
     {
         let pool = Pool::builder().max_size(2).build(ConnectionManager::<C>::new(url)).unwrap();
         let (latest, stop) = (Arc::new(Mutex::new(None)), StopHandle::default());
-        let latest = Arc::clone(&latest);
+        let observed = Arc::clone(&latest);
         let task = Task::new(Keyring::new([self.new.clone(), self.old.clone()]).unwrap())
             .target(Target::named(TableName::new("people"), ["secret"]).unwrap())
             .stop_handle(stop.clone())
-            .on_progress(move |progress| *latest.lock().unwrap() = Some(progress.clone()));
+            .on_progress(move |progress| *observed.lock().unwrap() = Some(progress.clone()));
         let task = limit(task);
         Running { latest, stop, thread: thread::spawn(move || task.run(&pool).unwrap()) }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 use diesel::{Connection, ConnectionError};
-use diesel_encrypted::discover::{Discovered, Discovery};
+use diesel_encrypted::discover::{DiscoverError, Discovered, Discovery};
 use diesel_encrypted::guard::{self, GuardMigration, Way};
 use diesel_encrypted::reencrypt::{
     Control, Estimate, RecordedProblems, Report, Retirement, SharedRun, StateTables, Status, Task, TaskError,
@@ -79,7 +79,7 @@ impl Database {
         on_pool!(self, pool => task.retire(key, pool))
     }
 
-    pub(crate) fn discover(&self, discovery: Discovery) -> Result<Discovered, TaskError> {
+    pub(crate) fn discover(&self, discovery: Discovery) -> Result<Discovered, DiscoverError> {
         on_pool!(self, pool => discovery.run(pool))
     }
 

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use diesel_encrypted::KeyringError;
-use diesel_encrypted::guard::GuardError;
+use diesel_encrypted::discover::DiscoverError;
+use diesel_encrypted::guard::{GuardError, GuardRemedy};
 use diesel_encrypted::reencrypt::TaskError;
+use diesel_encrypted::{KeyringError, TableName};
 
 use crate::remedy;
 
@@ -86,6 +87,28 @@ impl From<TaskError> for Failure {
 impl From<GuardError> for Failure {
     fn from(error: GuardError) -> Self {
         let exit = if error.is_refused() { Exit::Refused } else { Exit::GaveUp };
+        Self::new(exit, no_guard(&error))
+    }
+}
+
+impl From<DiscoverError> for Failure {
+    fn from(error: DiscoverError) -> Self {
+        let exit = if error.is_database() { Exit::GaveUp } else { Exit::Internal };
         Self::new(exit, error.to_string())
+    }
+}
+
+/// Why there is no guard, and the command or option that helps.
+fn no_guard(error: &GuardError) -> String {
+    let Some((refusal, remedy)) = error.refusal().and_then(|refusal| Some((refusal, refusal.remedy()?))) else {
+        return error.to_string();
+    };
+    match remedy {
+        GuardRemedy::Encrypt { table, column } => {
+            let column = TableName::new(&column);
+            format!("{refusal} First run `diesel-encrypted encrypt --column {table}.{column}` until it is proven.")
+        }
+        GuardRemedy::AtOnce => format!("{refusal} Run the command again without --online."),
+        other => format!("{refusal} {other}"),
     }
 }

@@ -32,11 +32,15 @@ pub(crate) fn guard(args: &GuardArgs) -> Result<Exit, Failure> {
     let way = if args.online { Way::Online } else { Way::AtOnce };
     let migrations = Database::connect(&database, 1)?.guard(&args.columns, way)?;
     let notes: Vec<String> = migrations.iter().flat_map(|migration| migration.notes.clone()).collect();
+    let has_online_way = migrations.iter().any(|migration| migration.has_online_way);
     let exit = write(&folder, migrations.into_iter().map(Files::of_guard).collect())?;
     // Several tables may have the same note.
     let mut printed = BTreeSet::new();
     for note in notes.iter().filter(|note| printed.insert(note.as_str())) {
         eprintln!("- {note}.");
+    }
+    if has_online_way {
+        eprintln!("- With --online, readers and writers continue.");
     }
     eprintln!("{LIMITS_OF_GUARDS}");
     Ok(exit)

@@ -28,7 +28,7 @@ impl CatalogueReader for Mysql {
             _ if relation.kind != "BASE TABLE" => {
                 Some("it is not a base table: name the table that holds the data".to_owned())
             }
-            // The others have no snapshot to read, and do not tell which transactions are open.
+            // Other engines have no snapshot to read, and do not show which transactions are open.
             Some("InnoDB") => None,
             engine => Some(format!("its storage engine is {}: convert it to InnoDB", engine.unwrap_or("not known"))),
         };
@@ -53,7 +53,7 @@ impl CatalogueReader for Mysql {
             let relation = match kind.as_str() {
                 "BASE TABLE" => Relation::new(name),
                 "VIEW" => Relation::view(name, "a view"),
-                // A table with a history: its rows are its own.
+                // A table with a history. Its rows are its own.
                 kind => Relation { is_own: true, ..Relation::view(name, format!("a table of the kind {kind}")) },
             };
             relations.insert(key, Relation { is_in_reach: is_in_reach == "1", ..relation });
@@ -96,8 +96,8 @@ impl CatalogueReader for Mysql {
     }
 }
 
-/// A reading in which the words in literals and comments count, too: MySQL shows `'it\'s'` as `'it's'`, and where
-/// a literal ends cannot be told.
+/// A reading in which the words in literals and comments count, too. MySQL shows `'it\'s'` as `'it's'`, so that the end of
+/// a literal is unknown.
 fn without_delimiters(statement: &str) -> String {
     ["'", "\"", "#", "--", "/*", "*/"].iter().fold(statement.to_owned(), |text, sign| text.replace(sign, " "))
 }
@@ -116,7 +116,7 @@ fn texts<C: Conn<Mysql>, const N: usize>(conn: &mut C, sql: Sql<'_>) -> QueryRes
     Ok(rows.into_iter().map(texts).collect())
 }
 
-/// The name of the primary key, else of a unique index, whose types compare as they sort; and its columns.
+/// The name and the columns of the primary key, or else of a unique index. Its types must compare as they sort.
 fn row_key(indexes: &[IndexRow], columns: &[ColumnRow]) -> Option<(String, Vec<KeyColumn>)> {
     let same_index = |a: &IndexRow, b: &IndexRow| a.index_name == b.index_name;
     indexes.chunk_by(same_index).find_map(|index| {
@@ -128,7 +128,7 @@ fn row_key(indexes: &[IndexRow], columns: &[ColumnRow]) -> Option<(String, Vec<K
 impl IndexRow {
     /// `Some` if the column can be part of a row key.
     ///
-    /// An `ENUM` sorts by number and compares by name, and a `FLOAT` is not what it shows: both would skip rows.
+    /// An `ENUM` sorts by number and compares by name. A `FLOAT` differs from the text that shows it. Both would skip rows.
     fn key_column(&self, columns: &[ColumnRow]) -> Option<KeyColumn> {
         let column = columns.iter().find(|column| Some(&column.name) == self.column_name.as_ref())?;
         if column.is_nullable {
@@ -213,8 +213,8 @@ const TRIGGERS: &str = "\
     FROM information_schema.triggers WHERE event_object_schema IN (SCHEMAS) \
     ORDER BY event_object_schema, event_object_table, trigger_name";
 
-/// On which tables this user is shown triggers: on all, those of a database, single ones. The pattern of a database is
-/// taken for each that it fits.
+/// The tables whose triggers this user can see: all tables, the tables of a database, or single tables. A pattern for
+/// databases stands for each database that it matches.
 const TRIGGER_PRIVILEGES: &str = "\
     SELECT '', '' FROM information_schema.user_privileges WHERE privilege_type = 'TRIGGER' \
     UNION \

@@ -1,4 +1,4 @@
-//! What stands against turning a column of MySQL or MariaDB into tokens, or back.
+//! What prevents turning a column of MySQL or MariaDB into tokens, or back.
 
 use diesel::deserialize::QueryableByName;
 use diesel::mysql::Mysql;
@@ -35,13 +35,13 @@ impl Conversion for Mysql {
         column: &PlannedColumn,
     ) -> QueryResult<Option<u64>> {
         let name = quoted::<Self>(&column.name);
-        // In the bytes that the program gets to see, which are those that it encrypts.
+        // In the bytes that the program receives and encrypts.
         let bytes = if column.is_text { format!("CONVERT({name} USING utf8mb4)") } else { name.clone() };
         let is_plaintext = filled(is_plaintext(column.is_text), &name);
         let table = quoted_table::<Self>(table);
         let sql = format!("SELECT CAST(MAX(LENGTH({bytes})) AS SIGNED) AS bytes FROM {table} WHERE {is_plaintext}");
         let limit = Self::SETTINGS.iter().find(|(name, _)| *name == "max_statement_time");
-        // It reads the whole table. MySQL knows no such limit.
+        // The statement reads the whole table. MySQL has no such limit.
         let is_limited = limit.is_some_and(|(name, _)| Self::set(conn, name, "0").is_ok());
         let longest = sql_query(sql).get_result::<Longest>(conn);
         if let Some((name, value)) = limit.filter(|_| is_limited) {

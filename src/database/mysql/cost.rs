@@ -12,9 +12,9 @@ use crate::database::plan::PlannedTable;
 use crate::database::sql::Conn;
 
 impl Cost for Mysql {
-    /// The new tokens are as long as the old ones, and take their place: the table does not grow. The redo log takes 1.75
-    /// bytes for each byte of a row (measured: 633 for a row of 362), and the binary log, if there is one, the whole row as it
-    /// was and as it is.
+    /// The new tokens are as long as the old ones and replace them, so the table does not grow. The redo log takes 1.75
+    /// bytes for each byte of a row (measured: 633 for a row of 362). The binary log, if there is one, takes the whole old
+    /// row and the whole new row.
     fn estimate<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate> {
         let figures = sql_query(FIGURES);
         let figures =
@@ -26,8 +26,8 @@ impl Cost for Mysql {
         let mut advice = Vec::new();
         if bytes >= LARGE && has_binlog {
             advice.push(
-                "the binary log keeps what was rewritten until it expires: see that its disk has the room (SHOW BINARY \
-                 LOGS), and watch the lag of the replicas"
+                "the binary log keeps the rewritten rows until it expires. Check that its disk has room for them (SHOW \
+                 BINARY LOGS), and watch the lag of the replicas"
                     .into(),
             );
         }

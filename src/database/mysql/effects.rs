@@ -8,9 +8,9 @@ use crate::database::plan::PlannedTable;
 use crate::database::side_effects::SideEffects;
 use crate::database::sql::{Conn, Sql};
 
-/// Triggers are for all columns here.
+/// A trigger is always for all columns.
 impl Effects for Mysql {
-    const WITHOUT_TRIGGERS: &'static str = "drop them while it runs; the application does without them, too, then";
+    const WITHOUT_TRIGGERS: &'static str = "drop them while it runs. The application then runs without them, too";
 
     fn side_effects<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {
         let (schema, name) = (table.name.schema().unwrap_or_default(), table.name.name());
@@ -25,7 +25,7 @@ const TRIGGERS: &str = "\
     WHERE event_manipulation = 'UPDATE' AND event_object_schema = ? AND event_object_table = ? \
     ORDER BY action_order";
 
-/// The privileges that a user is shown are its own.
+/// A user sees only its own privileges.
 const MAY_SEE_TRIGGERS: &str = "\
     SELECT grantee FROM information_schema.user_privileges WHERE privilege_type = 'TRIGGER' \
     UNION ALL \

@@ -24,9 +24,11 @@ impl ReplicationState for Mysql {
     }
 }
 
-/// The same of MySQL, of which Diesel cannot read a `SHOW`. Behind is who waits for a delay to be over, receives or
-/// applies a transaction, by the time since that was committed on the primary; or has received one that is not applied,
-/// by the time since the last that is. The clocks are those of both servers.
+/// The same columns from MySQL, because Diesel cannot read a `SHOW` of MySQL.
+///
+/// A replica that waits for a delay, or that receives or applies a transaction, is behind by the time since the primary
+/// committed that transaction. A replica that has received a transaction and not applied it is behind by the time since
+/// the last applied one. The times come from the clocks of both servers.
 ///
 /// <https://dev.mysql.com/doc/refman/8.4/en/performance-schema-replication-tables.html>
 const CHANNELS_OF_MYSQL: &str = "\
@@ -61,7 +63,7 @@ const CHANNELS_OF_MYSQL: &str = "\
                AS Seconds_Behind_Master \
     FROM channels";
 
-/// A connection of a replica to a primary.
+/// A connection from a replica to a primary.
 struct Channel {
     name: Option<String>,
     receiver: Option<String>,
@@ -89,7 +91,7 @@ impl Channel {
                 Replay::Unknown(format!("its replication does not run (receiving: {receiver}, applying: {applier})"))
             }
             Some(Ok(seconds)) => Replay::Behind(Duration::from_secs(seconds)),
-            _ => Replay::Unknown("it has not applied anything yet since it began".into()),
+            _ => Replay::Unknown("it has not applied anything since it started".into()),
         };
         ReplicaState { name: self.name.unwrap_or_default(), replay }
     }

@@ -28,7 +28,7 @@ impl RowFormat for Mysql {
     fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
         let (before, after) = match column {
             KeyColumn { cast: Some(_), .. } => ("CAST(", " AS CHAR)"),
-            // With a binary collation the driver takes text for bytes, which sort otherwise.
+            // With a binary collation the driver takes text for bytes, which sort differently.
             KeyColumn { is_text: true, .. } => ("CONVERT(", " USING utf8mb4)"),
             _ => ("", ""),
         };
@@ -80,7 +80,7 @@ impl RowFormat for Mysql {
     }
 }
 
-/// A value of the row key, or for a spare slot a `NULL` of its type.
+/// Pushes a value of the row key, or a `NULL` of its type for a spare slot.
 pub(crate) fn push_slot_key<'b>(
     value: &'b KeyValue,
     column: &'b KeyColumn,

@@ -17,14 +17,14 @@ pub(crate) fn is_of_mariadb(version: &str) -> bool {
     version.contains("MariaDB")
 }
 
-/// The statement that makes this table. Of MariaDB only: before a prepared statement has run, MySQL does not say which
-/// columns a `SHOW` has, and Diesel has to know them.
+/// The statement that creates this table, for MariaDB only. Diesel has to know the columns of a `SHOW` before it runs, and
+/// MySQL does not describe them.
 pub(crate) fn show_create<C: Conn<Mysql>>(conn: &mut C, table: &TableName) -> QueryResult<String> {
     let rows: Vec<Fields> = Sql::new(format!("SHOW CREATE TABLE {}", quoted_table::<Mysql>(table))).load(conn)?;
     rows.into_iter().next().and_then(|mut row| row.take(1)).ok_or(DieselError::NotFound)
 }
 
-/// An expression of MySQL's catalogue, where its quotes and backslashes are escaped once more than in `SHOW CREATE TABLE`.
+/// An expression from MySQL's catalogue, which escapes quotes and backslashes once more than `SHOW CREATE TABLE`.
 pub(crate) fn unescaped(expression: &str) -> String {
     let mut characters = expression.chars();
     let next = || {

@@ -14,28 +14,28 @@ pub(crate) const NO_WAIT: &str = "IF(VERSION() LIKE '%MariaDB%', 0, 1)";
 
 impl SessionSettings for Mysql {
     const SETTINGS: &'static [(&'static str, &'static str)] = &[
-        // In REPEATABLE READ an update locks gaps between rows, and the application's inserts wait.
+        // In REPEATABLE READ an update locks the gaps between rows, and the application's inserts wait.
         // The name differs between MySQL and MariaDB.
         ("tx_isolation", "READ-COMMITTED"),
         ("transaction_isolation", "READ-COMMITTED"),
-        // Not at all: a locked row makes the swap fail, which then leaves such rows out.
+        // No wait: a locked row makes the swap fail. The next swap skips such rows.
         ("innodb_lock_wait_timeout", NO_WAIT),
-        // Of a page, which takes milliseconds. MariaDB's, in seconds.
+        // For a page, which takes milliseconds. MariaDB only, in seconds.
         ("max_statement_time", "15"),
-        // What a suspended process has locked is the application's again after so many seconds. MariaDB's.
+        // After this many seconds the locks of a suspended process are released. MariaDB only.
         ("idle_write_transaction_timeout", "5"),
-        // Without a strict mode a value that is too long is cut off without a word.
+        // Without a strict mode the server silently truncates a value that is too long.
         ("sql_mode", "STRICT_ALL_TABLES"),
-        // Without it everything would be rolled back at the end.
+        // Without it the server would roll everything back at the end.
         ("autocommit", "1"),
-        // By default a sort looks at the first 1024 bytes of a text only.
+        // By default a sort compares only the first 1024 bytes of a text.
         ("max_sort_length", "IF(VERSION() LIKE '%MariaDB%', 8388608, 65536)"),
-        // MySQL refuses a sort of which 15 rows do not fit into the buffer. Its indexes end at 3072 bytes.
+        // MySQL refuses a sort if the buffer cannot hold 15 rows. Its indexes hold at most 3072 bytes.
         (
             "sort_buffer_size",
             "IF(VERSION() LIKE '%MariaDB%', @@sort_buffer_size, CAST(GREATEST(@@sort_buffer_size, 16777216) AS UNSIGNED))",
         ),
-        // The messages by which a lock is known.
+        // The crate recognizes a lock conflict by the English message.
         ("lc_messages", "en_US"),
         // A TIMESTAMP in a row key must come back as the same moment.
         ("time_zone", "+00:00"),
@@ -55,7 +55,7 @@ impl SessionSettings for Mysql {
     fn set<C: Conn<Self>>(conn: &mut C, name: &str, value: &str) -> QueryResult<()> {
         let value = match value.parse::<f64>() {
             Err(_) if !value.starts_with("IF(") => format!("'{}'", value.replace('\'', "''")),
-            // A number in quotes is refused for a numeric variable.
+            // A numeric variable refuses a number in quotes.
             _ => value.to_owned(),
         };
         sql_query(format!("SET SESSION {name} = {value}")).execute(conn).map(drop)

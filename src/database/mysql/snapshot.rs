@@ -11,10 +11,10 @@ use crate::database::dialect::Snapshots;
 use crate::database::plan::PlannedTable;
 use crate::database::sql::{Conn, Fields, Sql};
 
-/// The server brings its list of transactions up to date when nobody has read it for a tenth of a second.
+/// The server refreshes its list of transactions when nobody has read it for a tenth of a second.
 const FRESH: Duration = Duration::from_millis(120);
-/// How often to look for a list that is up to date. The pauses grow, so that two who do this do not keep each other
-/// from it.
+/// How often to look for an up-to-date list. The pauses grow, so that two processes that do this do not prevent each
+/// other from seeing one.
 const LOOKS: u32 = 15;
 
 impl Snapshots for Mysql {
@@ -27,10 +27,10 @@ impl Snapshots for Mysql {
         conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").map(|()| None)
     }
 
-    /// When those transactions began that run now. A transaction keeps its time when it gets a number, or another connection
-    /// takes it over to commit it.
+    /// The start times of the open transactions. A transaction keeps its time when it gets a number, or when another
+    /// connection takes it over to commit it.
     ///
-    /// A list is known to be of now when a transaction is in it that was begun for that purpose.
+    /// The list is current once it contains a transaction that is begun here for this purpose.
     fn fence<C: Conn<Self>>(conn: &mut C) -> QueryResult<String> {
         wait_for_list(conn, false)?;
         conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")?;
@@ -41,12 +41,13 @@ impl Snapshots for Mysql {
 
     fn older_than<C: Conn<Self>>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>> {
         let older = unless_hidden(Sql::new(OLDER).bind(fence).column(conn))?;
-        let unknown = || vec!["one whose statement has bytes in it, so that MySQL cannot show any".to_owned()];
+        let unknown = || vec!["one whose statement contains bytes, so that MySQL cannot show the list".to_owned()];
         Ok(older.unwrap_or_else(unknown))
     }
 }
 
-/// Waits until the list has, or has not, a transaction of this connection. Returns when the others began.
+/// Waits until the list contains a transaction of this connection, or until it does not. Returns the start times of the
+/// others.
 fn wait_for_list<C: Conn<Mysql>>(conn: &mut C, has_own: bool) -> QueryResult<Vec<String>> {
     let mut reason = "";
     for look in 1..=LOOKS {
@@ -56,16 +57,16 @@ fn wait_for_list<C: Conn<Mysql>>(conn: &mut C, has_own: bool) -> QueryResult<Vec
                 if (others.len() < rows.len()) == has_own {
                     return Ok(others);
                 }
-                "information_schema.innodb_trx stays out of date while others read it all the time"
+                "information_schema.innodb_trx stays out of date because other sessions read it all the time"
             }
-            None => "MySQL cannot show information_schema.innodb_trx while a statement runs that has bytes in it",
+            None => "MySQL cannot show information_schema.innodb_trx while a statement that contains bytes runs",
         };
         thread::sleep(FRESH * look);
     }
     Err(DieselError::QueryBuilderError(reason.into()))
 }
 
-/// `None` while MySQL cannot show the list. Its message would show the beginning of the statement.
+/// `None` while MySQL cannot show the list. Its error message would quote the beginning of a statement.
 fn unless_hidden<T>(list: QueryResult<T>) -> QueryResult<Option<T>> {
     match list {
         Err(DieselError::DatabaseError(_, error)) if error.message().starts_with("Cannot convert string") => Ok(None),
@@ -73,12 +74,12 @@ fn unless_hidden<T>(list: QueryResult<T>) -> QueryResult<Option<T>> {
     }
 }
 
-/// When the transactions began; `NULL` for that of this connection.
+/// The start times of the transactions; `NULL` for the transaction of this connection.
 const LIST: &str = "\
     SELECT DISTINCT CASE WHEN trx_mysql_thread_id <> CONNECTION_ID() THEN CAST(trx_started AS CHAR) END \
     FROM information_schema.innodb_trx";
 
-/// After a restart of the server those that are prepared have begun then. They belong to no connection.
+/// After a restart of the server, prepared transactions have the time of the restart. They belong to no connection.
 const OLDER: &str = "\
     SELECT CONCAT('connection ', trx_mysql_thread_id, ', since ', trx_started, ' (server time)') \
     FROM information_schema.innodb_trx \

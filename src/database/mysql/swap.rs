@@ -37,7 +37,7 @@ impl SwapRows for Mysql {
             if !skips_locked {
                 return slots(changes).execute(conn);
             }
-            // MariaDB takes no wait at all for an error of the commit when it is to skip a row. It does not wait.
+            // With a timeout of 0, MariaDB reports an error at the commit when it skips a row. It does not wait here.
             Self::set(conn, "innodb_lock_wait_timeout", "1")?;
             let free = Lock { table, changes }.load::<Row>(conn);
             Self::set(conn, "innodb_lock_wait_timeout", NO_WAIT)?;
@@ -61,7 +61,7 @@ struct Lock<'a> {
 impl QueryFragment<Mysql> for Lock<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         let Self { table, changes } = self;
-        // As many texts as there are numbers of rows.
+        // There are as many texts as numbers of rows.
         out.unsafe_to_cache_prepared();
         out.push_sql("SELECT ");
         push_all(table.row_key.iter().enumerate(), ", ", &mut out, |(index, column), out| {
@@ -106,7 +106,7 @@ impl QueryFragment<Mysql> for Slots<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         let PlannedTable { name, row_key, columns, keep, .. } = self.table;
         out.push_sql("UPDATE (SELECT ");
-        // An arm without rows gives the parameters the types and collations of the table's own columns.
+        // A SELECT without rows gives the parameters the types and collations of the table's own columns.
         push_all(row_key.iter().enumerate(), ", ", &mut out, |(index, column), out| {
             out.push_identifier(&column.name)?;
             out.push_sql(&format!(" AS k{index}"));
@@ -147,14 +147,14 @@ impl QueryFragment<Mysql> for Slots<'_> {
         out.push_sql(" ON ");
         push_key_match(self.table, |_, _| {}, &mut out)?;
         for (index, column) in columns.iter().enumerate() {
-            // Byte for byte: the default collations take `A` and `a`, or `a` and `a `, for equal.
+            // Byte for byte: in the default collations `A` equals `a`, and `a` equals `a `.
             out.push_sql(&format!(" AND (v.n{index} IS NULL OR CAST("));
             push_column(&column.name, &mut out)?;
             out.push_sql(&format!(" AS BINARY) = CAST(v.o{index} AS BINARY))"));
         }
         out.push_sql(" SET ");
         push_assignments(self.table, push_column, &mut out)?;
-        // Assigned to itself, an `ON UPDATE CURRENT_TIMESTAMP` column stays as it is.
+        // Assigned to itself, an `ON UPDATE CURRENT_TIMESTAMP` column keeps its value.
         for column in keep {
             out.push_sql(", ");
             push_column(column, &mut out)?;
@@ -165,7 +165,7 @@ impl QueryFragment<Mysql> for Slots<'_> {
     }
 }
 
-/// Of a small table the server would read, and lock, every row; and wait for those that the application has locked.
+/// In a small table the server would otherwise read and lock every row, and wait for rows that the application has locked.
 fn push_force_index(table: &PlannedTable, out: &mut AstPass<'_, '_, Mysql>) -> QueryResult<()> {
     let Some(index) = &table.index else { return Ok(()) };
     out.push_sql(" FORCE INDEX (");

@@ -1,4 +1,4 @@
-//! The catalogue of PostgreSQL: one table for the task, or every schema but those of the system.
+//! The catalogue of PostgreSQL: one table, or every schema except the schemas of the system.
 
 use std::collections::BTreeMap;
 
@@ -81,7 +81,7 @@ impl CatalogueReader for Pg {
     }
 }
 
-/// The columns of the relations, a `pg_class` called `c`, that fulfil the condition.
+/// The columns of the relations that meet the condition on `c`, a row of `pg_class`, and `n`, its `pg_namespace`.
 fn columns<C: Conn<Pg>>(conn: &mut C, condition: &str) -> QueryResult<Vec<ColumnRow>> {
     sql_query(COLUMNS.replace("(RELATIONS)", condition)).load(conn)
 }
@@ -93,8 +93,8 @@ const RELATION: &str = "\
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.oid = to_regclass($1)";
 
-/// The columns of the primary key, else of a unique index that covers every row. The name of the type is that of
-/// `pg_type`, since `character` and `bit` as casts mean one character and one bit.
+/// The columns of the primary key, or else of a unique index that covers every row. The type has its name from `pg_type`:
+/// in a cast, `character` and `bit` mean one character and one bit.
 const ROW_KEY: &str = "\
     SELECT a.attname::text AS name, quote_ident(tn.nspname) || '.' || quote_ident(t.typname) AS type_name \
     FROM ( \
@@ -113,10 +113,10 @@ const ROW_KEY: &str = "\
     JOIN pg_catalog.pg_type t ON t.oid = a.atttypid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace \
     WHERE x.position <= i.indnkeyatts ORDER BY x.position";
 
-/// The relations whose columns a look at the whole database reads.
+/// The condition for the tables and materialized views of users.
 const ARE_OF_USERS: &str = "c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
-/// A domain is of the type that it is made of, and an array of that of its elements, however many are in between.
+/// Replaces a domain by its base type and an array by the type of its elements, through any number of levels.
 const COLUMNS: &str = "\
     WITH RECURSIVE base (relation, num, type, length, next, is_array) AS ( \
         SELECT a.attrelid, a.attnum, t.oid, CASE a.atttypmod WHEN -1 THEN t.typtypmod ELSE a.atttypmod END, \
@@ -141,7 +141,7 @@ const COLUMNS: &str = "\
     JOIN pg_catalog.pg_type t ON t.oid = base.type \
     WHERE base.next = 0 ORDER BY a.attrelid, a.attnum";
 
-/// Partitions are looked at through the table that they belong to.
+/// Partitions are read through their partitioned table.
 const RELATIONS: &str = "\
     SELECT c.oid::int8 AS relation, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind, \
            pg_table_is_visible(c.oid) AS is_in_reach, c.relispartition AS is_partition \
@@ -154,7 +154,7 @@ const PRIMARY_KEYS: &str = "\
     JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = x.num \
     WHERE i.indisprimary AND i.indisvalid AND x.position <= i.indnkeyatts ORDER BY i.indrelid, x.position";
 
-/// Those of a partition are also those of the table that it belongs to, unless they are parts of one of that.
+/// An index of a partition also counts for the partitioned table, unless it is a part of an index of that table.
 const INDEXES: &str = "\
     SELECT r.oid::int8 AS relation, x.relname::text AS name, i.indisunique AS is_unique, a.attname::text AS column, \
            pg_get_indexdef(i.indexrelid, n, true) AS definition \
@@ -166,7 +166,7 @@ const INDEXES: &str = "\
     LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[n - 1] \
     WHERE r.oid IS NOT NULL ORDER BY r.oid, x.relname, i.indexrelid, n";
 
-/// Those that fire, and rules. A trigger of a partitioned table is in each of its partitions, too.
+/// Enabled triggers, and rules. A trigger of a partitioned table also exists in each of its partitions.
 const TRIGGERS: &str = "\
     SELECT DISTINCT ON (r.oid, t.tgname) r.oid::int8 AS relation, t.tgname::text AS name, p.prosrc AS definition, \
            false AS is_rule, l.lanname <> 'plpgsql' AS is_foreign, encode(t.tgargs, 'escape') AS arguments, \
@@ -316,7 +316,7 @@ struct TriggerRow {
 impl TriggerRow {
     fn into_trigger(self) -> Trigger {
         Trigger {
-            // What is before it in a rule says when.
+            // In a rule, the text before it says when the rule applies.
             body_after: self.is_rule.then_some("do"),
             transitions: self.transitions,
             arguments: self.arguments.split("\\000").map(str::to_owned).collect(),

@@ -1,4 +1,4 @@
-//! What stands against turning a column of PostgreSQL into tokens, or back.
+//! What prevents turning a column of PostgreSQL into tokens, or back.
 
 use diesel::deserialize::QueryableByName;
 use diesel::pg::Pg;
@@ -32,7 +32,7 @@ impl Conversion for Pg {
         let table = quoted_table::<Self>(table);
         let sql = format!("SELECT max(octet_length({bytes}))::int8 AS bytes FROM {table} WHERE {is_plaintext}");
         conn.transaction(|conn| {
-            // It reads the whole table.
+            // The statement reads the whole table.
             conn.batch_execute("SET LOCAL statement_timeout = 0")?;
             let longest: Longest = sql_query(sql).get_result(conn)?;
             Ok(longest.bytes.and_then(|bytes| bytes.try_into().ok()))

@@ -12,16 +12,16 @@ use crate::database::plan::PlannedTable;
 use crate::database::quote::quoted_table;
 use crate::database::sql::Conn;
 
-/// Bytes of WAL for a new version of a row on another page, besides the row itself, and for each index entry that it
-/// needs. Measured: 690 bytes in all for a row of 356 with three indexes.
+/// Bytes of WAL for a new version of a row on another page, in addition to the row itself, and for each of its index
+/// entries. Measured: 690 bytes in all for a row of 356 with three indexes.
 const NEW_PLACE: u64 = 80;
 const INDEX_ENTRY: u64 = 80;
 
 impl Cost for Pg {
-    /// Every row becomes a new version. As many of them as the fill factor leaves room for stay on their page, and if no
-    /// index has an encrypted column, the indexes know nothing of them (HOT): with a fill factor of 50 all, of 70 three in
-    /// seven, of 100 none. The others make the table longer; indexes then grow to up to twice their size. The WAL holds each
-    /// new version, and with `full_page_writes` most pages once.
+    /// Every row gets a new version. New versions stay on their page as long as the fill factor leaves room: all of them
+    /// with a fill factor of 50, three in seven with 70, none with 100. If no index has an encrypted column, these need no
+    /// index entries (HOT). The others make the table longer, and the indexes grow to up to twice their size. The WAL holds
+    /// each new version and, with `full_page_writes`, most pages once.
     fn estimate<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate> {
         let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
         let figures =
@@ -55,26 +55,26 @@ impl Figures {
         let name = if self.is_partitioned { "<each partition>" } else { table };
         let mut advice = vec![
             format!(
-                "to keep {table} from growing, vacuum it while it is rewritten. Before: ALTER TABLE {name} SET \
+                "to keep {table} from growing, vacuum it during the task. Before the task: ALTER TABLE {name} SET \
                  (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);"
             ),
             format!(
-                "afterwards: ALTER TABLE {name} RESET (autovacuum_vacuum_scale_factor, \
+                "after the task: ALTER TABLE {name} RESET (autovacuum_vacuum_scale_factor, \
                  autovacuum_vacuum_cost_delay); VACUUM (ANALYZE) {table};"
             ),
         ];
         if self.fill_factor > 50 && !self.has_indexed_token {
             advice.push(format!(
-                "where tables are rotated often: pages that are half empty take the new rows. ALTER TABLE {name} SET \
-                 (fillfactor = 50), and then VACUUM FULL {name}, which locks the table while it writes it anew; \
-                 without the second the first makes it grow more, not less"
+                "if you rotate often, half-empty pages can take the new rows: run ALTER TABLE {name} SET (fillfactor = \
+                 50), and then VACUUM FULL {name}, which locks the table while it rewrites it. Without the second \
+                 statement the first makes the table grow more, not less"
             ));
         }
         advice
     }
 }
 
-/// The tables that hold the rows: itself, or its partitions.
+/// The figures of the tables that hold the rows: the table itself, or its partitions.
 const FIGURES: &str = "\
     WITH root (oid) AS (SELECT to_regclass($1)::oid), part AS ( \
         SELECT c.* FROM root, pg_catalog.pg_class c \
@@ -101,7 +101,7 @@ const FIGURES: &str = "\
 
 #[derive(QueryableByName)]
 struct Figures {
-    /// Unknown of a table that was never analysed.
+    /// Unknown for a table that was never analysed.
     #[diesel(sql_type = Nullable<BigInt>)]
     rows: Option<i64>,
     #[diesel(sql_type = BigInt)]

@@ -14,8 +14,8 @@ use crate::database::sql::Conn;
 
 impl Effects for Pg {
     const WITHOUT_TRIGGERS: &'static str = "connect as a user who may set session_replication_role, with \
-        `?options=-c%20session_replication_role%3Dreplica` at the end of the URL: triggers do not fire for these \
-        connections then, and for all others they do";
+        `?options=-c%20session_replication_role%3Dreplica` at the end of the URL. Triggers then do not fire for \
+        these connections, and fire for all others";
 
     fn side_effects<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {
         let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
@@ -26,7 +26,8 @@ impl Effects for Pg {
     }
 }
 
-/// Those of the table itself, and those for each row of its partitions, of which some are copies of the former.
+/// The triggers of the table itself, and the row triggers of its partitions. Some of the latter are copies of the
+/// former.
 const TRIGGERS: &str = "\
     SELECT DISTINCT ON (t.tgname) \
            t.tgname || CASE t.tgrelid WHEN r.oid THEN '' ELSE ' on ' || t.tgrelid::regclass END AS name \

@@ -28,8 +28,8 @@ impl GuardLookup for Pg {
     }
 }
 
-/// Those of the column's type, however many domains it is made of, and those of the table that speak of this column
-/// alone. A CHECK that casts to a domain says what the domain says.
+/// The CHECKs of the column's type, through any number of domains, and the CHECKs of the table that mention this column
+/// alone. A CHECK that casts to a domain includes the CHECKs of the domain.
 const CHECKS: &str = "\
     WITH RECURSIVE the_column AS ( \
         SELECT attrelid, attnum, atttypid FROM pg_catalog.pg_attribute \

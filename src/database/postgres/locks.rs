@@ -4,7 +4,7 @@ use diesel::pg::Pg;
 
 use crate::database::dialect::Locks;
 
-/// A swap never waits for a row: see the lock timeout.
+/// A swap never waits for a row, because of the `lock_timeout`.
 impl Locks for Pg {
     const LOCKS_ROWS: bool = true;
     const SHARES: bool = true;

@@ -30,8 +30,8 @@ impl ReplicationState for Pg {
 
 const POSITION: &str = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::int8 AS position";
 
-/// Base backups are no replicas, and neither are those that keep the log but never replay it, such as pg_receivewal.
-/// Without the privilege everything but the name is NULL.
+/// Base backups are not replicas, and neither are programs that keep the log but never replay it, such as pg_receivewal.
+/// Without the privilege, every column except the name is NULL.
 const REPLICAS: &str = "\
     SELECT CASE WHEN client_addr IS NULL THEN coalesce(application_name, '') \
                 WHEN application_name IN ('', 'walreceiver') THEN host(client_addr) \
@@ -66,11 +66,11 @@ struct ReplicaRow {
 impl ReplicaRow {
     fn into_state(self) -> ReplicaState {
         let replay = match self.position {
-            // The clocks of two machines differ: a lag below zero is none.
+            // The clocks of two machines differ: a lag below zero is no lag.
             Some(position) => Replay::At { position, lag: self.lag.map(|lag| Duration::from_secs_f64(lag.max(0.0))) },
             None => Replay::Unknown(
-                "the server does not tell its position: grant pg_monitor to the user of the task, if the replica is \
-                 not just connecting"
+                "the server does not show its position. If the replica is not just connecting, grant pg_monitor to the \
+                 user of the task"
                     .into(),
             ),
         };

@@ -47,7 +47,7 @@ impl RowFormat for Pg {
         let is_text = column.form == Some(Form::Text);
         push_filled(&shape::postgres::sampled(is_text), out, |out| {
             if column.is_array {
-                // Its first value stands for all.
+                // Its first value represents all.
                 out.push_sql("(SELECT v FROM unnest(");
             }
             push_column(&column.name, out)?;

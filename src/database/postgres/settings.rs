@@ -11,15 +11,15 @@ use crate::database::sql::Conn;
 
 impl SessionSettings for Pg {
     const SETTINGS: &'static [(&'static str, &'static str)] = &[
-        // A compare and swap wants to see what was committed last; a snapshot would fail instead.
+        // A compare and swap must see what was committed last. In a snapshot it would fail.
         ("default_transaction_isolation", "read committed"),
-        // As good as never: a locked row makes the swap fail, which then leaves such rows out.
+        // Almost no wait: a locked row makes the swap fail. The next swap skips such rows.
         ("lock_timeout", "1ms"),
-        // Of a page, which takes milliseconds.
+        // For a page, which takes milliseconds.
         ("statement_timeout", "15s"),
-        // What a suspended process has locked is free again after that.
+        // After this time the locks of a suspended process are released.
         ("idle_in_transaction_session_timeout", "5s"),
-        // Row-level security would hide rows without a word; off, it is an error.
+        // Row-level security would silently hide rows. Switched off, it causes an error.
         ("row_security", "off"),
         // Row keys travel as text and must come back as the same value.
         ("bytea_output", "hex"),

@@ -9,7 +9,8 @@ use crate::database::quote::quoted_table;
 use crate::database::sql::{Conn, Sql};
 
 impl Snapshots for Pg {
-    /// Twice, since a transaction that was open at the first may have been prepared since: at the second it has a number.
+    /// Two, because a transaction that was open at the first fence may have been prepared since. At the second fence it has a
+    /// number.
     const FENCES: usize = 2;
 
     fn begin_snapshot<C: Conn<Self>>(
@@ -17,7 +18,7 @@ impl Snapshots for Pg {
         tables: &[PlannedTable],
         shared: Option<&str>,
     ) -> QueryResult<Option<String>> {
-        // A table that is rewritten after the snapshot was taken reads as empty. It cannot be from before that on.
+        // A table that is rewritten after the snapshot began reads as empty. The lock prevents that, so it comes first.
         let tables: Vec<String> = tables.iter().map(|table| quoted_table::<Self>(&table.name)).collect();
         conn.batch_execute(&format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '10s'; \
@@ -25,14 +26,14 @@ impl Snapshots for Pg {
             tables.join(", ")
         ))?;
         match shared {
-            // A name that the server has made.
+            // The server has generated the name.
             Some(name) => conn.batch_execute(&format!("SET TRANSACTION SNAPSHOT '{name}'")).map(|()| None),
             None => Sql::new("SELECT pg_export_snapshot()").first(conn),
         }
     }
 
-    /// The number of a transaction that ends at once, and the virtual numbers of all that are open: those that have
-    /// written nothing yet have no other.
+    /// The number of a transaction that ends at once, and the virtual numbers of all open transactions. A transaction that
+    /// has written nothing yet has no other number.
     fn fence<C: Conn<Self>>(conn: &mut C) -> QueryResult<String> {
         Sql::new(FENCE).first(conn).map(Option::unwrap_or_default)
     }
@@ -42,15 +43,17 @@ impl Snapshots for Pg {
     }
 }
 
-/// Not `pg_snapshot_xmax`: it can be past a transaction that still runs.
+/// Not `pg_snapshot_xmax`, which can be higher than the number of a transaction that still runs.
 const FENCE: &str = "\
     SELECT pg_current_xact_id() || coalesce(',' || string_agg(DISTINCT virtualxid, ','), '') \
     FROM pg_catalog.pg_locks WHERE locktype = 'virtualxid' AND pid <> pg_backend_pid()";
 
-/// What was open at the fence and is not over: the sessions, and what is prepared and belongs to none. Left out is what
-/// belongs to another database of the server, or ends while this is read, and what cannot write: the housekeeping of the
-/// server, which has no user, and the senders of the log. Everybody may read these columns, unlike the type and the time
-/// of the sessions of others.
+/// The transactions that were open at the fence and are not over: the transactions of sessions, and prepared transactions,
+/// which belong to no session.
+///
+/// It leaves out transactions of other databases of the server and transactions that end during the statement. It also
+/// leaves out processes that cannot write: the server's own, which have no user, and the senders of the log. Every user
+/// may read these columns, but not the type and the time of another user's sessions.
 const OLDER: &str = "\
     WITH fence AS (SELECT string_to_array(?::text, ',') AS numbers) \
     SELECT 'process ' || l.pid || ' of ' || coalesce(nullif(a.application_name, ''), a.usename, 'an unknown user') \

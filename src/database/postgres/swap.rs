@@ -27,7 +27,7 @@ impl SwapRows for Pg {
         skips_locked: bool,
     ) -> QueryResult<Option<usize>> {
         let swapped = SwapStatement::new(table, changes, checkpoint, skips_locked)?.execute(conn)?;
-        // Was it the rows, or the claim?
+        // Either no row matched, or the claim is gone.
         let is_taken = match checkpoint {
             Some(checkpoint) if swapped == 0 => !checkpoint.write(conn)?,
             _ => false,
@@ -36,7 +36,7 @@ impl SwapRows for Pg {
     }
 }
 
-/// `UPDATE … FROM unnest(keys, old tokens, new tokens) WHERE key = … AND column = old`, and the checkpoint with it: one
+/// `UPDATE … FROM unnest(keys, old tokens, new tokens) WHERE key = … AND column = old`, together with the checkpoint. One
 /// statement is one transaction.
 struct SwapStatement<'a> {
     table: &'a PlannedTable,
@@ -44,7 +44,7 @@ struct SwapStatement<'a> {
     skips_locked: bool,
     /// One array per column of the row key.
     keys: Vec<Vec<&'a str>>,
-    /// Old and new tokens per encrypted column; `NULL` for rows that keep what they have.
+    /// Old and new tokens per encrypted column; `NULL` for rows that keep their token.
     tokens: Vec<(Tokens<'a>, Tokens<'a>)>,
 }
 
@@ -96,7 +96,7 @@ impl<'a> Tokens<'a> {
 }
 
 impl SwapStatement<'_> {
-    /// The changes as the rows of a table `v`.
+    /// Pushes the changes as the rows of a table `v`.
     fn push_values<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("unnest(");
         push_all(&self.keys, ", ", out, |keys, out| out.push_bind_param::<Array<Text>, _>(keys))?;
@@ -112,13 +112,13 @@ impl SwapStatement<'_> {
         Ok(())
     }
 
-    /// `key = … AND column = old`
+    /// Pushes `key = … AND column = old`.
     fn push_condition(&self, out: &mut AstPass<'_, '_, Pg>) -> QueryResult<()> {
         push_key_match(self.table, push_key_cast, out)?;
         for (index, column) in self.table.columns.iter().enumerate() {
             out.push_sql(&format!(" AND (v.n{index} IS NULL OR "));
             push_column(&column.name, out)?;
-            // Byte for byte, whatever the column's type and collation take for equal.
+            // Byte for byte, whatever is equal in the column's type and collation.
             out.push_sql(if column.is_text { "::text COLLATE \"C\"" } else { "::bytea" });
             out.push_sql(&format!(" = v.o{index})"));
         }
@@ -141,11 +141,11 @@ impl QueryFragment<Pg> for SwapStatement<'_> {
             out.push_sql(" RETURNING 1)");
             clause = ", ";
         }
-        // Without a claim there is nothing to join, and nothing is changed.
+        // If the claim is gone, the join is empty and nothing changes.
         let from_claim = if self.checkpoint.is_some() { " FROM claim, " } else { " FROM " };
         if self.skips_locked {
             out.push_sql(clause);
-            // Materialized: the rows are locked once. NO KEY: rows that refer to these can be inserted meanwhile.
+            // MATERIALIZED locks the rows once. NO KEY still allows others to insert rows that refer to these.
             out.push_sql("free AS MATERIALIZED (SELECT v.*");
             out.push_sql(from_claim);
             push_table(name, &mut out)?;

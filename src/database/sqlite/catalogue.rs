@@ -1,4 +1,4 @@
-//! The catalogue of SQLite: one table, or all tables of the database and of those that are attached to the connection.
+//! The catalogue of SQLite: one table, or all tables of the database and of attached databases.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ impl CatalogueReader for Sqlite {
             obstacle = Some("it is not an ordinary table: name the table that holds the data".into());
         } else if has_own_collation(&relation.sql) {
             obstacle = Some(
-                "its primary key has a collation of its own, in which rows are equal that are not, or the reverse: give \
+                "its primary key has a collation of its own, which may not agree with the column on which rows are equal. Give \
                  the collation to the column"
                     .into(),
             );
@@ -136,7 +136,7 @@ fn described(name: String, declared: String, is_generated: bool) -> CatalogueCol
     }
 }
 
-/// The primary key if it cannot be `NULL`, which SQLite allows in most primary keys; else the row id.
+/// The primary key, or else the row id. SQLite allows `NULL` in most primary keys; such a key does not count.
 fn row_key(columns: &[KnownColumn]) -> Vec<KeyColumn> {
     let key = |name: &str| KeyColumn { name: name.to_owned(), cast: None, is_text: false };
     let mut primary: Vec<&KnownColumn> = columns.iter().filter(|column| column.key > 0).collect();
@@ -149,7 +149,7 @@ fn row_key(columns: &[KnownColumn]) -> Vec<KeyColumn> {
     ["rowid", "_rowid_", "oid"].into_iter().find(|name| !taken(name)).map(key).into_iter().collect()
 }
 
-/// Whether a primary key sorts otherwise than its columns compare: pages would skip rows.
+/// Whether a primary key sorts differently from how its columns compare. Pages would skip rows.
 fn has_own_collation(sql: &str) -> bool {
     let sql = sql.to_ascii_uppercase();
     let mut keys = sql.split("PRIMARY KEY").skip(1).map(str::trim_start).filter_map(|rest| rest.strip_prefix('('));
@@ -208,19 +208,19 @@ fn load<C: Conn<Sqlite>, const N: usize>(conn: &mut C, sql: &str, schema: &str) 
     Ok(rows.into_iter().map(texts).collect())
 }
 
-/// What is between the parentheses behind the name of the table.
+/// The part from the first parenthesis, which follows the name of the table, to its end.
 fn keys_of_index(sql: &str) -> Option<String> {
     let words = words(sql)?;
     let open = words.iter().position(|word| word.is("("))?;
     Some(sql[words[open].start..words[closing(&words, open)?].end()].to_owned())
 }
 
-/// But for those of SQLite itself.
+/// All tables and views except SQLite's own.
 const RELATIONS: &str = "\
     SELECT name, CASE WHEN sql LIKE 'create virtual%' THEN 'virtual' ELSE type END \
     FROM SCHEMA.sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 
-/// Of ordinary tables: a view may not even be valid.
+/// Only of ordinary tables: a view may be invalid.
 const ALL_COLUMNS: &str = "\
     SELECT m.name, x.name, x.type, CAST(x.pk AS TEXT), CAST(x.hidden AS TEXT), \
            CAST(IS_MENTIONED AS TEXT) \

@@ -1,4 +1,4 @@
-//! What stands against turning a column of SQLite into tokens, or back.
+//! What prevents turning a column of SQLite into tokens, or back.
 
 use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
@@ -29,7 +29,7 @@ impl Conversion for Sqlite {
         Ok(ties)
     }
 
-    /// Not asked for: there are no limits.
+    /// Not needed: columns have no limits.
     fn longest_plaintext<C: Conn<Self>>(_: &mut C, _: &TableName, _: &PlannedColumn) -> QueryResult<Option<u64>> {
         Ok(None)
     }
@@ -48,7 +48,7 @@ fn generated(sql: &str) -> Vec<(String, Vec<String>)> {
         if depth == 1 && matches!(word.text, "(" | ",") {
             column = words.get(position + 1).and_then(Word::name);
         }
-        // `name type GENERATED ALWAYS AS (…)`, of which the two words before AS may be left out.
+        // `name type GENERATED ALWAYS AS (…)`. The two words before AS are optional.
         let expression = words.get(position + 1).filter(|next| depth == 1 && word.is("as") && next.is("("));
         let end = expression.and_then(|_| closing(&words, position + 1));
         if let (Some(column), Some(end)) = (&column, end) {

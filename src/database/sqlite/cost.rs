@@ -14,8 +14,8 @@ use crate::database::sql::{Conn, Sql};
 use crate::database::sqlite::catalogue::MAIN;
 
 impl Cost for Sqlite {
-    /// The new tokens are as long as the old ones, and take their place: the file does not grow. Each of its pages that holds
-    /// such a row goes once through the WAL or the rollback journal, and more than all there are none. The WAL is begun anew
+    /// The new tokens are as long as the old ones and replace them, so the file does not grow. Each of its pages that holds
+    /// such a row goes once through the WAL or the rollback journal: at most all pages of the file. SQLite restarts the WAL
     /// after every checkpoint, so it stays at a few megabytes, unless somebody reads all the time.
     fn estimate<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate> {
         let schema = table.name.schema().unwrap_or(MAIN);
@@ -24,8 +24,8 @@ impl Cost for Sqlite {
         let mut advice = Vec::new();
         if bytes >= LARGE {
             advice.push(
-                "in WAL mode, end transactions that read for a long time: the file ending in -wal grows while they last, up \
-                 to the size of the database"
+                "in WAL mode, end long read transactions: while they last, the file that ends in -wal grows, up to the size \
+                 of the database"
                     .into(),
             );
         }

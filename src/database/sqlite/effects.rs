@@ -14,9 +14,9 @@ use crate::database::side_effects::SideEffects;
 use crate::database::sql::Conn;
 
 impl Effects for Sqlite {
-    const WITHOUT_TRIGGERS: &'static str = "drop them while it runs; the application does without them, too, then";
+    const WITHOUT_TRIGGERS: &'static str = "drop them while it runs. The application then runs without them, too";
 
-    /// SQLite compiles the triggers into the statement that sets them off, and tells their names.
+    /// SQLite compiles the triggers into the statement that sets them off, and shows their names.
     fn side_effects<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {
         let steps: Vec<Step> = Explain(table).load(conn)?;
         let mut effects = SideEffects::default();
@@ -57,7 +57,7 @@ impl<C> RunQueryDsl<C> for Explain<'_> {}
 /// One instruction of the compiled statement.
 #[derive(QueryableByName)]
 struct Step {
-    /// Text, in which constants of the statement stand as they are: bytes that are no UTF-8.
+    /// Text that contains the constants of the statement unchanged, so it may not be UTF-8.
     #[diesel(sql_type = Nullable<Binary>)]
     p4: Option<Vec<u8>>,
 }

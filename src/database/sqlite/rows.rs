@@ -49,7 +49,7 @@ impl RowFormat for Sqlite {
     fn read_key(mut value: Self::RawValue<'_>) -> deserialize::Result<KeyValue> {
         match value.value_type() {
             Some(SqliteType::Text) => match value.read_text() {
-                // Diesel puts this character for bytes that are not UTF-8: it would be another key.
+                // Diesel replaces bytes that are not UTF-8 by this character. That would be another key.
                 text if text.contains('\u{FFFD}') => Err("a row key is not UTF-8 text".into()),
                 text => Ok(KeyValue::Text(text.to_owned())),
             },
@@ -67,7 +67,7 @@ impl RowFormat for Sqlite {
     }
 }
 
-/// A value of the row key, or `NULL` for a spare slot.
+/// Pushes a value of the row key, or `NULL` for a spare slot.
 pub(crate) fn push_slot_key<'b>(
     value: &'b KeyValue,
     is_spare: bool,

@@ -11,7 +11,7 @@ use crate::database::sql::Conn;
 
 impl SessionSettings for Sqlite {
     const SETTINGS: &'static [(&'static str, &'static str)] = &[
-        // One writer at a time: wait for the application's, in milliseconds.
+        // There is one writer at a time. Wait for the application, in milliseconds.
         ("busy_timeout", "5000"),
     ];
     const PATIENT: (&'static str, &'static str) = ("busy_timeout", "10000");

@@ -13,7 +13,7 @@ impl Snapshots for Sqlite {
         _tables: &[PlannedTable],
         _shared: Option<&str>,
     ) -> QueryResult<Option<String>> {
-        // The snapshot is that of the first read.
+        // The first read takes the snapshot.
         conn.batch_execute("BEGIN; SELECT 1 FROM sqlite_master LIMIT 1").map(|()| None)
     }
 
@@ -21,7 +21,7 @@ impl Snapshots for Sqlite {
         Ok(String::new())
     }
 
-    /// There is one writer at a time: whoever becomes it knows that all before are done.
+    /// There is one writer at a time. Whoever becomes the writer knows that all earlier writers are done.
     fn older_than<C: Conn<Self>>(conn: &mut C, _fence: &str) -> QueryResult<Vec<String>> {
         match conn.batch_execute("BEGIN IMMEDIATE; COMMIT") {
             Err(Error::DatabaseError(_, info)) if Self::is_lock_conflict(info.message()) => {

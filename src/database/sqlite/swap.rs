@@ -50,7 +50,7 @@ impl QueryFragment<Sqlite> for Slots<'_> {
                 for cell in [swap.map(|swap| &swap.old), swap.map(|swap| &swap.new)] {
                     out.push_sql(", ");
                     match cell {
-                        // The type of a value is its own: text is never equal to a blob.
+                        // Each value has its own type: text is never equal to a blob.
                         Some(Cell { bytes, is_text: true }) => out.push_bind_param::<Text, _>(text(bytes)?)?,
                         Some(Cell { bytes, is_text: false }) => out.push_bind_param::<Binary, _>(bytes)?,
                         None => out.push_bind_param::<Nullable<Text>, _>(&None::<&str>)?,

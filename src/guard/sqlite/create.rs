@@ -1,4 +1,4 @@
-//! A `CREATE TABLE` as SQLite keeps it, and where more constraints go.
+//! A `CREATE TABLE` as SQLite stores it, and the place for more constraints.
 
 use diesel::sqlite::Sqlite;
 
@@ -9,14 +9,14 @@ use crate::database::words::{Word, closing, words};
 pub(crate) struct CreateTable<'a> {
     pub(crate) sql: &'a str,
     name: Word<'a>,
-    /// Behind the last column or constraint, before the comments that may follow it.
+    /// The end of the last column or constraint. Comments may follow it.
     end: usize,
     pub(crate) has_row_ids: bool,
     pub(crate) is_counted: bool,
 }
 
 impl<'a> CreateTable<'a> {
-    /// `None` if it is something else, or not understood.
+    /// `None` if it is another statement, or has an unknown form.
     pub(crate) fn parse(sql: &'a str) -> Option<Self> {
         const OPEN: usize = 3;
         let words = words(sql)?;
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_none() {
+    fn an_unknown_form_is_none() {
         let cases = [
             "",
             "CREATE TABLE t",
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_its_rows() {
+    fn row_ids_and_autoincrement() {
         let parse = |sql| CreateTable::parse(sql).map(|create| (create.has_row_ids, create.is_counted));
         assert_eq!(parse("CREATE TABLE t (a INTEGER PRIMARY KEY AUTOINCREMENT)"), Some((true, true)));
         assert_eq!(parse("CREATE TABLE t (a PRIMARY KEY) WITHOUT ROWID"), Some((false, false)));

@@ -6,9 +6,9 @@
 use crate::keys::fernet::token::{BLOCK, OVERHEAD, raw_token_len, token_len};
 use crate::keys::fernet::token::{Token, VERSION};
 
-/// How every token as text begins: the version byte and the zero bits of any time stamp before the year 141,000.
+/// The first characters of every token as text: the version byte and the zero bits of a date before the year 141,000.
 const TEXT_PREFIX: &str = "gAAAA";
-/// How every raw token begins, to the byte.
+/// The first bytes of every raw token, for the same dates.
 const RAW_PREFIX: &[u8] = &[VERSION, 0, 0];
 
 impl Token<'_> {
@@ -20,8 +20,9 @@ impl Token<'_> {
 
 #[cfg(feature = "reencrypt")]
 impl Token<'_> {
-    /// A message without the tokens in it, whole or cut off. It also hides every word that is longer than a name can
-    /// be, because messages show raw tokens in several ways.
+    /// Replaces each token in a message, whole or truncated, with `(a token)`.
+    ///
+    /// Databases write raw tokens in several ways, so this also hides every word that is too long for a name.
     pub(crate) fn hide_in(message: &str) -> String {
         let in_word = |character: char| character.is_ascii_alphanumeric() || "-_=".contains(character);
         let hide = |word: &str| word.contains(TEXT_PREFIX) || word.len() >= raw_token_len(0);
@@ -37,12 +38,14 @@ impl Token<'_> {
         shown
     }
 
-    /// So many leading bytes, together with the length, are enough to recognize a token. This part of a longer token
-    /// has the shape of a token itself, because it needs no `=`.
+    /// The number of leading bytes that, with the length, are enough to recognise a token.
+    ///
+    /// These bytes of a longer token have the shape of a token themselves, because they need no `=`.
     pub(crate) const KNOWN_BY: usize = token_len(44 * BLOCK);
 
-    /// The date of a token of this length. `head` is the whole token or its first [`KNOWN_BY`](Self::KNOWN_BY) bytes.
-    /// `None` if the shape is wrong.
+    /// The date of a token of this length that begins with `head`, or `None` if the shape is wrong.
+    ///
+    /// `head` is the whole token or its first [`KNOWN_BY`](Self::KNOWN_BY) bytes.
     pub(crate) fn date_by_head(head: &[u8], length: usize) -> Option<u64> {
         let is_raw = head.first() == Some(&VERSION);
         let is_raw_len = |length: usize| length.checked_sub(OVERHEAD).is_some_and(|rest| rest % BLOCK == 0);
@@ -115,7 +118,7 @@ CREATE DOMAIN encrypted_binary AS bytea
     }
 
     /// Two texts in a select list: the length of a value in bytes and, if it begins as a token does, so much of it in
-    /// hexadecimal that a token is recognized.
+    /// hexadecimal that a token can be recognised.
     /// `VALUE` includes the cast to `text` or `bytea`.
     pub(crate) fn sampled(is_text: bool) -> String {
         let length = Token::KNOWN_BY;
@@ -175,7 +178,7 @@ AND CONVERT(TRIM(TRAILING '=' FROM VALUE) USING latin1) NOT REGEXP '[^A-Za-z0-9_
     }
 
     /// Two texts in a select list: the length of a value in bytes and, if it begins as a token does, so much of it in
-    /// hexadecimal that a token is recognized.
+    /// hexadecimal that a token can be recognised.
     pub(crate) fn sampled() -> String {
         format!(
             "CAST(LENGTH(VALUE) AS CHAR), CASE WHEN HEX(LEFT(VALUE, 3)) = '800000' \
@@ -220,7 +223,7 @@ AND (
     pub(crate) const IS_MENTIONED: &str = "instr(VALUE, 'gAAAA') > 0";
 
     /// Two texts in a select list: the length of a value in bytes and, if it begins as a token does, so much of it in
-    /// hexadecimal that a token is recognized.
+    /// hexadecimal that a token can be recognised.
     pub(crate) fn sampled() -> String {
         format!(
             "CAST(length(VALUE) AS TEXT), CASE WHEN substr(VALUE, 1, 3) = x'800000' \

@@ -1,6 +1,6 @@
 //! Whether the database agrees with the schema file.
 
-use diesel_encrypted::discover::{ColumnFound, Discovered, Finding};
+use diesel_encrypted::discover::{ColumnFound, Discovered, Finding, FindingRemedy};
 use serde::Serialize;
 
 use super::{count, document, line, table};
@@ -22,7 +22,9 @@ pub(crate) fn discovery(discovered: Result<Discovered, Failure>, json: bool) -> 
         let shown = discovered.columns.iter().filter(|column| column.declared || column.guarded || column.tokens > 0);
         line(table(&HEAD, shown.map(row)))?;
         for (index, finding) in findings.iter().enumerate() {
-            line(format_args!("{}{finding}", if index == 0 { "\n" } else { "" }))?;
+            let before = if index == 0 { "\n" } else { "" };
+            let (place, kind, detail) = (finding.place(), &finding.kind, finding.detail());
+            line(format_args!("{before}{place}: {kind}: {detail}. Next: {}.", advice(finding)))?;
         }
     }
     if !findings.is_empty() {
@@ -35,6 +37,17 @@ pub(crate) fn discovery(discovered: Result<Discovered, Failure>, json: bool) -> 
     } else {
         Err(nothing_declared(&discovered))
     }
+}
+
+/// What to do about a finding, with the commands and options of this program.
+fn advice(finding: &Finding) -> String {
+    let place = finding.place();
+    finding.advice_with(|remedy| match remedy {
+        FindingRemedy::Encrypt => format!("`diesel-encrypted encrypt --column {place}`"),
+        FindingRemedy::Guard => format!("`diesel-encrypted migration guard {place}`"),
+        FindingRemedy::Ignore => format!("`--ignore {place}`"),
+        other => other.to_string(),
+    })
 }
 
 /// Refuses an `--ignore` without a finding, because it would hide the next one.
@@ -154,7 +167,7 @@ impl<'a> DiscoveryFinding<'a> {
             table: finding.table.to_string(),
             column: &finding.column,
             detail: finding.detail(),
-            advice: finding.advice(),
+            advice: advice(finding),
         }
     }
 }

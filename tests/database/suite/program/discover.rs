@@ -75,10 +75,10 @@ fn the_output_for_people() {
     assert_eq!(findings.len(), 2, "{findings:?}");
     let expected = format!(
         "{name}: plaintext: 1 of 2 sampled values is plaintext. Next: find out what writes it, encrypt it with \
-         `diesel-encrypted encrypt --column {name}`, and let a guard refuse it from then on"
+         `diesel-encrypted encrypt --column {name}`, and add a guard that refuses it from then on."
     );
     assert_eq!(findings[0], expected);
-    assert!(findings[1].starts_with(&format!("{name}: useless index: the index by_secret finds nothing: ")));
+    assert!(findings[1].starts_with(&format!("{name}: useless index: the index by_secret finds nothing, ")));
     run.says("2 findings: 1 column checked, 1 of them declared as encrypted\n");
 }
 
@@ -216,13 +216,13 @@ fn a_column_too_short_for_its_tokens() {
         scene.run("drop table u");
     };
     let of = |length: usize| format!("{PLAINTEXT}{}", "x".repeat(length - PLAINTEXT.len()));
-    too_short(99, "gAAAA", "its length is 99, and its tokens take 100 at least", "make it 101 long at least, ");
+    too_short(99, "gAAAA", "its length is 99, but its tokens need at least 100", "make it at least 101 long, ");
     too_short(100, &token()[..100], "", "");
-    too_short(120, &of(48), "its length is 120, and its tokens take 164 at least", "make it 165 long at least, ");
+    too_short(120, &of(48), "its length is 120, but its tokens need at least 164", "make it at least 165 long, ");
     too_short(165, &of(48), "", "");
     let cut = &keyring([1]).encrypt(of(40).as_bytes())[..121];
-    let detail = "its length is 121, and 1 sampled token of that length has lost its end";
-    too_short(121, cut, detail, "make it 141 long at least, ");
+    let detail = "its length is 121, and 1 sampled token of that length is truncated";
+    too_short(121, cut, detail, "make it at least 141 long, ");
     too_short(122, cut, "", "");
 }
 
