@@ -249,7 +249,7 @@ fn with_limits<'a>(mut task: Task<'a>, limits: &LimitArgs) -> Task<'a> {
     }))
 }
 
-/// Makes the first signal stop the workers after their batch, and the second one end the program at once. Both are safe.
+/// Makes the first signal stop the workers after their batch, and the second end the program at once. Both are safe.
 fn stop_on_signal(json: bool) -> Result<StopHandle, Failure> {
     let stop = StopHandle::default();
     let handle = stop.clone();
@@ -276,8 +276,8 @@ fn load_dotenv() -> Result<(), Failure> {
         Err(error) if error.not_found() => Ok(()),
         // dotenvy's own message quotes the line, which may hold a key.
         Err(dotenvy::Error::LineParse(..)) => {
-            let message = "the file .env has a line that is not NAME=value. The line is not shown, because it may hold a key. \
-                           Correct it, then run the command again.";
+            let message = "the file .env has a line that is not NAME=value. The line is not shown, because it may hold a \
+                           key. Correct it, then run the command again.";
             Err(Failure::new(Exit::Usage, message.into()))
         }
         Err(error) => Err(Failure::new(Exit::Usage, format!("the file .env cannot be read: {error}"))),

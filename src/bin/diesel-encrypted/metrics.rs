@@ -76,7 +76,8 @@ impl Metrics {
     /// Writes the file if possible. The job is worth more than its metrics, so it continues without them.
     fn try_write(&mut self, exit: Option<Exit>, bad: u64) {
         if let Err(error) = self.write(exit, bad) {
-            tracing::warn!(%error, path = %self.path.display(), "cannot write the metrics file; the job continues without it");
+            let path = self.path.display();
+            tracing::warn!(%error, %path, "cannot write the metrics file; the job continues without it");
         }
     }
 

@@ -113,7 +113,8 @@ fn repairs(job: Job, report: &Report) -> &'static str {
     match (has(ProblemKind::Plaintext), has(ProblemKind::Unreadable)) {
         _ if job == Job::Decrypt => "Fix them.",
         (true, true) => {
-            "Encrypt the plaintext with `diesel-encrypted encrypt`. For unreadable values, find their key or repair the rows."
+            "Encrypt the plaintext with `diesel-encrypted encrypt`. For unreadable values, find their key or repair the \
+             rows."
         }
         (true, false) => "Encrypt them with `diesel-encrypted encrypt`.",
         (false, _) => "Find the key that wrote them, or repair the rows.",

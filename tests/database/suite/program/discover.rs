@@ -370,9 +370,10 @@ fn a_thousand_columns() {
 #[test]
 fn nothing_to_compare_with() {
     let scene = Scene::new();
-    discover(&scene.db)
-        .exits_with(5)
-        .says("there is no schema file to compare with, because there is no diesel.toml in this folder or above. Pass --schema");
+    discover(&scene.db).exits_with(5).says(
+        "there is no schema file to compare with, because there is no diesel.toml in this folder or above. Pass \
+             --schema",
+    );
     scene.declare("t (id) { id -> BigInt, secret -> Text, }");
     scene.finds(&[("undeclared", "t.secret")]);
     scene.run("drop table t");
