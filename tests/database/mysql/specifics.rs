@@ -7,7 +7,8 @@ use diesel::sql_types::{Integer, Text};
 use diesel_encrypted::reencrypt::{Doubt, Job, Outcome, Progress, Task};
 use diesel_encrypted::{TableName, Target};
 
-use crate::backend::{Conn, TEXT, TestDatabase, hold_up, is_mariadb, is_true, let_go};
+use crate::backend::{Conn, TEXT, TestDatabase, hold_up, is_mariadb, let_go};
+use crate::suite::sql::{self, is_true};
 use crate::suite::traps::{self, insert, interfere, is_under, rows};
 use crate::support::keys::{key, keyring};
 use crate::support::private_server::PrivateServer;
@@ -354,18 +355,6 @@ fn plaintext_that_the_character_set_of_the_column_does_not_have() {
         assert!(task().job(Job::Encrypt).run(&db.pool(2)).unwrap().is_proven());
         conn.batch_execute("alter table t modify secret varchar(400) character set utf8mb4").unwrap();
         assert!(task().job(Job::Decrypt).run(&db.pool(2)).unwrap().is_proven());
-        let secrets: Vec<String> = diesel::sql_query("select secret as text from t order by id")
-            .load::<Secret>(&mut conn)
-            .unwrap()
-            .into_iter()
-            .map(|row| row.text)
-            .collect();
-        assert_eq!(secrets, ["ada", "日本", "☃", "plain"]);
+        assert_eq!(sql::texts(&mut conn, "select secret from t order by id"), ["ada", "日本", "☃", "plain"]);
     }
-}
-
-#[derive(QueryableByName)]
-struct Secret {
-    #[diesel(sql_type = Text)]
-    text: String,
 }

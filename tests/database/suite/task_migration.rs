@@ -4,12 +4,11 @@ use std::fs;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
-use diesel::sql_types::Text;
 use diesel_encrypted::reencrypt::{ReencryptMigration, Task};
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use tempfile::TempDir;
 
+use super::sql::texts;
 use crate::backend::{Conn, TEXT, TestDatabase};
 use crate::support::keys::keyring;
 
@@ -57,13 +56,7 @@ fn applied(conn: &mut Conn) -> Vec<String> {
 
 /// Returns what the last migration has copied.
 fn copies(conn: &mut Conn) -> Vec<String> {
-    #[derive(QueryableByName)]
-    struct Copy {
-        #[diesel(sql_type = Text)]
-        secret: String,
-    }
-    let copies: Vec<Copy> = diesel::sql_query("select secret from copies").load(conn).unwrap();
-    copies.into_iter().map(|copy| copy.secret).collect()
+    texts(conn, "select secret from copies")
 }
 
 #[test]

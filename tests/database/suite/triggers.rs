@@ -1,11 +1,10 @@
 //! Triggers that the writes of the task would fire, and triggers that they would not.
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 use diesel_encrypted::reencrypt::{Outcome, Refusal, Remedy};
 
 use super::people::People;
+use super::sql::number;
 use crate::backend::{IDLE_TRIGGERS, MANAGE_UPDATED_AT, MANAGED_BY};
 
 /// Creates people who were last updated long ago.
@@ -19,13 +18,7 @@ fn people() -> People {
 
 /// Returns how many were updated since then.
 fn touched(people: &People) -> i64 {
-    #[derive(QueryableByName)]
-    struct Count {
-        #[diesel(sql_type = BigInt)]
-        count: i64,
-    }
-    let sql = "select count(*) as count from people where updated_at <> '2001-02-03 04:05:06'";
-    diesel::sql_query(sql).get_result::<Count>(&mut people.conn()).unwrap().count
+    number(&mut people.conn(), "select count(*) from people where updated_at <> '2001-02-03 04:05:06'")
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use diesel::connection::SimpleConnection;
 use serde_json::json;
 
-use super::vault::{PLAINTEXT, Row, Vault, plaintext};
+use super::vault::{Row, Vault, plaintext};
 use super::{assert_is_report, cells, fingerprint, statement};
 use crate::backend::QUOTING_TRIGGER;
 use crate::support::keys::keyring;
+use crate::support::secrets::PLAINTEXT;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
