@@ -1,10 +1,10 @@
-//! One value: `cargo bench --bench values --features reencrypt`
+//! Measures the work on one value: `cargo bench --bench values --features reencrypt`
 //!
-//! Encrypting and decrypting as the application does, by length of the plaintext and by the position of the key that
-//! opens it; what the task does with a value; and the same with the `fernet` crate.
+//! The benchmarks encrypt and decrypt as the application does, by the length of the plaintext and the position of the
+//! key. They also measure each step of the task, and the same work with the `fernet` crate.
 
 #![allow(clippy::unwrap_used)]
-// The task's own steps are not public: their folder is compiled in, of which not everything is used.
+// The task's steps are not public, so this file includes their folder. It does not use all of it.
 #![allow(dead_code, unused_imports)]
 
 use diesel_encrypted::{Key, Keyring};
@@ -27,7 +27,7 @@ fn encrypt(bencher: Bencher, length: usize) {
     bencher.bench(|| keyring.encrypt(black_box(&plaintext)));
 }
 
-/// A token under the last key of so many: every key before it is tried.
+/// The token is under the last of `COUNT` keys, so that every key is tried.
 #[divan::bench(args = LENGTHS, consts = KEYS)]
 fn decrypt<const COUNT: usize>(bencher: Bencher, length: usize) {
     let keys: Vec<Key> = (0..COUNT).map(|_| Key::generate()).collect();
@@ -61,10 +61,11 @@ mod fernet_crate {
         bencher.bench(|| fernet.decrypt(black_box(&token)).unwrap());
     }
 
-    /// What the task does: decrypt with the second key, encrypt with the first, read back.
+    /// The work of the task: decrypt with the secondary key, encrypt with the primary key, read back.
     #[divan::bench(args = LENGTHS)]
     fn rotate(bencher: Bencher, length: usize) {
-        let (new, old) = (fernet(), fernet());
+        let new = fernet();
+        let old = fernet();
         let token = old.encrypt(&vec![7; length]);
         let keyring = MultiFernet::new(vec![new.clone(), old]);
         bencher.bench(|| {
@@ -76,7 +77,7 @@ mod fernet_crate {
     }
 }
 
-/// One step of the task each, for a token under the second key.
+/// Each benchmark is one step of the task, for a token under the secondary key.
 #[divan::bench_group]
 mod task {
     use super::keys::rotation::Rotation;
@@ -97,7 +98,7 @@ mod task {
         });
     }
 
-    /// With reading back. Of 256 values one waits for the random numbers of all.
+    /// Includes reading the token back. One value in 256 waits for the random numbers of all 256.
     #[divan::bench(args = LENGTHS, sample_size = 256)]
     fn seal(bencher: Bencher, length: usize) {
         with_rotation(length, |rotation, _, plaintext| {

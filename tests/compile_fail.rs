@@ -1,9 +1,10 @@
-//! What the compiler refuses, and what it says.
+//! Checks what the compiler refuses, and its messages.
 //!
-//! Each file in `compile_fail/` is a program with lines of two kinds in it. A line below `// refused: TEXT` must not
-//! compile, with TEXT in the first error about it (a line may have several of these). A line below `// compiles`
-//! stands in its place in the twin of the program, which compiles: only the refused lines are wrong.
-//! The programs are checked as one package by one `cargo check`.
+//! Each file in `compile_fail/` is a program with two kinds of marked lines. A line below `// refused: TEXT` must not
+//! compile, and the first error about it must contain TEXT. (A line may have several such texts.) A line below `//
+//! compiles` replaces it in a twin of the program. The twin compiles, so only the refused lines are wrong.
+//!
+//! One `cargo check` checks all programs, as one package.
 
 #![allow(missing_docs, clippy::expect_used, clippy::unwrap_used)]
 
@@ -15,7 +16,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// The crate with the features that the programs need; no backend of these links a client library.
+/// The features that the programs need. None of these backends links a client library.
 const FEATURES: &str = r#"["json", "postgres", "reencrypt", "serde"]"#;
 
 #[test]
@@ -24,7 +25,7 @@ fn the_compiler_refuses_what_it_should() {
     let cases = crate_folder.join("tests/compile_fail");
     let package = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile_fail");
     let sources = package.join("src/bin");
-    // what an earlier run left there may be of a case that is no more
+    // An earlier run may have left a program whose case no longer exists.
     let _ = fs::remove_dir_all(&sources);
     fs::create_dir_all(&sources).unwrap();
     fs::copy(crate_folder.join("Cargo.lock"), package.join("Cargo.lock")).unwrap();
@@ -70,7 +71,7 @@ fn the_compiler_refuses_what_it_should() {
 struct Program {
     refused: String,
     compiles: String,
-    /// The texts that are expected of an error on a line.
+    /// The texts that the first error about a line must contain.
     expected: BTreeMap<u64, Vec<String>>,
 }
 
@@ -150,7 +151,8 @@ fn check(package: &Path) -> BTreeMap<String, Vec<Error>> {
     errors
 }
 
-/// The line of the program that an error is about; for code made by a macro, the line that calls the macro.
+/// Returns the line of the program that an error is about. For code that a macro generated, that is the call of the
+/// macro.
 fn line_in_program(message: &Value) -> Option<u64> {
     let mut span = message["spans"].as_array()?.iter().find(|span| span["is_primary"] == true)?;
     while !span["file_name"].as_str()?.starts_with("src") {

@@ -2,8 +2,7 @@
 
 #![allow(missing_docs, unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
 
-mod child;
-mod secrets;
+mod support;
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -13,9 +12,9 @@ use std::path::Path;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use child::in_own_process;
 use diesel_encrypted::{Keyring, KeyringError};
-use secrets::{assert_hides, everything_said};
+use support::own_process::in_own_process;
+use support::secrets::{assert_hides, everything_said};
 
 const A: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
 const B: &str = "VjFfbm90X2FfcmVhbF9rZXlfMzJieXRlc19sb25nISE=";
@@ -28,14 +27,14 @@ fn keyring(keys: &[&str]) -> Keyring {
     Keyring::parse(&keys.join(":")).unwrap()
 }
 
-/// A file with this content; it is removed when it is dropped.
+/// A file with this content. Dropping it removes the file.
 fn file(content: impl AsRef<[u8]>) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(content.as_ref()).unwrap();
     file
 }
 
-/// The fingerprints of a keyring, or what the error says: its message, and all that could be logged of it.
+/// The fingerprints of a keyring. For an error: its message, and everything that a log could contain of it.
 fn outcome(keyring: Result<Arc<Keyring>, KeyringError>) -> Result<Vec<String>, (String, String)> {
     match keyring {
         Ok(keyring) => Ok(fingerprints(&keyring)),
@@ -55,8 +54,8 @@ fn a_keyring_is_installed_once() {
         let error = keyring(&[B]).install().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "a keyring is in force already (installed before, or read from the environment on first use): \
-             install it earlier, or use `Keyring::replace` to change it"
+            "the process already has a keyring (installed, or read from the environment on first use). \
+             Install yours earlier, or replace the keyring with `Keyring::replace`"
         );
         assert_eq!(*Keyring::current().unwrap(), keyring(&[A]));
         thread::scope(|threads| {
@@ -85,7 +84,7 @@ fn installing_after_the_first_use_is_too_late() {
 #[test]
 fn replacing_returns_what_was_in_force() {
     in_own_process(&[(KEYS, OsStr::new(A))], || {
-        // there was none yet: this installs, and the environment is not asked any more
+        // There was no keyring yet. `replace` installs this one, and nothing reads the environment any more.
         assert!(keyring(&[B]).replace().is_none());
         assert!(keyring(&[A]).install().is_err());
         let held = Keyring::current().unwrap();
@@ -93,7 +92,7 @@ fn replacing_returns_what_was_in_force() {
 
         assert_eq!(keyring(&[A, B]).replace().unwrap(), held);
         assert_eq!(*Keyring::current().unwrap(), keyring(&[A, B]));
-        // who holds the old one goes on with it
+        // Code that holds the old keyring continues to use it.
         let token = held.encrypt(b"value");
         assert_eq!(Keyring::current().unwrap().decrypt(token.as_bytes()).unwrap(), b"value");
         thread::scope(|threads| {
@@ -112,13 +111,13 @@ fn replacing_what_was_read_from_the_environment() {
 }
 
 #[test]
-fn of_many_installations_one_wins() {
+fn only_one_of_many_installations_wins() {
     in_own_process(&[(KEYS, OsStr::new(A))], || {
         let start = &Barrier::new(8);
         let seen: Vec<(bool, Arc<Keyring>)> = thread::scope(|threads| {
             let install = |number: usize| {
                 start.wait();
-                // every other thread only uses the keyring, which reads it from the environment
+                // Every other thread only uses the keyring, which then comes from the environment.
                 let installed = number % 2 == 0 && keyring(&[B]).install().is_ok();
                 (installed, Keyring::current().unwrap())
             };
@@ -132,14 +131,14 @@ fn of_many_installations_one_wins() {
     });
 }
 
-/// Threads replace the keyring while others use it.
+/// Some threads replace the keyring while others use it.
 #[test]
 fn replacing_is_atomic() {
     const WRITERS: usize = 4;
     const READERS: usize = 4;
     const ROUNDS: usize = 500;
     in_own_process(&[], || {
-        // All keyrings of the test hold both keys, as the two of a rotation do.
+        // Every keyring in this test holds both keys, as in a rotation.
         keyring(&[A, B]).install().unwrap();
         let first = Keyring::current().unwrap();
         let start = &Barrier::new(WRITERS + READERS);
@@ -167,7 +166,7 @@ fn replacing_is_atomic() {
             readers.into_iter().for_each(|reader| reader.join().unwrap());
             writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
         });
-        // Each keyring was in force once: every replacement returned another one, and the last is in force.
+        // Each keyring was in force once: every `replace` returned another one, and the last one is in force now.
         let last = Keyring::current().unwrap();
         let distinct: HashSet<*const Keyring> = replaced.iter().chain([&last]).map(Arc::as_ptr).collect();
         assert_eq!(distinct.len(), WRITERS * ROUNDS + 1);
@@ -198,7 +197,7 @@ fn the_first_use_reads_the_environment() {
 }
 
 #[test]
-fn settings_that_cannot_be_used_say_why() {
+fn errors_about_invalid_settings_say_why() {
     let [a, b, empty, blank] = [A, B, "", " \n"].map(OsStr::new);
     let (ab, ba, short) = (format!("{A}:{B}"), format!("{B}:{A}"), format!("{A}:{}", &B[1..]));
     let standard = A.replace(['-', '_'], "+");
@@ -208,16 +207,19 @@ fn settings_that_cannot_be_used_say_why() {
 
     let disagree = |one: &str, other: &str| {
         format!(
-            "{one} and {other} are both set and hold different keys: unset one of them, \
-             or make them hold the same keys in the same order"
+            "{one} and {other} are both set and hold different keys. \
+             Unset one of them, or set both to the same keys in the same order"
         )
     };
     let unreadable = |path: &OsStr, why: &str| {
-        format!("DB_ENCRYPTION_KEYS_FILE: cannot read the key file {}: {why}", Path::new(path).display())
+        format!(
+            "DB_ENCRYPTION_KEYS_FILE: cannot read the key file {}: {why}. \
+             Name a text file that holds the keys and that this process may read",
+            Path::new(path).display()
+        )
     };
-    let missing = "no encryption key is configured: set DB_ENCRYPTION_KEYS or DB_ENCRYPTION_KEYS_FILE \
-                   (`diesel-encrypted keygen` makes a key)";
-    let no_key = "holds no key: put at least one key there (`diesel-encrypted keygen` makes one)";
+    let missing = "no encryption key is configured: set DB_ENCRYPTION_KEYS or DB_ENCRYPTION_KEYS_FILE";
+    let no_key = "holds no key. Put at least one key there";
     let none = OsStr::new("/no/such/file");
     let no_such_file = fs::read(none).unwrap_err().to_string();
 
@@ -228,14 +230,14 @@ fn settings_that_cannot_be_used_say_why() {
         (vec![(KEYS_FILE, of_nothing)], format!("DB_ENCRYPTION_KEYS_FILE {no_key}")),
         (
             vec![(KEYS, short)],
-            "DB_ENCRYPTION_KEYS: key 2 of 2 is 43 characters long, a key is 44 (32 bytes in padded base64url); \
-             `diesel-encrypted keygen` makes a valid one"
+            "DB_ENCRYPTION_KEYS: key 2 of 2 is 43 characters long, not 44 (a key is 32 bytes in padded base64url). \
+             Replace it with a valid key"
                 .into(),
         ),
         (
             vec![(PINAKES_KEYS, standard)],
             "PINAKES_DB_ENCRYPTION_KEYS: key 1 of 1 is written in the standard base64 alphabet: \
-             replace `+` by `-` and `/` by `_`; `diesel-encrypted keygen` makes a valid one"
+             replace `+` with `-` and `/` with `_`. Replace it with a valid key"
                 .into(),
         ),
         (vec![(KEYS, a), (PINAKES_KEYS, b)], disagree(KEYS, PINAKES_KEYS)),
@@ -246,11 +248,11 @@ fn settings_that_cannot_be_used_say_why() {
         (
             vec![(KEYS_FILE, ab)],
             format!(
-                "DB_ENCRYPTION_KEYS_FILE: cannot read the key file, whose path is not shown for it looks like a key: \
-                 {no_such_file}. Name a file that holds the keys, or put the keys into DB_ENCRYPTION_KEYS"
+                "DB_ENCRYPTION_KEYS_FILE: cannot read the key file (its path is not shown because it looks like a \
+                 key): {no_such_file}. Name a file that holds the keys, or put the keys in DB_ENCRYPTION_KEYS"
             ),
         ),
-        // one good setting does not excuse a bad one
+        // A valid setting does not excuse an invalid one.
         (vec![(KEYS, a), (PINAKES_KEYS, empty)], format!("PINAKES_DB_ENCRYPTION_KEYS {no_key}")),
         (vec![(KEYS, a), (KEYS_FILE, none)], unreadable(none, &no_such_file)),
         (vec![(KEYS_FILE, of_bytes)], unreadable(of_bytes, "stream did not contain valid UTF-8")),
@@ -264,19 +266,19 @@ fn settings_that_cannot_be_used_say_why() {
 
 #[cfg(unix)]
 #[test]
-fn settings_that_are_not_unicode_say_so() {
+fn errors_about_settings_that_are_not_unicode_say_so() {
     use std::os::unix::ffi::OsStrExt;
 
     let keys = [A.as_bytes(), b"\xff"].concat();
     for setting in [KEYS, PINAKES_KEYS] {
         let settings = [(setting, OsStr::from_bytes(&keys))];
         let (message, said) = in_own_process(&settings, || outcome(Keyring::current())).unwrap_err();
-        assert_eq!(message, format!("{setting} is not text: set it to keys in base64url"));
+        assert_eq!(message, format!("{setting} is not valid Unicode. Set it to keys in base64url"));
         assert_hides(&said, [A]);
     }
 }
 
-/// The name of a file may be anything that the system takes.
+/// A file name may be any name that the system accepts.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_path_of_the_file_need_not_be_unicode() {
@@ -290,7 +292,7 @@ fn the_path_of_the_file_need_not_be_unicode() {
 }
 
 #[test]
-fn a_use_that_failed_is_tried_again() {
+fn a_failed_use_is_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys");
     in_own_process(&[(KEYS_FILE, path.as_os_str())], || {
@@ -302,14 +304,14 @@ fn a_use_that_failed_is_tried_again() {
         assert_eq!(Keyring::current().unwrap_err().position(), Some(1));
         fs::write(&path, A).unwrap();
         assert_eq!(*Keyring::current().unwrap(), keyring(&[A]));
-        // it is read once
+        // The file is read only once.
         fs::write(&path, B).unwrap();
         assert_eq!(*Keyring::current().unwrap(), keyring(&[A]));
     });
 }
 
 #[test]
-fn a_use_that_failed_leaves_room_for_an_installation() {
+fn a_failed_use_permits_an_installation() {
     in_own_process(&[], || {
         assert!(Keyring::current().unwrap_err().is_missing());
         let scoped = Arc::new(keyring(&[B]));

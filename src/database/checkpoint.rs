@@ -3,8 +3,7 @@
 use diesel::RunQueryDsl;
 use diesel::result::QueryResult;
 
-use crate::database::connection::DialectConnection;
-use crate::database::sql::Sql;
+use crate::database::sql::{Sql, TextConnection};
 
 /// How far the work under a claim is, as it is written down with a swap.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +20,7 @@ pub(crate) const CHECKPOINT: &str = "UPDATE __diesel_encrypted_chunk SET progres
 
 impl Checkpoint<'_> {
     /// Writes the progress by itself. `false` if the claim was taken over.
-    pub(crate) fn write(&self, conn: &mut impl DialectConnection) -> QueryResult<bool> {
+    pub(crate) fn write(&self, conn: &mut impl TextConnection) -> QueryResult<bool> {
         let sql = format!("{CHECKPOINT} ? WHERE claim = {}", self.claim);
         Sql::new(sql).bind(self.progress).execute(conn).map(|rows: usize| rows == 1)
     }

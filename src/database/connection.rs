@@ -1,15 +1,9 @@
 //! What a connection has to be, in one word each.
 
-use diesel::backend::Backend;
 use diesel::connection::{Connection, LoadConnection};
 use diesel::r2d2::R2D2Connection;
 
 use crate::database::dialect::Dialect;
-
-/// A connection to a database of this backend.
-pub trait Conn<DB: Backend>: Connection<Backend = DB> + LoadConnection {}
-
-impl<DB: Backend, C: Connection<Backend = DB> + LoadConnection> Conn<DB> for C {}
 
 /// A connection to any database that this crate knows.
 pub trait DialectConnection: Connection<Backend: Dialect> + LoadConnection {}

@@ -1,129 +1,138 @@
-//! What differs between the databases.
+//! What each database does in its own way: one trait for each concern, and one file for each concern and database.
 
-use diesel::backend::Backend;
 use diesel::deserialize;
-use diesel::expression::QueryMetadata;
 use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
-use diesel::sql_types::Untyped;
 
+use crate::database::catalogue::{Catalogue, CatalogueColumn, KeyColumn, Relation};
 use crate::database::checkpoint::Checkpoint;
-use crate::database::connection::Conn;
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
 use crate::database::plan::{PlannedColumn, PlannedTable};
-use crate::database::replication::{Primary, Replication, Standing};
+use crate::database::replication::{Primary, ReplicaState, Replication};
 use crate::database::row::{Cell, Change, KeyValue};
 use crate::database::side_effects::SideEffects;
-use crate::database::table::{Catalogue, KeyColumn};
+use crate::database::sql::{Conn, TextRows};
+use crate::database::words::Flavor;
 use crate::fields::backend::TokenBackend;
 use crate::targets::TableName;
 
 /// A backend on which the task runs: Diesel's `Pg`, `Mysql` and `Sqlite`, each with its feature. Sealed, as
 /// [`TokenBackend`] is.
-///
-/// The methods are not part of the public interface.
-pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
-    /// Rows of a page, and so of a write.
-    #[doc(hidden)]
-    const BATCH: usize;
-    /// The most values that a statement may bind.
-    #[doc(hidden)]
-    const MAX_BINDS: usize;
-    /// Whether an index serves `(a, b) > (x, y)`.
-    #[doc(hidden)]
-    const ROW_VALUES: bool;
-    /// Whether names that differ in case are the same name.
-    #[doc(hidden)]
-    const FOLDS_CASE: bool;
-    /// Settings of a session of the task, with their values. Names that the server does not know are left out.
-    #[doc(hidden)]
-    const SETTINGS: &'static [(&'static str, &'static str)];
+pub trait Dialect:
+    Language
+    + SessionSettings
+    + Locks
+    + CatalogueReader
+    + GuardLookup
+    + RowFormat
+    + SwapRows
+    + Snapshots
+    + ReplicationState
+    + Cost
+    + Effects
+    + Conversion
+{
+}
 
-    /// The current values of those settings that the server knows.
-    #[doc(hidden)]
+/// How the database spells SQL.
+pub trait Language: TokenBackend {
+    const FLAVOR: Flavor;
+    /// The quote around names.
+    const QUOTE: char;
+    /// Whether names that differ only in case are the same name.
+    const FOLDS_CASE: bool;
+    /// Whether an index serves `(a, b) > (x, y)`.
+    const ROW_VALUES: bool;
+    /// The current time: whole milliseconds since 1970.
+    const NOW: &'static str;
+    /// The type for a text of any length.
+    const TEXT: &'static str;
+}
+
+/// The settings of a session.
+pub trait SessionSettings: TokenBackend {
+    /// The settings of a session of the task, with their values. The task skips names that the server does not know.
+    const SETTINGS: &'static [(&'static str, &'static str)];
+    /// The setting for how long to wait for locks, and its value for the task's own tables.
+    const PATIENT: (&'static str, &'static str);
+
+    /// The current values of the [`SETTINGS`](Self::SETTINGS) that the server knows.
     fn settings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<(String, String)>>;
 
     /// Changes a setting of the session.
-    #[doc(hidden)]
     fn set<C: Conn<Self>>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>;
+}
 
-    /// What the catalogue knows of a table; `None` if there is no such table.
-    #[doc(hidden)]
-    fn catalogue<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>>;
-
-    /// What an update of the table's encrypted columns would set off in this session.
-    #[doc(hidden)]
-    fn side_effects<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>;
-
-    /// What rewriting every row of the table would cost. Reads no row.
-    #[doc(hidden)]
-    fn estimate<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>;
-
-    /// Rows of a table, where its catalogue has no estimate: by counting them.
-    #[doc(hidden)]
-    fn rows<C: Conn<Self>>(_conn: &mut C, table: &PlannedTable) -> QueryResult<Option<u64>> {
-        Ok(table.rows)
-    }
-
-    /// What else in the database would change with the values of the columns, or keeps them from changing, in words.
-    #[doc(hidden)]
-    fn ties<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>;
-
-    /// Bytes of the longest value of a column that does not set out to be a token. Reads every row.
-    #[doc(hidden)]
-    fn longest_plaintext<C: Conn<Self>>(
-        conn: &mut C,
-        table: &TableName,
-        column: &PlannedColumn,
-    ) -> QueryResult<Option<u64>>;
-
-    /// What keeps plaintext out of a column.
-    #[doc(hidden)]
-    fn guard<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>;
-
-    /// How to have a table re-encrypted without its triggers, in words for the operator.
-    #[doc(hidden)]
-    const WITHOUT_TRIGGERS: &'static str;
-
-    /// Whether a lock is one of rows, and not of the whole database.
-    #[doc(hidden)]
+/// What writers lock, and how the database reports it.
+pub trait Locks: TokenBackend {
+    /// Whether writers lock rows rather than the whole database.
     const LOCKS_ROWS: bool;
+    /// Whether processes share a run through tables in the database by default.
+    const SHARES: bool;
 
-    /// Whether the database gave up a statement because of somebody else's lock. Diesel has no kind for that error: its
-    /// message tells.
-    #[doc(hidden)]
+    /// Whether the message is about a statement that failed because of another session's lock. Diesel has no error kind
+    /// for it.
     fn is_lock_conflict(message: &str) -> bool;
 
-    /// Whether a statement took longer than it may.
-    #[doc(hidden)]
+    /// Whether the message is about a statement that took longer than it may.
     fn is_timeout(_message: &str) -> bool {
         false
     }
 
-    /// A column of the row key in a select list.
-    #[doc(hidden)]
+    /// Whether a swap on this server waits for locked rows unless it skips them.
+    fn waits_for_rows<C: Conn<Self>>(_conn: &mut C) -> QueryResult<bool> {
+        Ok(false)
+    }
+}
+
+/// Reading the catalogue.
+pub trait CatalogueReader: TokenBackend {
+    /// What the catalogue knows of a table; `None` if there is no such table.
+    fn catalogue<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>>;
+
+    /// The tables and views of the user, in any order. They are from every schema; on MySQL and MariaDB they are from the
+    /// connected database and from `schemas`.
+    fn relations<C: Conn<Self>>(conn: &mut C, schemas: &[&str]) -> QueryResult<Vec<Relation>>;
+}
+
+/// Finding the guard of a column.
+pub trait GuardLookup: TokenBackend {
+    /// What keeps plaintext out of a column.
+    fn guard<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>;
+}
+
+/// How row keys and cells travel.
+pub trait RowFormat: TextRows {
+    /// Pushes a column of the row key for a select list.
     fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()>;
 
-    /// An encrypted column in a select list.
-    #[doc(hidden)]
+    /// Pushes an encrypted column for a select list.
     fn push_cell_output(column: &str, is_text: bool, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()>;
 
-    /// A value of the row key as a parameter.
-    #[doc(hidden)]
+    /// Pushes a value of the row key as a parameter.
     fn push_key<'b>(value: &'b KeyValue, column: &'b KeyColumn, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()>;
 
-    #[doc(hidden)]
+    /// Pushes two texts for a select list: the length of a value in bytes and, if the value begins as a token does, its
+    /// beginning in hexadecimal.
+    fn push_sampled(column: &CatalogueColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()>;
+
     fn read_key(value: Self::RawValue<'_>) -> deserialize::Result<KeyValue>;
 
-    #[doc(hidden)]
     fn read_cell(value: Self::RawValue<'_>) -> deserialize::Result<Cell>;
+}
 
-    /// Writes each change whose row still holds the old tokens, byte for byte, together with the checkpoint; returns how
-    /// many those were, or `None` if the claim of the checkpoint was taken over, and then nothing is written.
+/// Writing a batch.
+pub trait SwapRows: TokenBackend {
+    /// The rows of a page, and so of a batch.
+    const BATCH: usize;
+    /// The most values that a statement can bind.
+    const MAX_BINDS: usize;
+
+    /// Writes each change whose row still holds the old tokens, byte for byte, together with the checkpoint. Returns how
+    /// many rows it wrote. Returns `None` and writes nothing if another process has taken over the checkpoint's claim.
     ///
-    /// It never waits for a row that somebody has locked: it fails, or leaves out such rows if it `skips_locked`.
-    #[doc(hidden)]
+    /// It never waits for a locked row: it fails, or skips such rows if `skips_locked`.
     fn swap<C: Conn<Self>>(
         conn: &mut C,
         table: &PlannedTable,
@@ -131,140 +140,71 @@ pub trait Dialect: TokenBackend + QueryMetadata<Untyped> + 'static {
         checkpoint: Option<Checkpoint<'_>>,
         skips_locked: bool,
     ) -> QueryResult<Option<usize>>;
+}
 
-    /// Whether this server makes a swap wait for locked rows unless it skips them.
-    #[doc(hidden)]
-    fn waits_for_rows<C: Conn<Self>>(conn: &mut C) -> QueryResult<bool>;
+/// Reading one state of the database, and waiting for the transactions before it.
+pub trait Snapshots: TokenBackend {
+    /// How many fences in a row it takes until every transaction that began before the first is over.
+    const FENCES: usize = 1;
 
-    /// The setting that says how long to wait for locks, and its value for the task's own tables.
-    #[doc(hidden)]
-    const PATIENT: (&'static str, &'static str);
-    /// Milliseconds since 1970, a whole number.
-    #[doc(hidden)]
-    const NOW: &'static str;
-    /// The type of a text of any length.
-    #[doc(hidden)]
-    const TEXT: &'static str;
-    /// Whether the task shares its work through tables of its own, unless told otherwise.
-    #[doc(hidden)]
-    const SHARES: bool;
-
-    #[doc(hidden)]
-    fn push_text<'b>(text: &'b &'b str, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()>;
-
-    #[doc(hidden)]
-    fn read_text(value: Self::RawValue<'_>) -> deserialize::Result<String>;
-
-    /// Begins a transaction that reads one snapshot: that of `shared`, or a new one. Returns its name if other sessions
-    /// can share it. The tables keep their shape until it ends.
-    #[doc(hidden)]
+    /// Begins a transaction that reads one snapshot: `shared`, or a new one. Returns the name of a new snapshot if other
+    /// sessions can share it. Nobody can change the definitions of the tables until the transaction ends.
     fn begin_snapshot<C: Conn<Self>>(
         conn: &mut C,
         tables: &[PlannedTable],
         shared: Option<&str>,
     ) -> QueryResult<Option<String>>;
 
-    /// How many fences one after the other it takes until nothing is open that began before the first.
-    #[doc(hidden)]
-    const FENCES: usize = 1;
-
-    /// A point in time for [`older_than`](Dialect::older_than).
-    #[doc(hidden)]
+    /// A point in time for [`older_than`](Self::older_than).
     fn fence<C: Conn<Self>>(conn: &mut C) -> QueryResult<String>;
 
-    /// The transactions that began before the fence and are not over, in words for the operator.
-    #[doc(hidden)]
+    /// The open transactions that began before the fence, in words for the operator.
     fn older_than<C: Conn<Self>>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>>;
+}
 
-    /// Who can tell how far replicas are behind.
-    #[doc(hidden)]
+/// How far replicas are behind.
+pub trait ReplicationState: TokenBackend {
+    /// Which servers know it.
     const REPLICATION: Replication;
 
-    /// The end of the log, and the replicas that are connected; `None` if the server does not know.
-    #[doc(hidden)]
-    fn primary<C: Conn<Self>>(conn: &mut C) -> QueryResult<Option<Primary>>;
-
-    /// How far a replica has come, by its own account: for each channel from which it replicates.
-    #[doc(hidden)]
-    fn standings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<Standing>>;
-}
-
-/// Pushes what `each` writes for every item, with `separator` between.
-pub(crate) fn push_all<'b, DB: Backend, T>(
-    items: impl IntoIterator<Item = T>,
-    separator: &str,
-    out: &mut AstPass<'_, 'b, DB>,
-    mut each: impl FnMut(T, &mut AstPass<'_, 'b, DB>) -> QueryResult<()>,
-) -> QueryResult<()> {
-    for (index, item) in items.into_iter().enumerate() {
-        if index > 0 {
-            out.push_sql(separator);
-        }
-        each(item, out)?;
+    /// The end of the log, and the connected replicas; `None` if the server does not know.
+    fn primary<C: Conn<Self>>(_conn: &mut C) -> QueryResult<Option<Primary>> {
+        Ok(None)
     }
-    Ok(())
+
+    /// What a replica knows of itself, for each channel from which it replicates.
+    fn replica<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<ReplicaState>>;
 }
 
-/// Pushes `t."name"`: always qualified, so that an output alias is never taken for the column.
-pub(crate) fn push_column<DB: Backend>(name: &str, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
-    out.push_sql("t.");
-    out.push_identifier(name)
-}
+/// What a task costs.
+pub trait Cost: TokenBackend {
+    /// What it costs to rewrite every row of the table. Reads no row.
+    fn estimate<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>;
 
-/// Pushes the table's name, with its schema if there is one.
-pub(crate) fn push_table<DB: Backend>(table: &TableName, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
-    if let Some(schema) = table.schema() {
-        out.push_identifier(schema)?;
-        out.push_sql(".");
+    /// The number of rows of a table. Counts them if the catalogue has no estimate.
+    fn rows<C: Conn<Self>>(_conn: &mut C, table: &PlannedTable) -> QueryResult<Option<u64>> {
+        Ok(table.rows)
     }
-    out.push_identifier(table.name())
 }
 
-/// Pushes `UPDATE table SET column = column, …`: an update of the encrypted columns that changes nothing.
-pub(crate) fn push_idle_update<DB: Backend>(table: &PlannedTable, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
-    out.push_sql("UPDATE ");
-    push_table(&table.name, out)?;
-    out.push_sql(" SET ");
-    push_all(&table.columns, ", ", out, |column, out| {
-        out.push_identifier(&column.name)?;
-        out.push_sql(" = ");
-        out.push_identifier(&column.name)
-    })
+/// What else the database does when the task writes.
+pub trait Effects: TokenBackend {
+    /// How to re-encrypt a table without its triggers, in words for the operator.
+    const WITHOUT_TRIGGERS: &'static str;
+
+    /// What an update of the table's encrypted columns sets off in this session.
+    fn side_effects<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>;
 }
 
-/// Pushes `column = coalesce(v.n0, t.column), …`: the new token, or what the column has.
-pub(crate) fn push_assignments<DB: Backend>(
-    table: &PlannedTable,
-    push_target: impl Fn(&str, &mut AstPass<'_, '_, DB>) -> QueryResult<()>,
-    out: &mut AstPass<'_, '_, DB>,
-) -> QueryResult<()> {
-    push_all(table.columns.iter().enumerate(), ", ", out, |(index, column), out| {
-        push_target(&column.name, out)?;
-        out.push_sql(&format!(" = coalesce(v.n{index}, "));
-        push_column(&column.name, out)?;
-        out.push_sql(")");
-        Ok(())
-    })
-}
+/// Turning a column of plaintext into one of tokens, or back.
+pub trait Conversion: TokenBackend {
+    /// What else in the database changes with the values of the columns or prevents a change, in words for the operator.
+    fn ties<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>;
 
-/// Pushes `t.key = v.k0 AND …`, each value of the swap with the cast that it needs.
-pub(crate) fn push_key_match<DB: Backend>(
-    table: &PlannedTable,
-    push_cast: impl Fn(&KeyColumn, &mut AstPass<'_, '_, DB>),
-    out: &mut AstPass<'_, '_, DB>,
-) -> QueryResult<()> {
-    push_all(table.row_key.iter().enumerate(), " AND ", out, |(index, column), out| {
-        push_column(&column.name, out)?;
-        out.push_sql(&format!(" = v.k{index}"));
-        push_cast(column, out);
-        Ok(())
-    })
-}
-
-/// The names of the values of a swap: `k0, k1, o0, n0, o1, n1`, the row key and each column's old and new token.
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-pub(crate) fn value_names(table: &PlannedTable) -> String {
-    let keys = (0..table.row_key.len()).map(|index| format!("k{index}"));
-    let tokens = (0..table.columns.len()).map(|index| format!("o{index}, n{index}"));
-    keys.chain(tokens).collect::<Vec<_>>().join(", ")
+    /// The bytes of the longest value of a column that does not begin as a token does. Reads every row.
+    fn longest_plaintext<C: Conn<Self>>(
+        conn: &mut C,
+        table: &TableName,
+        column: &PlannedColumn,
+    ) -> QueryResult<Option<u64>>;
 }

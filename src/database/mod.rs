@@ -3,6 +3,7 @@
 // Without a backend nothing asks.
 #![cfg_attr(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code))]
 
+pub(crate) mod catalogue;
 pub(crate) mod checkpoint;
 pub(crate) mod clock;
 pub(crate) mod connection;
@@ -18,6 +19,7 @@ pub(crate) mod plan;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod probe;
+pub(crate) mod quote;
 pub(crate) mod replication;
 pub(crate) mod row;
 pub(crate) mod session;
@@ -28,5 +30,5 @@ pub(crate) mod sql;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 pub(crate) mod stop;
-pub(crate) mod table;
+pub(crate) mod swap;
 pub(crate) mod words;

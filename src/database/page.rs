@@ -7,8 +7,9 @@ use diesel::result::QueryResult;
 use diesel::row::{Field, NamedRow};
 use diesel::sql_types::Untyped;
 
-use crate::database::dialect::{Dialect, push_all, push_column, push_table};
+use crate::database::dialect::Dialect;
 use crate::database::plan::PlannedTable;
+use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::row::{KeyValue, Row};
 
 /// The name that a page gives to the columns of the row key; the others are cells.

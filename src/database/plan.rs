@@ -1,7 +1,7 @@
 //! The tables that a task walks and writes, in the order of its plan.
 
+use crate::database::catalogue::KeyColumn;
 use crate::database::row::KeyValue;
-use crate::database::table::KeyColumn;
 use crate::targets::TableName;
 
 /// The tables of a task, sorted by name: every process of a run has the same order.
@@ -39,7 +39,7 @@ pub struct PlannedColumn {
 /// How much a column can hold.
 #[derive(Debug, Clone)]
 pub(crate) struct Room {
-    /// See [`CatalogueColumn`](crate::database::table::CatalogueColumn).
+    /// See [`CatalogueColumn`](crate::database::catalogue::CatalogueColumn).
     pub(crate) limit: Option<u64>,
     pub(crate) is_padded: bool,
     /// The type in the database's words, for messages.

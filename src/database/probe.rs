@@ -1,12 +1,13 @@
 //! A write that changes no row: it fails where no write can succeed.
 
 use diesel::RunQueryDsl;
+use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use crate::database::connection::DialectConnection;
-use crate::database::dialect::{Dialect, push_idle_update};
 use crate::database::plan::PlannedTable;
+use crate::database::quote::{push_all, push_table};
 
 /// Fails for want of rights, or in a database that cannot be written to. No row is looked at, so its message quotes no
 /// value.
@@ -14,10 +15,22 @@ pub(crate) fn write_nothing<C: DialectConnection>(conn: &mut C, table: &PlannedT
     Probe(table).execute(conn).map(|_: usize| ())
 }
 
+/// Pushes `UPDATE table SET column = column, …`: an update of the encrypted columns that changes nothing.
+pub(crate) fn push_idle_update<DB: Backend>(table: &PlannedTable, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+    out.push_sql("UPDATE ");
+    push_table(&table.name, out)?;
+    out.push_sql(" SET ");
+    push_all(&table.columns, ", ", out, |column, out| {
+        out.push_identifier(&column.name)?;
+        out.push_sql(" = ");
+        out.push_identifier(&column.name)
+    })
+}
+
 /// `UPDATE table SET a = a, b = b WHERE 1 = 0`
 struct Probe<'a>(&'a PlannedTable);
 
-impl<DB: Dialect> QueryFragment<DB> for Probe<'_> {
+impl<DB: Backend> QueryFragment<DB> for Probe<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.unsafe_to_cache_prepared();
         push_idle_update(self.0, &mut out)?;

@@ -18,12 +18,12 @@ pub struct Primary {
     /// The end of its log, in bytes.
     pub(crate) position: i64,
     /// The replicas that are connected to it.
-    pub(crate) replicas: Vec<Standing>,
+    pub(crate) replicas: Vec<ReplicaState>,
 }
 
 /// What is known of a replica.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct ReplicaState {
     /// Its name, for messages; of a replica that told this itself, the channel of several.
     pub(crate) name: String,
     pub(crate) replay: Replay,

@@ -8,7 +8,7 @@ use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
+use crate::database::dialect::{SessionSettings, Snapshots};
 use crate::database::failure::Failure;
 use crate::database::plan::PlannedTable;
 use crate::database::stop::StopHandle;

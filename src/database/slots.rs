@@ -6,9 +6,9 @@ use diesel::query_builder::QueryId;
 use diesel::result::{Error, QueryResult};
 
 use crate::database::checkpoint::Checkpoint;
-use crate::database::connection::DialectConnection;
 use crate::database::plan::PlannedTable;
 use crate::database::row::Change;
+use crate::database::sql::TextConnection;
 
 /// Changes in a statement with room for some more. The rows that are left over are bound as `NULL` keys, which match
 /// nothing.
@@ -45,7 +45,7 @@ impl<C> RunQueryDsl<C> for Slots<'_> {}
 
 /// Swaps in a transaction with the checkpoint. That comes first: it locks the claim, and on SQLite makes the transaction
 /// the one writer.
-pub(crate) fn in_transaction<C: DialectConnection>(
+pub(crate) fn in_transaction<C: TextConnection>(
     conn: &mut C,
     checkpoint: Option<Checkpoint<'_>>,
     swap: impl FnOnce(&mut C) -> QueryResult<usize>,

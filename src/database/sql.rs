@@ -1,14 +1,33 @@
-//! Statements on the task's own tables, written once for the three databases: every value in and out is text.
+//! Statements with text for every value, and the connections that run them. They are the same for the three databases.
 
 use diesel::RunQueryDsl;
+use diesel::backend::Backend;
+use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, QueryableByName};
+use diesel::expression::QueryMetadata;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::row::{Field, NamedRow};
 use diesel::sql_types::Untyped;
 
-use crate::database::connection::DialectConnection;
-use crate::database::dialect::Dialect;
+use crate::fields::backend::TokenBackend;
+
+/// A connection to a database of this backend.
+pub trait Conn<DB: Backend>: Connection<Backend = DB> + LoadConnection {}
+
+impl<DB: Backend, C: Connection<Backend = DB> + LoadConnection> Conn<DB> for C {}
+
+/// How texts travel.
+pub trait TextRows: TokenBackend + QueryMetadata<Untyped> + 'static {
+    fn push_text<'b>(text: &'b &'b str, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()>;
+
+    fn read_text(value: Self::RawValue<'_>) -> deserialize::Result<String>;
+}
+
+/// A connection that runs [`Sql`].
+pub(crate) trait TextConnection: Connection<Backend: TextRows> + LoadConnection {}
+
+impl<C: Connection<Backend: TextRows> + LoadConnection> TextConnection for C {}
 
 /// A statement with a `?` for each of its parameters, on every database.
 pub(crate) struct Sql<'a> {
@@ -31,13 +50,13 @@ impl<'a> Sql<'a> {
     }
 
     /// The first field of the first row, if there is one and it is not `NULL`.
-    pub(crate) fn first<C: DialectConnection>(self, conn: &mut C) -> QueryResult<Option<String>> {
+    pub(crate) fn first<C: TextConnection>(self, conn: &mut C) -> QueryResult<Option<String>> {
         let rows: Vec<Fields> = self.load(conn)?;
         Ok(rows.into_iter().next().and_then(|mut row| row.take(0)))
     }
 
     /// The first field of each row, where it is not `NULL`.
-    pub(crate) fn column<C: DialectConnection>(self, conn: &mut C) -> QueryResult<Vec<String>> {
+    pub(crate) fn column<C: TextConnection>(self, conn: &mut C) -> QueryResult<Vec<String>> {
         let rows: Vec<Fields> = self.load(conn)?;
         Ok(rows.into_iter().filter_map(|mut row| row.take(0)).collect())
     }
@@ -59,7 +78,7 @@ impl IntoIterator for Fields {
     }
 }
 
-impl<DB: Dialect> QueryFragment<DB> for Sql<'_> {
+impl<DB: TextRows> QueryFragment<DB> for Sql<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         // Numbers are written into the text: kept, these statements would fill the cache.
         out.unsafe_to_cache_prepared();
@@ -90,7 +109,7 @@ impl QueryId for Sql<'_> {
 
 impl<C> RunQueryDsl<C> for Sql<'_> {}
 
-impl<DB: Dialect> QueryableByName<DB> for Fields {
+impl<DB: TextRows> QueryableByName<DB> for Fields {
     fn build<'a>(row: &impl NamedRow<'a, DB>) -> deserialize::Result<Self> {
         let field = |index: usize| -> deserialize::Result<Option<String>> {
             let Some(field) = diesel::row::Row::get(row, index) else { return Ok(None) };

@@ -1,7 +1,7 @@
 //! Whether a trigger copies an encrypted column. What it copies to is not re-encrypted.
 
+use crate::database::catalogue::Trigger;
 use crate::database::words::{Flavor, Word, closing, opening, words_of};
-use crate::discover::catalogue::Trigger;
 
 /// What a trigger copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use diesel::connection::LoadConnection;
-use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
+use diesel::r2d2::{ConnectionManager, Pool};
 
+use crate::database::catalogue::{CatalogueColumn, Relation};
+use crate::database::connection::TaskConnection;
+use crate::database::dialect::{CatalogueReader, Dialect, Language};
 use crate::database::session::Session;
 use crate::database::stop::StopHandle;
-use crate::discover::catalogue::{Column, Discoverable, Relation};
 use crate::discover::finding::{Finding, FindingKind};
 use crate::discover::judge;
 use crate::discover::register::{Register, relation, same};
@@ -62,11 +63,7 @@ impl Discovery {
     ///
     /// [`TaskError::is_database`] if the database failed until the time to give up. A table that this user cannot read
     /// is no error but a [`Finding`].
-    pub fn run<C>(self, pool: &Pool<ConnectionManager<C>>) -> Result<Discovered, TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Discoverable,
-    {
+    pub fn run<C: TaskConnection>(self, pool: &Pool<ConnectionManager<C>>) -> Result<Discovered, TaskError> {
         let mut session = Session::new(pool, self.give_up_after, StopHandle::default());
         let schemas: Vec<&str> = self.declared.iter().filter_map(|target| target.table().schema()).collect();
         let mut relations = session.run(|conn| C::Backend::relations(conn, &schemas))?;
@@ -82,7 +79,7 @@ impl Discovery {
     }
 
     /// The columns that are declared and do not exist.
-    fn missing<DB: Discoverable>(&self, relations: &[Relation]) -> Vec<Finding> {
+    fn missing<DB: Dialect>(&self, relations: &[Relation]) -> Vec<Finding> {
         let mut findings: Vec<Finding> = Vec::new();
         for target in &self.declared {
             let found = relation::<DB>(relations, target.table());
@@ -147,20 +144,18 @@ impl Discovered {
         self.findings.is_empty() && self.columns.iter().any(|column| column.declared)
     }
 
-    fn look_at<C>(
+    fn look_at<C: TaskConnection>(
         &mut self,
         session: &mut Session<'_, C>,
         relation: &Relation,
         is_declared: impl Fn(&str) -> bool,
-    ) -> Result<(), TaskError>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Discoverable,
-    {
-        let may_hold_tokens = |column: &Column| relation.is_own && column.may_hold_tokens() && !column.is_generated;
-        let wanted = |column: &&Column| may_hold_tokens(column) || is_declared(&column.name);
-        let columns: Vec<&Column> = relation.columns.iter().filter(wanted).collect();
-        let sampled: Vec<&Column> = columns.iter().copied().filter(|column| column.may_hold_tokens()).collect();
+    ) -> Result<(), TaskError> {
+        let may_hold_tokens =
+            |column: &CatalogueColumn| relation.is_own && column.may_hold_tokens() && !column.is_generated;
+        let wanted = |column: &&CatalogueColumn| may_hold_tokens(column) || is_declared(&column.name);
+        let columns: Vec<&CatalogueColumn> = relation.columns.iter().filter(wanted).collect();
+        let sampled: Vec<&CatalogueColumn> =
+            columns.iter().copied().filter(|column| column.may_hold_tokens()).collect();
         let not_read = |reason| finding(&relation.name, "*", FindingKind::NotRead(reason));
         let counts = match sample(session, relation, &sampled) {
             Ok(counts) => Some(counts),
@@ -219,7 +214,7 @@ impl Discovered {
     }
 
     /// Takes out the findings that are accepted, and puts the others in order.
-    fn accept<DB: Discoverable>(&mut self, ignored: &[Target], relations: &[Relation]) {
+    fn accept<DB: Dialect>(&mut self, ignored: &[Target], relations: &[Relation]) {
         for target in ignored {
             let register = Register::new::<DB>(std::slice::from_ref(target), relations);
             let before = self.findings.len();

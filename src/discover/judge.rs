@@ -1,7 +1,7 @@
 //! What is to be said of a column.
 
+use crate::database::catalogue::{CatalogueColumn, IndexKey, Relation};
 use crate::database::words::{Flavor, words_of};
-use crate::discover::catalogue::{Column, IndexKey, Relation};
 use crate::discover::copies::{Copied, copied};
 use crate::discover::finding::FindingKind;
 use crate::discover::sample::Counts;
@@ -12,7 +12,7 @@ use crate::guard::GuardKind;
 pub(crate) fn declared(
     relation: &Relation,
     flavor: Flavor,
-    column: &Column,
+    column: &CatalogueColumn,
     counts: Counts,
     guard: Option<GuardKind>,
 ) -> Vec<FindingKind> {
@@ -59,7 +59,7 @@ pub(crate) fn declared(
 /// What is wrong with a column that is not declared: that it is not.
 pub(crate) fn other(
     relation: &Relation,
-    column: &Column,
+    column: &CatalogueColumn,
     counts: Counts,
     guard: Option<GuardKind>,
 ) -> Vec<FindingKind> {
@@ -82,7 +82,7 @@ pub(crate) fn no_table(relation: &Relation) -> Option<FindingKind> {
 
 /// Whether the column is shorter than the shortest token, than one that it has cut off, or than that of its longest
 /// plaintext.
-fn too_short(column: &Column, counts: Counts) -> Option<FindingKind> {
+fn too_short(column: &CatalogueColumn, counts: Counts) -> Option<FindingKind> {
     let limit = column.limit?;
     let longer_than =
         |length: u64| (0..).map(|blocks| column.token_len(16 * blocks) as u64).find(|token| *token > length);

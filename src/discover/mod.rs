@@ -42,20 +42,12 @@
 // Without a backend nothing of it is used.
 #![cfg_attr(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code))]
 
-pub(crate) mod catalogue;
 pub(crate) mod copies;
 pub(crate) mod discovery;
 pub(crate) mod finding;
 pub(crate) mod judge;
-#[cfg(feature = "mysql")]
-pub(crate) mod mysql;
-#[cfg(feature = "postgres")]
-pub(crate) mod postgres;
 pub(crate) mod register;
 pub(crate) mod sample;
-#[cfg(feature = "sqlite")]
-pub(crate) mod sqlite;
 
-pub use catalogue::Discoverable;
 pub use discovery::{ColumnFound, Discovered, Discovery};
 pub use finding::{Finding, FindingKind};

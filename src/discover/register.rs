@@ -1,6 +1,7 @@
 //! Which relation and column is meant by a name.
 
-use crate::discover::catalogue::{Discoverable, Relation};
+use crate::database::catalogue::Relation;
+use crate::database::dialect::Dialect;
 use crate::targets::{TableName, Target};
 
 /// What SQLite calls the schema that it leaves out of names.
@@ -10,7 +11,7 @@ const MAIN: &str = "main";
 pub(crate) struct Register<'t>(Vec<(&'t TableName, &'t [String])>);
 
 impl<'t> Register<'t> {
-    pub(crate) fn new<DB: Discoverable>(targets: &'t [Target], relations: &'t [Relation]) -> Self {
+    pub(crate) fn new<DB: Dialect>(targets: &'t [Target], relations: &'t [Relation]) -> Self {
         let entry = |target: &'t Target| {
             let found = relation::<DB>(relations, target.table()).map_or(target.table(), |relation| &relation.name);
             (found, target.columns())
@@ -19,14 +20,14 @@ impl<'t> Register<'t> {
     }
 
     /// Whether the column is named.
-    pub(crate) fn names<DB: Discoverable>(&self, table: &TableName, column: &str) -> bool {
+    pub(crate) fn names<DB: Dialect>(&self, table: &TableName, column: &str) -> bool {
         let mut of_table = self.0.iter().filter(|(name, _)| *name == table);
         of_table.any(|(_, columns)| columns.iter().any(|name| same::<DB>(name, column)))
     }
 }
 
 /// The relation that a name finds.
-pub(crate) fn relation<'r, DB: Discoverable>(relations: &'r [Relation], name: &TableName) -> Option<&'r Relation> {
+pub(crate) fn relation<'r, DB: Dialect>(relations: &'r [Relation], name: &TableName) -> Option<&'r Relation> {
     let is_it = |relation: &Relation, same: fn(&str, &str) -> bool| {
         let in_schema = match name.schema() {
             Some(schema) => same(relation.name.schema().unwrap_or(MAIN), schema),
@@ -40,6 +41,6 @@ pub(crate) fn relation<'r, DB: Discoverable>(relations: &'r [Relation], name: &T
 }
 
 /// Whether two names are the same to the database.
-pub(crate) fn same<DB: Discoverable>(a: &str, b: &str) -> bool {
+pub(crate) fn same<DB: Dialect>(a: &str, b: &str) -> bool {
     if DB::FOLDS_CASE { a.eq_ignore_ascii_case(b) } else { a == b }
 }

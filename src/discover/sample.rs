@@ -3,16 +3,16 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use diesel::RunQueryDsl;
-use diesel::connection::LoadConnection;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::r2d2::R2D2Connection;
 use diesel::result::QueryResult;
 use diesel::sql_types::Untyped;
 
-use crate::database::dialect::{Dialect, push_all, push_column, push_table};
+use crate::database::catalogue::{CatalogueColumn, Relation};
+use crate::database::connection::TaskConnection;
+use crate::database::dialect::{Dialect, Locks};
+use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::session::Session;
 use crate::database::sql::Fields;
-use crate::discover::catalogue::{Column, Discoverable, Relation};
 use crate::keys::fernet::token::Token;
 use crate::reencrypt::report::error::TaskError;
 
@@ -50,15 +50,11 @@ pub(crate) enum Obstacle {
 }
 
 /// Samples these columns of a relation.
-pub(crate) fn sample<C>(
+pub(crate) fn sample<C: TaskConnection>(
     session: &mut Session<'_, C>,
     relation: &Relation,
-    columns: &[&Column],
-) -> Result<Vec<Counts>, Obstacle>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Discoverable,
-{
+    columns: &[&CatalogueColumn],
+) -> Result<Vec<Counts>, Obstacle> {
     let mut all = Vec::with_capacity(columns.len());
     for columns in columns.chunks(WIDTH) {
         let mut counts = vec![Counts::default(); columns.len()];
@@ -80,11 +76,10 @@ where
 }
 
 /// Asks the database something that this user may not be allowed to know.
-pub(crate) fn ask<C, T>(session: &mut Session<'_, C>, query: impl Fn(&mut C) -> QueryResult<T>) -> Result<T, Obstacle>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Discoverable,
-{
+pub(crate) fn ask<C: TaskConnection, T>(
+    session: &mut Session<'_, C>,
+    query: impl Fn(&mut C) -> QueryResult<T>,
+) -> Result<T, Obstacle> {
     match session.once(&query).map_err(|failure| Obstacle::Failed(failure.into()))? {
         Ok(answer) => Ok(answer),
         // The connection is sound, and nobody holds the table: it is this user who cannot.
@@ -130,16 +125,12 @@ impl Part {
 #[derive(Clone, Copy)]
 struct Sample<'a> {
     relation: &'a Relation,
-    columns: &'a [&'a Column],
+    columns: &'a [&'a CatalogueColumn],
     part: Part,
 }
 
 impl Sample<'_> {
-    fn read<C>(&self, session: &mut Session<'_, C>) -> Result<Vec<Fields>, Obstacle>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Discoverable,
-    {
+    fn read<C: TaskConnection>(&self, session: &mut Session<'_, C>) -> Result<Vec<Fields>, Obstacle> {
         ask(session, |conn| (*self).load(conn))
     }
 
@@ -159,7 +150,7 @@ impl Sample<'_> {
     }
 }
 
-impl<DB: Discoverable> QueryFragment<DB> for Sample<'_> {
+impl<DB: Dialect> QueryFragment<DB> for Sample<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Self { relation, columns, part } = self;
         // Each is made once.

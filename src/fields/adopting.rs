@@ -1,32 +1,28 @@
-//! The field type of a column on its way into encryption.
+//! The field type of a column that is being encrypted.
 
-use diesel::deserialize::{self, FromSql, FromSqlRow};
-use diesel::serialize::{self, Output, ToSql};
+use diesel::deserialize::FromSqlRow;
 
-use crate::fields::backend::TokenBackend;
-use crate::fields::column::{TokenColumn, TokenType};
 use crate::fields::field;
-use crate::fields::plaintext::Plaintext;
 
-/// A value that the database holds as `Fernet(primary key, value)` or still as plaintext, and gets back encrypted.
+/// A value that the database holds as a token or still as plaintext, and that is written as a token.
 ///
 /// | the column holds | read as |
 /// |---|---|
-/// | a token that a key of the keyring opens | what was encrypted |
-/// | what begins as a token does (`gAAAA`, in bytes `80 00 00`), and no key opens it | an error, [never plaintext](crate::Error::is_decrypt) |
-/// | anything else | plaintext: the bytes that [`Plaintext`] makes of the value |
+/// | a token that a key of the keyring opens | the decrypted value |
+/// | other bytes that begin as a token does (`gAAAA`, in bytes `80 00 00`) | an error, [never plaintext](crate::Error::is_decrypt) |
+/// | anything else | plaintext, in the form that [`Plaintext`](crate::Plaintext) writes |
 ///
-/// It serves a column while `diesel-encrypted encrypt` turns its values into tokens; when that has proven that none is
-/// left, the field becomes an [`Encrypted<T>`](crate::Encrypted), which it is in all other respects. Until then a value
-/// that somebody else writes past the application is believed, as that of any plain column is.
+/// Use it while a task with `Job::Encrypt` turns the values of a column into tokens. When the task has proven that no
+/// plaintext is left, replace it with [`Encrypted<T>`](crate::Encrypted), which behaves the same in all other respects.
+/// Until then, the application trusts plaintext from any other writer, as it does in a plain column.
 ///
-/// What is not text in the database already, an integer say, has to become text or bytes first. A value that an
-/// application wrote in another form than that of [`Plaintext`] is an error, unless a type of your own reads both.
+/// First convert a column of another type, such as an integer, to text or bytes. Values in another form than
+/// [`Plaintext`](crate::Plaintext) writes are errors, unless you implement a type that reads both.
 ///
 /// # Errors
 ///
-/// Those of [`Encrypted<T>`](crate::Encrypted). Plaintext that happens to look like a token cannot be read: find it with
-/// `diesel-encrypted status`, which counts it as unreadable. To write such a value is no problem, for it is encrypted.
+/// The same as for [`Encrypted<T>`](crate::Encrypted). It also cannot read plaintext that happens to look like a token:
+/// `Task::status` counts it as unreadable. You can write such a value, because it is encrypted.
 ///
 #[cfg_attr(feature = "cli-sqlite", doc = "```")]
 #[cfg_attr(not(feature = "cli-sqlite"), doc = "```ignore")]
@@ -58,26 +54,4 @@ use crate::fields::plaintext::Plaintext;
 #[derive(Clone, Copy, Default, FromSqlRow, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Adopting<T>(T);
 
-field::field_type!(Adopting);
-
-impl<T, ST, DB> FromSql<ST, DB> for Adopting<T>
-where
-    T: Plaintext,
-    ST: TokenType,
-    DB: TokenBackend,
-{
-    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
-        DB::read_token(value, |bytes| Ok(Self(field::read_either(bytes)?)))
-    }
-}
-
-impl<T, ST, DB> ToSql<ST, DB> for Adopting<T>
-where
-    T: Plaintext,
-    ST: TokenColumn,
-    DB: TokenBackend,
-{
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
-        field::write_token::<T, ST, DB>(&self.0, out)
-    }
-}
+field::field_type!(Adopting, read_either: TokenType, write_token: TokenColumn);

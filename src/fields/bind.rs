@@ -1,4 +1,4 @@
-//! The bind parameter of the field types: it can be stored, not compared.
+//! The bind parameter of the field types. You can store it but not compare it.
 
 use std::marker::PhantomData;
 
@@ -17,24 +17,26 @@ use crate::fields::encrypted::Encrypted;
 use crate::fields::leaving::Leaving;
 use crate::fields::plaintext::Plaintext;
 
-/// A bind parameter that may be inserted and assigned. Diesel's own parameter also implements [`ValidGrouping`], which
-/// `filter` and the other comparisons ask for and `values` and `set` do not: leaving it out refuses the comparison.
+/// A bind parameter that you can insert and assign, but not compare.
+///
+/// `filter` and the other comparisons require [`ValidGrouping`]; `values` and `set` do not. Diesel's own parameter
+/// implements it. This one does not, so that a comparison does not compile.
 #[derive(Debug, Clone, Copy)]
 pub struct EncryptedBind<ST, U> {
     item: U,
     sql_type: PhantomData<ST>,
 }
 
-/// No type implements this: it only carries what the compiler says when an encrypted value is compared in SQL.
+/// No type implements this trait. It carries the compiler's message about an encrypted value that is compared in SQL.
 #[diagnostic::on_unimplemented(
     message = "an encrypted value cannot be compared in SQL",
     label = "this can never match a token: two encryptions of the same value differ",
-    note = "an `Encrypted<_>`, `Adopting<_>` or `Leaving<_>` can be stored (`insert_into(..).values(..)`, `update(..).set(..)`) and loaded",
+    note = "you can store (`insert_into(..).values(..)`, `update(..).set(..)`) and load an `Encrypted<_>`, `Adopting<_>` or `Leaving<_>`",
     note = "to find rows by an encrypted value, keep a keyed hash of it in a second column and compare that"
 )]
 pub trait ComparableInSql {}
 
-/// The columns in which a field type can be stored.
+/// Declares the columns in which a field type can be stored.
 macro_rules! stored_in {
     ($($column:ident: $($field:ty),+;)+) => {$($(
         impl<T: Plaintext, ST: $column> AsExpression<ST> for $field {
@@ -47,11 +49,11 @@ macro_rules! stored_in {
     )+)+};
 }
 
-// `&&`: for `#[derive(Insertable)]` on a struct that borrows its fields.
+// `#[derive(Insertable)]` on a struct that borrows its fields needs `&&`.
 stored_in! {
     TokenColumn: Encrypted<T>, &Encrypted<T>, &&Encrypted<T>;
     TokenColumn: Adopting<T>, &Adopting<T>, &&Adopting<T>;
-    PlainColumn: Leaving<T>, &Leaving<T>, &&Leaving<T>; // plaintext: never in a column that is declared as encrypted
+    PlainColumn: Leaving<T>, &Leaving<T>, &&Leaving<T>; // never plaintext in a column that is declared as encrypted
 }
 
 impl<ST: SqlType + TypedExpressionType, U> Expression for EncryptedBind<ST, U> {

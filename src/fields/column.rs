@@ -1,4 +1,4 @@
-//! Which SQL types can hold a token, and in which form.
+//! The SQL types that can hold a token, and its form in each.
 
 use diesel::expression::TypedExpressionType;
 use diesel::sql_types::{Binary, Nullable, SingleValue, SqlType, Text, is_nullable};
@@ -16,7 +16,7 @@ pub enum Form {
 
 #[cfg(feature = "reencrypt")]
 impl Form {
-    /// That of the tokens in a column of this type, by its name in `pg_type`; `None` if it does not hold any.
+    /// The form of tokens in a column of this type of `pg_type`, or `None` if it cannot hold tokens.
     #[cfg(feature = "postgres")]
     pub(crate) fn of_postgres(type_name: &str) -> Option<Self> {
         match type_name {
@@ -26,7 +26,7 @@ impl Form {
         }
     }
 
-    /// The same by the `data_type` of MySQL and MariaDB.
+    /// The form of tokens in a column of this `data_type` of MySQL or MariaDB, or `None` if it cannot hold tokens.
     #[cfg(feature = "mysql")]
     pub(crate) fn of_mysql(data_type: &str) -> Option<Self> {
         match data_type {
@@ -36,42 +36,50 @@ impl Form {
         }
     }
 
-    /// The same by the [affinity](https://www.sqlite.org/datatype3.html#determination_of_column_affinity) of what was
-    /// declared to SQLite.
+    /// The form of tokens in a column of this type in SQLite, or `None` if it cannot hold tokens.
+    ///
+    /// It follows the [affinity](https://www.sqlite.org/datatype3.html#determination_of_column_affinity) of the declared
+    /// type.
     #[cfg(feature = "sqlite")]
     pub(crate) fn of_sqlite(declared: &str) -> Option<Self> {
-        let declared = declared.to_ascii_uppercase();
-        let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
-        match () {
-            () if has(&["INT"]) => None,
-            () if has(&["CHAR", "CLOB", "TEXT"]) => Some(Self::Text),
-            () if declared.is_empty() || has(&["BLOB", "BINARY"]) => Some(Self::Binary),
-            () => None,
+        let upper_case = declared.to_ascii_uppercase();
+        let has = |parts: &[&str]| parts.iter().any(|part| upper_case.contains(part));
+        if has(&["INT"]) {
+            None
+        } else if has(&["CHAR", "CLOB", "TEXT"]) {
+            Some(Self::Text)
+        } else if declared.is_empty() || has(&["BLOB", "BINARY"]) {
+            Some(Self::Binary)
+        } else {
+            None
         }
     }
 }
 
-/// A SQL type, not nullable, that holds tokens: [`EncryptedText`], [`EncryptedBinary`], and Diesel's `Text` and
-/// `Binary`. Sealed: were there others, a re-encrypt task that is given a table could not find its encrypted columns.
+/// A SQL type that holds tokens and is not nullable.
+///
+/// These are [`EncryptedText`], [`EncryptedBinary`], and Diesel's `Text` and `Binary`. This trait is sealed: a re-encrypt
+/// task could not find the encrypted columns of a table if there were other types.
 pub trait TokenType: TokenColumn + SqlType<IsNull = is_nullable::NotNull> {}
 
-/// A [`TokenType`] or `Nullable` of one. Sealed.
+/// A [`TokenType`], or `Nullable` of one. This trait is sealed.
 #[diagnostic::on_unimplemented(
     message = "a column of the SQL type `{Self}` cannot hold an `Encrypted<_>` value",
-    label = "not a column for encrypted values",
-    note = "declare the column as `EncryptedText` or `EncryptedBinary` (of `diesel_encrypted::sql_types`) in the schema"
+    label = "not a column type for encrypted values",
+    note = "declare the column as `EncryptedText` or `EncryptedBinary` (from `diesel_encrypted::sql_types`) in the schema"
 )]
 pub trait TokenColumn: SqlType + SingleValue + TypedExpressionType + sealed::Sealed {
     /// The form of the tokens in such a column.
     const FORM: Form;
 }
 
-/// A [`TokenColumn`] that the schema does not declare as encrypted, and that may hold plaintext: Diesel's `Text` and
-/// `Binary`, nullable or not. Sealed.
+/// A [`TokenColumn`] that the schema does not declare as encrypted, so that it may hold plaintext.
+///
+/// These are Diesel's `Text` and `Binary`, nullable or not. This trait is sealed.
 #[diagnostic::on_unimplemented(
-    message = "a column of the SQL type `{Self}` never gets plaintext, and a `Leaving<_>` value is written as plaintext",
-    label = "not a column for plaintext",
-    note = "to leave encryption, drop the guard of the column and declare it as `Text` or `Binary` in the schema first"
+    message = "a column of the SQL type `{Self}` never accepts plaintext, which `Leaving<_>` writes",
+    label = "not a column type for plaintext",
+    note = "to leave encryption, first drop the guard of the column and declare it as `Text` or `Binary` in the schema"
 )]
 pub trait PlainColumn: TokenColumn {}
 

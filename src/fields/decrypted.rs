@@ -1,4 +1,4 @@
-//! The field type of lists that survive a bad row.
+//! The field type of lists that load despite an unreadable row.
 
 use std::fmt;
 
@@ -10,17 +10,17 @@ use crate::fields::field;
 use crate::fields::plaintext::Plaintext;
 use crate::keys::error::Error;
 
-/// The value of a token, or the reason why it cannot be read. It is only read: to write an error back would lose the
-/// value.
+/// The decrypted value, or the reason why it cannot be read.
 ///
-/// With [`Encrypted<T>`](crate::Encrypted), one unreadable value fails the whole `load()`. Here it fails by itself, and
-/// the other rows are there. `NULL` is `Option<Decrypted<T>>`.
+/// With [`Encrypted<T>`](crate::Encrypted), one unreadable value fails the whole `load()`. With this type, only that value
+/// fails, and the other rows load. For a nullable column, use `Option<Decrypted<T>>`.
 ///
-/// `Debug` prints `Decrypted(Ok(..))`, or the error, which carries no data.
+/// It cannot be written: writing an error back would lose the value. `Debug` prints `Decrypted(Ok(..))`, or the error,
+/// which carries no data.
 ///
 /// # Errors
 ///
-/// Without a usable keyring no value could be read: that is a mistake of the configuration, and it fails the load.
+/// Without a usable keyring, the load fails: the configuration is wrong, and no value could be read.
 ///
 #[cfg_attr(feature = "cli-sqlite", doc = "```")]
 #[cfg_attr(not(feature = "cli-sqlite"), doc = "```ignore")]
@@ -59,7 +59,7 @@ impl<T> Decrypted<T> {
     ///
     /// # Errors
     ///
-    /// An [`Error`] that [`is_decrypt`](Error::is_decrypt) or [`is_decode`](Error::is_decode).
+    /// An [`Error`] for which [`is_decrypt`](Error::is_decrypt) or [`is_decode`](Error::is_decode) is true.
     pub fn as_result(&self) -> Result<&T, &Error> {
         self.0.as_ref()
     }
@@ -68,7 +68,7 @@ impl<T> Decrypted<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`as_result`](Decrypted::as_result).
+    /// The same as for [`as_result`](Decrypted::as_result).
     pub fn into_result(self) -> Result<T, Error> {
         self.0
     }

@@ -1,29 +1,25 @@
 //! The field type of an encrypted column.
 
-use diesel::deserialize::{self, FromSql, FromSqlRow};
-use diesel::serialize::{self, Output, ToSql};
+use diesel::deserialize::FromSqlRow;
 
-use crate::fields::backend::TokenBackend;
-use crate::fields::column::{TokenColumn, TokenType};
 use crate::fields::field;
-use crate::fields::plaintext::Plaintext;
 
 /// A value that the database holds as `Fernet(primary key, value)`.
 ///
-/// In the model it is a `T`: it dereferences to `T` and is made from one. It is encrypted when a statement binds it
-/// and decrypted when a row is loaded, with the [keyring in force](crate::Keyring::current). `NULL` is
+/// In the model it acts as a `T`: it dereferences to `T` and converts from `T`. Binding it to a statement encrypts it, and
+/// loading a row decrypts it, with the [current keyring](crate::Keyring::current). For a nullable column, use
 /// `Option<Encrypted<T>>`.
 ///
 /// * `Debug` prints `Encrypted(..)`, also in Diesel's `debug_query` and query log. There is no `Display`.
-/// * `Serialize` is there only by [`#[serde(with = "diesel_encrypted::expose")]`](crate::fields::expose), so that an API
-///   response does not leak a column by accident. `Deserialize` reads a plain `T`.
-/// * It cannot be compared in SQL, which could never match; the compiler refuses
-///   [nearly all](crate#what-is-refused-and-why) of it. In Rust it compares as `T` does.
+/// * `Serialize` requires [`#[serde(with = "diesel_encrypted::expose")]`](crate::fields::expose) on the field, so that an
+///   API response does not leak a column by accident. `Deserialize` reads a plain `T`.
+/// * Comparisons in SQL could never match. The compiler refuses [nearly all](crate#what-is-refused-and-why) of them. In
+///   Rust, it compares as `T` does.
 ///
 /// # Errors
 ///
-/// Loading a row fails as a whole if one value cannot be decrypted; [`Error::find`](crate::Error::find) tells why. A statement fails
-/// before it is sent if a value cannot be encrypted, for want of a keyring for example.
+/// Loading fails as a whole if one value cannot be decrypted. [`Error::find`](crate::Error::find) returns the reason. A
+/// statement fails before it is sent if a value cannot be encrypted, for example without a keyring.
 ///
 /// ```
 /// use diesel_encrypted::Encrypted;
@@ -34,14 +30,14 @@ use crate::fields::plaintext::Plaintext;
 /// assert_eq!(email.into_inner(), "ada@example.org");
 /// ```
 ///
-/// There is no `Display`, so that a value is not printed by accident:
+/// There is no `Display`, so that you do not print a value by accident:
 ///
 /// ```compile_fail,E0277
 /// let email = diesel_encrypted::Encrypted::from("ada@example.org".to_string());
 /// println!("{email}");
 /// ```
 ///
-/// On purpose it can be:
+/// Dereference it to print it on purpose:
 ///
 /// ```
 /// let email = diesel_encrypted::Encrypted::from("ada@example.org".to_string());
@@ -50,26 +46,4 @@ use crate::fields::plaintext::Plaintext;
 #[derive(Clone, Copy, Default, FromSqlRow, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Encrypted<T>(T);
 
-field::field_type!(Encrypted);
-
-impl<T, ST, DB> FromSql<ST, DB> for Encrypted<T>
-where
-    T: Plaintext,
-    ST: TokenType,
-    DB: TokenBackend,
-{
-    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
-        DB::read_token(value, |bytes| Ok(Self(field::read_token(bytes)?)))
-    }
-}
-
-impl<T, ST, DB> ToSql<ST, DB> for Encrypted<T>
-where
-    T: Plaintext,
-    ST: TokenColumn,
-    DB: TokenBackend,
-{
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
-        field::write_token::<T, ST, DB>(&self.0, out)
-    }
-}
+field::field_type!(Encrypted, read_token: TokenType, write_token: TokenColumn);

@@ -1,4 +1,4 @@
-//! Serde support: `Deserialize` always, `Serialize` only where a field asks for it.
+//! Serde support: `Deserialize` for every field, `Serialize` only for fields that request it.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -7,8 +7,10 @@ use crate::fields::adopting::Adopting;
 use crate::fields::encrypted::Encrypted;
 use crate::fields::leaving::Leaving;
 
-/// Writes the plaintext: `#[serde(with = "diesel_encrypted::expose")]` on a field of type `Encrypted<T>`, `Adopting<T>`
-/// or `Leaving<T>`, or an `Option` of one.
+/// Writes the plaintext of a field.
+///
+/// Put `#[serde(with = "diesel_encrypted::expose")]` on a field of type `Encrypted<T>`, `Adopting<T>` or `Leaving<T>`, or
+/// an `Option` of one.
 ///
 /// ```
 /// use diesel_encrypted::Encrypted;
@@ -23,7 +25,7 @@ use crate::fields::leaving::Leaving;
 /// assert_eq!(serde_json::to_string(&profile).unwrap(), r#"{"email":"ada@example.org"}"#);
 /// ```
 ///
-/// Without it, the struct does not compile:
+/// Without the attribute, the struct does not compile:
 ///
 /// ```compile_fail,E0277
 /// use diesel_encrypted::Encrypted;
@@ -36,27 +38,30 @@ use crate::fields::leaving::Leaving;
 ///
 /// # Errors
 ///
-/// Those of the serializer.
+/// The errors of the serializer.
 pub fn serialize<E: Expose, S: Serializer>(value: &E, serializer: S) -> Result<S::Ok, S::Error> {
     value.expose(serializer)
 }
 
-/// Reads a plain value; the same as the type's own `Deserialize`.
+/// Reads a plain value, as the type's own `Deserialize` does.
 ///
 /// # Errors
 ///
-/// What the value is not. It does not show the value, as errors of serde do.
+/// Serde's error, if the value does not have the type or is missing. Unlike serde's own messages, it does not show the
+/// value.
 pub fn deserialize<'de, E: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<E, D::Error> {
     E::deserialize(deserializer)
 }
 
-/// What [`serialize`] can write: `Encrypted<T>`, `Adopting<T>`, `Leaving<T>`, and `Option`s of them. Sealed.
+/// The fields that [`serialize`] can write: `Encrypted<T>`, `Adopting<T>`, `Leaving<T>`, and an `Option` of each.
+///
+/// This trait is sealed.
 pub trait Expose: sealed::Sealed {
     /// Writes the plaintext.
     ///
     /// # Errors
     ///
-    /// Those of the serializer.
+    /// The errors of the serializer.
     fn expose<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
 }
 
@@ -86,16 +91,15 @@ macro_rules! exposed {
 
 exposed!(Encrypted, Adopting, Leaving);
 
-/// serde's own messages quote the value: `invalid type: string "4111 1111", expected u64`. One of a field that is missing
-/// has none to quote.
+/// Replaces serde's own message, which quotes the value: `invalid type: string "4111 1111", expected u64`.
+///
+/// The message about a missing field has no value to quote, so it stays.
 fn without_value<E: Error>(error: E) -> E {
-    match error.to_string().starts_with("missing field `") {
-        true => error,
-        false => E::custom(UNREADABLE),
-    }
+    if error.to_string().starts_with("missing field `") { error } else { E::custom(UNREADABLE) }
 }
 
-const UNREADABLE: &str = "a value for an encrypted column is not what its type reads; it is not shown";
+const UNREADABLE: &str =
+    "the value for an encrypted column does not have the type of the field (the value is not shown)";
 
 mod sealed {
     pub trait Sealed {}
@@ -134,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_missing_is_named() {
+    fn names_a_missing_field() {
         let error = serde_json::from_str::<Missing>("{}").unwrap_err();
         assert_eq!(error.to_string(), "missing field `email` at line 1 column 2");
     }
@@ -146,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_not_shown() {
+    fn does_not_show_an_unreadable_value() {
         fn error<T: for<'de> Deserialize<'de>>(json: &str) -> String {
             match (serde_json::from_str::<T>(json), serde_json::from_str(json).and_then(serde_json::from_value::<T>)) {
                 (Err(of_text), Err(of_value)) => format!("{of_text} {of_value} {of_text:?} {of_value:?}"),

@@ -1,4 +1,4 @@
-//! What the field types have in common: they stand for a `T`, and read and write in two ways.
+//! The common parts of the field types: reading, writing, and the conversions from and to a `T`.
 
 use std::borrow::Cow;
 
@@ -12,12 +12,12 @@ use crate::keys::error::Error;
 use crate::keys::fernet::token::{Sealed, Token};
 use crate::keys::keyring::Keyring;
 
-/// The value of a token.
+/// Reads a value from a token.
 pub(crate) fn read_token<T: Plaintext>(bytes: &[u8]) -> Result<T, Error> {
     T::decode(Keyring::current()?.decrypt(bytes)?)
 }
 
-/// The value of a token, or of plaintext.
+/// Reads a value from a token or from plaintext.
 pub(crate) fn read_either<T: Plaintext>(bytes: &[u8]) -> Result<T, Error> {
     T::decode(opened(bytes)?.unwrap_or_else(|| bytes.to_vec()))
 }
@@ -36,7 +36,7 @@ where
     }
 }
 
-/// Binds the bytes of the value itself, unless [`read_either`] would take them for a token.
+/// Binds the plaintext of the value, unless [`read_either`] would mistake it for a token.
 pub(crate) fn write_plaintext<T, ST, DB>(value: &T, out: &mut Output<'_, '_, DB>) -> serialize::Result
 where
     T: Plaintext,
@@ -47,7 +47,7 @@ where
     match opened(&bytes) {
         Ok(None) => {}
         Err(error) if error.is_keyring() => return Err(error.into()),
-        _ => return Err(Error::encode("as plaintext it would be taken for a token when it is read").into()),
+        _ => return Err(Error::encode("as plaintext it would be read back as a token").into()),
     }
     match ST::FORM {
         Form::Text => {
@@ -68,8 +68,9 @@ fn sealed<T: Plaintext>(value: &T) -> Result<Sealed, Error> {
     Ok(token)
 }
 
-/// What was in a token; `None` if the bytes are plaintext. What sets out to be a token and cannot be opened is an error,
-/// for nobody can tell which it is.
+/// Decrypts a token, and returns `None` for plaintext.
+///
+/// Bytes that begin as a token does and that no key opens are an error, because they can be either.
 fn opened(bytes: &[u8]) -> Result<Option<Vec<u8>>, Error> {
     match Keyring::current()?.decrypt(bytes) {
         Ok(plaintext) => Ok(Some(plaintext)),
@@ -78,16 +79,40 @@ fn opened(bytes: &[u8]) -> Result<Option<Vec<u8>>, Error> {
     }
 }
 
-/// A tuple struct of one field as that value in all but the database: it is made from it and dereferences to it.
+/// Implements a field type for a tuple struct of one value: it dereferences to the value and converts from it.
+///
+/// `$read` loads it from a column of the type `$from`, and `$write` stores it in a column of the type `$to`.
 macro_rules! field_type {
-    ($field:ident) => {
+    ($field:ident, $read:ident: $from:ident $(+ $also:ident)?, $write:ident: $to:ident) => {
+        impl<T, ST, DB> diesel::deserialize::FromSql<ST, DB> for $field<T>
+        where
+            T: $crate::fields::plaintext::Plaintext,
+            ST: $crate::fields::column::$from $(+ $crate::fields::column::$also)?,
+            DB: $crate::fields::backend::TokenBackend,
+        {
+            fn from_sql(value: DB::RawValue<'_>) -> diesel::deserialize::Result<Self> {
+                DB::read_token(value, |bytes| Ok(Self($crate::fields::field::$read(bytes)?)))
+            }
+        }
+
+        impl<T, ST, DB> diesel::serialize::ToSql<ST, DB> for $field<T>
+        where
+            T: $crate::fields::plaintext::Plaintext,
+            ST: $crate::fields::column::$to,
+            DB: $crate::fields::backend::TokenBackend,
+        {
+            fn to_sql<'b>(&'b self, out: &mut diesel::serialize::Output<'b, '_, DB>) -> diesel::serialize::Result {
+                $crate::fields::field::$write::<T, ST, DB>(&self.0, out)
+            }
+        }
+
         impl<T> $field<T> {
-            /// A field of this value.
+            /// Wraps the value.
             pub const fn new(value: T) -> Self {
                 Self(value)
             }
 
-            /// The value itself.
+            /// Unwraps the value.
             pub fn into_inner(self) -> T {
                 self.0
             }

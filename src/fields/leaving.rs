@@ -1,24 +1,19 @@
-//! The field type of a column on its way out of encryption.
+//! The field type of a column that is being decrypted.
 
-use diesel::deserialize::{self, FromSql, FromSqlRow};
-use diesel::serialize::{self, Output, ToSql};
+use diesel::deserialize::FromSqlRow;
 
-use crate::fields::backend::TokenBackend;
-use crate::fields::column::{PlainColumn, TokenType};
 use crate::fields::field;
-use crate::fields::plaintext::Plaintext;
 
-/// A value that the database holds as plaintext or as a token, and gets back as plaintext: the bytes that [`Plaintext`]
-/// makes of it.
+/// A value that the database holds as plaintext or as a token, and that is written as plaintext.
 ///
-/// It is read as [`Adopting<T>`](crate::Adopting) is. It serves two ends:
+/// It writes the bytes of [`Plaintext`](crate::Plaintext), and reads as [`Adopting<T>`](crate::Adopting) does. Use it:
 ///
-/// * the way out of encryption, until `diesel-encrypted decrypt` has turned the last token into plaintext;
-/// * the first step of the way in, where several instances of an application run: one that still reads plaintext only
-///   must not meet a token that another one wrote. First all of them read both, as this type does, then they write
-///   tokens, as [`Adopting<T>`](crate::Adopting) does.
+/// * to leave encryption, until a task with `Job::Decrypt` has turned the last token into plaintext;
+/// * to begin encryption with several application processes. A process that can only read plaintext must not meet a
+///   token. First deploy this type, which reads both forms, to every process. Then deploy
+///   [`Adopting<T>`](crate::Adopting), which writes tokens.
 ///
-/// It is for columns that the schema declares as plain `Text` or `Binary`. One that is declared as encrypted never gets
+/// The schema must declare the column as plain `Text` or `Binary`. A column that is declared as encrypted never accepts
 /// plaintext:
 ///
 /// ```compile_fail,E0277
@@ -35,8 +30,8 @@ use crate::fields::plaintext::Plaintext;
 ///
 /// # Errors
 ///
-/// Those of [`Adopting<T>`](crate::Adopting). A statement also fails before it is sent if the plaintext would be taken
-/// for a token when it is read back, or is not UTF-8 and goes into a text column.
+/// The same as for [`Adopting<T>`](crate::Adopting). A statement also fails, before it is sent, if the plaintext would be
+/// read back as a token, or if the column holds text and the plaintext is not UTF-8.
 ///
 #[cfg_attr(feature = "cli-sqlite", doc = "```")]
 #[cfg_attr(not(feature = "cli-sqlite"), doc = "```ignore")]
@@ -68,26 +63,4 @@ use crate::fields::plaintext::Plaintext;
 #[derive(Clone, Copy, Default, FromSqlRow, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Leaving<T>(T);
 
-field::field_type!(Leaving);
-
-impl<T, ST, DB> FromSql<ST, DB> for Leaving<T>
-where
-    T: Plaintext,
-    ST: TokenType + PlainColumn,
-    DB: TokenBackend,
-{
-    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
-        DB::read_token(value, |bytes| Ok(Self(field::read_either(bytes)?)))
-    }
-}
-
-impl<T, ST, DB> ToSql<ST, DB> for Leaving<T>
-where
-    T: Plaintext,
-    ST: PlainColumn,
-    DB: TokenBackend,
-{
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
-        field::write_plaintext::<T, ST, DB>(&self.0, out)
-    }
-}
+field::field_type!(Leaving, read_either: TokenType + PlainColumn, write_plaintext: PlainColumn);

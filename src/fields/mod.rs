@@ -1,4 +1,4 @@
-//! The field types of models, and the SQL types of their columns.
+//! The field types of models and the SQL types of their columns.
 
 pub(crate) mod adopting;
 pub(crate) mod backend;

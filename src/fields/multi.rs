@@ -1,10 +1,10 @@
-//! `#[derive(MultiConnection)]`
+//! Support for `#[derive(MultiConnection)]`.
 
-/// Lets the backend of a [`#[derive(MultiConnection)]`](diesel::MultiConnection) store
-/// [`Encrypted`](crate::Encrypted) values and those of the other field types.
+/// Lets the backend of a [`#[derive(MultiConnection)]`](diesel::MultiConnection) store the field types, such as
+/// [`Encrypted`](crate::Encrypted).
 ///
-/// `multi_backend!(Backend)`, with the name of the backend that the derive made: `MultiBackend`, in the module of the
-/// enum. It covers [`EncryptedText`](crate::fields::sql_types::EncryptedText),
+/// Call it with the backend that the derive generates: `MultiBackend`, in the module of the enum. It covers columns of the
+/// types [`EncryptedText`](crate::fields::sql_types::EncryptedText),
 /// [`EncryptedBinary`](crate::fields::sql_types::EncryptedBinary), and Diesel's `Text` and `Binary`.
 ///
 #[cfg_attr(all(feature = "cli-sqlite", feature = "cli-postgres"), doc = "```")]

@@ -3,7 +3,7 @@
 use diesel::result::QueryResult;
 
 use crate::database::connection::DialectConnection;
-use crate::database::dialect::Dialect;
+use crate::database::dialect::GuardLookup;
 use crate::database::guard_kind::GuardKind;
 use crate::targets::TableName;
 

@@ -1,10 +1,8 @@
 //! The migrations that put guards on existing columns.
 
-use diesel::connection::{Connection, LoadConnection};
-
 use crate::guard::error::GuardError;
 use crate::guard::names;
-use crate::guard::table::{GuardWriter, Table, check_values, look_up};
+use crate::guard::table::{GuardConnection, GuardWriter, Table, check_values, look_up};
 use crate::targets::Target;
 
 /// How the guards go on.
@@ -59,11 +57,11 @@ pub struct GuardMigration {
 /// # Ok(())
 /// # }
 /// ```
-pub fn migrations<C>(conn: &mut C, targets: &[Target], way: Way) -> Result<Vec<GuardMigration>, GuardError>
-where
-    C: Connection + LoadConnection,
-    C::Backend: GuardWriter,
-{
+pub fn migrations<C: GuardConnection>(
+    conn: &mut C,
+    targets: &[Target],
+    way: Way,
+) -> Result<Vec<GuardMigration>, GuardError> {
     let tables = look_up(conn, targets)?;
     let mut migrations = Vec::new();
     let mut all_conditions = Vec::new();
@@ -91,11 +89,6 @@ impl GuardMigration {
         this.name += "_validate";
         this
     }
-}
-
-/// A condition with the value in its place.
-pub(crate) fn filled(condition: &str, value: &str) -> String {
-    condition.replace("VALUE", value)
 }
 
 /// A condition between the parentheses of a CHECK.

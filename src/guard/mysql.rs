@@ -4,42 +4,21 @@ use diesel::RunQueryDsl;
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 
-use crate::database::connection::Conn;
 use crate::database::mysql::server::{is_mariadb, show_create};
-use crate::database::sql::{Fields, Sql};
+use crate::database::quote::{quoted, quoted_table};
+use crate::database::sql::{Conn, Fields, Sql};
 use crate::fields::column::Form;
 use crate::guard::error::{GuardError, Refusal};
-use crate::guard::migration::{GuardMigration, Way, filled, indented, places};
-use crate::guard::names::{constraint, quoted, quoted_table};
+use crate::guard::migration::{GuardMigration, Way, indented, places};
+use crate::guard::names::constraint;
 use crate::guard::table::{Column, GuardWriter, Table};
-
-/// The conditions of the shipped migration, word for word.
-const TEXT: &str = "\
-LENGTH(VALUE) >= 100
-AND LENGTH(VALUE) - LENGTH(TRIM(TRAILING '=' FROM VALUE))
-    = CASE LENGTH(VALUE) % 64 WHEN 36 THEN 2 WHEN 56 THEN 1 WHEN 12 THEN 0 ELSE -1 END
-AND VALUE LIKE 'gAAAA%'
-AND TRIM(TRAILING '=' FROM VALUE) NOT REGEXP '[^A-Za-z0-9_-]'";
-const BYTES: &str = "\
-(
-    LEFT(VALUE, 3) = X'800000'
-    AND LENGTH(VALUE) >= 73
-    AND LENGTH(VALUE) % 16 = 9
-)";
-const TEXT_AS_BYTES: &str = "\
-LENGTH(VALUE) >= 100
-AND LENGTH(VALUE) - LENGTH(TRIM(TRAILING '=' FROM VALUE))
-    = CASE LENGTH(VALUE) % 64 WHEN 36 THEN 2 WHEN 56 THEN 1 WHEN 12 THEN 0 ELSE -1 END
-AND VALUE LIKE 'gAAAA%'
--- MySQL takes no bytes for REGEXP; every byte is a character of latin1.
-AND CONVERT(TRIM(TRAILING '=' FROM VALUE) USING latin1) NOT REGEXP '[^A-Za-z0-9_-]'";
+use crate::keys::fernet::shape::filled;
+use crate::keys::fernet::shape::mysql::{TEXT, TEXT_AS_BYTES, binary};
 
 impl GuardWriter for Mysql {
-    const QUOTE: char = '`';
-
     fn conditions<C: Conn<Self>>(conn: &mut C, table: &Table) -> QueryResult<Vec<String>> {
         let condition = |column: &Column| {
-            let name = quoted(&column.name, '`');
+            let name = quoted::<Mysql>(&column.name);
             Ok(match column.form {
                 Form::Binary => filled(&binary(), &name),
                 Form::Text if Known::of(conn, table, column)?.is_ascii() => filled(TEXT, &name),
@@ -89,16 +68,10 @@ impl GuardWriter for Mysql {
     }
 }
 
-/// A token as bytes; or as text, the way other Fernet programs fill a binary column.
-fn binary() -> String {
-    let text: Vec<String> = TEXT_AS_BYTES.lines().map(|line| format!("    {line}")).collect();
-    format!("{BYTES}\nOR (\n{}\n)", text.join("\n"))
-}
-
 fn at_once(table: &Table, conditions: &[String], is_mariadb: bool, size: &str) -> GuardMigration {
     // A server that went away before Diesel noted the migration is no reason for it to fail the second time.
     let (unless_there, if_there) = if is_mariadb { (" IF NOT EXISTS", " IF EXISTS") } else { ("", "") };
-    let name = |column: &Column| quoted(&constraint(table.name.name(), &column.name), '`');
+    let name = |column: &Column| quoted::<Mysql>(&constraint(table.name.name(), &column.name));
     let add = table.columns.iter().zip(conditions).map(|(column, condition)| {
         format!("ADD CONSTRAINT{unless_there} {} CHECK (\n{}\n    )", name(column), indented(condition))
     });
@@ -122,7 +95,7 @@ fn refuse_names_that_are_taken<C: Conn<Mysql>>(conn: &mut C, table: &Table) -> R
     let written = show_create(conn, &table.name)?.to_lowercase();
     for column in &table.columns {
         let name = constraint(table.name.name(), &column.name);
-        if written.contains(&quoted(&name, '`').to_lowercase()) {
+        if written.contains(&quoted::<Mysql>(&name).to_lowercase()) {
             let reason = format!(
                 "its table has a {name} already, which is no guard. Look at it in SHOW CREATE TABLE, and drop or rename \
                  it in a migration before this one"
@@ -172,7 +145,7 @@ fn online<C: Conn<Mysql>>(
         table.name
     ));
     let fails = conditions.iter().map(|passes| format!("NOT (\n{}\n    )", indented(passes)));
-    let name = quoted_table(&table.written(), '`');
+    let name = quoted_table::<Mysql>(&table.written());
     let message = format!("{} holds values that are not tokens: see status", table.named);
     let up = format!(
         "-- Looks at the rows that were there before the guards.\n\
@@ -237,8 +210,8 @@ impl Known {
                  written. Tokens need ASCII only: in a migration before this one, ALTER TABLE {} MODIFY {} \
                  {column_type} CHARACTER SET ascii COLLATE ascii_bin{null} (with its DEFAULT and COMMENT, if it has \
                  them; copies the table)",
-                quoted_table(&table.written(), '`'),
-                quoted(&column.name, '`')
+                quoted_table::<Mysql>(&table.written()),
+                quoted::<Mysql>(&column.name)
             ));
         }
         if self.length.is_some_and(|length| ends_like_a_token(column.form, length)) {
@@ -273,7 +246,7 @@ fn size<C: Conn<Mysql>>(conn: &mut C, table: &Table) -> QueryResult<String> {
 
 /// The name and the definition of a column, which has a line of its own.
 fn definition<'a>(written: &'a str, column: &str) -> Option<&'a str> {
-    let name = quoted(column, '`');
+    let name = quoted::<Mysql>(column);
     let mut lines = written.lines().skip(1).filter_map(|line| line.strip_prefix("  "));
     let line = lines.find(|line| line.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with(' ')))?;
     Some(line.strip_suffix(',').unwrap_or(line))
@@ -281,7 +254,7 @@ fn definition<'a>(written: &'a str, column: &str) -> Option<&'a str> {
 
 fn alter(table: &Table, actions: impl Iterator<Item = String>) -> String {
     let actions: Vec<String> = actions.map(|action| format!("\n    {action}")).collect();
-    format!("ALTER TABLE {}{};\n", quoted_table(&table.written(), '`'), actions.join(","))
+    format!("ALTER TABLE {}{};\n", quoted_table::<Mysql>(&table.written()), actions.join(","))
 }
 
 /// Whoever wants to use the table waits behind the statement.

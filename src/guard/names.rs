@@ -1,25 +1,11 @@
-//! Names in SQL, and the names of guards and migrations.
+//! The names of guards and migrations.
 
 use sha2::{Digest, Sha256};
-
-use crate::targets::TableName;
 
 /// The longest name of a constraint on PostgreSQL; MySQL and MariaDB take one more, SQLite any.
 const LONGEST: usize = 63;
 /// A folder has 255 bytes in most file systems, and there is a time before the name, and perhaps a word behind.
 const LONGEST_MIGRATION: usize = 200;
-
-/// The name between these quotes.
-pub(crate) fn quoted(name: &str, quote: char) -> String {
-    let doubled = name.replace(quote, &format!("{quote}{quote}"));
-    format!("{quote}{doubled}{quote}")
-}
-
-/// The name of a table, with its schema if there is one.
-pub(crate) fn quoted_table(table: &TableName, quote: char) -> String {
-    let schema = table.schema().map(|schema| quoted(schema, quote) + ".");
-    schema.unwrap_or_default() + &quoted(table.name(), quote)
-}
 
 /// `people_email_is_encrypted`, as in the shipped migrations. A name that would be too long ends in a hash: two of them
 /// in one database must differ.
@@ -59,13 +45,6 @@ pub(crate) fn migration<'a>(names: impl IntoIterator<Item = &'a str>) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quotes() {
-        let odd = TableName::in_schema("a.b", "c\"d`e");
-        assert_eq!(quoted_table(&odd, '"'), r#""a.b"."c""d`e""#);
-        assert_eq!(quoted_table(&TableName::new("c\"d`e"), '`'), "`c\"d``e`");
-    }
 
     #[test]
     fn names_of_constraints_fit_and_differ() {

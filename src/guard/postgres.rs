@@ -4,53 +4,26 @@ use diesel::RunQueryDsl;
 use diesel::pg::Pg;
 use diesel::result::{Error as DieselError, QueryResult};
 
-use crate::database::connection::Conn;
-use crate::database::guard_kind::is_guard;
-use crate::database::sql::{Fields, Sql};
+use crate::database::quote::{quoted, quoted_table};
+use crate::database::sql::{Conn, Fields, Sql};
 use crate::fields::column::Form;
 use crate::guard::error::{GuardError, Refusal};
 use crate::guard::migration::{GuardMigration, Way, places};
-use crate::guard::names::{constraint, quoted, quoted_table};
+use crate::guard::names::constraint;
 use crate::guard::table::{Column, GuardWriter, Table};
+use crate::keys::fernet::shape::is_guard;
+use crate::keys::fernet::shape::postgres::{ENCRYPTED_BINARY, ENCRYPTED_TEXT};
 use crate::targets::TableName;
-
-/// The domains of the shipped migration, word for word.
-const ENCRYPTED_TEXT: &str = "\
-CREATE DOMAIN encrypted_text AS text COLLATE \"C\"
-    CONSTRAINT value_is_encrypted CHECK (
-        octet_length(VALUE) >= 100
-        AND octet_length(VALUE) - octet_length(rtrim(VALUE, '='))
-            = CASE octet_length(VALUE) % 64 WHEN 36 THEN 2 WHEN 56 THEN 1 WHEN 12 THEN 0 ELSE -1 END
-        AND VALUE ~ '^gAAAA[A-Za-z0-9_-]*=*$'
-    );";
-const ENCRYPTED_BINARY: &str = "\
-CREATE DOMAIN encrypted_binary AS bytea
-    CONSTRAINT value_is_encrypted CHECK (
-        (
-            substring(VALUE FOR 3) = '\\x800000'
-            AND octet_length(VALUE) >= 73
-            AND octet_length(VALUE) % 16 = 9
-        )
-        OR (
-            octet_length(VALUE) >= 100
-            -- Not rtrim, which takes no bytea before PostgreSQL 14.
-            AND octet_length(VALUE) - octet_length(btrim(VALUE, '='))
-                = CASE octet_length(VALUE) % 64 WHEN 36 THEN 2 WHEN 56 THEN 1 WHEN 12 THEN 0 ELSE -1 END
-            AND encode(VALUE, 'escape') ~ '^gAAAA[A-Za-z0-9_-]*=*$'
-        )
-    );";
 
 /// How long to wait for the lock of a table. Whoever wants to use it meanwhile waits behind.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '5s';\n";
 
 impl GuardWriter for Pg {
-    const QUOTE: char = '"';
-
     fn conditions<C: Conn<Self>>(_conn: &mut C, table: &Table) -> QueryResult<Vec<String>> {
         let condition = |column: &Column| {
             let (_, condition) = domain(column.form).1.split_once("CHECK (").unwrap_or_default();
             let condition = condition.trim_end_matches(");");
-            let name = quoted(&column.name, '"');
+            let name = quoted::<Pg>(&column.name);
             match column.form {
                 // As the domain sees it.
                 Form::Text => condition.replace("VALUE", &format!("({name}::text COLLATE \"C\")")),
@@ -62,7 +35,7 @@ impl GuardWriter for Pg {
 
     /// The children of a table are guarded with it.
     fn obstacle<C: Conn<Self>>(conn: &mut C, table: &TableName, of_task: String) -> QueryResult<Option<String>> {
-        let parent = Sql::new(PARENT).bind(&quoted_table(table, '"')).first(conn)?;
+        let parent = Sql::new(PARENT).bind(&quoted_table::<Pg>(table)).first(conn)?;
         Ok(parent.is_none().then_some(of_task))
     }
 
@@ -103,14 +76,14 @@ struct Guarded<'a> {
 impl<'a> Guarded<'a> {
     fn of<C: Conn<Pg>>(conn: &mut C, table: &Table, column: &'a Column) -> Result<Self, GuardError> {
         let (domain, _) = domain(column.form);
-        let relation = quoted_table(&table.name, '"');
+        let relation = quoted_table::<Pg>(&table.name);
         let row: Fields =
             Sql::new(COLUMN).bind(domain).bind(domain).bind(&relation).bind(&column.name).get_result(conn)?;
         let mut fields = row.into_iter();
         let mut next = || fields.next().flatten();
         let this = Self {
             column,
-            name: quoted(&column.name, '"'),
+            name: quoted::<Pg>(&column.name),
             type_name: next().ok_or(DieselError::NotFound)?,
             has_length: next().as_deref() == Some("true"),
             is_padded: next().as_deref() == Some("true"),
@@ -134,7 +107,7 @@ impl<'a> Guarded<'a> {
 
     /// The domain with its schema.
     fn domain(&self) -> String {
-        format!("{}.{}", quoted(&self.schema, '"'), domain(self.column.form).0)
+        format!("{}.{}", quoted::<Pg>(&self.schema), domain(self.column.form).0)
     }
 
     /// Changes the type and leaves the default as it is: left alone, it would be wrapped in casts.
@@ -150,7 +123,7 @@ impl<'a> Guarded<'a> {
     }
 
     fn constraint(&self, table: &Table) -> String {
-        quoted(&constraint(table.name.name(), &self.column.name), '"')
+        quoted::<Pg>(&constraint(table.name.name(), &self.column.name))
     }
 }
 
@@ -174,7 +147,7 @@ fn at_once(table: &Table, guarded: &[Guarded<'_>]) -> GuardMigration {
          writes it until that is done, and it takes as much disk again meanwhile. It waits for the lock for 5 s, and \
          everybody behind it, and then gives up: run it again. With --online readers and writers go on"
     ));
-    this.notes.push(format!("{name}: its columns have no statistics afterwards: ANALYZE {}", quoted_table(name, '"')));
+    this.notes.push(format!("{name}: its columns have no statistics afterwards: ANALYZE {}", quoted_table::<Pg>(name)));
     for guarded in guarded {
         let (place, type_name, domain) = (table.place(guarded.column), &guarded.type_name, guarded.domain());
         this.notes.push(match guarded.has_length {
@@ -285,7 +258,7 @@ fn domains(guarded: &[Guarded<'_>]) -> String {
 /// One statement, and so one walk over the table.
 fn alter(table: &Table, actions: impl Iterator<Item = String>) -> String {
     let actions: Vec<String> = actions.map(|action| format!("\n    {action}")).collect();
-    format!("ALTER TABLE {}{};\n", quoted_table(&table.name, '"'), actions.join(","))
+    format!("ALTER TABLE {}{};\n", quoted_table::<Pg>(&table.name), actions.join(","))
 }
 
 /// The name of the domain, and the statement that makes it.

@@ -4,9 +4,9 @@ use diesel::RunQueryDsl;
 use diesel::connection::{Connection, LoadConnection};
 use diesel::result::{Error as DieselError, QueryResult};
 
-use crate::database::connection::Conn;
-use crate::database::dialect::Dialect;
-use crate::database::sql::{Fields, Sql};
+use crate::database::dialect::{CatalogueReader, Dialect, Language};
+use crate::database::quote::quoted_table;
+use crate::database::sql::{Conn, Fields, Sql};
 use crate::fields::column::Form;
 use crate::guard::error::{GuardError, Refusal};
 use crate::guard::find;
@@ -18,10 +18,6 @@ use crate::targets::{TableName, Target};
 ///
 /// The methods are not part of the public interface.
 pub trait GuardWriter: Dialect {
-    /// What surrounds a name.
-    #[doc(hidden)]
-    const QUOTE: char;
-
     /// The condition of each column's guard.
     #[doc(hidden)]
     fn conditions<C: Conn<Self>>(conn: &mut C, table: &Table) -> QueryResult<Vec<String>>;
@@ -52,6 +48,11 @@ pub trait GuardWriter: Dialect {
         way: Way,
     ) -> Result<Vec<GuardMigration>, GuardError>;
 }
+
+/// A connection to a database for which guards are written.
+pub trait GuardConnection: Connection<Backend: GuardWriter> + LoadConnection {}
+
+impl<C: Connection<Backend: GuardWriter> + LoadConnection> GuardConnection for C {}
 
 /// A table with columns that have no guard yet.
 pub struct Table {
@@ -95,11 +96,7 @@ impl Table {
 }
 
 /// Looks up what is to be guarded, table by table, and refuses what cannot be.
-pub(crate) fn look_up<C>(conn: &mut C, targets: &[Target]) -> Result<Vec<Table>, GuardError>
-where
-    C: Connection + LoadConnection,
-    C::Backend: GuardWriter,
-{
+pub(crate) fn look_up<C: GuardConnection>(conn: &mut C, targets: &[Target]) -> Result<Vec<Table>, GuardError> {
     let mut tables: Vec<Table> = Vec::new();
     for target in targets {
         let found = find(conn, target)?;
@@ -117,11 +114,7 @@ where
     if tables.is_empty() { Err(Refusal::NoColumns.into()) } else { Ok(tables) }
 }
 
-fn find<C>(conn: &mut C, target: &Target) -> Result<Table, GuardError>
-where
-    C: Connection + LoadConnection,
-    C::Backend: GuardWriter,
-{
+fn find<C: GuardConnection>(conn: &mut C, target: &Target) -> Result<Table, GuardError> {
     let named = target.table();
     let Some(found) = C::Backend::catalogue(conn, named)? else {
         return Err(Refusal::UnknownTable { table: named.clone() }.into());
@@ -158,16 +151,16 @@ where
 }
 
 /// Reads the whole table, and refuses it if the guards would refuse a value.
-pub(crate) fn check_values<C>(conn: &mut C, table: &Table, conditions: &[String]) -> Result<(), GuardError>
-where
-    C: Connection + LoadConnection,
-    C::Backend: GuardWriter,
-{
+pub(crate) fn check_values<C: GuardConnection>(
+    conn: &mut C,
+    table: &Table,
+    conditions: &[String],
+) -> Result<(), GuardError> {
     // `NULL` passes, as in a CHECK.
     let counts =
         conditions.iter().map(|passes| format!("CAST(COUNT(CASE WHEN NOT ({passes}) THEN 1 END) AS CHAR(20))"));
     let counts = counts.collect::<Vec<_>>().join(", ");
-    let from = crate::guard::names::quoted_table(&table.name, C::Backend::QUOTE);
+    let from = quoted_table::<C::Backend>(&table.name);
     let mut row: Fields = Sql::new(format!("SELECT {counts} FROM {from}")).get_result(conn)?;
     for (index, column) in table.columns.iter().enumerate() {
         let count = row.take(index).and_then(|count| count.trim().parse().ok()).ok_or(DieselError::NotFound)?;

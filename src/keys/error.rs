@@ -1,4 +1,4 @@
-//! What can go wrong with one value.
+//! The error of reading or writing one value.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,10 +10,11 @@ use crate::keys::keyring_error::KeyringError;
 
 /// Why a value could not be read or written.
 ///
-/// It carries no data: no plaintext, no token, no key. Diesel wraps it in a
-/// [`DeserializationError`](diesel::result::Error::DeserializationError) when loading, naming the column (but not for
-/// `QueryableByName`), and in a [`SerializationError`](diesel::result::Error::SerializationError) when writing.
-/// [`Error::find`] gets it back.
+/// It carries no data: no plaintext, no token, no key.
+///
+/// When loading, Diesel wraps it in a [`DeserializationError`](diesel::result::Error::DeserializationError) that names
+/// the column (except for `QueryableByName`). When writing, Diesel wraps it in a
+/// [`SerializationError`](diesel::result::Error::SerializationError). [`Error::find`] unwraps it.
 #[derive(Debug, Clone)]
 pub struct Error(Kind);
 
@@ -26,14 +27,17 @@ enum Kind {
 }
 
 impl Error {
-    /// The bytes are not the value that a [`Plaintext`](crate::Plaintext) expects; `expected` names it
-    /// ("a decimal integer").
+    /// The error of a [`Plaintext`](crate::Plaintext) that cannot read the bytes.
+    ///
+    /// `expected` names the value that it expects, such as "a decimal integer".
     #[must_use]
     pub fn decode(expected: &'static str) -> Self {
         Self(Kind::Decode(expected))
     }
 
-    /// A [`Plaintext`](crate::Plaintext) cannot be turned into bytes; `reason` says why without quoting it.
+    /// The error of a [`Plaintext`](crate::Plaintext) that has no form in bytes.
+    ///
+    /// `reason` explains why, without quoting the value.
     #[must_use]
     pub fn encode(reason: &'static str) -> Self {
         Self(Kind::Encode(reason))
@@ -45,8 +49,8 @@ impl Error {
 
     /// Whether the value cannot be read with this keyring.
     ///
-    /// Fernet cannot tell a token under an unknown key from a damaged one, nor should a reader of error messages be
-    /// able to: there is one answer for all of them.
+    /// Fernet cannot distinguish a token under an unknown key from a damaged token. Nor should a reader of error
+    /// messages, so there is one error for both.
     ///
     /// ```
     /// use diesel_encrypted::{Key, Keyring};
@@ -61,19 +65,21 @@ impl Error {
         matches!(self.0, Kind::Decrypt)
     }
 
-    /// Whether the value could be read, but is not of the field's type.
+    /// Whether the value was decrypted but does not have the field's type.
     #[must_use]
     pub fn is_decode(&self) -> bool {
         matches!(self.0, Kind::Decode(_))
     }
 
-    /// Whether there is no usable keyring; the [source](StdError::source) is a [`KeyringError`].
+    /// Whether there is no usable keyring.
+    ///
+    /// The [source](StdError::source) is then a [`KeyringError`].
     #[must_use]
     pub fn is_keyring(&self) -> bool {
         matches!(self.0, Kind::Keyring(_))
     }
 
-    /// Finds the error of this crate in a chain of sources, such as that of a [`diesel::result::Error`].
+    /// Finds the error of this crate in a chain of sources, such as the chain of a [`diesel::result::Error`].
     ///
     /// ```
     /// use diesel::result::Error::DeserializationError;
@@ -91,7 +97,7 @@ impl Error {
                 return Some(found);
             }
             next = match error.downcast_ref() {
-                // Diesel's `source` of these is that of the error inside: it passes over the error itself.
+                // Diesel's `source` skips the error inside and returns that error's source.
                 Some(DieselError::SerializationError(inner) | DieselError::DeserializationError(inner)) => {
                     Some(inner.as_ref())
                 }
@@ -107,7 +113,7 @@ impl fmt::Display for Error {
         match &self.0 {
             Kind::Decrypt => f.write_str(
                 "this value cannot be read with this keyring: it is not a token, it is damaged, \
-                 or its key is not in the keyring (these cannot be told apart)",
+                 or its key is not in the keyring (Fernet cannot distinguish these cases)",
             ),
             Kind::Decode(expected) => write!(f, "the value is not {expected}"),
             Kind::Encode(reason) => write!(f, "the value cannot be stored: {reason}"),

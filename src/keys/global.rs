@@ -1,4 +1,4 @@
-//! The keyring of this process: the only place in the crate that holds state.
+//! The keyring of the process. No other file of the library holds global state.
 
 use std::cell::RefCell;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,21 +11,22 @@ use crate::keys::keyring_error::KeyringError;
 static INSTALLED: OnceCell<RwLock<Arc<Keyring>>> = OnceCell::new();
 
 thread_local! {
-    /// Scoped overrides of this thread, the innermost last.
+    /// The scoped keyrings of this thread, the innermost last.
     static SCOPES: RefCell<Vec<Arc<Keyring>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The keyring of the process.
 ///
-/// Diesel's traits carry no context, so the keyring that encrypts and decrypts is one for the whole process. The
-/// *application* installs it, early in `main`; a library never does. If nobody installed one, the first use reads it
+/// Diesel's traits carry no context, so one keyring encrypts and decrypts for the whole process. The *application*
+/// installs it early in `main`; a library never does. If no keyring is installed, the first use reads one
 /// [from the environment](Keyring::from_env).
 impl Keyring {
-    /// Makes this the keyring of the process.
+    /// Installs this keyring as the keyring of the process.
     ///
     /// # Errors
     ///
-    /// [`AlreadyInstalled`] if there is one: installed before, or read from the environment on first use.
+    /// [`AlreadyInstalled`] if the process already has a keyring, whether installed or read from the environment on
+    /// first use.
     ///
     /// ```
     /// use diesel_encrypted::Keyring;
@@ -39,10 +40,10 @@ impl Keyring {
         INSTALLED.set(RwLock::new(Arc::new(self))).map_err(|_| AlreadyInstalled(()))
     }
 
-    /// Puts this keyring in the place of the one in force, and returns that one: a key rotation without a restart.
+    /// Replaces the keyring of the process and returns the old one, so that a key rotation needs no restart.
     ///
-    /// The change is atomic: every value is encrypted or decrypted wholly with the old or wholly with the new
-    /// keyring. Installs the keyring if there was none.
+    /// The change is atomic: each value is encrypted or decrypted entirely with the old keyring or entirely with the
+    /// new one. If the process has no keyring, this installs it and returns `None`.
     pub fn replace(self) -> Option<Arc<Keyring>> {
         match INSTALLED.set(RwLock::new(Arc::new(self))) {
             Ok(()) => None,
@@ -54,12 +55,14 @@ impl Keyring {
         }
     }
 
-    /// The keyring in force on this thread: the innermost [`scope`](Keyring::scope), else the one of the process,
-    /// which is read [from the environment](Keyring::from_env) if nobody installed one.
+    /// The current keyring of this thread.
+    ///
+    /// This is the keyring of the innermost [`scope`](Keyring::scope), or else the keyring of the process. If none is
+    /// installed, this reads one [from the environment](Keyring::from_env).
     ///
     /// # Errors
     ///
-    /// [`KeyringError`] if it has to be read from the environment and that fails. The next call tries again.
+    /// [`KeyringError`] if reading the environment fails. The next call tries again.
     pub fn current() -> Result<Arc<Keyring>, KeyringError> {
         if let Some(scoped) = SCOPES.with_borrow(|scopes| scopes.last().cloned()) {
             return Ok(scoped);
@@ -68,10 +71,10 @@ impl Keyring {
         Ok(slot.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    /// Calls `f` with this keyring in force on the current thread, for tests and for a key per tenant.
+    /// Calls `f` with this keyring as the current one of this thread, for tests and for a key per tenant.
     ///
-    /// Scopes nest, and end when `f` returns or panics. Other threads do not see them, so in asynchronous code a
-    /// scope must not be held across an `.await`.
+    /// Scopes nest, and end when `f` returns or panics. Other threads do not see them, so asynchronous code must not
+    /// hold a scope across an `.await`.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -94,11 +97,11 @@ impl Keyring {
     }
 }
 
-/// A keyring is in force already. To change it, call [`Keyring::replace`].
+/// The process already has a keyring. To change it, call [`Keyring::replace`].
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "a keyring is in force already (installed before, or read from the environment on first use): \
-     install it earlier, or use `Keyring::replace` to change it"
+    "the process already has a keyring (installed, or read from the environment on first use). \
+     Install yours earlier, or replace the keyring with `Keyring::replace`"
 )]
 pub struct AlreadyInstalled(());
 
@@ -113,7 +116,8 @@ mod tests {
 
     #[test]
     fn scopes_nest_and_end_with_a_panic() {
-        let (outer, inner) = (keyring(), keyring());
+        let outer = keyring();
+        let inner = keyring();
         outer.scope(|| {
             let panicked = std::panic::catch_unwind(|| inner.scope(|| panic!("on purpose")));
             assert!(panicked.is_err());
@@ -124,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_is_of_one_thread() {
+    fn other_threads_do_not_see_a_scope() {
         keyring().scope(|| {
             std::thread::scope(|threads| {
                 threads.spawn(|| SCOPES.with_borrow(|scopes| assert!(scopes.is_empty())));

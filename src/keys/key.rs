@@ -9,14 +9,15 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// Characters of a key as text: 32 bytes in padded base64url.
+/// The length of a key as text: 32 bytes in padded base64url.
 const TEXT_LEN: usize = 44;
 
-/// `16 bytes signing key ‖ 16 bytes encryption key`, written as 44 characters of padded base64url.
+/// A Fernet key: `16 bytes signing key ‖ 16 bytes encryption key`.
 ///
-/// A value of this type is always a usable key: parsing refuses everything else. It has no `Display` and its
-/// `Debug` shows only the [fingerprint](Key::fingerprint); the bytes are zeroed when it is dropped. Keys are
-/// interchangeable with those of Python's `cryptography.fernet`.
+/// As text it is 44 characters of padded base64url, interchangeable with the keys of Python's `cryptography.fernet`.
+///
+/// A value of this type is always a usable key: parsing refuses everything else. It has no `Display`, and its
+/// `Debug` shows only the [fingerprint](Key::fingerprint). Dropping it zeroes the bytes.
 ///
 /// Source: [Fernet specification, "Key Format"](https://github.com/fernet/spec/blob/master/Spec.md).
 ///
@@ -33,19 +34,18 @@ pub struct Key(Zeroizing<[u8; 32]>);
 impl Key {
     /// Reads 44 characters of padded base64url.
     ///
-    /// Only the one canonical spelling of a key is accepted, so that the same key cannot hide twice in a keyring.
+    /// It accepts only the canonical spelling of a key, so that a keyring cannot hold the same key in two spellings.
     ///
     /// # Errors
     ///
-    /// [`InvalidKey`] says what is wrong with the text, and never repeats it.
+    /// [`InvalidKey`] describes the problem and never contains the text.
     pub fn parse(text: &str) -> Result<Self, InvalidKey> {
-        match text.chars().count() {
-            TEXT_LEN => {}
-            _ if text.contains(',') => return Err(InvalidKey::Comma),
-            length => return Err(InvalidKey::Length(length)),
+        let length = text.chars().count();
+        if length != TEXT_LEN {
+            return Err(if text.contains(',') { InvalidKey::Comma } else { InvalidKey::Length(length) });
         }
         let mut bytes = Zeroizing::new([0; 32]);
-        // `decode_slice` wants room for whole groups of three bytes.
+        // `decode_slice` needs room for whole groups of three bytes.
         let mut decoded = Zeroizing::new([0; 33]);
         match URL_SAFE.decode_slice(text, decoded.as_mut_slice()) {
             Ok(32) => bytes.copy_from_slice(&decoded[..32]),
@@ -58,21 +58,23 @@ impl Key {
         Ok(Self(bytes))
     }
 
-    /// Makes a key from the operating system's random number generator.
+    /// Generates a key with the operating system's random number generator.
     ///
     /// # Panics
     ///
-    /// If the operating system has no random numbers to give.
+    /// If the operating system cannot supply random numbers.
     #[must_use]
     pub fn generate() -> Self {
         let mut bytes = Zeroizing::new([0; 32]);
-        // There is nothing to fall back on: a key that is not random is no secret.
+        // There is no fallback: a key that is not random is not secret.
         #[expect(clippy::expect_used)]
         getrandom::getrandom(bytes.as_mut_slice()).expect("the operating system gives random numbers");
         Self(bytes)
     }
 
-    /// The key as text: what [`Key::parse`] reads. **This is the secret itself**; the text is zeroed on drop.
+    /// The key as the text that [`Key::parse`] reads.
+    ///
+    /// **This is the secret itself.** The text is zeroed on drop.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         Zeroizing::new(URL_SAFE.encode(self.0.as_slice()))
@@ -81,7 +83,7 @@ impl Key {
     /// The public name of the key: the first 8 bytes of
     /// `HMAC-SHA256(key, "diesel-encrypted key fingerprint v1")`, as 16 hexadecimal digits.
     ///
-    /// One way: it may be printed, logged and compared, and says nothing about the key.
+    /// You can print, log and compare it: it reveals nothing about the key.
     ///
     /// ```
     /// let key = diesel_encrypted::Key::parse("cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=").unwrap();
@@ -96,19 +98,19 @@ impl Key {
         Fingerprint(name)
     }
 
-    /// The 16 bytes that sign.
+    /// The first 16 bytes, which sign.
     pub(crate) fn signing_half(&self) -> &[u8] {
         &self.0[..16]
     }
 
-    /// The 16 bytes that encrypt.
+    /// The last 16 bytes, which encrypt.
     pub(crate) fn encryption_half(&self) -> &[u8] {
         &self.0[16..]
     }
 }
 
 impl PartialEq for Key {
-    /// Compares fingerprints, so that the time it takes says nothing about the bytes of a key.
+    /// Compares fingerprints, so that the time it takes reveals nothing about the bytes of a key.
     fn eq(&self, other: &Self) -> bool {
         self.fingerprint() == other.fingerprint()
     }
@@ -122,7 +124,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The public name of a [`Key`]: 16 hexadecimal digits, made by [`Key::fingerprint`].
+/// The public name of a [`Key`]: 16 hexadecimal digits, computed by [`Key::fingerprint`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint([u8; 8]);
 
@@ -148,28 +150,32 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// A text that is not a [`Fingerprint`]. It is not repeated: it may be a key.
+/// The text is not a [`Fingerprint`].
+///
+/// The error does not contain the text, which may be a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not a fingerprint: 16 hexadecimal digits, as `diesel-encrypted keys` shows them")]
+#[error("is not a fingerprint: write 16 hexadecimal digits")]
 pub struct InvalidFingerprint;
 
-/// Why a text is not a [`Key`]. Says what is wrong and what to do, never the text.
+/// Why a text is not a [`Key`].
+///
+/// The message describes the problem and never contains the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidKey {
     /// The text is not 44 characters long.
-    #[error("is {0} characters long, a key is 44 (32 bytes in padded base64url)")]
+    #[error("is {0} characters long, not 44 (a key is 32 bytes in padded base64url)")]
     Length(usize),
-    /// The text is several keys, as other programs write them.
-    #[error("has a comma in it: keys are separated by `:`")]
+    /// The text is a list of keys separated by commas, as other programs write it.
+    #[error("contains a comma: separate keys with `:`")]
     Comma,
-    /// The text uses `+` and `/` where base64url has `-` and `_`.
-    #[error("is written in the standard base64 alphabet: replace `+` by `-` and `/` by `_`")]
+    /// The text uses `+` and `/`, where base64url uses `-` and `_`.
+    #[error("is written in the standard base64 alphabet: replace `+` with `-` and `/` with `_`")]
     StandardAlphabet,
     /// The text is not canonical base64url.
     #[error("is not base64url (A-Z a-z 0-9 - _, ending in `=`)")]
     Alphabet,
-    /// The key is 32 zero bytes, which is no secret.
+    /// The key is 32 zero bytes, which is not a secret.
     #[error("is the all-zero key, which protects nothing")]
     AllZero,
 }
@@ -201,7 +207,7 @@ mod tests {
             (&TEXT.replace('-', "+"), InvalidKey::StandardAlphabet),
             (&TEXT.replace('-', "!"), InvalidKey::Alphabet),
             (&TEXT.replace("e4=", "e4A"), InvalidKey::Alphabet), // 33 bytes
-            // the same 32 bytes with spare bits set: a second spelling of one key
+            // the same 32 bytes with unused bits set: a second spelling of one key
             (&TEXT.replace("e4=", "e5="), InvalidKey::Alphabet),
             ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", InvalidKey::AllZero),
         ];

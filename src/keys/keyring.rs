@@ -1,4 +1,4 @@
-//! Keys in order: the first encrypts, all decrypt.
+//! The keyring: the first key encrypts, and every key decrypts.
 
 use std::collections::HashSet;
 use std::{fmt, iter};
@@ -6,15 +6,16 @@ use std::{fmt, iter};
 use crate::keys::error::Error;
 use crate::keys::fernet::token::{Cipher, Sealed, Token};
 use crate::keys::key::{Fingerprint, Key};
-use crate::keys::keyring_error::{KeyringError, Problem, Source};
+use crate::keys::keyring_error::{KeyringError, Source, SourceProblem};
 
-/// One or more distinct keys. The first, the *primary* key, encrypts and decrypts; the others, the *secondary* keys,
-/// only decrypt.
+/// One or more distinct keys in order.
+///
+/// The first is the *primary* key, which encrypts and decrypts. The others are *secondary* keys, which only decrypt.
 ///
 /// `token = Fernet(primary, plaintext)`; `plaintext = first of Fernet⁻¹(key, token) over the keys`.
 ///
-/// A keyring never changes. To rotate, make a new one with the new key in front and
-/// [`replace`](Keyring::replace) the old one. `Debug` shows fingerprints only.
+/// A keyring never changes. To rotate, create one with the new key as the primary key and
+/// [`replace`](Keyring::replace) the old keyring. `Debug` shows fingerprints only.
 ///
 /// ```
 /// use diesel_encrypted::{Key, Keyring};
@@ -28,7 +29,7 @@ use crate::keys::keyring_error::{KeyringError, Problem, Source};
 /// ```
 pub struct Keyring {
     entries: Vec<Entry>,
-    /// No two keys sign alike: no token opens under two of them, in whatever order they are tried.
+    /// All signing halves differ, so that no token opens under two keys, whatever the order of trial.
     signs_apart: bool,
 }
 
@@ -38,34 +39,35 @@ struct Entry {
 }
 
 impl Keyring {
-    /// A keyring of `keys`, the primary first.
+    /// Creates a keyring of `keys`, the primary key first.
     ///
     /// # Errors
     ///
-    /// [`KeyringError`] if there is no key, or if a key is given twice.
+    /// [`KeyringError`] if `keys` is empty or contains a key twice.
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Result<Self, KeyringError> {
         Self::from_source(keys, Source::Given)
     }
 
-    /// The plaintext as a token in text form, under the primary key, dated now.
+    /// Encrypts the plaintext under the primary key, as a token in text form, dated now.
     ///
     /// # Panics
     ///
-    /// If the operating system has no random numbers to give.
+    /// If the operating system cannot supply random numbers.
     #[must_use]
     pub fn encrypt(&self, plaintext: &[u8]) -> String {
         self.seal(plaintext).into_text()
     }
 
-    /// The plaintext of a token in either form: base64url text, or raw bytes.
+    /// Decrypts a token in either form: base64url text or raw bytes.
     ///
-    /// The date in the token does not matter: at rest, no clock makes a value unreadable.
+    /// It ignores the date in the token, so that no clock makes a stored value unreadable.
     ///
     /// # Errors
     ///
-    /// An [`Error`] that [`is_decrypt`](Error::is_decrypt) if no key of the keyring opens the token.
+    /// An [`Error`] for which [`is_decrypt`](Error::is_decrypt) is true, if no key of the keyring opens the token.
     pub fn decrypt(&self, token: &[u8]) -> Result<Vec<u8>, Error> {
-        let (mut decoded, mut plaintext) = (Vec::new(), Vec::new());
+        let mut decoded = Vec::new();
+        let mut plaintext = Vec::new();
         Token::parse(token, &mut decoded)
             .and_then(|token| self.open(&token, 0, &mut plaintext))
             .map(|_| plaintext)
@@ -78,7 +80,7 @@ impl Keyring {
         self.entries[0].key.fingerprint()
     }
 
-    /// The fingerprints of all keys in order, the primary first. Never empty.
+    /// The fingerprints of all keys in order, the primary key first. There is at least one.
     pub fn fingerprints(&self) -> impl ExactSizeIterator<Item = Fingerprint> {
         self.entries.iter().map(|entry| entry.key.fingerprint())
     }
@@ -87,14 +89,14 @@ impl Keyring {
         let mut entries: Vec<Entry> = Vec::new();
         for key in keys {
             if let Some(first) = entries.iter().position(|entry| entry.key == key) {
-                let (first, position) = (first + 1, entries.len() + 1);
-                return Err(KeyringError::new(source, Problem::Duplicate { first, position }));
+                let problem = SourceProblem::Duplicate { first: first + 1, position: entries.len() + 1 };
+                return Err(KeyringError::new(source, problem));
             }
             let cipher = Cipher::new(&key);
             entries.push(Entry { key, cipher });
         }
         if entries.is_empty() {
-            return Err(KeyringError::new(source, Problem::Empty));
+            return Err(KeyringError::new(source, SourceProblem::Empty));
         }
         let signing_halves: HashSet<_> = entries.iter().map(|entry| entry.key.signing_half()).collect();
         let signs_apart = signing_halves.len() == entries.len();
@@ -109,8 +111,9 @@ impl Keyring {
         &self.entries[0].cipher
     }
 
-    /// Decrypts into `plaintext`, and returns the position of the first key that opens the token (0 is the primary). The
-    /// one at position `likely` is tried before the others, if that cannot change the answer.
+    /// Decrypts into `plaintext`, and returns the position of the first key that opens the token (0 is the primary key).
+    ///
+    /// It tries the key at position `likely` before the others, if that cannot change the answer.
     pub(crate) fn open(&self, token: &Token<'_>, likely: usize, plaintext: &mut Vec<u8>) -> Option<usize> {
         let first = if self.signs_apart { likely } else { 0 };
         let others = (0..self.entries.len()).filter(|position| *position != first);
@@ -119,7 +122,7 @@ impl Keyring {
 }
 
 impl PartialEq for Keyring {
-    /// The same keys in the same order.
+    /// Compares the keys and their order.
     fn eq(&self, other: &Self) -> bool {
         self.fingerprints().eq(other.fingerprints())
     }
@@ -140,7 +143,8 @@ mod tests {
     use crate::keys::fernet::iv::Iv;
 
     fn opens(keyring: &Keyring, token: &[u8], likely: usize) -> Option<(usize, Vec<u8>)> {
-        let (mut decoded, mut plaintext) = (Vec::new(), Vec::new());
+        let mut decoded = Vec::new();
+        let mut plaintext = Vec::new();
         let position = keyring.open(&Token::parse(token, &mut decoded)?, likely, &mut plaintext)?;
         Some((position, plaintext))
     }
@@ -159,7 +163,7 @@ mod tests {
         }
     }
 
-    /// Both keys sign alike, and about one token in 256 of the second has a sound padding under the first one too.
+    /// Both keys have the same signing half. About one token in 256 of the second key has valid padding under the first.
     #[test]
     fn keys_that_sign_alike_are_tried_in_order() {
         let key = |encrypts: &str| Key::parse(&format!("{}{encrypts}=", "A".repeat(42))).unwrap();

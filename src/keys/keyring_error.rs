@@ -1,4 +1,4 @@
-//! Why there is no keyring, in words for the operator.
+//! The error of reading a keyring, written for the operator.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,36 +8,44 @@ use crate::keys::key::InvalidKey;
 
 /// The setting that holds the keys.
 pub(crate) const KEYS: &str = "DB_ENCRYPTION_KEYS";
-/// The same, as a Pinakes deployment calls it.
+/// The name of the same setting in a Pinakes deployment.
 pub(crate) const PINAKES_KEYS: &str = "PINAKES_DB_ENCRYPTION_KEYS";
-/// The setting that names a file with the keys.
+/// The setting that holds the path of a file with the keys.
 pub(crate) const KEYS_FILE: &str = "DB_ENCRYPTION_KEYS_FILE";
 
-/// Why there is no keyring: which setting, which key in it, and what to do. Never carries the text of a key.
+/// Why a keyring cannot be read.
+///
+/// The message names the setting, the position of the key in it, and the remedy. It never contains the text of a key.
 #[derive(Debug)]
 pub struct KeyringError {
     source: Source,
-    problem: Problem,
+    problem: SourceProblem,
 }
 
 impl KeyringError {
-    pub(crate) fn new(source: Source, problem: Problem) -> Self {
+    pub(crate) fn new(source: Source, problem: SourceProblem) -> Self {
         Self { source, problem }
     }
 
-    /// Whether no setting holds any key: encryption is not configured at all.
+    /// Whether no setting is set, so that encryption is not configured at all.
     #[must_use]
     pub fn is_missing(&self) -> bool {
-        matches!(self.problem, Problem::Missing)
+        matches!(self.problem, SourceProblem::Missing)
     }
 
-    /// The position of the key at fault, counted from 1.
+    /// Whether a new key solves the problem: [`Key::generate`](crate::Key::generate) generates one.
+    #[must_use]
+    pub fn needs_key(&self) -> bool {
+        matches!(self.problem, SourceProblem::Missing | SourceProblem::Empty | SourceProblem::Invalid { .. })
+    }
+
+    /// The position of the invalid key, counted from 1.
     #[must_use]
     pub fn position(&self) -> Option<usize> {
         match self.problem {
-            Problem::Blank { position, .. }
-            | Problem::Invalid { position, .. }
-            | Problem::Duplicate { position, .. } => Some(position),
+            SourceProblem::Blank { position, .. }
+            | SourceProblem::Invalid { position, .. }
+            | SourceProblem::Duplicate { position, .. } => Some(position),
             _ => None,
         }
     }
@@ -47,36 +55,38 @@ impl fmt::Display for KeyringError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = self.source;
         match &self.problem {
-            Problem::Missing => write!(
+            SourceProblem::Missing => {
+                write!(f, "no encryption key is configured: set {KEYS} or {KEYS_FILE}")
+            }
+            SourceProblem::Empty => {
+                write!(f, "{source} holds no key. Put at least one key there")
+            }
+            SourceProblem::Blank { position, count } => {
+                write!(f, "{source}: key {position} of {count} is empty. Remove the extra separator")
+            }
+            SourceProblem::Invalid { position, count, error } => {
+                write!(f, "{source}: key {position} of {count} {error}. Replace it with a valid key")
+            }
+            SourceProblem::Duplicate { first, position } => {
+                write!(f, "{source}: key {position} repeats key {first}. List each key once")
+            }
+            SourceProblem::NotUnicode => write!(f, "{source} is not valid Unicode. Set it to keys in base64url"),
+            SourceProblem::Unreadable { path, error } => {
+                write!(
+                    f,
+                    "{source}: cannot read the key file {path}: {error}. \
+                     Name a text file that holds the keys and that this process may read"
+                )
+            }
+            SourceProblem::KeyForPath { error } => write!(
                 f,
-                "no encryption key is configured: set {KEYS} or {KEYS_FILE} \
-                 (`diesel-encrypted keygen` makes a key)"
+                "{source}: cannot read the key file (its path is not shown because it looks like a key): {error}. \
+                 Name a file that holds the keys, or put the keys in {KEYS}"
             ),
-            Problem::Empty => {
-                write!(f, "{source} holds no key: put at least one key there (`diesel-encrypted keygen` makes one)")
-            }
-            Problem::Blank { position, count } => {
-                write!(f, "{source}: key {position} of {count} is empty: remove the separator too many")
-            }
-            Problem::Invalid { position, count, error } => {
-                write!(f, "{source}: key {position} of {count} {error}; `diesel-encrypted keygen` makes a valid one")
-            }
-            Problem::Duplicate { first, position } => {
-                write!(f, "{source}: key {position} is key {first} again: name each key once")
-            }
-            Problem::NotUnicode => write!(f, "{source} is not text: set it to keys in base64url"),
-            Problem::Unreadable { path, error } => {
-                write!(f, "{source}: cannot read the key file {path}: {error}")
-            }
-            Problem::KeyForPath { error } => write!(
+            SourceProblem::Disagrees { other } => write!(
                 f,
-                "{source}: cannot read the key file, whose path is not shown for it looks like a key: {error}. Name a \
-                 file that holds the keys, or put the keys into {KEYS}"
-            ),
-            Problem::Disagrees { other } => write!(
-                f,
-                "{other} and {source} are both set and hold different keys: unset one of them, \
-                 or make them hold the same keys in the same order"
+                "{other} and {source} are both set and hold different keys. \
+                 Unset one of them, or set both to the same keys in the same order"
             ),
         }
     }
@@ -85,14 +95,14 @@ impl fmt::Display for KeyringError {
 impl StdError for KeyringError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.problem {
-            Problem::Invalid { error, .. } => Some(error),
-            Problem::Unreadable { error, .. } | Problem::KeyForPath { error } => Some(error),
+            SourceProblem::Invalid { error, .. } => Some(error),
+            SourceProblem::Unreadable { error, .. } | SourceProblem::KeyForPath { error } => Some(error),
             _ => None,
         }
     }
 }
 
-/// Who gave the keys, for messages.
+/// Where the keys come from, as messages name it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Source {
     Given,
@@ -111,7 +121,7 @@ impl fmt::Display for Source {
 }
 
 #[derive(Debug)]
-pub(crate) enum Problem {
+pub(crate) enum SourceProblem {
     Missing,
     Empty,
     Blank { position: usize, count: usize },

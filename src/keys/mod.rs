@@ -1,4 +1,4 @@
-//! Keys in order, where they come from, and the one keyring of the process.
+//! Encryption keys, the sources they are read from, and the keyring of the process.
 
 pub(crate) mod error;
 pub(crate) mod fernet;

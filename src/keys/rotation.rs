@@ -1,6 +1,7 @@
-//! Token after token of one thread of the task: opened, and sealed again under the primary key.
+//! Opens tokens and seals their plaintext again under the primary key, for one thread of the task.
 //!
-//! What costs more than the cryptography is kept from one to the next: memory, random numbers, and which key to try.
+//! Memory, random numbers and the search for the right key cost more than the cryptography. They are reused from one
+//! token to the next.
 
 use zeroize::Zeroizing;
 
@@ -8,7 +9,7 @@ use crate::keys::fernet::iv::Ivs;
 use crate::keys::fernet::token::{Cipher, Sealed, Token};
 use crate::keys::keyring::Keyring;
 
-/// Both halves of the work.
+/// The opener and the sealer of one thread.
 pub(crate) struct Rotation<'k> {
     pub(crate) opener: Opener<'k>,
     pub(crate) sealer: Sealer<'k>,
@@ -23,18 +24,18 @@ impl<'k> Rotation<'k> {
 /// Opens tokens under any key of a keyring.
 pub(crate) struct Opener<'k> {
     keyring: &'k Keyring,
-    /// Position of the key that opened the last token: before a rotation and after it, one key opens nearly all.
+    /// Position of the key that opened the last token. Before and after a rotation, one key opens nearly all tokens.
     likely: usize,
     decoded: Vec<u8>,
     plaintext: Zeroizing<Vec<u8>>,
 }
 
-/// What is known of a token that was opened.
+/// The properties of an opened token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Opened {
-    /// That of its key in the keyring; 0 is the primary.
+    /// Position of its key in the keyring; 0 is the primary key.
     pub(crate) position: usize,
-    /// Seconds since 1970 at which it was made.
+    /// The date in the token, in seconds since 1970.
     pub(crate) timestamp: u64,
 }
 
@@ -50,12 +51,12 @@ impl<'k> Opener<'k> {
         Some(Opened { position: self.likely, timestamp: token.timestamp() })
     }
 
-    /// What was in the token that was opened last.
+    /// The plaintext of the token that was opened last.
     pub(crate) fn plaintext(&self) -> &[u8] {
         &self.plaintext
     }
 
-    /// Whether that is a token itself, under any of the keys.
+    /// Whether that plaintext is itself a token under any key of the keyring.
     pub(crate) fn has_opened_a_token(&self) -> bool {
         self.keyring.decrypt(&self.plaintext).map(Zeroizing::new).is_ok()
     }
@@ -73,8 +74,10 @@ impl<'k> Sealer<'k> {
         Self { primary: keyring.primary_cipher(), ivs: Ivs::new(), read_back: Zeroizing::default() }
     }
 
-    /// The plaintext as a token dated `timestamp`, if it can be read back: the old token is about to be overwritten, and
-    /// what a defect of this code or of the machine spoils must come to light before.
+    /// Seals the plaintext as a token dated `timestamp`, and returns it only if it can be read back.
+    ///
+    /// The new token is about to overwrite the old one. If a defect of this code or of the machine has damaged it, that
+    /// must be found first.
     pub(crate) fn seal(&mut self, plaintext: &[u8], timestamp: u64) -> Option<Sealed> {
         let sealed = self.primary.seal_at(plaintext, timestamp, self.ivs.next());
         self.holds(&sealed.token(), plaintext).then_some(sealed)
@@ -98,7 +101,8 @@ mod tests {
         let Rotation { mut opener, mut sealer } = Rotation::new(&keyring);
         for (date, length) in [40, 0, 1000, 16, 15, 300, 1, 0, 1001, 40].into_iter().enumerate() {
             for position in [1, 0, 2, 2, 1] {
-                let (value, date) = (vec![position as u8; length], date as u64);
+                let value = vec![position as u8; length];
+                let date = date as u64;
                 let old = Cipher::new(&keys[position]).seal_at(&value, date, Iv::random()).into_text();
                 let opened = opener.open(old.as_bytes()).unwrap();
                 assert_eq!((opened, opener.plaintext()), (Opened { position, timestamp: date }, &*value));
@@ -111,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_was_spoilt_is_not_written() {
+    fn a_damaged_token_is_not_written() {
         let keyring = Keyring::new([Key::generate()]).unwrap();
         let mut sealer = Sealer::new(&keyring);
         let raw = sealer.seal(b"secret", 0).unwrap().into_raw();

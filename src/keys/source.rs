@@ -1,4 +1,4 @@
-//! Where keys come from: a setting, a file, the caller.
+//! The sources of a keyring: a setting, a file, or the caller.
 
 use std::env;
 use std::fs;
@@ -8,17 +8,19 @@ use zeroize::Zeroizing;
 
 use crate::keys::key::Key;
 use crate::keys::keyring::Keyring;
-use crate::keys::keyring_error::{KEYS, KEYS_FILE, KeyringError, PINAKES_KEYS, Problem, Source};
+use crate::keys::keyring_error::{KEYS, KEYS_FILE, KeyringError, PINAKES_KEYS, Source, SourceProblem};
 
-/// Between two keys.
+/// The characters that separate two keys.
 const SEPARATORS: [char; 2] = [':', '\n'];
 
 impl Keyring {
-    /// Reads keys separated by `:` or by line breaks, the primary first. White space around a key is ignored.
+    /// Reads keys separated by `:` or by line breaks, the primary key first.
+    ///
+    /// It ignores white space around a key.
     ///
     /// # Errors
     ///
-    /// [`KeyringError`] names the position of an entry that is empty, not a key, or a repetition.
+    /// [`KeyringError`] names the position of an entry that is empty, invalid, or a duplicate.
     ///
     /// ```
     /// use diesel_encrypted::Keyring;
@@ -34,15 +36,15 @@ impl Keyring {
     ///
     /// | setting | holds |
     /// |---|---|
-    /// | `DB_ENCRYPTION_KEYS` | the keys, primary first, separated by `:` |
+    /// | `DB_ENCRYPTION_KEYS` | the keys, separated by `:` or line breaks, the primary key first |
     /// | `PINAKES_DB_ENCRYPTION_KEYS` | the same, for a Pinakes deployment |
-    /// | `DB_ENCRYPTION_KEYS_FILE` | the path of a file with the keys, separated by `:` or line breaks |
+    /// | `DB_ENCRYPTION_KEYS_FILE` | the path of a file that holds the keys in the same form |
     ///
-    /// One of them is enough. Several may be set if they agree.
+    /// One of them is enough. You may set several if they hold the same keys in the same order.
     ///
     /// # Errors
     ///
-    /// [`KeyringError`] names the setting and, where it applies, the position of the key; never the key.
+    /// [`KeyringError`] names the setting and, where it applies, the position of the key. It never contains the key.
     pub fn from_env() -> Result<Self, KeyringError> {
         let mut found: Option<(Source, Self)> = None;
         for setting in [KEYS, PINAKES_KEYS, KEYS_FILE] {
@@ -53,12 +55,12 @@ impl Keyring {
             } else {
                 match value.into_string().map(Zeroizing::new) {
                     Ok(keys) => keyring(source, &keys)?,
-                    Err(_) => return Err(KeyringError::new(source, Problem::NotUnicode)),
+                    Err(_) => return Err(KeyringError::new(source, SourceProblem::NotUnicode)),
                 }
             };
             match found {
                 Some((other, ref first)) if *first != keyring => {
-                    return Err(KeyringError::new(source, Problem::Disagrees { other }));
+                    return Err(KeyringError::new(source, SourceProblem::Disagrees { other }));
                 }
                 Some(_) => {}
                 None => found = Some((source, keyring)),
@@ -66,11 +68,13 @@ impl Keyring {
         }
         match found {
             Some((_, keyring)) => Ok(keyring),
-            None => Err(KeyringError::new(Source::Environment, Problem::Missing)),
+            None => Err(KeyringError::new(Source::Environment, SourceProblem::Missing)),
         }
     }
 
-    /// Reads the keyring from a file, such as a Docker or Kubernetes secret: keys separated by `:` or line breaks.
+    /// Reads the keyring from a file, such as a Docker or Kubernetes secret.
+    ///
+    /// The file holds keys separated by `:` or by line breaks, the primary key first.
     ///
     /// # Errors
     ///
@@ -80,21 +84,21 @@ impl Keyring {
     }
 }
 
-/// Keys separated by `:` or line breaks; line breaks at the end separate nothing.
+/// Reads keys separated by `:` or by line breaks. Line breaks at the end separate nothing.
 fn keyring(source: Source, text: &str) -> Result<Keyring, KeyringError> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(KeyringError::new(source, Problem::Empty));
+    let list = text.trim();
+    if list.is_empty() {
+        return Err(KeyringError::new(source, SourceProblem::Empty));
     }
-    let count = text.split(SEPARATORS).count();
+    let count = list.split(SEPARATORS).count();
     let mut keys = Vec::with_capacity(count);
-    for (entry, position) in text.split(SEPARATORS).map(str::trim).zip(1..) {
+    for (entry, position) in list.split(SEPARATORS).map(str::trim).zip(1..) {
         if entry.is_empty() {
-            return Err(KeyringError::new(source, Problem::Blank { position, count }));
+            return Err(KeyringError::new(source, SourceProblem::Blank { position, count }));
         }
         match Key::parse(entry) {
             Ok(key) => keys.push(key),
-            Err(error) => return Err(KeyringError::new(source, Problem::Invalid { position, count, error })),
+            Err(error) => return Err(KeyringError::new(source, SourceProblem::Invalid { position, count, error })),
         }
     }
     Keyring::from_source(keys, source)
@@ -104,19 +108,18 @@ fn read(source: Source, path: &Path) -> Result<Keyring, KeyringError> {
     match fs::read_to_string(path).map(Zeroizing::new) {
         Ok(text) => keyring(source, &text),
         Err(error) => {
-            let path = path.display().to_string();
-            // Whoever mixed up the two settings must not find the key in the log, not even one that is misspelt.
+            let shown = path.display().to_string();
+            // If the operator mixed up the two settings, the path is a key, perhaps a misspelt one. Keep it out of the log.
             let is_key_like = |part: &str| {
                 let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
                 part.len() >= 40 && part.bytes().all(is_base64)
             };
-            Err(KeyringError::new(
-                source,
-                match path.split(SEPARATORS).map(str::trim).any(is_key_like) {
-                    true => Problem::KeyForPath { error },
-                    false => Problem::Unreadable { path, error },
-                },
-            ))
+            let problem = if shown.split(SEPARATORS).map(str::trim).any(is_key_like) {
+                SourceProblem::KeyForPath { error }
+            } else {
+                SourceProblem::Unreadable { path: shown, error }
+            };
+            Err(KeyringError::new(source, problem))
         }
     }
 }
@@ -143,16 +146,16 @@ mod tests {
 
     #[test]
     fn says_where_and_what() {
-        let empty = "the keyring holds no key: put at least one key there (`diesel-encrypted keygen` makes one)";
+        let empty = "the keyring holds no key. Put at least one key there";
         assert_eq!(message(""), empty);
         assert_eq!(message(" \n"), empty);
-        assert_eq!(message(&format!("{A}::{B}")), "the keyring: key 2 of 3 is empty: remove the separator too many");
+        assert_eq!(message(&format!("{A}::{B}")), "the keyring: key 2 of 3 is empty. Remove the extra separator");
         assert_eq!(
             message(&format!("{A}:{}", &B[1..])),
-            "the keyring: key 2 of 2 is 43 characters long, a key is 44 (32 bytes in padded base64url); \
-             `diesel-encrypted keygen` makes a valid one"
+            "the keyring: key 2 of 2 is 43 characters long, not 44 (a key is 32 bytes in padded base64url). \
+             Replace it with a valid key"
         );
-        assert_eq!(message(&format!("{A}:{B}:{A}")), "the keyring: key 3 is key 1 again: name each key once");
+        assert_eq!(message(&format!("{A}:{B}:{A}")), "the keyring: key 3 repeats key 1. List each key once");
         assert_eq!(Keyring::parse(&format!("{A}:{B}:{A}")).unwrap_err().position(), Some(3));
     }
 

@@ -1,4 +1,4 @@
-//! Targets from the `table!` declarations in a schema file: the schema is the register of encrypted columns.
+//! Targets from the `table!` declarations in a schema file, which is the register of encrypted columns.
 
 use std::path::{Path, PathBuf};
 
@@ -10,8 +10,8 @@ use crate::targets::{TableName, Target};
 impl Target {
     /// The encrypted columns of every `table!` in a schema file, as `diesel print-schema` writes it.
     ///
-    /// A column is encrypted if its type is `EncryptedText`, `EncryptedBinary` or `Nullable` of one, however the path
-    /// to it is written. The list is empty if there are none.
+    /// A column is encrypted if its type is `EncryptedText`, `EncryptedBinary` or `Nullable` of one, with any path. The
+    /// list is empty if there is no such column.
     ///
     /// # Errors
     ///
@@ -27,13 +27,14 @@ impl Target {
         })
     }
 
-    /// The schema files that `diesel.toml` names, in `folder` or the nearest folder above it that has one.
+    /// The schema files that `diesel.toml` names.
     ///
-    /// These are the `file`s of `[print_schema]` and of each `[print_schema.NAME]`, relative to `diesel.toml`.
+    /// This reads the `diesel.toml` in `folder` or in the nearest folder above it. The schema files are the `file`s of
+    /// `[print_schema]` and of each `[print_schema.NAME]`, relative to `diesel.toml`.
     ///
     /// # Errors
     ///
-    /// [`SchemaFileError`] if there is no `diesel.toml`, or it cannot be read, or names no schema file.
+    /// [`SchemaFileError`] if there is no `diesel.toml`, if it cannot be read, or if it names no schema file.
     pub fn schema_files(folder: impl AsRef<Path>) -> Result<Vec<PathBuf>, SchemaFileError> {
         let found = folder.as_ref().ancestors().map(|folder| folder.join("diesel.toml")).find(|path| path.is_file());
         let path = found.ok_or(SchemaFileError::NoDieselToml)?;
@@ -61,7 +62,7 @@ impl Target {
     }
 }
 
-/// Why a schema file does not tell the encrypted columns.
+/// Why the encrypted columns cannot be read from a schema file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SchemaFileError {
@@ -73,7 +74,7 @@ pub enum SchemaFileError {
         /// Why.
         error: std::io::Error,
     },
-    /// The schema file is not Rust, or has a `table!` that Diesel does not know either.
+    /// The schema file is not Rust, or it contains a `table!` that Diesel does not accept.
     #[error("{} is not a Diesel schema file: {error}", path.display())]
     Syntax {
         /// The file.
@@ -90,7 +91,7 @@ pub enum SchemaFileError {
         error: String,
     },
     /// There is no `diesel.toml`.
-    #[error("no diesel.toml in this folder or above: name the schema file, or the columns")]
+    #[error("no diesel.toml in this folder or above: name the schema file or the columns")]
     NoDieselToml,
     /// `diesel.toml` names no schema file.
     #[error("{} names no schema file: set `file` in [print_schema], or name the columns", path.display())]
@@ -98,8 +99,8 @@ pub enum SchemaFileError {
         /// The file.
         path: PathBuf,
     },
-    /// A module of the schema is in another file, where its tables would be overlooked.
-    #[error("{}: the module {module} is in a file of its own, which is not read: name that file too", path.display())]
+    /// A module of the schema is in another file, so that its tables would be missed.
+    #[error("{}: the module {module} is in a file of its own, which is not read. Name that file too", path.display())]
     ModuleElsewhere {
         /// The file.
         path: PathBuf,
@@ -108,8 +109,8 @@ pub enum SchemaFileError {
     },
     /// A column is an array of tokens.
     #[error(
-        "{}: the column {column} is an array of tokens, which cannot be re-encrypted: \
-         keep each value in a row of its own", path.display()
+        "{}: the column {column} is an array of tokens, which the task cannot rewrite. \
+         Keep each value in a row of its own", path.display()
     )]
     Array {
         /// The file.
@@ -125,7 +126,7 @@ enum SchemaError {
     ModuleElsewhere(String),
 }
 
-/// Collects targets from every `table!` of a file, in modules too.
+/// Collects targets from every `table!` of a file, including those in modules.
 struct Tables {
     found: Result<Vec<Target>, SchemaError>,
 }
@@ -169,7 +170,7 @@ fn target(declaration: TableDecl) -> Result<Option<Target>, SchemaError> {
     Ok(Target::named(table, columns).ok())
 }
 
-/// `Nullable<a::b::EncryptedText>` is `["Nullable", "EncryptedText"]`.
+/// The names in the type of a column: `Nullable<a::b::EncryptedText>` has `["Nullable", "EncryptedText"]`.
 fn type_names(column: &ColumnDef) -> Vec<String> {
     struct Names(Vec<String>);
     impl Visit<'_> for Names {

@@ -10,7 +10,7 @@ use crate::fields::column::TokenColumn;
 use crate::fields::sql_types::{EncryptedBinary, EncryptedText};
 use crate::targets::{TableName, Target};
 
-/// Any backend will do: a table's SQL is its quoted name on each of them.
+/// The backend that writes the name of a table. Any backend works: each of them writes the quoted name.
 #[cfg(feature = "postgres")]
 type AnyBackend = diesel::pg::Pg;
 #[cfg(all(feature = "mysql", not(feature = "postgres")))]
@@ -19,14 +19,14 @@ type AnyBackend = diesel::mysql::Mysql;
 type AnyBackend = diesel::sqlite::Sqlite;
 
 impl Target {
-    /// All encrypted columns of a table: those declared as [`EncryptedText`] or [`EncryptedBinary`], nullable or not.
+    /// All columns of a table that are declared as [`EncryptedText`] or [`EncryptedBinary`], nullable or not.
     ///
-    /// A column declared later is covered without another word. Columns that are declared as plain `Text` or `Binary`
-    /// do not show that they are encrypted: name them with [`Target::column`].
+    /// Columns that you declare later are covered automatically. The declaration as plain `Text` or `Binary` does not
+    /// show that a column is encrypted: name such a column with [`Target::column`].
     ///
     /// # Errors
     ///
-    /// [`UnsuitableTable`] if there are none, or if a column is an array of tokens, which the task cannot rewrite.
+    /// [`UnsuitableTable`] if there is no such column, or if one is an array of tokens, which the task cannot rewrite.
     ///
     /// ```
     /// diesel::table! {
@@ -49,22 +49,22 @@ impl Target {
     where
         T::AllColumns: ColumnTuple,
     {
-        let (mut columns, mut arrays) = (Vec::new(), Vec::new());
+        let mut columns = Vec::new();
+        let mut arrays = Vec::new();
         for (name, sql_type) in T::AllColumns::columns() {
-            if is_one_of(sql_type, &tokens()) {
+            if tokens().contains(&sql_type) {
                 columns.push(name.to_owned());
-            } else if is_one_of(sql_type, &arrays_of_tokens()) {
+            } else if arrays_of_tokens().contains(&sql_type) {
                 arrays.push(name.to_owned());
             }
         }
-        let table = table.name();
-        match (columns.is_empty(), arrays.is_empty()) {
-            (false, true) => Ok(Self { table, columns }),
-            _ => Err(UnsuitableTable { table, arrays }),
+        if columns.is_empty() || !arrays.is_empty() {
+            return Err(UnsuitableTable { table: table.name(), arrays });
         }
+        Ok(Self { table: table.name(), columns })
     }
 
-    /// One column, also one that is declared as plain `Text` or `Binary`.
+    /// A single column, even one that is declared as plain `Text` or `Binary`.
     ///
     /// A column that cannot hold a token does not compile.
     ///
@@ -87,19 +87,19 @@ impl Target {
     }
 }
 
-/// A table that knows its name: every table made by Diesel's `table!`.
+/// A table that knows its name, as every table of Diesel's `table!` does.
 pub trait TableNames: Table {
-    /// The schema, if declared, and the name.
+    /// The name, with the schema if one is declared.
     fn name(&self) -> TableName;
 }
 
 impl<T: Table + QueryFragment<AnyBackend>> TableNames for T {
     fn name(&self) -> TableName {
-        let mut sql = <AnyBackend as diesel::backend::Backend>::QueryBuilder::default();
-        // Invariant: `table!` makes a plain identifier of the table, which every backend can write.
+        let mut builder = <AnyBackend as diesel::backend::Backend>::QueryBuilder::default();
+        // Invariant: the SQL of a `table!` is a plain identifier, which every backend can write.
         #[expect(clippy::expect_used)]
-        self.to_sql(&mut sql, &AnyBackend::default()).expect("a table is a quoted name");
-        let sql = diesel::query_builder::QueryBuilder::<AnyBackend>::finish(sql);
+        self.to_sql(&mut builder, &AnyBackend::default()).expect("a table is a quoted name");
+        let sql = diesel::query_builder::QueryBuilder::<AnyBackend>::finish(builder);
         let quote = &sql[..1];
         let unquote = |name: &str| name.replace(&quote.repeat(2), quote);
         let inner = &sql[1..sql.len() - 1];
@@ -110,13 +110,13 @@ impl<T: Table + QueryFragment<AnyBackend>> TableNames for T {
     }
 }
 
-/// A tuple of columns, as `table!` makes it of all columns. Sealed.
+/// A tuple of columns, such as the `all_columns` of a `table!`. This trait is sealed.
 pub trait ColumnTuple: sealed::Sealed {
     /// The name and the SQL type of each column.
     fn columns() -> Vec<(&'static str, TypeId)>;
 }
 
-/// The table has no encrypted column, or one that the task cannot rewrite.
+/// The table has no encrypted column, or it has a column that the task cannot rewrite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnsuitableTable {
     table: TableName,
@@ -134,7 +134,7 @@ impl std::fmt::Display for UnsuitableTable {
             ),
             arrays => write!(
                 f,
-                "{table} has arrays of tokens ({}), which cannot be re-encrypted: keep each value in a row of its own",
+                "{table} has arrays of tokens ({}), which the task cannot rewrite. Keep each value in a row of its own",
                 arrays.join(", ")
             ),
         }
@@ -157,7 +157,7 @@ fn tokens() -> [TypeId; 4] {
 }
 
 #[cfg(feature = "postgres")]
-fn arrays_of_tokens() -> [TypeId; 8] {
+fn arrays_of_tokens() -> Vec<TypeId> {
     use diesel::sql_types::Array;
     fn arrays<ST>() -> [TypeId; 4]
     where
@@ -170,20 +170,15 @@ fn arrays_of_tokens() -> [TypeId; 8] {
             TypeId::of::<Nullable<Array<Nullable<ST>>>>(),
         ]
     }
-    let ([a, b, c, d], [e, f, g, h]) = (arrays::<EncryptedText>(), arrays::<EncryptedBinary>());
-    [a, b, c, d, e, f, g, h]
+    [arrays::<EncryptedText>(), arrays::<EncryptedBinary>()].concat()
 }
 
 #[cfg(not(feature = "postgres"))]
-fn arrays_of_tokens() -> [TypeId; 0] {
-    []
+fn arrays_of_tokens() -> Vec<TypeId> {
+    Vec::new()
 }
 
-fn is_one_of(sql_type: TypeId, types: &[TypeId]) -> bool {
-    types.contains(&sql_type)
-}
-
-/// `ColumnTuple` for tuples of 1 to 128 columns, the most that Diesel makes.
+/// Implements `ColumnTuple` for tuples of 1 to 128 columns, the maximum in Diesel.
 macro_rules! column_tuples {
     ($first:ident $($rest:ident)*) => {
         impl<$first: Column, $($rest: Column),*> sealed::Sealed for ($first, $($rest,)*) {}

@@ -1,4 +1,4 @@
-//! What an encrypted column, or a column of another type, cannot do.
+//! Operations that encrypted columns refuse, and encrypted values that other columns refuse.
 
 use diesel::dsl::{max, min};
 use schema::*;

@@ -1,4 +1,5 @@
-//! An encrypted value in a comparison. Of several in one function the compiler reports only one.
+//! Comparisons with an encrypted value. Each stands in a function of its own, because the compiler reports only one of
+//! several.
 
 use schema::*;
 

@@ -1,4 +1,4 @@
-//! A value that may be an error, on its way back into the database.
+//! Writing back a value that may be an error.
 
 use schema::*;
 

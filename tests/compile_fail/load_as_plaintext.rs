@@ -1,4 +1,4 @@
-//! An encrypted column loaded as if it held plaintext.
+//! Loading an encrypted column as plaintext.
 
 use schema::*;
 

@@ -1,4 +1,4 @@
-//! Values and keys on their way into a log or an answer.
+//! Printing and serializing values and keys.
 
 use schema::*;
 

@@ -1,4 +1,4 @@
-//! What the programs share.
+//! Tables that the programs share.
 
 pub use diesel::connection::LoadConnection;
 pub use diesel::pg::Pg;

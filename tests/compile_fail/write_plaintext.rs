@@ -1,4 +1,4 @@
-//! Plaintext written to an encrypted column.
+//! Writing plaintext to an encrypted column.
 
 use schema::*;
 
@@ -43,7 +43,7 @@ fn main() {
     let _ = people.filter(people::secret_name.eq(people::name));
 }
 
-/// An `Option` is a bind parameter of Diesel's own: it is refused where the statement meets the database.
+/// Diesel binds an `Option` itself, so the compiler refuses it only when the statement is executed.
 fn execute(conn: &mut impl LoadConnection<Backend = Pg>) {
     let people = people::table;
 

@@ -1,15 +1,16 @@
-//! diesel-async, with the models of the synchronous tests: beside the `suite` of each database that it is tested on.
+//! Tests of diesel-async, with the models of the synchronous tests.
 
 use diesel::{ExpressionMethods, NullableExpressionMethods, QueryDsl, SelectableHelper};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use diesel_encrypted::{Adopting, Decrypted, Encrypted, Error, Leaving};
 
-use super::suite::values::people::{self as models, Person, people, person, stored};
-use super::suite::values::plaintexts::{self, Counted};
-use super::support::{AsyncConn, TestDatabase};
-use crate::common::keyring;
+use crate::backend::{AsyncConn, TestDatabase};
+use crate::suite::values::people::{self as models, Person, people, person, stored};
+use crate::suite::values::plaintexts;
+use crate::support::counted::Counted;
+use crate::support::keys::keyring;
 
-/// Runs a test on this thread alone: the scope of a keyring is of one thread.
+/// Runs a test on this thread alone, because the scope of a keyring is one thread.
 fn run<F: Future<Output = ()>>(test: F) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     keyring([1]).scope(|| runtime.block_on(test));
@@ -105,7 +106,7 @@ fn a_statement_encrypts_each_value_once() {
     run(async {
         let conn = &mut connect(&db).await;
         let value = Encrypted::from(Counted);
-        // not prepared yet, then from the cache
+        // The first statement is not prepared yet. The second one comes from the cache.
         for row in [2, 3] {
             let columns = (id.eq(row), text.eq(&value), bytes.eq(&value));
             diesel::insert_into(table).values(columns).execute(conn).await.unwrap();

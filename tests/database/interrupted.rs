@@ -1,12 +1,12 @@
-//! A task that was stopped and goes on, on the databases in which it writes down how far it is.
+//! Stopped tasks that continue, on the databases that store the progress of a run by default.
 
 use diesel::connection::SimpleConnection;
 use diesel_encrypted::reencrypt::{Job, Outcome, Progress, StopHandle};
 
-use super::suite::traps::{interfere, is_under, rows, table, task};
-use super::support::TEXT;
+use crate::backend::TEXT;
+use crate::suite::traps::{interfere, is_under, rows, table, task};
 
-/// Two pages have been read and not been written when the task is stopped: the next one goes on in front of them.
+/// The task stops when it has read two pages but not written them. The next task continues before these pages.
 #[test]
 fn a_cursor_saved_before_the_work() {
     let db = table(TEXT);
@@ -16,11 +16,11 @@ fn a_cursor_saved_before_the_work() {
     let rest = task().run(&db.pool(1)).unwrap();
     assert_eq!((rest.outcome(), rest.columns()[0].rewritten), (Outcome::Proven, 100));
     assert!(rows(&mut db.conn(), "true").iter().all(|row| is_under(row, 2)));
-    // Had a row been passed over, the proof would have found it, and another pass would have followed.
+    // If the task had skipped a row, the proof would have found it, and another pass would have followed.
     assert_eq!(rest.passes(), 1);
 }
 
-/// Two that would undo each other's work.
+/// Two jobs that would undo each other's work.
 #[test]
 fn another_job_at_the_same_time() {
     let db = table(TEXT);
@@ -34,19 +34,19 @@ fn another_job_at_the_same_time() {
         }
     });
     assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 100));
-    // One after the other they may.
+    // They may run one after the other.
     assert!(task().job(Job::Decrypt).run(&db.pool(1)).unwrap().is_proven());
 }
 
-/// Somebody empties the tables of the task. What was written stays written.
+/// Somebody empties the tables of the task. Completed work is safe.
 #[test]
 fn a_run_whose_row_is_gone() {
     let db = table(TEXT);
     let mut operator = db.conn();
     let observer = |_: &Progress| operator.batch_execute("delete from __diesel_encrypted_run").unwrap();
-    let error = task().observer(observer).run(&db.pool(2)).unwrap_err();
+    let error = task().on_progress(observer).run(&db.pool(2)).unwrap_err();
     assert!(
-        error.is_refused() && error.to_string().ends_with("What was rewritten is rewritten: run it again"),
+        error.is_refused() && error.to_string().ends_with("Completed work is safe: run the task again to continue"),
         "{error}"
     );
     assert!(error.report().is_some());

@@ -1,12 +1,12 @@
-//! `RETURNING` and `excluded`, which MySQL has not: for the other databases, beside their `suite`.
+//! `RETURNING` and `excluded`, which MySQL does not have.
 
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_encrypted::Encrypted;
 
-use super::suite::values::people::{Person, all, create, fill, people, person};
-use super::support::TestDatabase;
-use crate::common::keyring;
+use crate::backend::TestDatabase;
+use crate::suite::values::people::{Person, all, create, fill, people, person};
+use crate::support::keys::keyring;
 
 #[test]
 fn statements_return_what_they_wrote() {

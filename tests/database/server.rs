@@ -1,4 +1,4 @@
-//! What can go wrong with a database that is a server: it is not there, or not any more.
+//! Failures of a database server: it is not there, it goes away, or it does not answer.
 
 use std::net::TcpListener;
 use std::time::Instant;
@@ -6,11 +6,11 @@ use std::time::Instant;
 use diesel::connection::SimpleConnection;
 use serde_json::json;
 
-use super::suite::program::vault::{Vault, is_under};
-use super::suite::program::{assert_is_report, fingerprint};
-use super::support::TEXT;
-use crate::proxy::{Proxy, at_port};
-use crate::runner::{Program, Running};
+use crate::backend::TEXT;
+use crate::suite::program::vault::{Vault, is_under};
+use crate::suite::program::{assert_is_report, fingerprint};
+use crate::support::proxy::{Proxy, at_port};
+use crate::support::runner::{Program, Running};
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
@@ -32,12 +32,12 @@ fn a_server_that_is_not_there() {
         assert_eq!(json["columns"], json!([]));
         run.notes("failed", "cannot connect to the database: ");
     }
-    // A wrong address is told at once, and not after a minute of trying.
+    // The program reports a wrong address at once. It does not retry for a minute.
     assert!(started.elapsed().as_secs() < 30);
 }
 
 fn start(vault: &Vault, proxy: &Proxy, give_up_after: u32) -> Running {
-    // Whoever comes next need not wait long for one that could not take its leave.
+    // A process that cannot release its lease delays the next one for the time of the lease only.
     let program = vault.program(&["reencrypt", "--json", "--batch-size=10", "--lease=1"], &[NEW, OLD]);
     program.args(["--give-up-after", &give_up_after.to_string()]).database(&proxy.url()).start()
 }
@@ -52,23 +52,23 @@ fn a_server_that_goes_away() {
     proxy.close();
     let run = running.wait();
     assert_eq!(run.code, 7, "{run:#?}");
-    assert!(run.stderr.contains("Nothing is lost: run the task again to go on"), "{}", run.stderr);
+    assert!(run.stderr.contains("Completed work is safe: run the task again to continue"), "{}", run.stderr);
     let json = run.json();
     assert_is_report(&json, "failed");
     vault.assert_readable(&[NEW, OLD], ROWS as usize);
-    // A batch may be written without the program having heard of it; it says no more than it knows.
+    // The last batch may be committed without the program receiving the answer. It only reports what it knows.
     let done = vault.rows().iter().filter(|row| row.is_readable(&[NEW])).count() as u64;
     let told = json["columns"][1]["rewritten"].as_u64().unwrap();
     assert!(done < ROWS as u64 && (told..=told + 10).contains(&done), "{done} rows, {told} by its own account");
 
     let run = vault.program(&["reencrypt", "--json"], &[NEW, OLD]).exits_with(0);
-    // The report is that of the whole run, but for the batch of which nobody has heard.
+    // The report covers the whole run, except for the batch whose answer was lost.
     let all = run.json()["columns"][1]["rewritten"].as_u64().unwrap();
     assert!((ROWS as u64 - 10..=ROWS as u64).contains(&all), "{all} rewritten");
     vault.assert_readable(&[NEW], ROWS as usize);
 }
 
-/// Connections break, as when the server is restarted; the program tries again and gets through.
+/// The connections break, as in a restart of the server. The program retries and completes.
 #[test]
 fn a_server_that_comes_back() {
     let vault = Vault::sealed(OLD, 1..=ROWS);
@@ -81,19 +81,19 @@ fn a_server_that_comes_back() {
     }
     let run = running.wait();
     assert_eq!(run.code, 0, "{run:#?}");
-    // Two of its own, to see that the server is there and to work with, and one after each break.
+    // The program opens one connection to test the server, one to work with, and one after each break.
     assert!(proxy.connections() >= 5, "{} connections", proxy.connections());
     assert_eq!(run.json()["outcome"], "proven");
     vault.assert_readable(&[NEW], ROWS as usize);
 }
 
-/// Sends Ctrl-C, and waits until the program has taken notice.
+/// Sends Ctrl-C, and waits until the program has noticed it.
 fn interrupt(running: &mut Running) {
     running.signal("INT");
-    running.until_it_says("stopping after this batch");
+    running.until_it_says("stopping after the current batch");
 }
 
-/// Whoever changes his mind before the first row is obeyed too.
+/// A signal before the first row stops the program, too.
 #[test]
 fn a_signal_while_it_connects() {
     let vault = Vault::sealed(OLD, 1..=20);
@@ -101,10 +101,10 @@ fn a_signal_while_it_connects() {
         let proxy = Proxy::to(&vault.db.url());
         proxy.stall();
         let mut running = vault.program(&[command, "--json"], &[NEW, OLD]).database(&proxy.url()).start();
-        // By then it listens to signals.
+        // By then the program handles signals.
         running.until(|| proxy.connections() > 0);
         interrupt(&mut running);
-        proxy.go_on();
+        proxy.resume();
         let run = running.wait();
         assert_eq!(run.code, 6, "{run:#?}");
         assert_eq!(run.json()["columns"][0][if command == "status" { "rows" } else { "scanned" }], 0);
@@ -112,7 +112,7 @@ fn a_signal_while_it_connects() {
     vault.assert_readable(&[OLD], 20);
 }
 
-/// While the server keeps silent there is no end of the batch to wait for; the second Ctrl-C does not wait for it.
+/// The server does not answer, so the batch never ends. The second Ctrl-C does not wait for it.
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let vault = Vault::sealed(OLD, 1..=ROWS);
@@ -130,7 +130,7 @@ fn a_second_signal_ends_it_at_once() {
     vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(0);
 }
 
-/// Without a row key there is no telling which row a token belongs to. (SQLite has its row id.)
+/// Without a row key nothing identifies the row of a token. (SQLite has row ids.)
 #[test]
 fn a_table_without_a_row_key() {
     let vault = Vault::new();
@@ -141,7 +141,7 @@ fn a_table_without_a_row_key() {
         let reason = format!("the table {}heap has no usable row key", vault.db.schema());
         program(command).exits_with(5).says(&reason);
     }
-    // A unique index that may hold NULL identifies no row.
+    // A unique index on a nullable column identifies no row.
     vault.db.conn().batch_execute("create unique index heap_id on heap (id)").unwrap();
     program("reencrypt").exits_with(5).says("has no usable row key");
     vault.db.conn().batch_execute("drop table heap").unwrap();

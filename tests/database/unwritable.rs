@@ -1,11 +1,11 @@
-//! Rows that cannot be written, on the databases that lock rows and check whole rows.
+//! Rows that the task cannot write, on the databases that lock single rows.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_encrypted::reencrypt::{Outcome, Progress, Task};
 
-use super::support::{TestDatabase, create_with_a_row_against_a_check};
-use crate::common::keyring;
+use crate::backend::{TestDatabase, create_with_a_row_against_a_check};
+use crate::support::keys::keyring;
 
 #[test]
 fn a_locked_row_is_left_for_the_next_pass_and_the_others_are_written() {
@@ -16,7 +16,7 @@ fn a_locked_row_is_left_for_the_next_pass_and_the_others_are_written() {
         let token = keyring([1]).encrypt(b"x");
         conn.batch_execute(&format!("insert into t values ({id}, '{token}')")).unwrap();
     }
-    // An application that keeps its transaction open until the task has written all but the locked row.
+    // This application keeps its transaction open until the task has written every row but the locked one.
     let mut application = db.conn();
     application.batch_execute("begin").unwrap();
     diesel::sql_query("update t set secret = secret where id = 3").execute(&mut application).unwrap();
@@ -27,7 +27,7 @@ fn a_locked_row_is_left_for_the_next_pass_and_the_others_are_written() {
         }
     };
     let report =
-        Task::new(keyring([2, 1])).target("t.secret".parse().unwrap()).observer(observer).run(&db.pool(1)).unwrap();
+        Task::new(keyring([2, 1])).target("t.secret".parse().unwrap()).on_progress(observer).run(&db.pool(1)).unwrap();
     let column = &report.columns()[0];
     assert_eq!((report.outcome(), column.rewritten, column.busy), (Outcome::Proven, 8, 0));
     assert!(report.passes() > 1, "one left the locked row, another wrote it");
@@ -39,7 +39,7 @@ fn a_row_that_the_database_refuses_to_change_does_not_stop_the_others() {
     let row = |id: i32, n: i32| format!("({id}, {n}, '{}')", keyring([1]).encrypt(b"x"));
     let rows = (1..=22).map(|id| row(id, if id % 2 == 0 { -1 } else { 1 })).collect::<Vec<_>>().join(", ");
     create_with_a_row_against_a_check(&mut db.conn(), &rows);
-    // The second time there are no others.
+    // In the second run there are no other rows left.
     for rewritten in [11, 0] {
         let report = Task::new(keyring([2, 1])).target("t.secret".parse().unwrap()).run(&db.pool(1)).unwrap();
         let column = &report.columns()[0];

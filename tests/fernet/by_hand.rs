@@ -1,12 +1,13 @@
-//! A token put together step by step as the specification says, apart from the crate's own code; the crate lets nobody
-//! choose the date and the initialisation vector.
+//! Builds tokens step by step from the specification, without code of this crate. The crate itself lets nobody choose
+//! the time and the initialisation vector.
 
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockEncryptMut, KeyIvInit};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-/// `0x80 ‖ date ‖ IV ‖ AES-128-CBC(plaintext) ‖ HMAC-SHA256`, raw. The first half of the key signs, the second encrypts.
+/// Returns a raw token: `0x80 ‖ time ‖ IV ‖ AES-128-CBC(plaintext) ‖ HMAC-SHA256`. The first half of the key signs, the
+/// second half encrypts.
 pub fn token(key: &[u8; 32], date: u64, iv: [u8; 16], plaintext: &[u8]) -> Vec<u8> {
     let ciphertext = cbc::Encryptor::<aes::Aes128>::new_from_slices(&key[16..], &iv)
         .unwrap()

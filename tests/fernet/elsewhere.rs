@@ -1,4 +1,4 @@
-//! The recipes of `docs/elsewhere.md`: their commands, run as they are written there, and what needs no database.
+//! Tests the recipes of `docs/elsewhere.md` that need no database. Their commands run exactly as documented.
 
 use std::fs;
 use std::io::Write;
@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use diesel_encrypted::Keyring;
 use serde_json::Value;
 
-use super::data::{Recording, Set};
+use crate::support::recordings::{Recording, Set};
 
-/// The pieces of code in a section of the document, as (language, code).
+/// Returns the code blocks in a section of the document, as (language, code).
 fn pieces(section: &str) -> Vec<(&'static str, &'static str)> {
     let document = include_str!("../../docs/elsewhere.md");
     let (_, rest) = document.split_once(&format!("\n## {section}\n")).expect("the section");
@@ -18,8 +18,8 @@ fn pieces(section: &str) -> Vec<(&'static str, &'static str)> {
     fences.iter().skip(1).step_by(2).map(|fence| fence.split_once('\n').unwrap()).collect()
 }
 
-/// What a shell has in `DB_ENCRYPTION_KEYS` after the commands of a section, beside `keys.py` as it is there and this
-/// `settings.py`. `airflow` stands for the program of that name.
+/// Returns `DB_ENCRYPTION_KEYS` as a shell has it after the commands of a section. The documented `keys.py` and this
+/// `settings.py` are in its folder, and `airflow` replaces the program of that name.
 fn documented_keys(section: &str, settings: &str, stdin: &str, airflow: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let piece = |language| pieces(section).into_iter().find(|piece| piece.0 == language).expect("the piece").1;
@@ -35,19 +35,19 @@ fn documented_keys(section: &str, settings: &str, stdin: &str, airflow: &str) ->
     let mut shell = Command::new("sh");
     shell.args(["-e", "-c", &commands.join("\n")]).current_dir(&folder).env_remove("DB_ENCRYPTION_KEYS");
     let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    // Not all of them read it.
+    // An error means that the commands do not read their input.
     let _ = shell.stdin.take().unwrap().write_all(stdin.as_bytes());
     let output = shell.wait_with_output().unwrap();
     assert!(output.status.success(), "the commands of {section:?} failed, see above");
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Django's settings as a module.
+/// Returns Django's settings as a Python module.
 fn settings_py(set: &Set) -> String {
     let line = |(name, value): (&String, &Value)| match value {
         Value::Bool(true) => format!("{name} = True\n"),
         Value::Bool(false) => format!("{name} = False\n"),
-        value => format!("{name} = {value}\n"), // JSON that is Python too
+        value => format!("{name} = {value}\n"), // JSON that is valid Python, too.
     };
     set.settings.iter().map(line).collect()
 }
@@ -75,14 +75,14 @@ fn keys_from_the_key_of_sqlalchemy_utils() {
 fn keys_from_the_configuration_of_airflow() {
     let set = &Recording::of("apache-airflow").sets[0];
     let configured = set.settings["fernet_key"].as_str().unwrap();
-    // Airflow's own program, which ends what it prints with a line break; `Fernet` takes keys in other spellings too.
+    // Airflow's own program prints a line break at the end, and `Fernet` accepts keys in other spellings.
     for spelling in [configured.to_owned(), format!(" {} ", configured.replace(',', " , "))] {
         let airflow = format!("[ \"$*\" = 'config get-value core fernet_key' ] && echo '{spelling}'");
         assert_eq!(documented_keys("Apache Airflow", "", "", &airflow), set.keyring());
     }
 }
 
-/// The tokens are in the JSON, and not the JSON in a token.
+/// The JSON contains tokens; it is not encrypted as a whole.
 #[test]
 fn json_of_django_fernet_encrypted_fields_is_read_leaf_by_leaf() {
     fn open(value: &mut Value, keyring: &Keyring) {
@@ -104,7 +104,7 @@ fn json_of_django_fernet_encrypted_fields_is_read_leaf_by_leaf() {
 }
 
 #[test]
-fn what_only_python_reads_is_what_the_document_says() {
+fn the_document_lists_what_only_python_reads() {
     let opened = |original: &str| -> Vec<Option<String>> {
         let Recording { sets, foreign, .. } = Recording::of(original);
         let keyring = Keyring::parse(&sets[0].keyring()).unwrap();

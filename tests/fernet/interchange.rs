@@ -1,11 +1,12 @@
-//! Python's `cryptography` reads what we write, and we read what it writes.
+//! Python's `cryptography` reads our tokens, and we read its tokens.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use diesel_encrypted::Key;
 use serde::Deserialize;
 
-use super::{keyring, python, raw};
+use super::{keyring, raw};
+use crate::support::python;
 
 #[derive(Deserialize)]
 struct PythonToken {
@@ -39,7 +40,7 @@ fn we_read_the_tokens_that_python_makes_now() {
 }
 
 #[test]
-fn python_reads_the_tokens_that_we_make() {
+fn python_reads_our_tokens() {
     let now = || std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let started = now();
     for key in [Key::generate(), Key::generate()] {

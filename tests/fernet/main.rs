@@ -1,17 +1,16 @@
-//! Tokens: the specification's vectors, Python's `cryptography` in both directions, and what must never open.
+//! Tests of tokens: the vectors of the specification, exchange with Python's `cryptography`, and inputs that must never
+//! open.
 
 #![allow(missing_docs, unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
 
 mod by_hand;
-#[path = "../elsewhere.rs"]
-mod data;
 mod elsewhere;
 mod interchange;
-#[path = "../python/mod.rs"]
-mod python;
 mod refusals;
 mod round_trip;
 mod spec;
+#[path = "../support/mod.rs"]
+mod support;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
@@ -27,7 +26,7 @@ fn raw(token: impl AsRef<[u8]>) -> Vec<u8> {
     URL_SAFE.decode(token).unwrap()
 }
 
-/// The text form of raw bytes, whether or not they are a token.
+/// The text form of raw bytes, which need not be a token.
 fn text(raw: impl AsRef<[u8]>) -> String {
     URL_SAFE.encode(raw)
 }

@@ -1,4 +1,4 @@
-//! What is not a token of this key, byte for byte, does not open.
+//! Anything that is not, byte for byte, a token under this key does not open.
 
 use diesel_encrypted::Keyring;
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use super::{by_hand, keyring, raw, text};
 
 const KEY: [u8; 32] = *b"sixteen to sign sixteen to seal ";
 
-/// Both forms of tokens of several lengths: with two, one and no `=` at the end, of one and of many blocks.
+/// Tokens of several lengths in both forms: with two, one and no `=` at the end, of one block and of many.
 fn tokens() -> Vec<Vec<u8>> {
     let raw = [0, 16, 32, 100].map(|length| raw(ours().encrypt(&vec![7; length])));
     raw.iter().map(|token| text(token).into_bytes()).chain(raw.clone()).collect()
@@ -66,16 +66,16 @@ fn another_key() {
     }
 }
 
-/// A token has one spelling, so that a compare and swap on its bytes is one on its value.
+/// A token has exactly one spelling. Therefore a compare-and-swap on its bytes is one on its value.
 #[test]
 fn another_spelling() {
     for length in [0, 16, 32] {
-        // one that shows both characters in which the alphabets differ
+        // A token with both characters in which the alphabets differ.
         let token = std::iter::repeat_with(|| ours().encrypt(&vec![7; length]))
             .find(|token| token.contains('-') && token.contains('_'))
             .unwrap();
         let bare = token.trim_end_matches('=');
-        // Every sixteenth four of `=` would make the length that of a token again.
+        // Appending sixteen groups of four `=` gives a length that a token can have.
         for padding in (0..200).map(|count| "=".repeat(count)) {
             if bare.len() + padding.len() != token.len() {
                 refused(format!("{bare}{padding}").as_bytes());
@@ -98,7 +98,7 @@ fn another_spelling() {
     }
 }
 
-/// The unused bits of the last character: base64 that decodes to the same bytes and is spelt differently.
+/// Changes the unused bits of the last character. The base64 then decodes to the same bytes, but is spelt differently.
 #[test]
 fn spare_bits_at_the_end() {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -112,7 +112,7 @@ fn spare_bits_at_the_end() {
     }
 }
 
-/// Signed with the right key, and still no token.
+/// The signature is valid, but the content is not a token.
 #[test]
 fn signed_nonsense() {
     let token = by_hand::token(&KEY, 1_700_000_000, [3; 16], b"plaintext");
@@ -120,7 +120,7 @@ fn signed_nonsense() {
     assert!(ours().decrypt(&by_hand::sign(&KEY, unsigned.to_vec())).is_ok());
     let mut other_version = unsigned.to_vec();
     other_version[0] = 0x81;
-    // The last block decrypted ends in something that is no padding.
+    // The last block decrypts to bytes that do not end in valid padding.
     let mut no_padding = unsigned.to_vec();
     no_padding[9 + 15] ^= 0xff;
     let nonsense = [other_version, no_padding, unsigned[..25].to_vec(), unsigned[..40].to_vec(), vec![0x80]];
@@ -140,7 +140,7 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes_that_set_out_to_be_a_token(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn random_bytes_that_begin_like_a_token(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         for head in [&b"gAAAA"[..], b"gAAAAAB", &[0x80], &[0x80, 0, 0]] {
             refused(&[head, &bytes].concat());
         }

@@ -1,4 +1,4 @@
-//! What is sealed opens again, to the same bytes, with the key that sealed it.
+//! An encrypted value decrypts to the same bytes under the key that encrypted it.
 
 use diesel_encrypted::{Key, Keyring, raw_token_len, token_len};
 use proptest::prelude::*;
@@ -37,7 +37,7 @@ proptest! {
         }
     }
 
-    /// Also one that the specification's readers would call too new: at rest, no clock makes a value unreadable.
+    /// This includes tokens that the specification calls too new. No clock makes a stored value unreadable.
     #[test]
     fn a_token_of_any_date_opens(key in key(), date: u64, iv: [u8; 16], plaintext in bytes()) {
         opens_in_both_forms(&key, date, iv, &plaintext)?;
@@ -62,7 +62,7 @@ fn the_first_and_the_last_date_open() {
 }
 
 #[test]
-fn a_token_is_as_long_as_foretold() {
+fn a_token_has_the_computed_length() {
     let keyring = keyring(&text([1; 32]));
     for length in (0..=300).chain([1023, 1024, 4095, 65_535, 65_536, 1_000_000]) {
         let token = keyring.encrypt(&vec![b'x'; length]);

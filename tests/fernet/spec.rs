@@ -24,7 +24,8 @@ fn opened(vector: &Vector) -> Option<Vec<u8>> {
     keyring(&vector.secret).decrypt(vector.token.as_bytes()).ok()
 }
 
-/// The crate draws its own initialisation vectors, so the bytes are rebuilt by hand and must be those of the vector.
+/// The crate generates its initialisation vectors. So the test builds the token by hand, and compares it with the
+/// vector.
 #[test]
 fn generate() {
     for vector in vectors(include_str!("../data/fernet-spec/generate.json")) {
@@ -46,10 +47,9 @@ fn verify() {
     }
 }
 
-/// Two of the invalid vectors are sound tokens whose date alone does not suit the clock of the vector: one lies in the
-/// future, one is older than its time to live. A value at rest has no time to live, and a clock that is wrong today
-/// must not make it unreadable: these two open (to nothing: their authors sealed no bytes). All the others are forged
-/// or damaged.
+/// Two of the invalid vectors are valid tokens with a time that does not suit the clock of the vector: one is in the
+/// future, the other is older than its time to live. A stored value has no time to live, and a wrong clock must not
+/// make it unreadable. So these two open. (Their plaintext is empty.) All others are forged or damaged.
 #[test]
 fn invalid() {
     let dated = ["far-future TS (unacceptable clock skew)", "expired TTL"];

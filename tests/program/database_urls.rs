@@ -1,9 +1,9 @@
-//! Databases and columns that cannot be meant: exit code 2, and nothing comes into being.
+//! Invalid databases and columns: the program exits with code 2 and creates nothing.
 
 use serde_json::json;
 
-use super::runner::{Program, Run, write};
 use super::{A, fingerprint};
+use crate::support::runner::{Program, Run, write};
 
 #[track_caller]
 fn refused(program: Program, reason: &str) {
@@ -18,22 +18,25 @@ fn status() -> Program {
 
 #[test]
 fn no_database() {
-    refused(status(), "no database: set DATABASE_URL, or give --database-url");
+    refused(status(), "no database is named. Set DATABASE_URL, or pass --database-url.");
 }
 
 #[test]
 fn an_unknown_scheme() {
     refused(
         status().database("oracle://scott:tiger-and-lion@db.example.org/app"),
-        "unknown database scheme oracle: use postgres://, mysql:// or the path of an SQLite file",
+        "the database URL has the unknown scheme oracle://. Use postgres://, mysql:// or the path of an SQLite file.",
     );
 }
 
 #[cfg(feature = "cli-sqlite")]
 #[test]
-fn a_scheme_that_was_left_out() {
+fn a_url_without_a_scheme() {
     let forgotten = "scott:tiger-and-lion@db.example.org/app";
-    refused(status().database(forgotten).secrets(["tiger-and-lion"]), "the database URL has no scheme");
+    refused(
+        status().database(forgotten).secrets(["tiger-and-lion"]),
+        "the database URL has no scheme, and no SQLite file has that name",
+    );
 }
 
 #[cfg(feature = "cli-mysql")]
@@ -48,14 +51,14 @@ fn a_password_that_is_not_escaped() {
     for password in ["tiger@lion", "tiger/lion", "tiger%lion", "tiger:lion#x"] {
         let url = format!("postgres://scott:{password}@127.0.0.1:1/app");
         let program = status().database(&url).secrets(["tiger", "lion"]);
-        refused(program, "write special characters of the password as %XX");
+        refused(program, "Write special characters in the password as %XX");
     }
 }
 
 #[cfg(not(feature = "cli-postgres"))]
 #[test]
 fn a_database_that_was_not_built_in() {
-    refused(status().database("postgres://localhost/app"), "install it with `--features cli-postgres`");
+    refused(status().database("postgres://localhost/app"), "Install it again with `--features cli-postgres`");
 }
 
 #[cfg(feature = "cli-sqlite")]
@@ -65,7 +68,7 @@ fn an_sqlite_file_that_does_not_exist() {
     let path = folder.path().join("mistyped.db");
     let path = path.display();
     for url in [path.to_string(), format!("sqlite://{path}")] {
-        refused(status().database(&url), &format!("there is no SQLite file {path}"));
+        refused(status().database(&url), &format!("there is no SQLite file {path}. Check the path"));
     }
     for uri in [format!("file:{path}"), format!("file://{path}?cache=private")] {
         refused(status().database(&uri), "cannot connect to the database: unable to open database file");
@@ -76,7 +79,7 @@ fn an_sqlite_file_that_does_not_exist() {
 
 #[cfg(feature = "cli-sqlite")]
 #[test]
-fn a_file_that_is_no_sqlite_database() {
+fn a_file_that_is_not_a_sqlite_database() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("notes.txt");
     write(&file, "no database, but longer than the head that every SQLite file begins with".repeat(20));
@@ -84,7 +87,7 @@ fn a_file_that_is_no_sqlite_database() {
 }
 
 #[test]
-fn a_column_that_is_none() {
+fn a_column_that_does_not_exist() {
     for name in ["email", "", ".", "users.", ".email", "a.b.c.d", "\"users.email", "users..email"] {
         let program = Program::new(["status", "--column", name]).keys(&[A]).database("unused");
         refused(program, "TABLE.COLUMN");
@@ -100,7 +103,7 @@ fn arguments_that_contradict_each_other() {
 }
 
 #[test]
-fn a_schema_file_that_is_none() {
+fn a_schema_file_that_does_not_parse() {
     let folder = tempfile::tempdir().unwrap();
     let schema = folder.path().join("schema.rs");
     let with_schema =
@@ -118,7 +121,7 @@ fn a_schema_file_that_is_none() {
     refused(by_toml, "cannot read");
 }
 
-/// A task that does not begin still ends in one JSON document.
+/// A task that cannot begin still writes one JSON document.
 #[test]
 fn nothing_to_work_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -128,11 +131,14 @@ fn nothing_to_work_on() {
         "problems_omitted": 0, "proof": null, "doubt": null,
     });
     let run = reencrypt().exits_with(5);
-    run.notes("failed", "there is nothing to work on: no diesel.toml in this folder or above");
+    run.notes(
+        "failed",
+        "no column is selected, because there is no diesel.toml in this folder or above. Pass --schema PATH",
+    );
     assert_eq!(run.json(), refused);
     write(folder.path().join("diesel.toml"), "[print_schema]\n");
     let run = reencrypt().exits_with(5).says("diesel.toml names no schema file");
-    run.notes("failed", "there is nothing to work on: ");
+    run.notes("failed", "no column is selected, because ");
     assert_eq!(run.json(), refused);
     let status = Program::new(["status", "--json"]).keys(&[A]).database("unused").folder(folder.path());
     let refused =

@@ -3,8 +3,9 @@
 use diesel_encrypted::Keyring;
 use serde_json::json;
 
-use super::runner::{Program, write};
-use super::{A, B, fingerprint, python};
+use super::{A, B, fingerprint};
+use crate::support::python;
+use crate::support::runner::{Program, write};
 
 fn keygen(command: &str) -> String {
     let run = Program::new([command]).exits_with(0);
@@ -45,7 +46,7 @@ fn keys_shows_fingerprints_in_order() {
     assert_eq!(run.json(), json!({ "keys": keys }));
 }
 
-/// The keyring as `keys` shows it.
+/// Returns the lines that `keys` prints.
 fn shown(program: Program) -> Vec<String> {
     let json = program.args(["keys", "--json"]).exits_with(0).json();
     let keys = json["keys"].as_array().unwrap().iter();
@@ -75,7 +76,7 @@ fn keys_come_from_a_file_dot_env_here_or_above() {
     for folder in [folder.path(), &below] {
         let here = || Program::new([""; 0]).folder(folder).secrets([A, B]);
         assert_eq!(shown(here()), [A, B].map(fingerprint));
-        // What is set already stands.
+        // `.env` does not override a variable that is already set.
         assert_eq!(shown(here().keys(&[B])), [fingerprint(B)]);
     }
 }

@@ -1,14 +1,13 @@
-//! The program without a database: keys, and settings that it must refuse.
+//! Tests of the program that need no database: keys, and settings that it must refuse.
 
 #![allow(missing_docs, unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
 
 mod database_urls;
 mod keys;
 mod limits;
-#[path = "../python/mod.rs"]
-mod python;
-mod runner;
 mod settings;
+#[path = "../support/mod.rs"]
+mod support;
 
 use diesel_encrypted::Key;
 

@@ -1,4 +1,4 @@
-//! The task and the lag of replicas, on servers with replicas that the tests start for themselves.
+//! Tests of the limits on replication lag. The tests start their own servers and replicas.
 
 #![cfg(any(feature = "cli-mysql", feature = "cli-postgres"))]
 #![allow(clippy::expect_used, clippy::unwrap_used)]
@@ -7,8 +7,6 @@
 mod mysql;
 #[cfg(feature = "cli-postgres")]
 mod postgres;
-#[path = "../private_server.rs"]
-mod private_server;
-#[path = "../proxy.rs"]
-mod proxy;
 mod running;
+#[path = "../support/mod.rs"]
+mod support;

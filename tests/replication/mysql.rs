@@ -1,4 +1,4 @@
-//! MariaDB and MySQL: replicas by their URL.
+//! MySQL and MariaDB: replicas that are named by their URLs.
 
 use std::thread;
 use std::time::Duration;
@@ -6,17 +6,17 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
-use crate::private_server::{PASSWORD, PrivateServer};
 use crate::running::Keys;
+use crate::support::private_server::{PASSWORD, PrivateServer};
 
-/// Rows in a second, so that a run is long enough to be held.
+/// Rows a second. A run takes long enough to be paused.
 const SLOW: u64 = 100;
 
 fn execute(server: &PrivateServer, sql: &str) {
     MysqlConnection::establish(&server.url("mysql")).unwrap().batch_execute(sql).unwrap();
 }
 
-/// What the two have different words for.
+/// The words in which MySQL and MariaDB differ.
 struct Words {
     options: &'static [&'static str],
     grant: &'static str,
@@ -73,7 +73,7 @@ fn a_replica_that_stops_and_one_that_falls_behind() {
             task.batch_size(10).max_rows_per_second(rows_per_second).max_lag(Duration::from_secs(1)).replicas(urls)
         })
     };
-    start(&primary, SLOW).held_from_the_start("is unknown: it is not a replica");
+    start(&primary, SLOW).is_paused_from_the_start("is unknown: it is not a replica");
 
     let source = words.source.replace("PORT", &primary.port().to_string());
     let follow = |delay: u32| {
@@ -81,19 +81,22 @@ fn a_replica_that_stops_and_one_that_falls_behind() {
         execute(&replica, &format!("{}; {follow}; {}", words.stop, words.start));
     };
     follow(0);
-    start(&replica, 1_000_000).proves_it();
+    start(&replica, 1_000_000).ends_with_a_proof();
 
     let running = start(&replica, SLOW);
     running.until(|progress| progress.rewritten > 0);
     execute(&replica, words.stop_applier);
-    let held = running.stays_held("is unknown: its replication does not run (receiving: Yes, applying: No)");
+    let paused = running.stays_paused("is unknown: its replication does not run (receiving: Yes, applying: No)");
     execute(&replica, words.start_applier);
-    running.goes_on_from(&held);
+    running.continues_from(&paused);
 
     follow(3600);
     let running = start(&replica, SLOW);
-    let held = running.until_held(" s behind, more than 1 s");
-    assert!(held.waits_for.as_ref().unwrap().starts_with(&format!("replica {} is ", replica.address())), "{held:?}");
+    let paused = running.until_paused(" s behind, more than 1 s");
+    assert!(
+        paused.waits_for.as_ref().unwrap().starts_with(&format!("replica {} is ", replica.address())),
+        "{paused:?}"
+    );
     follow(0);
-    running.goes_on_from(&held);
+    running.continues_from(&paused);
 }

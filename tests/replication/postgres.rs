@@ -1,4 +1,4 @@
-//! PostgreSQL: replicas that are connected, and replicas by their URL.
+//! PostgreSQL: connected replicas, and replicas that are named by their URLs.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -9,21 +9,21 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use crate::private_server::{PrivateServer, postgres_program};
-use crate::proxy::Proxy;
 use crate::running::Keys;
+use crate::support::private_server::{PrivateServer, postgres_program};
+use crate::support::proxy::Proxy;
 
-/// Tells often how far it is, so that an idle replica is known as one soon.
+/// The replica reports its position often, so that the primary soon knows that it is idle.
 const REPLICA: [&str; 1] = ["wal_receiver_status_interval=1s"];
 
-/// A user without any rights.
+/// A user without privileges.
 const STRANGER: &str = "create role stranger login password 'pass@word'";
 
 fn conn(server: &PrivateServer) -> PgConnection {
     PgConnection::establish(&server.url("postgres")).unwrap()
 }
 
-/// Waits until this query says so.
+/// Waits until this condition is true.
 fn until(server: &PrivateServer, query: &str) {
     #[derive(QueryableByName)]
     struct Answer {
@@ -49,25 +49,25 @@ fn a_replica_that_falls_behind() {
     let second = Duration::from_secs(1);
 
     make_table();
-    // An idle replica has a lag of NULL: that is none.
+    // The lag of an idle replica is NULL, which means that there is none.
     let is_idle = "select count(*) = 1 from pg_stat_replication where replay_lag is null and replay_lsn is not null";
     until(&primary, is_idle);
-    start(&|task| task.max_lag(second)).proves_it();
+    start(&|task| task.max_lag(second)).ends_with_a_proof();
 
     make_table();
     let running = start(&|task| task.max_lag(second).max_rows_per_second(100));
     running.until(|progress| progress.rewritten > 0);
     conn(&replica).batch_execute("select pg_wal_replay_pause()").unwrap();
-    let held = running.stays_held("replica 127.0.0.1 is ");
-    assert!(held.waits_for.as_ref().unwrap().ends_with(" s behind, more than 1 s"), "{held:?}");
+    let paused = running.stays_paused("replica 127.0.0.1 is ");
+    assert!(paused.waits_for.as_ref().unwrap().ends_with(" s behind, more than 1 s"), "{paused:?}");
 
-    start(&|task| task.max_lag_bytes(20_000)).held_from_the_start(" KiB behind, more than 19.5 KiB");
-    // Of a replica itself everybody may ask.
+    start(&|task| task.max_lag_bytes(20_000)).is_paused_from_the_start(" KiB behind, more than 19.5 KiB");
+    // Every user may query the lag on the replica itself.
     let by_url = start(&|task| task.max_lag(second).replicas([replica.url_as("stranger", "postgres")]));
-    by_url.held_from_the_start(&format!("replica {} is ", replica.address()));
+    by_url.is_paused_from_the_start(&format!("replica {} is ", replica.address()));
 
     conn(&replica).batch_execute("select pg_wal_replay_resume()").unwrap();
-    running.goes_on_from(&held);
+    running.continues_from(&paused);
 }
 
 #[test]
@@ -82,30 +82,31 @@ fn a_replica_that_goes_away_and_comes_back() {
         })
     };
     let url = primary.url("postgres");
-    start(&url).held_from_the_start("the lag of the replicas is unknown: no replica is connected");
+    start(&url).is_paused_from_the_start("the lag of the replicas is unknown: no replica is connected");
 
     let mut replica = PrivateServer::postgres_replica(&primary, &REPLICA);
     until(&primary, "select count(*) = 1 from pg_stat_replication where replay_lsn is not null");
-    // The tables of the task are there since the first run.
+    // The first run created the tables of the task.
     let rights = "grant select, update on people to stranger; grant select, insert, update, delete on \
                   __diesel_encrypted_run, __diesel_encrypted_chunk, __diesel_encrypted_problem to stranger";
     conn(&primary).batch_execute(rights).unwrap();
     let stranger = start(&primary.url_as("stranger", "postgres"));
-    stranger.held_from_the_start("the lag of replica walreceiver is unknown: the server does not tell its position");
+    stranger
+        .is_paused_from_the_start("the lag of replica walreceiver is unknown: the server does not tell its position");
 
-    // Who keeps the log and never replays it is no replica.
+    // A program that only archives the log is not a replica.
     let _archive = Archive::new(&primary);
     until(&primary, "select count(*) = 2 from pg_stat_replication where write_lsn is not null");
     let running = start(&url);
     running.until(|progress| progress.rewritten > 0);
     replica.stop();
-    let held = running.stays_held("the lag of replica 127.0.0.1 is unknown: it is not connected any more");
+    let paused = running.stays_paused("the lag of replica 127.0.0.1 is unknown: it is not connected any more");
     replica.start();
-    running.goes_on_from(&held);
+    running.continues_from(&paused);
 }
 
 #[test]
-fn replicas_that_do_not_tell() {
+fn replicas_that_do_not_answer() {
     let primary = PrivateServer::postgres(&[]);
     let keys = Keys::new();
     conn(&primary).batch_execute(&keys.table()).unwrap();
@@ -113,16 +114,16 @@ fn replicas_that_do_not_tell() {
         keys.start::<PgConnection>(&primary.url("postgres"), |task| task.replicas([replica.to_owned()]))
     };
 
-    start(&primary.url("postgres")).held_from_the_start("is unknown: it is not a replica");
-    start(&primary.url_as("nobody", "postgres")).held_from_the_start("password authentication failed");
+    start(&primary.url("postgres")).is_paused_from_the_start("is unknown: it is not a replica");
+    start(&primary.url_as("nobody", "postgres")).is_paused_from_the_start("password authentication failed");
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let refused = primary.url("postgres").replace(&primary.address(), &closed.to_string());
-    start(&refused).held_from_the_start("Connection refused");
+    start(&refused).is_paused_from_the_start("Connection refused");
     let silent = Proxy::to(&primary.url("postgres"));
     silent.stall();
-    start(&silent.url()).held_from_the_start("is unknown: it has not answered yet");
+    start(&silent.url()).is_paused_from_the_start("is unknown: it has not answered yet");
 
-    // It answered once, and keeps silent since.
+    // This replica answers once, and then no more.
     let replica = PrivateServer::postgres_replica(&primary, &REPLICA);
     let silent = Proxy::to(&replica.url("postgres"));
     let running = keys.start::<PgConnection>(&primary.url("postgres"), |task| {
@@ -130,12 +131,12 @@ fn replicas_that_do_not_tell() {
     });
     running.until(|progress| progress.rewritten > 0);
     silent.stall();
-    let held = running.stays_held("is unknown: it has not answered for ");
-    silent.go_on();
-    running.goes_on_from(&held);
+    let paused = running.stays_paused("is unknown: it has not answered for ");
+    silent.resume();
+    running.continues_from(&paused);
 }
 
-/// `pg_receivewal`
+/// A running `pg_receivewal`.
 struct Archive {
     child: Child,
     _folder: tempfile::TempDir,

@@ -1,4 +1,4 @@
-//! A task that runs on a thread of its own, and what it last told.
+//! A task that runs on a thread of its own, and its latest progress.
 
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -9,21 +9,21 @@ use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 use diesel_encrypted::reencrypt::{Dialect, Outcome, Progress, Report, StopHandle, Task};
 use diesel_encrypted::{Key, Keyring, TableName, Target};
 
-use crate::private_server::PASSWORD;
+use crate::support::private_server::PASSWORD;
 
-/// Rows of the table `people`.
+/// Number of rows in the table `people`.
 const ROWS: u64 = 1000;
-/// Longer than a task has to wait for anything here.
+/// Longer than anything here takes.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// The keys of a test, and the tokens of its table.
+/// The keys of a test, which encrypt the values of its table.
 pub struct Keys {
     old: Key,
     new: Key,
 }
 
 pub struct Running {
-    told: Arc<Mutex<Option<Progress>>>,
+    latest: Arc<Mutex<Option<Progress>>>,
     stop: StopHandle,
     thread: JoinHandle<Report>,
 }
@@ -33,7 +33,7 @@ impl Keys {
         Self { old: Key::generate(), new: Key::generate() }
     }
 
-    /// Statements that make the table anew, with every value under the old key.
+    /// Returns statements that create the table again, with every value under the old key.
     pub fn table(&self) -> String {
         let keyring = Keyring::new([self.old.clone()]).unwrap();
         let rows = (1..=ROWS).map(|id| format!("({id}, '{}')", keyring.encrypt(b"value")));
@@ -51,76 +51,76 @@ impl Keys {
         C::Backend: Dialect,
     {
         let pool = Pool::builder().max_size(2).build(ConnectionManager::<C>::new(url)).unwrap();
-        let (told, stop) = (Arc::new(Mutex::new(None)), StopHandle::default());
-        let latest = Arc::clone(&told);
+        let (latest, stop) = (Arc::new(Mutex::new(None)), StopHandle::default());
+        let latest = Arc::clone(&latest);
         let task = Task::new(Keyring::new([self.new.clone(), self.old.clone()]).unwrap())
             .target(Target::named(TableName::new("people"), ["secret"]).unwrap())
             .stop_handle(stop.clone())
-            .observer(move |progress| *latest.lock().unwrap() = Some(progress.clone()));
+            .on_progress(move |progress| *latest.lock().unwrap() = Some(progress.clone()));
         let task = limit(task);
-        Running { told, stop, thread: thread::spawn(move || task.run(&pool).unwrap()) }
+        Running { latest, stop, thread: thread::spawn(move || task.run(&pool).unwrap()) }
     }
 }
 
 impl Running {
-    /// Waits until the task tells what is looked for.
+    /// Waits until the progress meets a condition.
     #[track_caller]
     pub fn until(&self, is_so: impl Fn(&Progress) -> bool) -> Progress {
         let started = Instant::now();
         loop {
-            let told = self.told.lock().unwrap().clone();
-            if let Some(told) = told.clone().filter(&is_so) {
-                return told;
+            let latest = self.latest.lock().unwrap().clone();
+            if let Some(latest) = latest.clone().filter(&is_so) {
+                return latest;
             }
-            assert!(!self.thread.is_finished() && started.elapsed() < DEADLINE, "{told:?}");
+            assert!(!self.thread.is_finished() && started.elapsed() < DEADLINE, "{latest:?}");
             thread::sleep(Duration::from_millis(10));
         }
     }
 
-    /// Waits until the task waits for this reason; it must not quote a password.
+    /// Waits until the task pauses for this reason. The reason must not contain a password.
     #[track_caller]
-    pub fn until_held(&self, reason: &str) -> Progress {
-        let held = self.until(|progress| progress.waits_for.as_ref().is_some_and(|waiting| waiting.contains(reason)));
-        let waiting = held.waits_for.as_deref().unwrap_or_default();
+    pub fn until_paused(&self, reason: &str) -> Progress {
+        let paused = self.until(|progress| progress.waits_for.as_ref().is_some_and(|waiting| waiting.contains(reason)));
+        let waiting = paused.waits_for.as_deref().unwrap_or_default();
         assert!(!waiting.contains(PASSWORD) && !waiting.contains("pass%40"), "{waiting}");
-        held
+        paused
     }
 
-    /// The task is held from the start for this reason: nothing is written.
+    /// Checks that the task pauses for this reason at its start, before it writes anything.
     #[track_caller]
-    pub fn held_from_the_start(self, reason: &str) {
-        self.until_held(reason);
+    pub fn is_paused_from_the_start(self, reason: &str) {
+        self.until_paused(reason);
         let report = self.stopped();
         assert_eq!((report.outcome(), report.columns()[0].scanned), (Outcome::Stopped, 0));
     }
 
-    /// The task is held in the middle for this reason: it walks no further.
+    /// Checks that the task pauses in the middle for this reason, and stays paused.
     #[track_caller]
-    pub fn stays_held(&self, reason: &str) -> Progress {
-        self.until_held(reason);
-        // A page that was begun is finished.
-        let held = self.later(Duration::from_millis(300));
+    pub fn stays_paused(&self, reason: &str) -> Progress {
+        self.until_paused(reason);
+        // The task first completes the batch that it has begun.
+        let paused = self.later(Duration::from_millis(300));
         let later = self.later(Duration::from_millis(500));
-        assert!(0 < held.rewritten && held.rewritten < ROWS, "{held:?}");
-        assert_eq!((held.rows, held.rewritten), (later.rows, later.rewritten), "{later:?}");
+        assert!(0 < paused.rewritten && paused.rewritten < ROWS, "{paused:?}");
+        assert_eq!((paused.rows, paused.rewritten), (later.rows, later.rewritten), "{later:?}");
         later
     }
 
-    /// The task walks on from here.
+    /// Checks that the task continues from here.
     #[track_caller]
-    pub fn goes_on_from(self, held: &Progress) {
-        self.until(|progress| progress.rewritten > held.rewritten);
+    pub fn continues_from(self, paused: &Progress) {
+        self.until(|progress| progress.rewritten > paused.rewritten);
         assert_eq!(self.stopped().outcome(), Outcome::Stopped);
     }
 
-    /// The task runs to its end.
+    /// Checks that the task completes with a proof.
     #[track_caller]
-    pub fn proves_it(self) {
+    pub fn ends_with_a_proof(self) {
         let report = self.thread.join().unwrap();
         assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, ROWS));
     }
 
-    /// What the task tells when it has run for so much longer.
+    /// Returns the progress after the task has run for so much longer.
     fn later(&self, time: Duration) -> Progress {
         let now = self.until(|_| true).elapsed;
         self.until(|progress| progress.elapsed >= now + time)

@@ -1,4 +1,4 @@
-//! Exit codes, and the failures that lead to them.
+//! Exit codes, and the failures behind them.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use diesel_encrypted::KeyringError;
 use diesel_encrypted::guard::GuardError;
 use diesel_encrypted::reencrypt::TaskError;
+
+use crate::remedy;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// The outcome, as JSON documents give it.
+    /// The outcome in a JSON document.
     pub(crate) fn outcome(self) -> &'static str {
         match self {
             Self::Proven | Self::BadValues => "proven",
@@ -39,7 +41,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// An end before the task began or ran through.
+/// Why a command did not run to its end.
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     message: String,
@@ -50,7 +52,7 @@ impl Failure {
         Self { exit, message }
     }
 
-    /// Whether there is a JSON document of it. Of a wrong call there is none.
+    /// Whether it ends in a JSON document. A usage error does not.
     pub(crate) fn has_document(&self) -> bool {
         self.exit != Exit::Usage
     }
@@ -64,18 +66,20 @@ impl fmt::Display for Failure {
 
 impl From<KeyringError> for Failure {
     fn from(error: KeyringError) -> Self {
-        Self::new(Exit::Usage, error.to_string())
+        Self::new(Exit::Usage, remedy::explain_keyring(&error))
     }
 }
 
 impl From<TaskError> for Failure {
     fn from(error: TaskError) -> Self {
-        let exit = match () {
-            () if error.is_refused() => Exit::Refused,
-            () if error.is_database() => Exit::GaveUp,
-            () => Exit::Internal,
+        let exit = if error.is_refused() {
+            Exit::Refused
+        } else if error.is_database() {
+            Exit::GaveUp
+        } else {
+            Exit::Internal
         };
-        Self::new(exit, error.to_string())
+        Self::new(exit, remedy::explain(&error))
     }
 }
 

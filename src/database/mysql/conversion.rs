@@ -6,51 +6,49 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Nullable};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::connection::Conn;
-use crate::database::dialect::Dialect;
-use crate::database::mysql::server::{quoted, quoted_table};
+use crate::database::dialect::{Conversion, SessionSettings};
 use crate::database::plan::{PlannedColumn, PlannedTable};
-use crate::database::sql::Sql;
+use crate::database::quote::{quoted, quoted_table};
+use crate::database::sql::{Conn, Sql};
+use crate::keys::fernet::shape::filled;
+use crate::keys::fernet::shape::mysql::is_plaintext;
 use crate::targets::TableName;
 
-pub(crate) fn ties<C: Conn<Mysql>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {
-    let (schema, name) = (table.name.schema().unwrap_or_default(), table.name.name());
-    let mut ties = Vec::new();
-    for column in &table.columns {
-        let mut sql = Sql::new(TIES);
-        for _ in 0..3 {
-            sql = sql.bind(schema).bind(name).bind(&column.name);
+impl Conversion for Mysql {
+    fn ties<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {
+        let (schema, name) = (table.name.schema().unwrap_or_default(), table.name.name());
+        let mut ties = Vec::new();
+        for column in &table.columns {
+            let mut sql = Sql::new(TIES);
+            for _ in 0..3 {
+                sql = sql.bind(schema).bind(name).bind(&column.name);
+            }
+            ties.extend(sql.column(conn)?);
         }
-        ties.extend(sql.column(conn)?);
+        ties.dedup();
+        Ok(ties)
     }
-    ties.dedup();
-    Ok(ties)
-}
 
-pub(crate) fn longest_plaintext<C: Conn<Mysql>>(
-    conn: &mut C,
-    table: &TableName,
-    column: &PlannedColumn,
-) -> QueryResult<Option<u64>> {
-    let name = quoted(&column.name);
-    let (length, is_plaintext) = match column.is_text {
+    fn longest_plaintext<C: Conn<Self>>(
+        conn: &mut C,
+        table: &TableName,
+        column: &PlannedColumn,
+    ) -> QueryResult<Option<u64>> {
+        let name = quoted::<Self>(&column.name);
         // In the bytes that the program gets to see, which are those that it encrypts.
-        true => (
-            format!("CONVERT({name} USING utf8mb4)"),
-            format!("CONVERT(LEFT({name}, 5) USING utf8mb4) COLLATE utf8mb4_bin <> 'gAAAA'"),
-        ),
-        false => (name.clone(), format!("LEFT({name}, 3) <> X'800000' AND LEFT({name}, 5) <> X'6741414141'")),
-    };
-    let table = quoted_table(table);
-    let sql = format!("SELECT CAST(MAX(LENGTH({length})) AS SIGNED) AS bytes FROM {table} WHERE {is_plaintext}");
-    let limit = Mysql::SETTINGS.iter().find(|(name, _)| *name == "max_statement_time");
-    // It reads the whole table. MySQL knows no such limit.
-    let is_limited = limit.is_some_and(|(name, _)| Mysql::set(conn, name, "0").is_ok());
-    let longest = sql_query(sql).get_result::<Longest>(conn);
-    if let Some((name, value)) = limit.filter(|_| is_limited) {
-        Mysql::set(conn, name, value)?;
+        let bytes = if column.is_text { format!("CONVERT({name} USING utf8mb4)") } else { name.clone() };
+        let is_plaintext = filled(is_plaintext(column.is_text), &name);
+        let table = quoted_table::<Self>(table);
+        let sql = format!("SELECT CAST(MAX(LENGTH({bytes})) AS SIGNED) AS bytes FROM {table} WHERE {is_plaintext}");
+        let limit = Self::SETTINGS.iter().find(|(name, _)| *name == "max_statement_time");
+        // It reads the whole table. MySQL knows no such limit.
+        let is_limited = limit.is_some_and(|(name, _)| Self::set(conn, name, "0").is_ok());
+        let longest = sql_query(sql).get_result::<Longest>(conn);
+        if let Some((name, value)) = limit.filter(|_| is_limited) {
+            Self::set(conn, name, value)?;
+        }
+        Ok(longest?.bytes.and_then(|bytes| bytes.try_into().ok()))
     }
-    Ok(longest?.bytes.and_then(|bytes| bytes.try_into().ok()))
 }
 
 const TIES: &str = "\

@@ -3,17 +3,21 @@
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 
-use crate::database::connection::Conn;
+use crate::database::dialect::Effects;
 use crate::database::plan::PlannedTable;
 use crate::database::side_effects::SideEffects;
-use crate::database::sql::Sql;
+use crate::database::sql::{Conn, Sql};
 
 /// Triggers are for all columns here.
-pub(crate) fn side_effects<C: Conn<Mysql>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {
-    let (schema, name) = (table.name.schema().unwrap_or_default(), table.name.name());
-    let triggers = Sql::new(TRIGGERS).bind(schema).bind(name).column(conn)?;
-    let may_see = Sql::new(MAY_SEE_TRIGGERS).bind(schema).bind(schema).bind(name).first(conn)?;
-    Ok(SideEffects { triggers, rules: Vec::new(), may_be_hidden: may_see.is_none() })
+impl Effects for Mysql {
+    const WITHOUT_TRIGGERS: &'static str = "drop them while it runs; the application does without them, too, then";
+
+    fn side_effects<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {
+        let (schema, name) = (table.name.schema().unwrap_or_default(), table.name.name());
+        let triggers = Sql::new(TRIGGERS).bind(schema).bind(name).column(conn)?;
+        let may_see = Sql::new(MAY_SEE_TRIGGERS).bind(schema).bind(schema).bind(name).first(conn)?;
+        Ok(SideEffects { triggers, rules: Vec::new(), may_be_hidden: may_see.is_none() })
+    }
 }
 
 const TRIGGERS: &str = "\

@@ -9,14 +9,19 @@ use diesel::row::NamedRow;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::connection::Conn;
+use crate::database::dialect::ReplicationState;
 use crate::database::mysql::server::is_mariadb;
-use crate::database::replication::{Replay, Standing};
+use crate::database::replication::{Replay, ReplicaState, Replication};
+use crate::database::sql::Conn;
 
-pub(crate) fn standings<C: Conn<Mysql>>(conn: &mut C) -> QueryResult<Vec<Standing>> {
-    let sql = if is_mariadb(conn)? { "SHOW ALL SLAVES STATUS" } else { CHANNELS_OF_MYSQL };
-    let channels: Vec<Channel> = sql_query(sql).load(conn)?;
-    Ok(channels.into_iter().map(Channel::into_standing).collect())
+impl ReplicationState for Mysql {
+    const REPLICATION: Replication = Replication::KnownToReplicas;
+
+    fn replica<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<ReplicaState>> {
+        let sql = if is_mariadb(conn)? { "SHOW ALL SLAVES STATUS" } else { CHANNELS_OF_MYSQL };
+        let channels: Vec<Channel> = sql_query(sql).load(conn)?;
+        Ok(channels.into_iter().map(Channel::into_state).collect())
+    }
 }
 
 /// The same of MySQL, of which Diesel cannot read a `SHOW`. Behind is who waits for a delay to be over, receives or
@@ -77,7 +82,7 @@ impl QueryableByName<Mysql> for Channel {
 }
 
 impl Channel {
-    fn into_standing(self) -> Standing {
+    fn into_state(self) -> ReplicaState {
         let (receiver, applier) = (self.receiver.unwrap_or_default(), self.applier.unwrap_or_default());
         let replay = match self.seconds.map(u64::try_from) {
             _ if receiver != "Yes" || applier != "Yes" => {
@@ -86,6 +91,6 @@ impl Channel {
             Some(Ok(seconds)) => Replay::Behind(Duration::from_secs(seconds)),
             _ => Replay::Unknown("it has not applied anything yet since it began".into()),
         };
-        Standing { name: self.name.unwrap_or_default(), replay }
+        ReplicaState { name: self.name.unwrap_or_default(), replay }
     }
 }

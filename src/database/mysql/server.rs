@@ -4,8 +4,8 @@ use diesel::RunQueryDsl;
 use diesel::mysql::Mysql;
 use diesel::result::{Error as DieselError, QueryResult};
 
-use crate::database::connection::Conn;
-use crate::database::sql::{Fields, Sql};
+use crate::database::quote::quoted_table;
+use crate::database::sql::{Conn, Fields, Sql};
 use crate::targets::TableName;
 
 /// Whether this is MariaDB; otherwise it is MySQL.
@@ -17,19 +17,10 @@ pub(crate) fn is_of_mariadb(version: &str) -> bool {
     version.contains("MariaDB")
 }
 
-/// A name as SQL has it.
-pub(crate) fn quoted(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
-}
-
-pub(crate) fn quoted_table(table: &TableName) -> String {
-    table.schema().map(|schema| quoted(schema) + ".").unwrap_or_default() + &quoted(table.name())
-}
-
 /// The statement that makes this table. Of MariaDB only: before a prepared statement has run, MySQL does not say which
 /// columns a `SHOW` has, and Diesel has to know them.
 pub(crate) fn show_create<C: Conn<Mysql>>(conn: &mut C, table: &TableName) -> QueryResult<String> {
-    let rows: Vec<Fields> = Sql::new(format!("SHOW CREATE TABLE {}", quoted_table(table))).load(conn)?;
+    let rows: Vec<Fields> = Sql::new(format!("SHOW CREATE TABLE {}", quoted_table::<Mysql>(table))).load(conn)?;
     rows.into_iter().next().and_then(|mut row| row.take(1)).ok_or(DieselError::NotFound)
 }
 

@@ -1,4 +1,4 @@
-//! The write of a page on MySQL and MariaDB: a join with a table of parameters, and what locks its rows before.
+//! Writing a batch to MySQL and MariaDB: a join with a table of parameters, and the lock of its rows before it.
 
 use diesel::RunQueryDsl;
 use diesel::mysql::Mysql;
@@ -6,16 +6,56 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::{Binary, Nullable, Text, Untyped};
 
-use crate::database::dialect::{Dialect, push_all, push_assignments, push_column, push_key_match, push_table};
-use crate::database::mysql::push_slot_key;
+use crate::database::checkpoint::Checkpoint;
+use crate::database::dialect::{RowFormat, SessionSettings, SwapRows};
+use crate::database::mysql::rows::push_slot_key;
+use crate::database::mysql::settings::NO_WAIT;
 use crate::database::plan::PlannedTable;
-use crate::database::row::Change;
-use crate::database::slots::{Slots, text};
+use crate::database::quote::{push_all, push_column, push_table};
+use crate::database::row::{Change, Row};
+use crate::database::slots::{Slots, in_transaction, text};
+use crate::database::sql::Conn;
+use crate::database::swap::{push_assignments, push_key_match};
+
+impl SwapRows for Mysql {
+    const BATCH: usize = 500;
+    const MAX_BINDS: usize = 65_535;
+
+    fn swap<C: Conn<Self>>(
+        conn: &mut C,
+        table: &PlannedTable,
+        changes: &[Change],
+        checkpoint: Option<Checkpoint<'_>>,
+        skips_locked: bool,
+    ) -> QueryResult<Option<usize>> {
+        // Diesel connects with CLIENT_FOUND_ROWS: the count is of the rows that matched.
+        let slots = |changes| Slots::new(table, changes, Self::BATCH, table.max_rows(Self::MAX_BINDS));
+        if !skips_locked && checkpoint.is_none() {
+            return slots(changes).execute(conn).map(Some);
+        }
+        in_transaction(conn, checkpoint, |conn| {
+            if !skips_locked {
+                return slots(changes).execute(conn);
+            }
+            // MariaDB takes no wait at all for an error of the commit when it is to skip a row. It does not wait.
+            Self::set(conn, "innodb_lock_wait_timeout", "1")?;
+            let free = Lock { table, changes }.load::<Row>(conn);
+            Self::set(conn, "innodb_lock_wait_timeout", NO_WAIT)?;
+            let free = free?;
+            let is_free = |change: &&Change| free.iter().any(|row| row.key == change.key);
+            let free: Vec<Change> = changes.iter().filter(is_free).cloned().collect();
+            if free.is_empty() {
+                return Ok(0);
+            }
+            Slots::new(table, &free, Self::BATCH, table.max_rows(Self::MAX_BINDS)).execute(conn)
+        })
+    }
+}
 
 /// `SELECT key FROM t WHERE key = … OR key = … FOR UPDATE SKIP LOCKED`, in the form that the index serves.
-pub(crate) struct Lock<'a> {
-    pub(crate) table: &'a PlannedTable,
-    pub(crate) changes: &'a [Change],
+struct Lock<'a> {
+    table: &'a PlannedTable,
+    changes: &'a [Change],
 }
 
 impl QueryFragment<Mysql> for Lock<'_> {

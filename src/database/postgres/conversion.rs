@@ -6,37 +6,38 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::connection::Conn;
+use crate::database::dialect::Conversion;
 use crate::database::plan::{PlannedColumn, PlannedTable};
-use crate::database::postgres::quoted;
+use crate::database::quote::{quoted, quoted_table};
+use crate::database::sql::Conn;
+use crate::keys::fernet::shape::filled;
+use crate::keys::fernet::shape::postgres::is_plaintext;
 use crate::targets::TableName;
 
-pub(crate) fn ties<C: Conn<Pg>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {
-    let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-    let ties = sql_query(TIES).bind::<Text, _>(quoted(&table.name)).bind::<Array<Text>, _>(columns);
-    Ok(ties.load::<Tie>(conn)?.into_iter().map(|tie| tie.name).collect())
-}
+impl Conversion for Pg {
+    fn ties<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {
+        let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+        let ties = sql_query(TIES).bind::<Text, _>(quoted_table::<Self>(&table.name)).bind::<Array<Text>, _>(columns);
+        Ok(ties.load::<Tie>(conn)?.into_iter().map(|tie| tie.name).collect())
+    }
 
-pub(crate) fn longest_plaintext<C: Conn<Pg>>(
-    conn: &mut C,
-    table: &TableName,
-    column: &PlannedColumn,
-) -> QueryResult<Option<u64>> {
-    let name = format!("\"{}\"", column.name.replace('"', "\"\""));
-    let (length, is_plaintext) = match column.is_text {
-        true => (format!("convert_to({name}::text, 'UTF8')"), format!("{name}::text NOT LIKE 'gAAAA%'")),
-        false => (
-            format!("{name}::bytea"),
-            format!("substring({name} FOR 3) <> '\\x800000' AND substring({name} FOR 5) <> '\\x6741414141'"),
-        ),
-    };
-    let sql = format!("SELECT max(octet_length({length}))::int8 AS bytes FROM {} WHERE {is_plaintext}", quoted(table));
-    conn.transaction(|conn| {
-        // It reads the whole table.
-        conn.batch_execute("SET LOCAL statement_timeout = 0")?;
-        let longest: Longest = sql_query(sql).get_result(conn)?;
-        Ok(longest.bytes.and_then(|bytes| bytes.try_into().ok()))
-    })
+    fn longest_plaintext<C: Conn<Self>>(
+        conn: &mut C,
+        table: &TableName,
+        column: &PlannedColumn,
+    ) -> QueryResult<Option<u64>> {
+        let name = quoted::<Self>(&column.name);
+        let bytes = if column.is_text { format!("convert_to({name}::text, 'UTF8')") } else { format!("{name}::bytea") };
+        let is_plaintext = filled(is_plaintext(column.is_text), &name);
+        let table = quoted_table::<Self>(table);
+        let sql = format!("SELECT max(octet_length({bytes}))::int8 AS bytes FROM {table} WHERE {is_plaintext}");
+        conn.transaction(|conn| {
+            // It reads the whole table.
+            conn.batch_execute("SET LOCAL statement_timeout = 0")?;
+            let longest: Longest = sql_query(sql).get_result(conn)?;
+            Ok(longest.bytes.and_then(|bytes| bytes.try_into().ok()))
+        })
+    }
 }
 
 const TIES: &str = "\

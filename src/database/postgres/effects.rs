@@ -6,16 +6,24 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Array, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::connection::Conn;
+use crate::database::dialect::Effects;
 use crate::database::plan::PlannedTable;
-use crate::database::postgres::quoted;
+use crate::database::quote::quoted_table;
 use crate::database::side_effects::SideEffects;
+use crate::database::sql::Conn;
 
-pub(crate) fn side_effects<C: Conn<Pg>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {
-    let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-    let triggers = sql_query(TRIGGERS).bind::<Text, _>(quoted(&table.name)).bind::<Array<Text>, _>(columns);
-    let rules = sql_query(RULES).bind::<Text, _>(quoted(&table.name));
-    Ok(SideEffects { triggers: names(triggers.load(conn)?), rules: names(rules.load(conn)?), may_be_hidden: false })
+impl Effects for Pg {
+    const WITHOUT_TRIGGERS: &'static str = "connect as a user who may set session_replication_role, with \
+        `?options=-c%20session_replication_role%3Dreplica` at the end of the URL: triggers do not fire for these \
+        connections then, and for all others they do";
+
+    fn side_effects<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {
+        let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+        let triggers =
+            sql_query(TRIGGERS).bind::<Text, _>(quoted_table::<Self>(&table.name)).bind::<Array<Text>, _>(columns);
+        let rules = sql_query(RULES).bind::<Text, _>(quoted_table::<Self>(&table.name));
+        Ok(SideEffects { triggers: names(triggers.load(conn)?), rules: names(rules.load(conn)?), may_be_hidden: false })
+    }
 }
 
 /// Those of the table itself, and those for each row of its partitions, of which some are copies of the former.

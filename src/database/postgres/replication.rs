@@ -8,19 +8,24 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::connection::Conn;
-use crate::database::replication::{Primary, Replay, Standing};
+use crate::database::dialect::ReplicationState;
+use crate::database::replication::{Primary, Replay, ReplicaState, Replication};
+use crate::database::sql::Conn;
 
-pub(crate) fn primary<C: Conn<Pg>>(conn: &mut C) -> QueryResult<Primary> {
-    // Before the replicas, so that none seems to be behind what was written in between.
-    let position = sql_query(POSITION).get_result::<Position>(conn)?.position;
-    let replicas = sql_query(REPLICAS).load::<ReplicaRow>(conn)?;
-    Ok(Primary { position, replicas: replicas.into_iter().map(ReplicaRow::into_standing).collect() })
-}
+impl ReplicationState for Pg {
+    const REPLICATION: Replication = Replication::KnownToAll;
 
-pub(crate) fn standings<C: Conn<Pg>>(conn: &mut C) -> QueryResult<Vec<Standing>> {
-    let rows = sql_query(REPLICA).load::<ReplicaRow>(conn)?;
-    Ok(rows.into_iter().map(ReplicaRow::into_standing).collect())
+    fn primary<C: Conn<Self>>(conn: &mut C) -> QueryResult<Option<Primary>> {
+        // Read before the replicas: otherwise a write in between would make every replica look as if it were behind.
+        let position = sql_query(POSITION).get_result::<Position>(conn)?.position;
+        let replicas = sql_query(REPLICAS).load::<ReplicaRow>(conn)?;
+        Ok(Some(Primary { position, replicas: replicas.into_iter().map(ReplicaRow::into_state).collect() }))
+    }
+
+    fn replica<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<ReplicaState>> {
+        let rows = sql_query(REPLICA).load::<ReplicaRow>(conn)?;
+        Ok(rows.into_iter().map(ReplicaRow::into_state).collect())
+    }
 }
 
 const POSITION: &str = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::int8 AS position";
@@ -59,7 +64,7 @@ struct ReplicaRow {
 }
 
 impl ReplicaRow {
-    fn into_standing(self) -> Standing {
+    fn into_state(self) -> ReplicaState {
         let replay = match self.position {
             // The clocks of two machines differ: a lag below zero is none.
             Some(position) => Replay::At { position, lag: self.lag.map(|lag| Duration::from_secs_f64(lag.max(0.0))) },
@@ -69,6 +74,6 @@ impl ReplicaRow {
                     .into(),
             ),
         };
-        Standing { name: self.name, replay }
+        ReplicaState { name: self.name, replay }
     }
 }

@@ -1,4 +1,4 @@
-//! The write of a page on PostgreSQL: one statement of constant text, with an array per column.
+//! Writing a batch to PostgreSQL: one statement of constant text, with an array per column.
 
 use diesel::RunQueryDsl;
 use diesel::pg::Pg;
@@ -6,16 +6,39 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 
-use crate::database::checkpoint::CHECKPOINT;
-use crate::database::checkpoint::Checkpoint;
-use crate::database::dialect::{push_all, push_assignments, push_column, push_key_match, push_table, value_names};
+use crate::database::checkpoint::{CHECKPOINT, Checkpoint};
+use crate::database::dialect::SwapRows;
 use crate::database::plan::PlannedTable;
-use crate::database::postgres::{push_key_cast, text};
+use crate::database::postgres::rows::{push_key_cast, text};
+use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::row::Change;
+use crate::database::sql::Conn;
+use crate::database::swap::{push_assignments, push_key_match, value_names};
+
+impl SwapRows for Pg {
+    const BATCH: usize = 1000;
+    const MAX_BINDS: usize = usize::MAX;
+
+    fn swap<C: Conn<Self>>(
+        conn: &mut C,
+        table: &PlannedTable,
+        changes: &[Change],
+        checkpoint: Option<Checkpoint<'_>>,
+        skips_locked: bool,
+    ) -> QueryResult<Option<usize>> {
+        let swapped = SwapStatement::new(table, changes, checkpoint, skips_locked)?.execute(conn)?;
+        // Was it the rows, or the claim?
+        let is_taken = match checkpoint {
+            Some(checkpoint) if swapped == 0 => !checkpoint.write(conn)?,
+            _ => false,
+        };
+        Ok((!is_taken).then_some(swapped))
+    }
+}
 
 /// `UPDATE … FROM unnest(keys, old tokens, new tokens) WHERE key = … AND column = old`, and the checkpoint with it: one
 /// statement is one transaction.
-pub(crate) struct Swap<'a> {
+struct SwapStatement<'a> {
     table: &'a PlannedTable,
     checkpoint: Option<(i64, &'a str)>,
     skips_locked: bool,
@@ -30,8 +53,8 @@ enum Tokens<'a> {
     Binary(Vec<Option<&'a [u8]>>),
 }
 
-impl<'a> Swap<'a> {
-    pub(crate) fn new(
+impl<'a> SwapStatement<'a> {
+    fn new(
         table: &'a PlannedTable,
         changes: &'a [Change],
         checkpoint: Option<Checkpoint<'a>>,
@@ -72,7 +95,7 @@ impl<'a> Tokens<'a> {
     }
 }
 
-impl Swap<'_> {
+impl SwapStatement<'_> {
     /// The changes as the rows of a table `v`.
     fn push_values<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("unnest(");
@@ -103,7 +126,7 @@ impl Swap<'_> {
     }
 }
 
-impl QueryFragment<Pg> for Swap<'_> {
+impl QueryFragment<Pg> for SwapStatement<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let name = &self.table.name;
         let mut clause = "WITH ";
@@ -147,10 +170,10 @@ impl QueryFragment<Pg> for Swap<'_> {
     }
 }
 
-impl QueryId for Swap<'_> {
+impl QueryId for SwapStatement<'_> {
     type QueryId = ();
 
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<C> RunQueryDsl<C> for Swap<'_> {}
+impl<C> RunQueryDsl<C> for SwapStatement<'_> {}

@@ -3,27 +3,36 @@
 use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
 
-use crate::database::connection::Conn;
-use crate::database::plan::PlannedTable;
-use crate::database::sql::Sql;
-use crate::database::sqlite::quoted;
+use crate::database::dialect::Conversion;
+use crate::database::plan::{PlannedColumn, PlannedTable};
+use crate::database::quote::quoted;
+use crate::database::sql::{Conn, Sql};
+use crate::database::sqlite::catalogue::{MAIN, create_table};
 use crate::database::words::{Word, closing, words};
+use crate::targets::TableName;
 
-pub(crate) fn ties<C: Conn<Sqlite>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {
-    let schema = table.name.schema().unwrap_or("main");
-    let in_schema = |sql: &str| sql.replace("sqlite_master", &format!("{}.sqlite_master", quoted(schema)));
-    let sql = Sql::new(in_schema(CREATE_TABLE)).bind(table.name.name()).first(conn)?;
-    let generated = sql.as_deref().map(generated).unwrap_or_default();
-    let mut ties = Vec::new();
-    for column in &table.columns {
-        let depend =
-            generated.iter().filter(|(_, names)| names.iter().any(|name| column.name.eq_ignore_ascii_case(name)));
-        ties.extend(depend.map(|(name, _)| format!("the column {name}, which is generated from it")));
-        let sql = Sql::new(in_schema(FOREIGN_KEYS)).bind(schema).bind(table.name.name()).bind(&column.name);
-        ties.extend(sql.bind(table.name.name()).bind(&column.name).column(conn)?);
+impl Conversion for Sqlite {
+    fn ties<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {
+        let schema = table.name.schema().unwrap_or(MAIN);
+        let sql = create_table(conn, schema, table.name.name())?;
+        let generated = sql.as_deref().map(generated).unwrap_or_default();
+        let foreign_keys = FOREIGN_KEYS.replace("sqlite_master", &format!("{}.sqlite_master", quoted::<Self>(schema)));
+        let mut ties = Vec::new();
+        for column in &table.columns {
+            let depend =
+                generated.iter().filter(|(_, names)| names.iter().any(|name| column.name.eq_ignore_ascii_case(name)));
+            ties.extend(depend.map(|(name, _)| format!("the column {name}, which is generated from it")));
+            let sql = Sql::new(&*foreign_keys).bind(schema).bind(table.name.name()).bind(&column.name);
+            ties.extend(sql.bind(table.name.name()).bind(&column.name).column(conn)?);
+        }
+        ties.dedup();
+        Ok(ties)
     }
-    ties.dedup();
-    Ok(ties)
+
+    /// Not asked for: there are no limits.
+    fn longest_plaintext<C: Conn<Self>>(_: &mut C, _: &TableName, _: &PlannedColumn) -> QueryResult<Option<u64>> {
+        Ok(None)
+    }
 }
 
 /// The generated columns of a `CREATE TABLE`, each with the names in its expression.
@@ -48,8 +57,6 @@ fn generated(sql: &str) -> Vec<(String, Vec<String>)> {
     }
     found
 }
-
-const CREATE_TABLE: &str = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE";
 
 const FOREIGN_KEYS: &str = "\
     SELECT DISTINCT 'the foreign key of ' || m.name || ' to ' || f.\"table\" \

@@ -7,23 +7,28 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Binary, Nullable, Untyped};
 use diesel::sqlite::Sqlite;
 
-use crate::database::connection::Conn;
-use crate::database::dialect::push_idle_update;
+use crate::database::dialect::Effects;
 use crate::database::plan::PlannedTable;
+use crate::database::probe::push_idle_update;
 use crate::database::side_effects::SideEffects;
+use crate::database::sql::Conn;
 
-/// SQLite compiles the triggers into the statement that sets them off, and tells their names.
-pub(crate) fn side_effects<C: Conn<Sqlite>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {
-    let steps: Vec<Step> = Explain(table).load(conn)?;
-    let mut effects = SideEffects::default();
-    for step in &steps {
-        let Some(name) = step.p4.as_deref().and_then(|p4| p4.strip_prefix(b"-- TRIGGER ")) else { continue };
-        let name = String::from_utf8_lossy(name).into_owned();
-        if !effects.triggers.contains(&name) {
-            effects.triggers.push(name);
+impl Effects for Sqlite {
+    const WITHOUT_TRIGGERS: &'static str = "drop them while it runs; the application does without them, too, then";
+
+    /// SQLite compiles the triggers into the statement that sets them off, and tells their names.
+    fn side_effects<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {
+        let steps: Vec<Step> = Explain(table).load(conn)?;
+        let mut effects = SideEffects::default();
+        for step in &steps {
+            let Some(name) = step.p4.as_deref().and_then(|p4| p4.strip_prefix(b"-- TRIGGER ")) else { continue };
+            let name = String::from_utf8_lossy(name).into_owned();
+            if !effects.triggers.contains(&name) {
+                effects.triggers.push(name);
+            }
         }
+        Ok(effects)
     }
-    Ok(effects)
 }
 
 /// `EXPLAIN UPDATE t SET column = column, …`

@@ -1,4 +1,4 @@
-//! Which backends store tokens.
+//! The backends that store tokens.
 
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;

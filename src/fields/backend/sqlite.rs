@@ -20,7 +20,7 @@ impl TokenBackend for Sqlite {
         mut value: <Self as Backend>::RawValue<'_>,
         read: impl FnOnce(&[u8]) -> deserialize::Result<R>,
     ) -> deserialize::Result<R> {
-        // Reading a value in another form than its own would convert and copy it.
+        // SQLite would convert and copy a value that is read as another type.
         match value.value_type() {
             Some(SqliteType::Text) => read(value.read_text().as_bytes()),
             _ => read(value.read_blob()),

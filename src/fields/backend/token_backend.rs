@@ -1,35 +1,37 @@
-//! How each database takes and hands out a token, or the plaintext in its place.
+//! How each backend binds and reads a token, or the plaintext in its place.
 
 use diesel::backend::Backend;
 use diesel::{deserialize, serialize};
 
-/// A backend that stores [`Encrypted`](crate::Encrypted) values: Diesel's `Pg`, `Mysql` and `Sqlite`, each with its
-/// feature. Sealed. For the backend of a `#[derive(MultiConnection)]` use [`multi_backend!`](crate::multi_backend).
+/// A backend that stores [`Encrypted`](crate::Encrypted) values.
+///
+/// These are Diesel's `Pg`, `Mysql` and `Sqlite`, each with its feature. This trait is sealed. For the backend of a
+/// `#[derive(MultiConnection)]`, call [`multi_backend!`](crate::multi_backend).
 #[diagnostic::on_unimplemented(
     message = "`Encrypted<_>` values cannot be stored with the backend `{Self}`",
-    note = "turn on the feature of `diesel-encrypted` for this database: `postgres`, `mysql` or `sqlite`",
+    note = "enable the feature of `diesel-encrypted` for this database: `postgres`, `mysql` or `sqlite`",
     note = "for the backend of a `#[derive(MultiConnection)]`, call `diesel_encrypted::multi_backend!`"
 )]
 pub trait TokenBackend: Backend + sealed::Sealed {
-    /// Binds text: a token in text form, for one.
+    /// Binds text, such as a token in text form.
     ///
     /// # Errors
     ///
-    /// Those of Diesel's output.
+    /// The errors of Diesel's output.
     fn write_text(token: String, out: &mut serialize::Output<'_, '_, Self>) -> serialize::Result;
 
-    /// Binds bytes: a raw token, for one.
+    /// Binds bytes, such as a raw token.
     ///
     /// # Errors
     ///
-    /// Those of Diesel's output.
+    /// The errors of Diesel's output.
     fn write_binary(token: Vec<u8>, out: &mut serialize::Output<'_, '_, Self>) -> serialize::Result;
 
-    /// Lends the bytes of a column to `read`.
+    /// Calls `read` with the bytes of a column.
     ///
     /// # Errors
     ///
-    /// Those of `read`.
+    /// The errors of `read`.
     fn read_token<R>(
         value: Self::RawValue<'_>,
         read: impl FnOnce(&[u8]) -> deserialize::Result<R>,

@@ -1,6 +1,6 @@
-//! What an encrypted column can hold.
+//! The trait of the types that an encrypted field can hold.
 
-/// Types whose `Display` is what their `FromStr` reads back.
+/// Implements [`Plaintext`] for types whose `FromStr` reads back their `Display`.
 macro_rules! plaintext_as_text {
     ($($type:ty => $expected:literal),+ $(,)?) => {$(
         impl $crate::fields::plaintext::Plaintext for $type {
@@ -21,12 +21,12 @@ use std::borrow::Cow;
 
 use crate::keys::error::Error;
 
-/// A value that can be turned into bytes and back, and so be held by [`Encrypted`](crate::Encrypted).
+/// A value that converts to bytes and back, so that [`Encrypted`](crate::Encrypted) can hold it.
 ///
 /// | type | bytes before encryption | feature |
 /// |---|---|---|
 /// | `String`, `char` | UTF-8 | |
-/// | `Vec<u8>` | as they are | |
+/// | `Vec<u8>` | unchanged | |
 /// | `i8` … `i128`, `u8` … `u128`, `isize`, `usize` | decimal digits: `-42` | |
 /// | `f32`, `f64` | the shortest decimal that reads back as the same number: `0.1`, `inf`, `NaN` | |
 /// | `bool` | `true`, `false` | |
@@ -38,10 +38,11 @@ use crate::keys::error::Error;
 /// | `time::OffsetDateTime` | RFC 3339 | `time` |
 /// | `secrecy::SecretString` | UTF-8 | `secrecy` |
 ///
-/// The bytes are text that other languages read; they are part of what this crate promises to keep.
+/// Except for `Vec<u8>`, the bytes are text that other languages can read. Their form is part of this crate's stable
+/// interface.
 ///
-/// What Python's `str` writes is read too, where it is another text for the same value: `True` and `False`, a blank
-/// between date and time, moments without a fraction of a second.
+/// Reading also accepts the different text that Python's `str` writes for the same value: `True` and `False`, a space
+/// between date and time, times without a fraction of a second.
 ///
 /// Implement it for a type of your own:
 ///
@@ -62,7 +63,7 @@ use crate::keys::error::Error;
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be held by `Encrypted<_>`",
+    message = "`Encrypted<_>` cannot hold `{Self}`",
     label = "does not implement `Plaintext`",
     note = "store it as JSON with `Encrypted<Json<{Self}>>`, if it implements serde's `Serialize` and `DeserializeOwned` (feature `json`)",
     note = "or implement `diesel_encrypted::Plaintext` for `{Self}`"
@@ -72,14 +73,14 @@ pub trait Plaintext: Sized {
     ///
     /// # Errors
     ///
-    /// [`Error::encode`] if the value has no such form; the statement then fails and nothing is stored.
+    /// [`Error::encode`] if the value has no form in bytes. The statement then fails and stores nothing.
     fn encode(&self) -> Result<Cow<'_, [u8]>, Error>;
 
-    /// The value from decrypted bytes.
+    /// Reads the value from decrypted bytes.
     ///
     /// # Errors
     ///
-    /// [`Error::decode`] if the bytes are not such a value.
+    /// [`Error::decode`] if the bytes are not a value of this type.
     fn decode(bytes: Vec<u8>) -> Result<Self, Error>;
 }
 

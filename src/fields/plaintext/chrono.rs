@@ -1,4 +1,4 @@
-//! chrono's dates and times.
+//! The `chrono` crate's dates and times.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,9 @@ plaintext_as_text! {
     NaiveTime => "a time of day",
 }
 
-/// chrono's `Display` of these has a space where its `FromStr` wants a `T`; its `Debug` is ISO 8601 with the `T`.
+/// Implements [`Plaintext`] with chrono's `Debug`, which is ISO 8601.
+///
+/// Its `Display` writes a space where its `FromStr` expects a `T`.
 macro_rules! plaintext_as_iso_8601 {
     ($($type:ty => $expected:literal),+ $(,)?) => {$(
         impl Plaintext for $type {
@@ -36,9 +38,9 @@ plaintext_as_iso_8601! {
 
 impl Plaintext for DateTime<FixedOffset> {
     fn encode(&self) -> Result<Cow<'_, [u8]>, Error> {
-        // chrono writes an offset with seconds, and does not read it.
+        // chrono writes an offset with seconds but cannot read it.
         if self.offset().local_minus_utc() % 60 != 0 {
-            return Err(Error::encode("its offset is not of whole minutes"));
+            return Err(Error::encode("its offset is not a whole number of minutes"));
         }
         Ok(Cow::Owned(format!("{self:?}").into_bytes()))
     }
@@ -102,7 +104,7 @@ mod tests {
         }
         let elsewhere = DateTime::<FixedOffset>::decode(b"2026-11-23 21:19:38.500000+05:30".into()).unwrap();
         assert_eq!(elsewhere, moment.and_utc());
-        // Whose time it is is not guessed.
+        // A missing or extra offset is an error: the time zone is not guessed.
         assert!(DateTime::<Utc>::decode(b"2026-11-23 15:49:38.500000".into()).is_err());
         assert!(NaiveDateTime::decode(b"2026-11-23 15:49:38.500000+00:00".into()).is_err());
     }

@@ -1,4 +1,4 @@
-//! Whatever serde can write.
+//! Types that serde can write and read.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,11 +11,11 @@ use zeroize::Zeroizing;
 use crate::fields::plaintext::Plaintext;
 use crate::keys::error::Error;
 
-/// `JSON(T)`: lets [`Encrypted`](crate::Encrypted) hold anything that serde can write and read.
+/// Lets [`Encrypted`](crate::Encrypted) hold any value that serde can write and read, as JSON.
 ///
-/// What JSON cannot say is lost or refused: a `NaN` is written as `null`, and a map wants text for keys.
+/// JSON cannot represent every value: serde writes a `NaN` as `null`, and refuses a map whose keys are not text.
 ///
-/// `Debug` is redacted, as that of `Encrypted`, and shows nothing of the value.
+/// As with `Encrypted`, `Debug` does not show the value.
 ///
 /// ```
 /// use diesel_encrypted::{Encrypted, Json};

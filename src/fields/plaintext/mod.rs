@@ -1,4 +1,4 @@
-//! What an encrypted field may hold, as the bytes that are encrypted.
+//! The types that an encrypted field can hold, and their bytes before encryption.
 
 #[macro_use]
 pub(crate) mod bytes;

@@ -67,12 +67,12 @@ pub(crate) fn text(bytes: Vec<u8>) -> Option<Zeroizing<String>> {
     String::decode(bytes).ok().map(Zeroizing::new)
 }
 
-/// The same with a `T` between date and time, where Python's `str` writes a blank.
+/// The bytes as text, with `T` in place of the space that Python's `str` writes between date and time.
 #[cfg(any(feature = "chrono", feature = "time"))]
 pub(crate) fn iso_8601(bytes: Vec<u8>) -> Option<Zeroizing<String>> {
     let mut text = text(bytes)?;
-    if let Some(blank) = text.find(' ') {
-        text.replace_range(blank..=blank, "T");
+    if let Some(space) = text.find(' ') {
+        text.replace_range(space..=space, "T");
     }
     Some(text)
 }
@@ -99,9 +99,11 @@ mod tests {
         }
         #[test]
         fn floats(a in any::<u32>(), b in any::<u64>()) {
-            // every bit pattern; which NaN it was is not kept
-            let (a, b) = (f32::from_bits(a), f64::from_bits(b));
-            let (a2, b2) = (f32::decode(a.encode().unwrap().to_vec()).unwrap(), f64::decode(b.encode().unwrap().to_vec()).unwrap());
+            // Every bit pattern comes back, except that all NaNs become one.
+            let a = f32::from_bits(a);
+            let b = f64::from_bits(b);
+            let a2 = f32::decode(a.encode().unwrap().to_vec()).unwrap();
+            let b2 = f64::decode(b.encode().unwrap().to_vec()).unwrap();
             prop_assert!(a.to_bits() == a2.to_bits() || a.is_nan() && a2.is_nan());
             prop_assert!(b.to_bits() == b2.to_bits() || b.is_nan() && b2.is_nan());
         }

@@ -1,4 +1,4 @@
-//! `secrecy::SecretString`, which is zeroed on drop.
+//! The `secrecy` crate's `SecretString`, which is zeroed on drop.
 
 use std::borrow::Cow;
 

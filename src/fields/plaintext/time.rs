@@ -11,7 +11,7 @@ use crate::fields::plaintext::{Plaintext, scalars};
 use crate::keys::error::Error;
 
 const DATE: StaticFormatDescription = format_description!("[year]-[month]-[day]");
-// The fraction is always written, and need not be there to be read.
+// Writing always includes the fraction. Reading does not require it.
 const TIME: StaticFormatDescription =
     format_description!(version = 2, "[hour]:[minute]:[second][optional [.[subsecond]]]");
 const DATE_TIME: StaticFormatDescription =
@@ -39,7 +39,7 @@ plaintext_as! {
     Date, DATE => "a date",
     Time, TIME => "a time of day",
     PrimitiveDateTime, DATE_TIME => "a date and time",
-    OffsetDateTime, &Rfc3339 => "a date and time of the years 0 to 9999 with an offset of whole minutes",
+    OffsetDateTime, &Rfc3339 => "a date and time in the years 0 to 9999 with an offset in whole minutes",
 }
 
 #[cfg(test)]
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_form_is_an_error() {
+    fn a_value_that_has_no_form_is_an_error() {
         let seconds = UtcOffset::from_hms(1, 2, 3).unwrap();
         assert!(OffsetDateTime::UNIX_EPOCH.to_offset(seconds).encode().is_err());
     }

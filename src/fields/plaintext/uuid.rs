@@ -1,4 +1,4 @@
-//! `uuid::Uuid`
+//! The `uuid` crate's `Uuid`.
 
 use uuid::Uuid;
 

@@ -1,7 +1,9 @@
 //! A `CREATE TABLE` as SQLite keeps it, and where more constraints go.
 
+use diesel::sqlite::Sqlite;
+
+use crate::database::quote::quoted;
 use crate::database::words::{Word, closing, words};
-use crate::guard::names::quoted;
 
 /// `CREATE TABLE name (columns, constraints) options`
 pub(crate) struct CreateTable<'a> {
@@ -35,7 +37,7 @@ impl<'a> CreateTable<'a> {
     pub(crate) fn with(&self, name: &str, constraints: &[String]) -> String {
         let Self { sql, name: former, end, .. } = self;
         let more: String = constraints.iter().map(|constraint| format!(",\n    {constraint}")).collect();
-        format!("CREATE TABLE {}{}{more}{}", quoted(name, '"'), &sql[former.end()..*end], &sql[*end..])
+        format!("CREATE TABLE {}{}{more}{}", quoted::<Sqlite>(name), &sql[former.end()..*end], &sql[*end..])
     }
 }
 

@@ -3,53 +3,28 @@
 mod create;
 mod rebuild;
 
-use diesel::RunQueryDsl;
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sqlite::Sqlite;
 
-use crate::database::connection::Conn;
-use crate::database::sql::{Fields, Sql};
+use crate::database::quote::quoted;
+use crate::database::sql::{Conn, Sql};
+use crate::database::sqlite::catalogue::{KnownColumn, MAIN, columns, create_table};
 use crate::fields::column::Form;
 use crate::guard::error::{GuardError, Refusal};
-use crate::guard::migration::{GuardMigration, Way, filled, indented, places};
-use crate::guard::names::{constraint, quoted};
+use crate::guard::migration::{GuardMigration, Way, indented, places};
+use crate::guard::names::constraint;
 use crate::guard::table::{Column, GuardWriter, Table};
+use crate::keys::fernet::shape::filled;
+use crate::keys::fernet::shape::sqlite::{BEGINS, BINARY, TEXT};
 use create::CreateTable;
 use rebuild::Rebuild;
 
-/// The conditions of the shipped migration, word for word. They begin with the type of the value.
-const TEXT: &str = "\
-AND length(VALUE) >= 100
-AND length(VALUE) - length(rtrim(VALUE, '='))
-    = CASE length(VALUE) % 64 WHEN 36 THEN 2 WHEN 56 THEN 1 WHEN 12 THEN 0 ELSE -1 END
-AND VALUE GLOB 'gAAAA*'
-AND rtrim(VALUE, '=') NOT GLOB '*[^A-Za-z0-9_-]*'
-AND instr(VALUE, char(0)) = 0";
-const BINARY: &str = "\
-AND (
-    (
-        substr(VALUE, 1, 3) = x'800000'
-        AND length(VALUE) >= 73
-        AND length(VALUE) % 16 = 9
-    )
-    OR (
-        length(VALUE) >= 100
-        AND length(VALUE) - length(rtrim(VALUE, '='))
-            = CASE length(VALUE) % 64 WHEN 36 THEN 2 WHEN 56 THEN 1 WHEN 12 THEN 0 ELSE -1 END
-        AND VALUE GLOB 'gAAAA*'
-        AND rtrim(VALUE, '=') NOT GLOB '*[^A-Za-z0-9_-]*'
-        AND instr(VALUE, x'00') = 0
-    )
-)";
-
 impl GuardWriter for Sqlite {
-    const QUOTE: char = '"';
-
     fn conditions<C: Conn<Self>>(conn: &mut C, table: &Table) -> QueryResult<Vec<String>> {
-        let known = columns(conn, "main", table.name.name())?;
+        let known = columns(conn, MAIN, table.name.name())?;
         let condition = |column: &Column| {
             let is_not_null = known.iter().any(|known| known.name == column.name && known.is_not_null);
-            condition(column.form, is_not_null, &quoted(&column.name, '"'))
+            condition(column.form, is_not_null, &quoted::<Sqlite>(&column.name))
         };
         Ok(table.columns.iter().map(condition).collect())
     }
@@ -60,7 +35,7 @@ impl GuardWriter for Sqlite {
         table: &Table,
         column: &Column,
     ) -> QueryResult<Option<(u64, String)>> {
-        let (table, name) = (quoted(table.name.name(), '"'), quoted(&column.name, '"'));
+        let (table, name) = (quoted::<Sqlite>(table.name.name()), quoted::<Sqlite>(&column.name));
         let (kept, wanted) = match column.form {
             Form::Text => ("blob", "TEXT"),
             Form::Binary => ("text", "BLOB"),
@@ -71,8 +46,8 @@ impl GuardWriter for Sqlite {
             "SELECT CAST(count(*) AS TEXT) FROM main.{table} WHERE typeof({name}) = '{kept}' AND (\n{is_token}\n)"
         );
         let count = Sql::new(sql).first(conn)?.and_then(|count| count.parse().ok());
-        let update =
-            format!("UPDATE {table} SET {name} = {value} WHERE typeof({name}) = '{kept}' AND {name} GLOB 'gAAAA*'");
+        let begins = filled(BEGINS, &name);
+        let update = format!("UPDATE {table} SET {name} = {value} WHERE typeof({name}) = '{kept}' AND {begins}");
         Ok(count.filter(|count| *count > 0).map(|count| (count, update)))
     }
 
@@ -91,14 +66,14 @@ impl GuardWriter for Sqlite {
             return Err(refuse("a migration sees the database `main` only".into()));
         }
         let guards = table.columns.iter().zip(conditions).map(|(column, condition)| {
-            let name = quoted(&constraint(table.name.name(), &column.name), '"');
+            let name = quoted::<Sqlite>(&constraint(table.name.name(), &column.name));
             format!("CONSTRAINT {name} CHECK (\n{}\n    )", indented(condition))
         });
         let guards: Vec<String> = guards.collect();
         let by_hand = |reason: &str| {
             refuse(format!("{reason}. Make the table anew by hand, with this in it:\n\n    {}", guards.join(",\n    ")))
         };
-        let sql = definition(conn, table)?;
+        let sql = create_table(conn, MAIN, table.name.name())?.ok_or(DieselError::NotFound)?;
         let Some(create) = CreateTable::parse(&sql) else {
             return Err(by_hand("its CREATE TABLE is not understood"));
         };
@@ -167,45 +142,9 @@ fn is_remade<C: Conn<Sqlite>>(
     if conn.batch_execute(&sql).is_err() {
         return Ok(false);
     }
-    let is_same = columns(conn, "temp", &name)? == columns(conn, "main", table.name.name())?;
-    conn.batch_execute(&format!("DROP TABLE temp.{}", quoted(&name, '"')))?;
+    let is_same = columns(conn, "temp", &name)? == columns(conn, MAIN, table.name.name())?;
+    conn.batch_execute(&format!("DROP TABLE temp.{}", quoted::<Sqlite>(&name)))?;
     Ok(is_same)
-}
-
-fn definition<C: Conn<Sqlite>>(conn: &mut C, table: &Table) -> QueryResult<String> {
-    let sql = "SELECT sql FROM main.sqlite_master WHERE type = 'table' AND name = ?";
-    Sql::new(sql).bind(table.name.name()).first(conn)?.ok_or(DieselError::NotFound)
-}
-
-/// What SQLite says of a column.
-#[derive(Debug, PartialEq, Eq)]
-struct KnownColumn {
-    name: String,
-    declared: String,
-    is_not_null: bool,
-    default: Option<String>,
-    /// The position in the primary key, from 1.
-    key: String,
-    is_generated: bool,
-}
-
-fn columns<C: Conn<Sqlite>>(conn: &mut C, schema: &str, table: &str) -> QueryResult<Vec<KnownColumn>> {
-    let sql = "SELECT name, type, CAST(\"notnull\" AS TEXT), dflt_value, CAST(pk AS TEXT), CAST(hidden AS TEXT) \
-        FROM pragma_table_xinfo(?, ?)";
-    let rows: Vec<Fields> = Sql::new(sql).bind(table).bind(schema).load(conn)?;
-    let column = |row: Fields| {
-        let mut fields = row.into_iter();
-        let mut next = || fields.next().flatten();
-        KnownColumn {
-            name: next().unwrap_or_default(),
-            declared: next().unwrap_or_default(),
-            is_not_null: next().as_deref() == Some("1"),
-            default: next(),
-            key: next().unwrap_or_default(),
-            is_generated: next().is_some_and(|hidden| hidden != "0"),
-        }
-    };
-    Ok(rows.into_iter().map(column).collect())
 }
 
 fn condition(form: Form, is_not_null: bool, name: &str) -> String {

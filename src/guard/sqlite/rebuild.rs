@@ -3,13 +3,12 @@
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sqlite::Sqlite;
 
-use crate::database::connection::Conn;
-use crate::database::sql::Sql;
+use crate::database::quote::{literal, quoted};
+use crate::database::sql::{Conn, Sql};
+use crate::database::sqlite::catalogue::{KnownColumn, MAIN, columns};
 use crate::database::words::words;
 use crate::guard::error::{GuardError, Refusal};
-use crate::guard::names::quoted;
 use crate::guard::sqlite::create::CreateTable;
-use crate::guard::sqlite::{KnownColumn, columns};
 use crate::guard::table::Table;
 
 /// What the new table takes over.
@@ -41,12 +40,12 @@ impl Rebuild {
     ) -> Result<Self, GuardError> {
         let found = &table.name;
         let table = found.name().to_owned();
-        let columns = columns(conn, "main", &table)?;
-        let keys: Vec<&KnownColumn> = columns.iter().filter(|column| column.key != "0").collect();
+        let columns = columns(conn, MAIN, &table)?;
+        let keys: Vec<&KnownColumn> = columns.iter().filter(|column| column.key > 0).collect();
         let is_column = matches!(keys.as_slice(), [key] if key.declared.eq_ignore_ascii_case("INTEGER"));
         let is_free = |id: &&str| !columns.iter().any(|column| column.name.eq_ignore_ascii_case(id));
         let row_id = ["rowid", "_rowid_", "oid"].into_iter().find(is_free);
-        let count = format!("SELECT CAST(count(*) AS TEXT) FROM main.{}", quoted(&table, '"'));
+        let count = format!("SELECT CAST(count(*) AS TEXT) FROM main.{}", quoted::<Sqlite>(&table));
         let this = Self {
             row_id: row_id.filter(|_| create.has_row_ids && !is_column),
             is_counted: create.is_counted,
@@ -102,10 +101,11 @@ impl Rebuild {
         let becomes = create.with(&self.table, constraints);
         let new = new_name(&self.table);
         let create = create.with(&new, constraints);
-        let (name, new) = (quoted(&self.table, '"'), quoted(&new, '"'));
-        let stored = self.columns.iter().filter(|column| !column.is_generated).map(|column| quoted(&column.name, '"'));
+        let (name, new) = (quoted::<Sqlite>(&self.table), quoted::<Sqlite>(&new));
+        let stored =
+            self.columns.iter().filter(|column| !column.is_generated).map(|column| quoted::<Sqlite>(&column.name));
         let copied = self.row_id.map(str::to_owned).into_iter().chain(stored).collect::<Vec<_>>().join(", ");
-        let (broken, changed) = (self.broken_references(), quoted(changed, '"'));
+        let (broken, changed) = (self.broken_references(), quoted::<Sqlite>(changed));
         let mut parts = vec![
             format!(
                 "DROP TABLE IF EXISTS {CHECKS};\n\
@@ -136,7 +136,7 @@ impl Rebuild {
             ),
         ];
         if self.is_counted {
-            let (name, new) = (quoted(&self.table, '\''), quoted(&new_name(&self.table), '\''));
+            let (name, new) = (literal(&self.table), literal(&new_name(&self.table)));
             parts.push(format!(
                 "DELETE FROM sqlite_sequence WHERE name = {new};\n\
                  INSERT INTO sqlite_sequence (name, seq) SELECT {new}, seq FROM sqlite_sequence WHERE name = {name};"
@@ -176,8 +176,8 @@ impl Rebuild {
     /// expression.
     fn is_as(&self, tables: &[String]) -> String {
         let known = tables.iter().chain(&self.made);
-        let known: Vec<String> = known.map(|text| quoted(text.trim_end_matches(BLANKS), '\'')).collect();
-        let (count, name) = (1 + self.made.len(), quoted(&self.table, '\''));
+        let known: Vec<String> = known.map(|text| literal(text.trim_end_matches(BLANKS))).collect();
+        let (count, name) = (1 + self.made.len(), literal(&self.table));
         format!(
             "(SELECT count(*) = {count} AND total(rtrim(sql, char(9, 10, 13, 32)) IN (\n{}\n    )) = {count}\n    \
              FROM main.sqlite_master WHERE tbl_name = {name} COLLATE NOCASE AND sql IS NOT NULL)",
@@ -187,8 +187,8 @@ impl Rebuild {
 
     /// Whether the foreign keys that lead here come from the tables that are known, as an expression.
     fn is_referred_to_as_before(&self) -> String {
-        let (count, name) = (self.referring.len(), quoted(&self.table, '\''));
-        let known: Vec<String> = self.referring.iter().map(|table| quoted(table, '\'')).collect();
+        let (count, name) = (self.referring.len(), literal(&self.table));
+        let known: Vec<String> = self.referring.iter().map(|table| literal(table)).collect();
         format!(
             "(SELECT count(*) = {count} AND total(name IN ({})) = {count} FROM (\n        {}\n    ))",
             known.join(", "),
@@ -201,7 +201,7 @@ impl Rebuild {
         let counts = self
             .referring
             .iter()
-            .map(|table| format!("(SELECT count(*) FROM pragma_foreign_key_check({}))", quoted(table, '\'')));
+            .map(|table| format!("(SELECT count(*) FROM pragma_foreign_key_check({}))", literal(table)));
         let counts: Vec<String> = counts.collect();
         if counts.is_empty() { "0".into() } else { format!("({})", counts.join(" + ")) }
     }

@@ -3,14 +3,14 @@
 #[cfg(feature = "reencrypt")]
 use std::mem;
 
-/// Sixteen bytes that nobody could foretell, for one token: it cannot be copied, and sealing uses it up.
+/// Sixteen unpredictable bytes for one token. It cannot be copied, and sealing consumes it.
 pub(crate) struct Iv([u8; Iv::LEN]);
 
 impl Iv {
-    /// Bytes of an initialisation vector: one AES block.
+    /// The length of an initialisation vector in bytes: one AES block.
     pub(crate) const LEN: usize = 16;
 
-    /// One from the operating system. Nothing is kept in the process that a fork could repeat.
+    /// Draws an initialisation vector from the operating system. The process keeps no state that a fork could repeat.
     pub(crate) fn random() -> Self {
         let mut iv = [0; Self::LEN];
         fill(&mut iv);
@@ -27,8 +27,10 @@ impl Iv {
     }
 }
 
-/// The initialisation vectors of one thread of the task, fetched 256 at a time: a system call for each costs more than
-/// the encryption. The child of a fork has a copy of them, but not the thread that would use it.
+/// The initialisation vectors of one thread of the task, fetched 256 at a time.
+///
+/// A system call for each would cost more than the encryption. A forked child has a copy of the buffer, but not the
+/// thread that uses it.
 #[cfg(feature = "reencrypt")]
 pub(crate) struct Ivs {
     fetched: Box<[[u8; Iv::LEN]; 256]>,
@@ -42,7 +44,7 @@ impl Ivs {
         Self { used: fetched.len(), fetched }
     }
 
-    /// The next one. It is gone from the buffer.
+    /// Removes the next initialisation vector from the buffer.
     pub(crate) fn next(&mut self) -> Iv {
         if self.used == self.fetched.len() {
             fill(self.fetched.as_flattened_mut());
@@ -55,7 +57,7 @@ impl Ivs {
 }
 
 fn fill(bytes: &mut [u8]) {
-    // There is nothing to fall back on: with an initialisation vector that can be foretold, values can be guessed.
+    // There is no fallback: a predictable initialisation vector lets an attacker guess values.
     #[expect(clippy::expect_used)]
     getrandom::getrandom(bytes).expect("the operating system gives random numbers");
 }

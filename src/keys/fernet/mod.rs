@@ -1,4 +1,5 @@
-//! Fernet, byte for byte: the token and its IV. Only these files and `key.rs` know the format.
+//! The Fernet format, byte for byte. Only this folder and `key.rs` know it.
 
 pub(crate) mod iv;
+pub(crate) mod shape;
 pub(crate) mod token;

@@ -1,4 +1,4 @@
-//! The Fernet token. This file, `iv.rs` and `key.rs` are the only ones that know the format.
+//! The Fernet token: how it is read, sealed and opened.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,21 +14,17 @@ use zeroize::Zeroize;
 use crate::keys::fernet::iv::Iv;
 use crate::keys::key::Key;
 
-/// Bytes around the ciphertext.
-const OVERHEAD: usize = HEAD + SIGNATURE;
-/// Bytes of an AES block; PKCS #7 always adds at least one byte of padding.
-const BLOCK: usize = 16;
+/// The number of bytes around the ciphertext.
+pub(super) const OVERHEAD: usize = HEAD + SIGNATURE;
+/// The number of bytes of an AES block. PKCS #7 always adds at least one byte of padding.
+pub(super) const BLOCK: usize = 16;
 /// The version byte, the first of every raw token.
-const VERSION: u8 = 0x80;
+pub(super) const VERSION: u8 = 0x80;
 /// The first character of every token as text: six bits of the version byte.
 const TEXT_VERSION: u8 = b'g';
-/// How tokens begin as text in practice: the version byte and the zero bits of any time stamp before the year 141,000.
-const TEXT_PREFIX: &str = "gAAAA";
-/// The same in a raw token, to the byte.
-const RAW_PREFIX: &[u8] = &[VERSION, 0, 0];
-/// Bytes before the ciphertext: version, time stamp, IV.
+/// The number of bytes before the ciphertext: version, date, IV.
 const HEAD: usize = 1 + 8 + Iv::LEN;
-/// Bytes of the HMAC at the end.
+/// The number of bytes of the HMAC at the end.
 const SIGNATURE: usize = 32;
 
 /// The number of characters of a token for a plaintext of `plaintext` bytes:
@@ -45,9 +41,9 @@ const SIGNATURE: usize = 32;
 /// | 256 – 271 | 440 | 329 |
 /// | 1024 – 1039 | 1464 | 1097 |
 ///
-/// Size a column as `VARCHAR(token_len(n) + 1)`, one more than the longest token: no token has that length, so a
-/// value that a server in a non-strict mode cut off at the column's end is refused by the guard of the shipped
-/// migrations, and not stored.
+/// Size a column as `VARCHAR(token_len(n) + 1)`, one more than the longest token. In a non-strict mode, a server
+/// truncates a longer value to the length of the column. No token has that length, so the guard of the shipped
+/// migrations refuses the truncated value.
 ///
 /// Source: [Fernet specification, "Token Format"](https://github.com/fernet/spec/blob/master/Spec.md).
 ///
@@ -72,16 +68,16 @@ pub const fn raw_token_len(plaintext: usize) -> usize {
     OVERHEAD + BLOCK * (plaintext / BLOCK + 1)
 }
 
-/// `0x80 ‖ time stamp (8 B, big endian) ‖ IV (16 B) ‖ AES-128-CBC ciphertext ‖ HMAC-SHA256 (32 B)`
+/// `0x80 ‖ date (8 B, big endian) ‖ IV (16 B) ‖ AES-128-CBC ciphertext ‖ HMAC-SHA256 (32 B)`
 ///
-/// A value of this type has the shape of a token; whether a key opens it, only a keyring can say.
+/// A value of this type has the shape of a token. Only a keyring can show whether a key opens it.
 pub(crate) struct Token<'a>(&'a [u8]);
 
 impl<'a> Token<'a> {
-    /// Reads a token in either form: base64url text, which is decoded into `decoded`, or the raw bytes that a binary
-    /// column holds.
+    /// Reads a token in either form: base64url text or raw bytes. Text is decoded into `decoded`.
     ///
-    /// `None` if the shape is wrong; the spelling must be the canonical one, so that a token has a single text form.
+    /// Returns `None` if the shape is wrong. It accepts only the canonical spelling, so that a token has a single text
+    /// form.
     pub(crate) fn parse(bytes: &'a [u8], decoded: &'a mut Vec<u8>) -> Option<Self> {
         let raw = match bytes.first() {
             Some(&VERSION) => bytes,
@@ -96,61 +92,14 @@ impl<'a> Token<'a> {
         shape.then_some(Self(raw))
     }
 
-    /// Whether `bytes` set out to be a token: damaged tokens look like one, plaintext does not.
-    pub(crate) fn looks_like_one(bytes: &[u8]) -> bool {
-        bytes.starts_with(TEXT_PREFIX.as_bytes()) || bytes.starts_with(RAW_PREFIX)
-    }
-
-    /// A message without the tokens in it, whole or cut off. What is longer than a name can be is taken for one too, for
-    /// raw tokens are written in several ways.
-    #[cfg(feature = "reencrypt")]
-    pub(crate) fn hide_in(message: &str) -> String {
-        let in_word = |character: char| character.is_ascii_alphanumeric() || "-_=".contains(character);
-        let hide = |word: &str| word.contains(TEXT_PREFIX) || word.len() >= raw_token_len(0);
-        let mut shown = String::with_capacity(message.len());
-        let mut rest = message;
-        while !rest.is_empty() {
-            let (word, tail) = rest.split_at(rest.find(|character| !in_word(character)).unwrap_or(rest.len()));
-            let (between, next) = tail.split_at(tail.find(in_word).unwrap_or(tail.len()));
-            shown.push_str(if hide(word) { "(a token)" } else { word });
-            shown.push_str(between);
-            rest = next;
-        }
-        shown
-    }
-
-    /// With its length, so much of a token is enough to know it by: that part of a longer one has the shape of a token
-    /// itself, since it needs no `=`.
-    #[cfg(feature = "reencrypt")]
-    pub(crate) const KNOWN_BY: usize = token_len(44 * BLOCK);
-
-    /// The date of a token of this length that begins with `head`, which is all of it or its first
-    /// [`KNOWN_BY`](Self::KNOWN_BY) bytes; `None` if the shape is wrong.
-    #[cfg(feature = "reencrypt")]
-    pub(crate) fn date_by_head(head: &[u8], length: usize) -> Option<u64> {
-        let is_raw = head.first() == Some(&VERSION);
-        let is_raw_len = |length: usize| length.checked_sub(OVERHEAD).is_some_and(|rest| rest % BLOCK == 0);
-        let is_len = match is_raw {
-            true => is_raw_len(length),
-            false => length % 4 == 0 && (0..3).any(|padding| is_raw_len((length / 4 * 3).saturating_sub(padding))),
-        };
-        let part = match length {
-            ..=Self::KNOWN_BY => head.get(..length)?,
-            _ if is_raw => head.get(..raw_token_len(44 * BLOCK))?,
-            _ => head.get(..Self::KNOWN_BY)?,
-        };
-        let mut decoded = Vec::new();
-        Token::parse(part, &mut decoded).filter(|_| is_len).map(|token| token.timestamp())
-    }
-
-    /// Seconds since 1970 at which the token says it was made. Visible and, before the token is opened, unverified.
+    /// The date in the token, in seconds since 1970. Anyone can read it, and it is unverified until the token is opened.
     #[cfg(feature = "reencrypt")]
     pub(crate) fn timestamp(&self) -> u64 {
         self.0[1..9].iter().fold(0, |seconds, byte| seconds << 8 | u64::from(*byte))
     }
 }
 
-/// A token that was just made.
+/// A new token.
 pub(crate) struct Sealed(Vec<u8>);
 
 impl Sealed {
@@ -164,17 +113,17 @@ impl Sealed {
         self.0
     }
 
-    /// The token to be opened.
+    /// Borrows the token, to open it.
     #[cfg(feature = "reencrypt")]
     pub(crate) fn token(&self) -> Token<'_> {
         Token(&self.0)
     }
 }
 
-/// A [`Key`] ready for use: AES and HMAC are RustCrypto's, prepared once per key.
+/// A [`Key`] ready for use, with RustCrypto's AES and HMAC prepared once per key.
 ///
-/// The tests hold it against the `fernet` crate, which prepares a key for every value, copies the token for every key
-/// that is tried, and refuses what a fast clock has dated.
+/// The tests compare it with the `fernet` crate. That crate prepares the key for every value, copies the token for every
+/// key that it tries, and refuses a token that a fast clock has dated.
 pub(crate) struct Cipher {
     mac: Hmac<Sha256>,
     aes: Aes128,
@@ -182,7 +131,7 @@ pub(crate) struct Cipher {
 
 impl Cipher {
     pub(crate) fn new(key: &Key) -> Self {
-        // Invariants: the halves of a `Key` are of 16 bytes, which is what AES-128 asks for; HMAC takes any.
+        // Invariants: each half of a `Key` has 16 bytes, as AES-128 requires. HMAC takes keys of any length.
         #[expect(clippy::expect_used)]
         Self {
             mac: Mac::new_from_slice(key.signing_half()).expect("HMAC takes keys of any length"),
@@ -190,14 +139,14 @@ impl Cipher {
         }
     }
 
-    /// `plaintext` as a token dated now, under a fresh random IV.
+    /// Encrypts `plaintext` as a token dated now, with a random IV.
     pub(crate) fn seal(&self, plaintext: &[u8]) -> Sealed {
-        // A clock before 1970 dates the token 0: the date is informative, the value must be kept.
+        // A clock before 1970 dates the token 0: the date only informs, but the value must be kept.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         self.seal_at(plaintext, now, Iv::random())
     }
 
-    /// `plaintext` as a token dated `timestamp`, in seconds since 1970.
+    /// Encrypts `plaintext` as a token dated `timestamp`, in seconds since 1970.
     pub(crate) fn seal_at(&self, plaintext: &[u8], timestamp: u64, iv: Iv) -> Sealed {
         let length = raw_token_len(plaintext.len());
         let mut raw = Vec::with_capacity(length);
@@ -214,15 +163,17 @@ impl Cipher {
         Sealed(raw)
     }
 
-    /// Decrypts into `plaintext`, if this key signed the token. The signature is compared in constant time, and before
-    /// anything is decrypted. The date plays no part: at rest, the clock must never make a value unreadable.
+    /// Decrypts into `plaintext`, if this key signed the token.
+    ///
+    /// It compares the signature in constant time, before it decrypts anything. It ignores the date, because no clock
+    /// may make a stored value unreadable.
     pub(crate) fn open(&self, token: &Token<'_>, plaintext: &mut Vec<u8>) -> Option<()> {
         let (signed, signature) = token.0.split_at_checked(token.0.len().checked_sub(SIGNATURE)?)?;
         self.mac.clone().chain_update(signed).verify_slice(signature).ok()?;
         let (head, ciphertext) = signed.split_at_checked(HEAD)?;
         let cbc = cbc::Decryptor::<&Aes128>::inner_iv_slice_init(&self.aes, &head[HEAD - Iv::LEN..]).ok()?;
         if (1..ciphertext.len()).contains(&plaintext.capacity()) {
-            // It is about to be moved, which leaves a copy of what was in it behind.
+            // `resize` is about to move the buffer, which would leave a copy of the old plaintext in memory.
             plaintext.zeroize();
         }
         plaintext.resize(ciphertext.len(), 0);
@@ -240,13 +191,14 @@ mod tests {
     use super::*;
 
     fn opened(cipher: &Cipher, token: &[u8]) -> Option<Vec<u8>> {
-        let (mut decoded, mut plaintext) = (Vec::new(), Vec::new());
+        let mut decoded = Vec::new();
+        let mut plaintext = Vec::new();
         cipher.open(&Token::parse(token, &mut decoded)?, &mut plaintext)?;
         Some(plaintext)
     }
 
     proptest! {
-        /// At a moment at which no date is in the future of the `fernet` crate.
+        /// The clock of the `fernet` crate stands after every date of the test.
         #[test]
         fn seals_and_opens_as_the_fernet_crate_does(
             plaintext: Vec<u8>,
@@ -254,7 +206,8 @@ mod tests {
             flip: proptest::sample::Index,
         ) {
             let key = Key::generate();
-            let (ours, theirs) = (Cipher::new(&key), Fernet::new(&key.to_text()).unwrap());
+            let ours = Cipher::new(&key);
+            let theirs = Fernet::new(&key.to_text()).unwrap();
             let both_open = |raw: &[u8]| {
                 [theirs.decrypt_at_time(&URL_SAFE.encode(raw), None, u64::MAX - 60).ok(), opened(&ours, raw)]
             };
@@ -285,40 +238,18 @@ mod tests {
         }
     }
 
-    /// The buffers are used again: nothing of the value before may be left in the next one.
+    /// The buffers are reused: the next value must not contain any byte of the last one.
     #[test]
     fn opens_values_of_all_lengths_into_the_same_memory() {
         let cipher = Cipher::new(&Key::generate());
-        let (mut decoded, mut plaintext) = (Vec::new(), Vec::new());
+        let mut decoded = Vec::new();
+        let mut plaintext = Vec::new();
         for length in [100, 0, 3, 16, 1000, 15, 17, 100, 1001, 0] {
             let value = vec![length as u8; length];
             let text = cipher.seal(&value).into_text();
             let token = Token::parse(text.as_bytes(), &mut decoded).unwrap();
             cipher.open(&token, &mut plaintext).unwrap();
             assert_eq!(plaintext, value);
-        }
-    }
-
-    #[cfg(feature = "reencrypt")]
-    #[test]
-    fn hides_tokens_in_messages() {
-        let raw = Cipher::new(&Key::generate()).seal(b"secret").into_raw();
-        let hex: String = raw.iter().map(|byte| format!("{byte:02X}")).collect();
-        let text = URL_SAFE.encode(raw);
-        let cases = [
-            (
-                format!("Duplicate entry '{}' for key 'email'", &text[..64]),
-                "Duplicate entry '(a token)' for key 'email'",
-            ),
-            (format!("{text} by {text}"), "(a token) by (a token)"),
-            (format!("photo=\\x{hex}."), "photo=\\(a token)."),
-            (format!("secret={text}"), "(a token)"),
-            ("größer als \"erlaubt\"\n".into(), "größer als \"erlaubt\"\n"),
-            ("n".repeat(64), &"n".repeat(64)),
-            (String::new(), ""),
-        ];
-        for (message, shown) in cases {
-            assert_eq!(Token::hide_in(&message), shown);
         }
     }
 }

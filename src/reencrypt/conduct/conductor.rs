@@ -14,10 +14,13 @@ use crate::database::session::Session;
 use crate::database::stop::StopHandle;
 use crate::reencrypt::conduct::progress::ProgressReporter;
 use crate::reencrypt::conduct::proof::{Prover, Reading};
+use crate::reencrypt::report::column::ColumnReport;
+use crate::reencrypt::report::doubt::Doubt;
 use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::outcome::{ColumnReport, Doubt, Ending, Outcome, Proof, Report};
+use crate::reencrypt::report::outcome::{Ending, Outcome, Proof, Report};
 use crate::reencrypt::report::progress::Observer;
 use crate::reencrypt::report::tally::Tally;
+use crate::reencrypt::report::time;
 use crate::reencrypt::run::claim::{ClaimNumber, LEFT, whole};
 use crate::reencrypt::run::rules::{Run, Scope, Step};
 use crate::reencrypt::run::state;
@@ -188,7 +191,8 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
                 None => left.clone().or_else(|| doubt.clone()),
             };
             let walks_again = doubt.as_ref().is_some_and(Doubt::is_left) && run.may_walk_again();
-            let ending = Ending { proof: Proof { moment, values }, doubt, tallies: found.tallies.clone(), omitted };
+            let proof = Proof { moment: time::of_moment(moment), values };
+            let ending = Ending { proof, doubt, tallies: found.tallies.clone(), omitted };
             let is_accepted = run.proven(claim, if walks_again { Err(ranges.clone()) } else { Ok(ending) });
             if is_accepted {
                 store.replace_problems(conn, problems.listed())?;

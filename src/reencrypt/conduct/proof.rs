@@ -7,13 +7,13 @@ use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::database::clock::DatabaseClock;
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
+use crate::database::dialect::Snapshots;
 use crate::database::moment::Moment;
 use crate::database::plan::Plan;
 use crate::database::session::Session;
 use crate::database::stop::StopHandle;
+use crate::reencrypt::report::doubt::Doubt;
 use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::outcome::Doubt;
 use crate::reencrypt::run::rules::{Run, Scope};
 use crate::reencrypt::run::state;
 use crate::reencrypt::run::store::Store;

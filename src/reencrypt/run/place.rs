@@ -7,7 +7,7 @@ use crate::database::moment::Moment;
 use crate::database::plan::Plan;
 use crate::database::session::Session;
 use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::outcome::{Problem, Problems};
+use crate::reencrypt::report::problem::{Problem, Problems};
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
 use crate::reencrypt::run::rules::{Asked, Run};
 

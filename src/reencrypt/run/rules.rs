@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::database::moment::Moment;
 use crate::database::plan::Plan;
 use crate::database::row::KeyValue;
+use crate::reencrypt::report::column::ColumnReport;
 use crate::reencrypt::report::job::Job;
-use crate::reencrypt::report::outcome::{ColumnReport, Ending};
+use crate::reencrypt::report::outcome::Ending;
 use crate::reencrypt::report::tally::{Tally, Written};
 use crate::reencrypt::run::claim::{Claim, ClaimNumber, ClaimProgress, LEFT, Range, whole};
 

@@ -14,7 +14,7 @@ use crate::database::plan::Plan;
 use crate::database::row::{KeyValue, Row};
 use crate::database::session::Session;
 use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::outcome::{Problem, Problems};
+use crate::reencrypt::report::problem::{Problem, Problems};
 use crate::reencrypt::run::claim::{Claim, ClaimNumber, ClaimProgress, Range};
 use crate::reencrypt::run::memory::Memory;
 use crate::reencrypt::run::place::Place;

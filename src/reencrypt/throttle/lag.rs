@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::database::replication::{Replay, Standing};
+use crate::database::replication::{Replay, ReplicaState};
 use crate::reencrypt::throttle::pause::PauseReason;
 
 /// How far a replica may be behind.
@@ -37,7 +37,7 @@ impl Positions {
     }
 
     /// Why the task has to wait for a replica that reported this state at that time.
-    pub(crate) fn pause_reason(&self, standing: &Standing, at: Instant, max: MaxLag) -> Option<PauseReason> {
+    pub(crate) fn pause_reason(&self, standing: &ReplicaState, at: Instant, max: MaxLag) -> Option<PauseReason> {
         let replica = || standing.name.clone();
         let unknown = |reason: &str| Some(PauseReason::Unknown { replica: Some(replica()), reason: reason.to_owned() });
         let (time, bytes) = match &standing.replay {
@@ -96,7 +96,7 @@ mod tests {
         for second in 0..10 {
             positions.record(begun + second * SECOND, 1000 + 100 * i64::from(second));
         }
-        let standing = Standing { name: "r".into(), replay };
+        let standing = ReplicaState { name: "r".into(), replay };
         positions.pause_reason(&standing, begun + at * SECOND, max).map(|reason| reason.to_string())
     }
 
@@ -143,7 +143,7 @@ mod tests {
         let seconds_only = Replay::Behind(Duration::ZERO);
         assert!(reason(seconds_only, 9).unwrap().contains("no position"));
         let max = MaxLag { time: Some(SECOND), bytes: None };
-        let standing = Standing { name: "r".into(), replay: at(0, None) };
+        let standing = ReplicaState { name: "r".into(), replay: at(0, None) };
         assert!(Positions::new(Some(max)).pause_reason(&standing, Instant::now(), max).is_some(), "no sample at all");
     }
 
@@ -156,7 +156,7 @@ mod tests {
             positions.record(begun + second * SECOND, i64::from(second).min(9000));
         }
         assert_eq!(positions.samples.len(), 1);
-        let stopped = Standing { name: "r".into(), replay: at(8999, None) };
+        let stopped = ReplicaState { name: "r".into(), replay: at(8999, None) };
         assert!(positions.pause_reason(&stopped, begun + 10_000 * SECOND, max).is_some());
     }
 }

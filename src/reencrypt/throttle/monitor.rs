@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
-use crate::database::replication::{Replay, Standing};
+use crate::database::dialect::ReplicationState;
+use crate::database::replication::{Replay, ReplicaState};
 use crate::database::stop::StopHandle;
-use crate::reencrypt::report::error::{Refusal, TaskError};
+use crate::reencrypt::report::error::TaskError;
+use crate::reencrypt::report::refusal::Refusal;
 use crate::reencrypt::throttle::lag::{MaxLag, Positions};
 use crate::reencrypt::throttle::limits::Limits;
 use crate::reencrypt::throttle::pause::PauseReason;
@@ -144,7 +145,7 @@ impl Monitor {
             let reason = "it is not connected any more. If it is gone for good, run the task again".into();
             return Some(PauseReason::Unknown { replica: Some(missing.clone()), reason });
         }
-        let is_replica = |standing: &&Standing| matches!(standing.replay, Replay::At { .. });
+        let is_replica = |standing: &&ReplicaState| matches!(standing.replay, Replay::At { .. });
         self.seen.extend(known.iter().filter(is_replica).map(|standing| standing.name.clone()));
         known.iter().find_map(|standing| self.positions.pause_reason(standing, now, max_lag))
     }

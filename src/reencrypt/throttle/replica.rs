@@ -6,8 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
-use crate::database::replication::{Replay, Standing};
+use crate::database::dialect::ReplicationState;
+use crate::database::replication::{Replay, ReplicaState};
 
 /// The time between two questions.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ impl Replica {
     }
 
     /// The last answer of the replica, and its time.
-    pub(crate) fn standings(&mut self) -> (Instant, Vec<Standing>) {
+    pub(crate) fn standings(&mut self) -> (Instant, Vec<ReplicaState>) {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = match latest.answered.map(|answered| answered.elapsed()) {
             Some(age) if age <= VALID => (Instant::now() - age, latest.standings.clone()),
@@ -49,8 +49,8 @@ impl Replica {
         answer
     }
 
-    fn unknown(&self, reason: String) -> (Instant, Vec<Standing>) {
-        (Instant::now(), vec![Standing { name: self.url.name.clone(), replay: Replay::Unknown(reason) }])
+    fn unknown(&self, reason: String) -> (Instant, Vec<ReplicaState>) {
+        (Instant::now(), vec![ReplicaState { name: self.url.name.clone(), replay: Replay::Unknown(reason) }])
     }
 }
 
@@ -59,7 +59,7 @@ type Ask = fn(&ReplicaUrl, &Mutex<Latest>, &Receiver<()>);
 struct Latest {
     asked: Instant,
     answered: Option<Instant>,
-    standings: Vec<Standing>,
+    standings: Vec<ReplicaState>,
 }
 
 fn spawn(url: &ReplicaUrl, ask: Ask) -> (Arc<Mutex<Latest>>, Sender<()>) {
@@ -91,12 +91,12 @@ fn keep_asking<C: TaskConnection>(url: &ReplicaUrl, latest: &Mutex<Latest>, ende
     }
 }
 
-fn ask<C: TaskConnection>(url: &ReplicaUrl, conn: &mut Option<C>) -> Vec<Standing> {
-    let unknown = |reason: String| vec![Standing { name: url.name.clone(), replay: Replay::Unknown(reason) }];
+fn ask<C: TaskConnection>(url: &ReplicaUrl, conn: &mut Option<C>) -> Vec<ReplicaState> {
+    let unknown = |reason: String| vec![ReplicaState { name: url.name.clone(), replay: Replay::Unknown(reason) }];
     let answer = match conn {
-        Some(conn) => C::Backend::standings(conn),
+        Some(conn) => C::Backend::replica(conn),
         None => match C::establish(&url.url) {
-            Ok(new) => C::Backend::standings(conn.insert(new)),
+            Ok(new) => C::Backend::replica(conn.insert(new)),
             Err(error) => return unknown(one_line(error)),
         },
     };
@@ -104,9 +104,9 @@ fn ask<C: TaskConnection>(url: &ReplicaUrl, conn: &mut Option<C>) -> Vec<Standin
         Ok(standings) if standings.is_empty() => unknown("it is not a replica".into()),
         Ok(standings) => standings
             .into_iter()
-            .map(|Standing { name: channel, replay }| {
+            .map(|ReplicaState { name: channel, replay }| {
                 let suffix = if channel.is_empty() { String::new() } else { format!(" ({channel})") };
-                Standing { name: format!("{}{suffix}", url.name), replay }
+                ReplicaState { name: format!("{}{suffix}", url.name), replay }
             })
             .collect(),
         Err(error) => {

@@ -8,7 +8,7 @@ use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as Diese
 use crate::database::checkpoint::Checkpoint;
 use crate::database::clock::CLOCKS;
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
+use crate::database::dialect::{Dialect, Locks, SwapRows};
 use crate::database::failure::Failure;
 use crate::database::page::Page;
 use crate::database::plan::PlannedTable;

@@ -5,14 +5,14 @@ use std::time::Duration;
 use diesel::RunQueryDsl;
 
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
+use crate::database::dialect::SwapRows;
 use crate::database::page::Page;
 use crate::database::plan::PlannedTable;
 use crate::database::row::{Change, KeyValue, Row};
 use crate::database::session::Session;
 use crate::keys::rotation::Rotation;
 use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::outcome::{Problem, ProblemKind};
+use crate::reencrypt::report::problem::{Problem, ProblemKind};
 use crate::reencrypt::report::tally::Tally;
 use crate::reencrypt::report::verdict::{Standing, Verdict};
 use crate::reencrypt::run::claim::{Claim, ClaimNumber, Range};

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use crate::database::checkpoint::Checkpoint;
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
+use crate::database::dialect::Locks;
 use crate::database::failure::Failure;
 use crate::database::session::Session;
 use crate::keys::rotation::Rotation;
 use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::outcome::{LISTED, Problem};
+use crate::reencrypt::report::problem::{LISTED, Problem};
 use crate::reencrypt::report::tally::{Tally, Written};
 use crate::reencrypt::run::claim::{Claim, ClaimProgress, LEFT, Range};
 use crate::reencrypt::walk::batch::{ALWAYS_CAUTIOUS, BatchOutcome, Batches};

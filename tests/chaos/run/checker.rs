@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::super::backend::Conn;
 use super::ledger::{Seen, journal, lost, read};
 use super::processes::problems;
 use super::reader::differences;
-use super::values::{COLUMNS, NEW};
+use super::values::COLUMNS;
 use super::world::World;
-use crate::common::{key, keyring};
-use crate::python;
-use crate::runner::Run;
+use crate::backend::Conn;
+use crate::support::keys::{NEW, key, keyring};
+use crate::support::python;
+use crate::support::runner::Run;
 
 use diesel::prelude::*;
 

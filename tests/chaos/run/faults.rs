@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use super::super::backend::{PROCESSES, SERVER, SHUTDOWN, pid_file, sessions, terminate};
+use super::PROCESSES;
 use super::keys::HOT;
 use super::planted::plant;
 use super::processes::Slot;
-use super::session::Session;
-use super::world::{Watch, World, count};
+use super::world::{World, count};
+use crate::backend::{Conn, SERVER, SHUTDOWN, pid_file, sessions, terminate};
+use crate::support::failures::Watch;
+use crate::support::session::Session;
 
 /// Between two looks at the processes.
 const TICK: Duration = Duration::from_millis(5);
@@ -21,7 +23,7 @@ const LONG: Duration = Duration::from_secs(15);
 /// Runs the processes of the task, and breaks what there is to break, until it is over; a restart would end transactions
 /// that others count on.
 pub fn run(world: &World, time: Duration, may_restart: bool, mut rng: Rng) {
-    let _watch = Watch(world);
+    let _watch = Watch(&world.failures);
     let mut session = world.session();
     let mut slots: Vec<Slot> = (0..rng.usize(PROCESSES))
         .map(|number| Slot::new(if number == 0 { world.shaky_url() } else { world.db.url() }, rng.fork()))
@@ -44,7 +46,7 @@ pub fn run(world: &World, time: Duration, may_restart: bool, mut rng: Rng) {
     }
 }
 
-fn strike(world: &World, session: &mut Session, slots: &mut [Slot], rng: &mut Rng) {
+fn strike(world: &World, session: &mut Session<Conn>, slots: &mut [Slot], rng: &mut Rng) {
     world.hot.store(rng.usize(0..world.keys.count - HOT), Relaxed);
     // Once there is something to prove, one process is left to its end, on a connection that is cut.
     let spared = usize::from(Instant::now() > world.turn() && slots.len() > 1);
@@ -71,7 +73,7 @@ fn strike(world: &World, session: &mut Session, slots: &mut [Slot], rng: &mut Rn
             proxy.stall();
             thread::sleep(Duration::from_millis(rng.u64(0..20)));
             proxy.hang_up();
-            proxy.go_on();
+            proxy.resume();
             count(&world.counts.cuts);
         }
         _ => {}
@@ -85,7 +87,7 @@ fn is_disposable() -> bool {
 }
 
 /// Ends the server without giving it time to finish anything.
-fn shut_down(world: &World, session: &mut Session) {
+fn shut_down(world: &World, session: &mut Session<Conn>) {
     let path = session.run(pid_file);
     let file = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     let pid = file.lines().next().unwrap_or_default().trim().to_owned();

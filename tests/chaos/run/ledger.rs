@@ -4,9 +4,9 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use fastrand::Rng;
 
-use super::super::backend::{BYTES, Conn, ON_UPDATE, TEXT, TIMESTAMP};
 use super::keys::{Key, Keys};
 use super::values::{Plain, Sealed, Sealer};
+use crate::backend::{BYTES, Conn, ON_UPDATE, TEXT, TIMESTAMP};
 
 diesel::table! {
     item (id, part) {

@@ -7,10 +7,11 @@ use diesel::prelude::*;
 use fastrand::Rng;
 
 use super::ledger::item;
-use super::session::Session;
-use super::values::{COLUMNS, FOREIGN, OLD, PHOTO, to_raw};
+use super::values::{COLUMNS, PHOTO, to_raw};
 use super::world::World;
-use crate::common::keyring;
+use crate::backend::Conn;
+use crate::support::keys::{FOREIGN, OLD, keyring};
+use crate::support::session::Session;
 
 /// By row key and column.
 type Place = ((i64, &'static str), usize);
@@ -37,7 +38,7 @@ impl Planted {
 }
 
 /// Writes one bad value to a reserved row, whatever is there.
-pub fn plant(world: &World, session: &mut Session, rng: &mut Rng) {
+pub fn plant(world: &World, session: &mut Session<Conn>, rng: &mut Rng) {
     let key = rng.choice(world.keys.for_bad()).unwrap();
     let column = rng.usize(0..COLUMNS.len());
     let bad = Bad::random(column == PHOTO, rng);

@@ -5,19 +5,13 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::checker;
-use super::values::{COLUMNS, NEW, OLD, PLAINTEXT};
+use super::values::COLUMNS;
 use super::world::{World, count};
-use crate::common::key;
-use crate::runner::{Program, Run, Running};
-
-/// Exit codes of the program.
-pub const NOT_PROVEN: i32 = 3;
-pub const BAD_VALUES: i32 = 4;
-const GAVE_UP: i32 = 7;
+use crate::support::keys::{NEW, OLD, key};
+use crate::support::ledger::PLAINTEXT;
+use crate::support::runner::{BAD_VALUES, GAVE_UP, NOT_PROVEN, Program, Run, Running};
 
 /// The task on all encrypted columns.
 pub fn task(url: &str, batch: usize, workers: usize) -> Program {
@@ -114,7 +108,7 @@ fn judge(world: &World, run: &Run, is_killed: bool) {
             if world.straggles.load(Relaxed) {
                 world.fail(format!("a proof while a transaction was open with an old token: {}", run.stdout));
             }
-            if world.given_up().is_some_and(|given_up| moment(run) > given_up) {
+            if world.given_up().is_some_and(|given_up| run.proof_moment() > given_up) {
                 count(&world.counts.lasting);
                 checker::nothing_under_the_old_key(world);
             }
@@ -122,11 +116,6 @@ fn judge(world: &World, run: &Run, is_killed: bool) {
         // Bad rows were planted before the first process began.
         code => world.fail(format!("the task ended with {code}: {}", run.stderr)),
     }
-}
-
-/// By when what the proof speaks of was committed.
-fn moment(run: &Run) -> OffsetDateTime {
-    OffsetDateTime::parse(run.json()["proof"]["moment"].as_str().unwrap(), &Rfc3339).unwrap()
 }
 
 /// What the task reports: table, column, row key, kind.

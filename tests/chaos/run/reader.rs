@@ -8,12 +8,13 @@ use diesel_encrypted::Keyring;
 use fastrand::Rng;
 
 use super::ledger::{Seen, read};
-use super::values::{COLUMNS, NEW, OLD};
-use super::world::{Watch, World, count};
-use crate::common::keyring;
+use super::values::COLUMNS;
+use super::world::{World, count};
+use crate::support::failures::Watch;
+use crate::support::keys::{NEW, OLD, keyring};
 
 pub fn run(world: &World, mut rng: Rng) {
-    let _watch = Watch(world);
+    let _watch = Watch(&world.failures);
     let mut session = world.session();
     let keyring = keyring([NEW, OLD]);
     while !world.is_over() {

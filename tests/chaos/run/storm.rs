@@ -10,24 +10,25 @@ use diesel::prelude::*;
 use diesel_encrypted::reencrypt::state_tables;
 use fastrand::Rng;
 
-use super::super::backend::{Conn, ROW_LOCKS};
+use super::ROW_LOCKS;
 use super::keys::Keys;
 use super::ledger::{create, fill};
 use super::planted::plant;
-use super::values::{NEW, OLD, Sealer};
+use super::values::Sealer;
 use super::world::World;
 use super::writers::{self, Writer};
 use super::{checker, faults, processes, reader, stragglers};
-use crate::options::Options;
+use crate::backend::Conn;
+use crate::support::keys::{NEW, OLD};
 
 const ROWS: usize = 2000;
 /// Bad rows that are there from the beginning.
 const BAD: usize = 3;
 
-/// Everything at once, for as long as the options say; then the task in peace, and the checks.
-pub fn run(seed: u64, options: &Options) -> Result<String, Vec<String>> {
+/// Everything at once, for this many seconds; then the task in peace, and the checks.
+pub fn run(seed: u64, seconds: u64) -> Result<String, String> {
     let started = Instant::now();
-    let time = Duration::from_secs(options.seconds);
+    let time = Duration::from_secs(seconds);
     let mut rng = Rng::with_seed(seed);
     let keys = Keys { count: ROWS, is_composite: seed % 2 == 0 };
     let (holds, straggles) = (ROW_LOCKS && seed % 3 == 0, ROW_LOCKS && seed % 3 == 1);
@@ -67,16 +68,14 @@ pub fn run(seed: u64, options: &Options) -> Result<String, Vec<String>> {
     });
 
     let mut runs = 0;
-    if world.failures().is_empty() {
+    if world.failures.is_empty() {
         if let Some((last, number)) = processes::to_the_end(&world) {
             runs = number;
             checker::everything(&world, &last, &committed);
         }
     }
-    match world.failures() {
-        failures if failures.is_empty() => Ok(figures(&world, runs, started.elapsed())),
-        failures => Err(failures),
-    }
+    world.failures.check()?;
+    Ok(figures(&world, runs, started.elapsed()))
 }
 
 fn figures(world: &World, runs: usize, time: Duration) -> String {

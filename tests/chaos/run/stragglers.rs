@@ -9,15 +9,17 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use fastrand::Rng;
 
-use super::super::backend::{own_session, transaction};
 use super::ledger::{Common, insert, item};
-use super::values::{NEW, OLD, Plain, Sealer};
-use super::world::{Watch, World};
+use super::values::{Plain, Sealer};
+use super::world::World;
+use crate::backend::{own_session, transaction};
+use crate::support::failures::Watch;
+use crate::support::keys::{NEW, OLD};
 
 /// Locks rows under the old key, long after the others have given it up: while it does, nothing can be proven.
 /// Says so once it has them.
 pub fn hold(world: &World, has_begun: Sender<()>) {
-    let _watch = Watch(world);
+    let _watch = Watch(&world.failures);
     let end = world.moment(0.6);
     world.session().run(|conn| {
         let held = transaction(conn, |conn| {
@@ -40,7 +42,7 @@ pub fn hold(world: &World, has_begun: Sender<()>) {
 /// Inserts a row under the old key, which nobody can see before its late commit: until then, nothing can be proven. Says
 /// so once it has.
 pub fn straggle(world: &World, mut rng: Rng, has_begun: Sender<()>) {
-    let _watch = Watch(world);
+    let _watch = Watch(&world.failures);
     let key = world.keys.key(world.keys.count);
     let plain = Plain::random("a straggler", &mut rng);
     let sealer = Sealer::with_keys([OLD, NEW]);

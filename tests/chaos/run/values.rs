@@ -10,20 +10,13 @@ use diesel_encrypted::Keyring;
 use fastrand::Rng;
 use fernet::Fernet;
 
-use crate::common::{key, keyring};
-
-/// Numbers of keys.
-pub const OLD: u8 = 1;
-pub const NEW: u8 = 2;
-pub const FOREIGN: u8 = 9;
+use crate::support::keys::{NEW, key, keyring};
+use crate::support::ledger::PLAINTEXT;
 
 /// The encrypted columns.
 pub const COLUMNS: [&str; 3] = ["name", "phone", "photo"];
 /// The one that holds bytes.
 pub const PHOTO: usize = 2;
-/// How plaintexts begin. Output in which this is found has leaked one.
-pub const PLAINTEXT: &str = "plaintext of ";
-
 /// What encrypts: a process of the application.
 pub enum Sealer {
     /// With the first key.

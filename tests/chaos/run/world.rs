@@ -1,17 +1,17 @@
 //! What everybody in a run shares.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Relaxed};
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
-use super::super::backend::{SERVER, TestDatabase};
 use super::keys::Keys;
 use super::planted::Planted;
-use super::session::Session;
-use crate::proxy::Proxy;
+use crate::backend::{Conn, SERVER, TestDatabase, connect};
+use crate::support::failures::Failures;
+use crate::support::proxy::Proxy;
+use crate::support::session::Session;
 
 pub struct World {
     pub db: TestDatabase,
@@ -31,8 +31,7 @@ pub struct World {
     pub straggles: AtomicBool,
     beginning: Instant,
     time: Duration,
-    has_failed: AtomicBool,
-    failures: Mutex<Vec<String>>,
+    pub failures: Failures,
 }
 
 #[derive(Default)]
@@ -68,8 +67,7 @@ impl World {
             straggles: AtomicBool::new(false),
             beginning: Instant::now(),
             time,
-            has_failed: AtomicBool::new(false),
-            failures: Mutex::default(),
+            failures: Failures::default(),
         }
     }
 
@@ -78,13 +76,13 @@ impl World {
         self.proxy.as_ref().map_or_else(|| self.db.url(), Proxy::url)
     }
 
-    pub fn session(&self) -> Session {
-        Session::new(self.db.url())
+    pub fn session(&self) -> Session<Conn> {
+        Session::new(connect, self.db.url())
     }
 
     /// Whether it is time to stop.
     pub fn is_over(&self) -> bool {
-        self.has_failed.load(Relaxed) || Instant::now() >= self.moment(1.0)
+        !self.failures.is_empty() || Instant::now() >= self.moment(1.0)
     }
 
     /// After this share of the time.
@@ -98,12 +96,7 @@ impl World {
     }
 
     pub fn fail(&self, failure: String) {
-        self.has_failed.store(true, Relaxed);
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
-    }
-
-    pub fn failures(&self) -> Vec<String> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.failures.add(failure);
     }
 
     /// One writer stores no more tokens under the old key: its last transaction is over.
@@ -116,17 +109,6 @@ impl World {
     /// When the last one did.
     pub fn given_up(&self) -> Option<OffsetDateTime> {
         self.given_up.get().copied()
-    }
-}
-
-/// Ends the run if its thread panics: the others would go on.
-pub struct Watch<'a>(pub &'a World);
-
-impl Drop for Watch<'_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.fail("a thread panicked, see above".into());
-        }
     }
 }
 

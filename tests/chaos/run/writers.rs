@@ -8,12 +8,16 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use fastrand::Rng;
 
-use super::super::backend::{Conn, LONG_TRANSACTION, transaction};
+use super::LONG_TRANSACTION;
 use super::keys::Key;
 use super::ledger::{self, Common, item, journal, truth};
-use super::session::Session;
-use super::values::{NEW, OLD, Plain, Sealed, Sealer};
-use super::world::{Watch, World, count};
+use super::values::{Plain, Sealed, Sealer};
+use super::world::{World, count};
+use crate::backend::{Conn, connect, transaction};
+use crate::support::failures::Watch;
+use crate::support::keys::{NEW, OLD};
+use crate::support::ledger::{one, stamp};
+use crate::support::session::Session;
 
 /// What one process of the application does until it is over.
 pub struct Writer {
@@ -49,8 +53,8 @@ impl Writer {
 
     /// Writes until it is over; returns how many transactions were committed.
     pub fn run(self, world: &World, mut rng: Rng) -> u64 {
-        let _watch = Watch(world);
-        let mut session = Session::new(self.url.clone());
+        let _watch = Watch(&world.failures);
+        let mut session = Session::new(connect, self.url.clone());
         let (mut committed, mut has_old_key) = (0, true);
         for operation in 0.. {
             if world.is_over() {
@@ -146,7 +150,7 @@ impl<'a> Plan<'a> {
             sealer,
             seal_seed: rng.u64(..),
             text,
-            stamp: stamp(writer.number, operation),
+            stamp: stamp(writer.number as usize, Writer::ALL, operation),
         }
     }
 
@@ -249,7 +253,7 @@ struct TruthChange<'a> {
 ///
 /// After an error nobody knows whether the transaction was. Its entry in the journal does: a second one with the same
 /// key waits until the first is decided, and is refused if that was committed.
-fn commit(world: &World, session: &mut Session, plan: &Plan<'_>) -> bool {
+fn commit(world: &World, session: &mut Session<Conn>, plan: &Plan<'_>) -> bool {
     session.run(|conn| {
         let mut is_known = false;
         let result = transaction(conn, |conn| {
@@ -269,22 +273,4 @@ fn commit(world: &World, session: &mut Session, plan: &Plan<'_>) -> bool {
             Err(error) => Err(error),
         }
     })
-}
-
-/// While the ledger's row is locked, the table's row is there.
-fn one(rows: usize) {
-    assert_eq!(rows, 1, "a row of the table is gone, and the ledger has it");
-}
-
-/// A moment that no other transaction has.
-fn stamp(writer: i32, operation: i64) -> String {
-    let number = operation * Writer::ALL as i64 + i64::from(writer);
-    let (seconds, micros) = (number / 1000, number % 1000);
-    format!(
-        "2026-01-{:02} {:02}:{:02}:{:02}.{micros:06}",
-        1 + seconds / 86_400,
-        seconds / 3600 % 24,
-        seconds / 60 % 60,
-        seconds % 60
-    )
 }

@@ -1,9 +1,9 @@
-//! What `discover` looks at on MySQL and MariaDB only.
+//! What `discover` examines on MySQL and MariaDB only.
 
 use diesel::connection::SimpleConnection;
 
-use super::suite::program::scene::Scene;
-use super::support::{LimitedUser, TestDatabase, is_mariadb};
+use crate::backend::{LimitedUser, TestDatabase, is_mariadb};
+use crate::suite::program::scene::Scene;
 
 #[test]
 fn a_table_of_another_database() {
@@ -27,7 +27,7 @@ fn triggers_that_this_user_is_not_shown() {
     let (name, table) = (user.name(), format!("{}t", scene.db.schema()));
     scene.run(&format!("revoke trigger, insert, update, delete on {table} from {name}"));
     let run = scene.discover().arg("--json").database(&user.url()).exits_with(4);
-    // The guard is seen all the same.
+    // The program still sees the guard.
     let json = run.json();
     assert_eq!((json["findings"].as_array().unwrap().len(), &json["findings"][0]["kind"]), (1, &"not read".into()));
     let detail = json["findings"][0]["detail"].as_str().unwrap();
@@ -35,7 +35,7 @@ fn triggers_that_this_user_is_not_shown() {
     scene.discover().database(&user.url()).args(["--ignore", "t.*"]).exits_with(0);
 }
 
-/// Whatever a column is written in, and whether a backslash is in what a trigger says.
+/// The character set of a column does not matter, and neither does a backslash in a trigger.
 #[test]
 fn character_sets_and_escapes() {
     let scene = Scene::new();
@@ -48,15 +48,15 @@ fn character_sets_and_escapes() {
     scene.run(
         r"create trigger log_it after update on t for each row insert into audit values (new.id, 'it\'s new.secret')",
     );
-    // MySQL shows it without the backslash, and then nobody can tell.
+    // MySQL shows the trigger without the backslash, which makes the text ambiguous.
     scene.finds(if is_mariadb() { &[] } else { &[("trigger", "t.secret")] });
 }
 
-/// Of other columns, with texts in them that MySQL's catalogue escapes.
+/// An index on another column, with a text that MySQL's catalogue escapes.
 #[test]
 fn indexes_on_expressions() {
     if is_mariadb() {
-        return; // which has none
+        return; // MariaDB has no indexes on expressions.
     }
     let scene = Scene::new();
     scene.run("alter table t add index by_expression ((concat(amount, 'it''s')))");
@@ -65,7 +65,7 @@ fn indexes_on_expressions() {
     scene.finds(&[("useless index", "t.secret")]);
 }
 
-/// However the words in it are taken, for a text or for a part of the statement.
+/// The words may be part of a text, of a comment or of the statement.
 #[test]
 fn triggers_with_texts_and_comments() {
     let scene = Scene::new();
@@ -81,9 +81,9 @@ fn triggers_with_texts_and_comments() {
     }
 }
 
-/// Whose definition MariaDB does not show then.
+/// In this case MariaDB does not show the definition of the table.
 #[test]
-fn a_table_of_which_this_user_may_read_columns_only() {
+fn a_table_of_which_this_user_may_read_some_columns_only() {
     let scene = Scene::new();
     let user = LimitedUser::new(&scene.db, &["t"]);
     let (name, table) = (user.name(), format!("{}t", scene.db.schema()));

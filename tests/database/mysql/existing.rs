@@ -1,4 +1,5 @@
-//! A table with everything that a table may have, before its columns are guarded; and what only this database does then.
+//! Guards on columns of an existing table that has everything a table can have, and behaviour of MySQL and MariaDB
+//! only.
 
 use diesel::connection::SimpleConnection;
 use diesel::deserialize::QueryableByName;
@@ -6,10 +7,10 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_encrypted::guard::GuardKind;
 
-use super::suite::program::guard::{Migrations, insert, refused, token};
-use super::support::{Conn, TestDatabase, is_mariadb};
+use crate::backend::{Conn, TestDatabase, is_mariadb};
+use crate::suite::program::guard::{Migrations, insert, refused, token};
 
-/// The ways to guard, and what the guard is to the catalogue then.
+/// The ways to create guards, and the kind of guard that each creates.
 pub fn ways() -> &'static [(&'static [&'static str], GuardKind)] {
     let ways: &[(&[&str], GuardKind)] = &[(&[], GuardKind::Check), (&["--online"], GuardKind::Check)];
     if is_mariadb() { ways } else { &ways[..1] }
@@ -37,7 +38,7 @@ pub const ODD_PEOPLE: &str = "
     create trigger marks before insert on `Odd People` for each row set new.name = trim(new.name);
     create view names as select name, `E Mail` from `Odd People`";
 
-/// What the catalogue says of all tables.
+/// Returns everything that the catalogue knows about all tables.
 pub fn shape(conn: &mut Conn) -> Vec<String> {
     #[derive(QueryableByName)]
     struct Written {
@@ -51,7 +52,7 @@ pub fn shape(conn: &mut Conn) -> Vec<String> {
     for table in ["`Odd People`", "children", "parents"] {
         let written: Written = diesel::sql_query(format!("show create table {table}")).get_result(conn).unwrap();
         let (columns, options) = written.text.rsplit_once("\n)").unwrap();
-        // The next number moves on.
+        // The next number of the table may change.
         let options = options.split(' ').filter(|option| !option.starts_with("AUTO_INCREMENT="));
         shape.push(format!("{columns}\n){}", options.collect::<Vec<_>>().join(" ")));
     }
@@ -67,7 +68,7 @@ pub fn shape(conn: &mut Conn) -> Vec<String> {
     shape
 }
 
-/// Of MySQL, which shows no statement that Diesel can read.
+/// The same for MySQL. Diesel cannot read its statement that shows a table.
 fn shape_in_catalogue(conn: &mut Conn) -> Vec<String> {
     #[derive(QueryableByName)]
     struct Line {
@@ -104,9 +105,9 @@ fn with(sql: &str) -> TestDatabase {
     db
 }
 
-/// To most collations a token in other letters, or with a blank behind, is the same. To the guard it is none.
+/// Most collations treat a token in another case, or with a trailing blank, as equal. The guard does not.
 #[test]
-fn whatever_character_set_and_collation_a_column_has_its_bytes_count() {
+fn the_bytes_count_in_every_character_set_and_collation() {
     let types = [
         "varchar(300) character set utf8mb4 collate utf8mb4_unicode_ci",
         "varchar(300) character set utf8mb4 collate utf8mb4_bin",
@@ -147,7 +148,7 @@ fn whatever_character_set_and_collation_a_column_has_its_bytes_count() {
 }
 
 #[test]
-fn a_column_that_could_be_ascii_is_told() {
+fn a_column_that_could_be_ascii_is_reported() {
     let db = with(
         "create table t (a varchar(204) character set utf8mb4 not null,
                          b varchar(205) character set ascii collate ascii_bin)",
@@ -158,7 +159,7 @@ fn a_column_that_could_be_ascii_is_told() {
     assert!(!migrations.notes().contains("t.b"), "{}", migrations.notes());
 }
 
-/// The server would add nothing, without an error; and a revert would drop what was there.
+/// MariaDB would add nothing and report no error, and a revert would drop the constraint that was there.
 #[test]
 fn a_name_that_is_taken_is_refused() {
     let db = with("create table t (a varchar(300), b int, constraint T_a_IS_encrypted check (a <> ''))");
@@ -167,7 +168,7 @@ fn a_name_that_is_taken_is_refused() {
     if is_mariadb() {
         refused(&db, &["t.a"], &format!("no guard for DB.{reason}"));
     } else {
-        // There it is the server that refuses it.
+        // MySQL itself refuses it.
         let error = Migrations::written(&db, &["t.a"]).run(&mut db.conn()).unwrap_err();
         assert!(error.to_string().contains("Duplicate check constraint name 't_a_is_encrypted'"), "{error}");
     }
@@ -193,9 +194,9 @@ fn a_column_with_the_name_of_a_variable() {
     migrations.run(conn).unwrap();
 }
 
-/// Neither when the guard goes on, nor when the rows are looked at.
+/// Neither creating the guard nor checking the rows copies the table or blocks writers.
 #[test]
-fn online_nothing_is_copied_and_writers_go_on() {
+fn online_nothing_is_copied_and_writers_are_not_blocked() {
     let db = with("create table t (a varchar(300))");
     if !is_mariadb() {
         refused(&db, &["t.a", "--online"], NOT_ONLINE);
@@ -220,9 +221,9 @@ fn a_column_with_a_check_of_its_own_is_not_guarded_online() {
     Migrations::written(&db, &["t.a"]).run(&mut db.conn()).unwrap();
 }
 
-/// The server went away before Diesel noted that the migration was run.
+/// The server went away before Diesel recorded the migration.
 #[test]
-fn a_migration_that_was_not_noted_is_run_again() {
+fn a_migration_that_was_not_recorded_runs_again() {
     let db = with("create table t (a varchar(300))");
     for (way, _) in ways() {
         let migrations = Migrations::written(&db, &[&["t.a"], *way].concat());
@@ -231,7 +232,7 @@ fn a_migration_that_was_not_noted_is_run_again() {
         conn.batch_execute("delete from __diesel_schema_migrations").unwrap();
         let again = migrations.run(conn);
         if !is_mariadb() {
-            // It has no `IF NOT EXISTS` for this, and says so.
+            // MySQL has no `IF NOT EXISTS` for constraints, so it reports an error.
             assert!(again.unwrap_err().to_string().contains("Duplicate check constraint name 't_a_is_encrypted'"));
             return;
         }

@@ -1,4 +1,5 @@
-//! What only MySQL and MariaDB do: without a strict `sql_mode` they cut a value that is too long for its column.
+//! Behaviour of MySQL and MariaDB only: without a strict `sql_mode` they truncate a value that is too long for its
+//! column.
 
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
@@ -7,11 +8,11 @@ use diesel::result::Error::DatabaseError;
 use diesel::sql_types::{BigInt, Text};
 use diesel_encrypted::{Encrypted, Error, raw_token_len, token_len};
 
-use super::schema::people;
-use super::suite::guards::{assert_refused, raw, store_bytes, store_text, token, with_a_row};
-use super::suite::migrations::{Person, ada, everyone, migrated};
-use super::support::{Conn, TestDatabase, is_mariadb};
-use crate::common::keyring;
+use crate::backend::{Conn, TestDatabase, is_mariadb};
+use crate::schema::people;
+use crate::suite::guards::{assert_refused, raw, store_bytes, store_text, token, with_a_row};
+use crate::suite::migrations::{Person, ada, everyone, migrated};
+use crate::support::keys::keyring;
 
 fn with_mode(db: &TestDatabase, mode: &str) -> Conn {
     let mut conn = db.conn();
@@ -19,7 +20,7 @@ fn with_mode(db: &TestDatabase, mode: &str) -> Conn {
     conn
 }
 
-/// Someone whose token is longer than the column.
+/// A person whose token is longer than the column.
 fn wordy() -> Person {
     Person { email: Encrypted::from("x".repeat(256)), ..ada() }
 }
@@ -46,7 +47,7 @@ fn a_value_that_is_too_long_is_an_error_in_every_mode() {
                 assert!(error.message().contains("Data too long for column 'email'"), "{}", error.message());
             }
         }
-        // An `INSERT IGNORE` cuts in every mode, and may leave the row out without an error.
+        // `INSERT IGNORE` truncates in every mode, and may skip the row without an error.
         for mode in ["", "STRICT_ALL_TABLES"] {
             let wordy = wordy();
             let insert = diesel::insert_or_ignore_into(people::table).values(&wordy);
@@ -56,9 +57,9 @@ fn a_value_that_is_too_long_is_an_error_in_every_mode() {
     });
 }
 
-/// Why there are guards. This is the server's behaviour, not ours.
+/// The reason for guards. This tests the server, not the crate.
 #[test]
-fn without_a_guard_the_server_cuts_tokens_and_destroys_values() {
+fn without_a_guard_the_server_truncates_tokens_and_destroys_values() {
     let db = migrated();
     let conn = &mut with_mode(&db, "");
     conn.batch_execute("ALTER TABLE people DROP CONSTRAINT people_email_is_encrypted").unwrap();
@@ -69,7 +70,7 @@ fn without_a_guard_the_server_cuts_tokens_and_destroys_values() {
     });
 }
 
-/// A type, and the shortest plaintext whose token it is too short for.
+/// Returns types, each with the length of the shortest plaintext whose token is too long for it.
 fn types(sized: &str, token_len: fn(usize) -> usize, others: [(&str, usize); 3]) -> Vec<(String, usize)> {
     let sizes = [16, 32, 48, 64, 80, 1024].map(|plaintext| token_len(plaintext) + 1);
     let sized = sizes.map(|size| (format!("{sized}({size})"), size));
@@ -78,7 +79,7 @@ fn types(sized: &str, token_len: fn(usize) -> usize, others: [(&str, usize); 3])
 }
 
 #[test]
-fn a_token_cut_at_the_end_of_its_column_is_refused() {
+fn a_token_truncated_by_its_column_is_refused() {
     let db = with_a_row();
     let conn = &mut with_mode(&db, "");
     let text_types = types("VARCHAR", token_len, [("VARCHAR(255)", 255), ("TINYTEXT", 255), ("TEXT", 65_535)]);
@@ -132,9 +133,9 @@ fn the_columns_are_one_longer_than_their_longest_tokens() {
     assert_eq!(size("phone"), Ok(token_len(31) as i64 + 1));
 }
 
-/// Why a column is one longer than its longest token.
+/// The reason why a column is one longer than its longest token.
 #[test]
-fn a_cut_at_the_length_of_a_token_can_pass_the_guard() {
+fn a_token_truncated_to_the_length_of_a_token_can_pass_the_guard() {
     let db = migrated();
     let conn = &mut with_mode(&db, "");
     conn.batch_execute(&format!("ALTER TABLE people MODIFY email VARCHAR({}) CHARACTER SET ascii", token_len(32)))
@@ -144,13 +145,13 @@ fn a_cut_at_the_length_of_a_token_can_pass_the_guard() {
     });
 }
 
-/// The type of the column refuses it before the guard is asked, and shows where it begins.
+/// The type of the column refuses the value before the guard does, and the error shows its beginning.
 #[test]
 fn a_character_beyond_ascii_is_shown_in_a_strict_mode() {
     let db = with_a_row();
     let plaintext = "Ada née Byron, 1815";
     if !is_mariadb() {
-        // Where no value is shown, whatever the mode.
+        // Here no error shows a value, in any mode.
         for (column, result) in
             ["STRICT_ALL_TABLES", ""].iter().flat_map(|mode| store_text(&mut with_mode(&db, mode), plaintext))
         {

@@ -1,9 +1,9 @@
 //! Limits that cannot be kept.
 
-use super::suite::program::vault::Vault;
+use crate::suite::program::vault::Vault;
 
 #[test]
-fn a_lag_that_nobody_can_tell() {
+fn a_lag_that_is_unknown() {
     let vault = Vault::sealed(1, 1..=5);
     let refused = |args: &[&str], urls: &str, reason: &str| {
         let program = vault.program(&["reencrypt"], &[2, 1]).args(args.iter().copied());
@@ -17,9 +17,9 @@ fn a_lag_that_nobody_can_tell() {
     vault.assert_readable(&[1], 5);
 }
 
-/// The server of the tests is none. After ten seconds people hear what the task waits for.
+/// The server of the tests is not a replica. After ten seconds the program reports why it waits.
 #[test]
-fn a_server_that_is_no_replica() {
+fn a_server_that_is_not_a_replica() {
     let vault = Vault::sealed(1, 1..=5);
     let url = vault.db.url().replacen("mysql://", "mariadb://", 1);
     let mut running = vault.program(&["reencrypt"], &[2, 1]).set("DB_REPLICA_URLS", url).start();

@@ -1,4 +1,4 @@
-//! What only MySQL and MariaDB have.
+//! Features of MySQL and MariaDB only.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -7,11 +7,11 @@ use diesel::sql_types::{Integer, Text};
 use diesel_encrypted::reencrypt::{Doubt, Job, Outcome, Progress, Task};
 use diesel_encrypted::{TableName, Target};
 
-use super::suite::traps::{self, insert, interfere, is_under, rows};
-use super::support::{Conn, TEXT, TestDatabase, hold_up, is_mariadb, is_true, let_go};
-use crate::common::{key, keyring};
-use crate::private_server::PrivateServer;
-use crate::runner::Program;
+use crate::backend::{Conn, TEXT, TestDatabase, hold_up, is_mariadb, is_true, let_go};
+use crate::suite::traps::{self, insert, interfere, is_under, rows};
+use crate::support::keys::{key, keyring};
+use crate::support::private_server::PrivateServer;
+use crate::support::runner::Program;
 
 fn task<'a>() -> Task<'a> {
     Task::new(keyring([2, 1])).target(Target::named(TableName::new("t"), ["secret"]).unwrap())
@@ -50,7 +50,7 @@ fn columns_that_change_on_every_update_do_not_change() {
     let report = task().run(&db.pool(1)).unwrap();
     assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 5));
     assert_eq!(stamps(&mut conn), before);
-    // That they do change without the task's care is what this test relies on.
+    // This test relies on these columns changing in any other update.
     conn.batch_execute("update t set secret = concat(secret, '') , id = id where false").unwrap();
     conn.batch_execute("update t set secret = 'x'").unwrap();
     assert_ne!(stamps(&mut conn), before);
@@ -59,7 +59,7 @@ fn columns_that_change_on_every_update_do_not_change() {
 #[test]
 fn an_enum_is_no_row_key() {
     let db = TestDatabase::new();
-    // It sorts by number and compares by name: pages would skip rows.
+    // MySQL sorts an enum by number but compares it by name, so pages would skip rows.
     db.conn().batch_execute("create table t (id enum('b', 'a') not null primary key, secret text)").unwrap();
     let error = task().run(&db.pool(1)).unwrap_err();
     assert!(error.is_refused() && error.to_string().contains("has no usable row key"), "{error}");
@@ -99,7 +99,7 @@ fn a_session_that_does_not_commit_by_itself() {
     let customizer = Box::new(NoAutocommit);
     let pool = diesel::r2d2::Pool::builder().max_size(1).connection_customizer(customizer).build(manager).unwrap();
     assert_eq!(task().run(&pool).unwrap().outcome(), Outcome::Proven);
-    // What another connection sees is what was committed.
+    // Another connection sees only what was committed.
     let report = task().dry_run(true).run(&db.pool(1)).unwrap();
     let column = &report.columns()[0];
     assert_eq!((column.current, column.stale()), (1, 0));
@@ -109,11 +109,11 @@ fn a_session_that_does_not_commit_by_itself() {
 fn long_text_keys_that_begin_alike() {
     let db = TestDatabase::new();
     let mut conn = db.conn();
-    // MySQL's indexes end at 3072 bytes.
+    // An index of MySQL covers at most 3072 bytes.
     let characters = if is_mariadb() { "" } else { "character set ascii" };
     conn.batch_execute(&format!("create table t (u text {characters} not null, secret text, unique (u(3000)))"))
         .unwrap();
-    // In an order that is not theirs; the first 1100 characters say nothing.
+    // The rows are inserted in another order. The first 1100 characters of all keys are equal.
     for number in (0..40).map(|number| number * 7 % 40) {
         let (token, start) = (keyring([1]).encrypt(b"x"), "a".repeat(1100));
         conn.batch_execute(&format!("insert into t values ('{start}{number:04}', '{token}')")).unwrap();
@@ -122,8 +122,8 @@ fn long_text_keys_that_begin_alike() {
     assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 40));
 }
 
-/// Waits until nothing is left of the row 40, so that there is a gap to be locked; but not for long: others may keep
-/// the server from it.
+/// Waits until the server has purged the row 40, so that there is a gap to lock. Other transactions can delay the
+/// purge, so the wait is limited.
 fn wait_for_purge(conn: &mut Conn, other: &mut Conn) {
     let started = std::time::Instant::now();
     let mut is_gap = false;
@@ -136,12 +136,12 @@ fn wait_for_purge(conn: &mut Conn, other: &mut Conn) {
     }
 }
 
-/// At the default isolation level a statement that looks for a row in vain locks the gap in which it would be.
+/// At the default isolation level, a statement that does not find a row locks the gap at its place.
 #[test]
 fn gap_locks_against_inserts() {
     let db = traps::table(TEXT);
     let mut other = db.conn();
-    // Row 64 is the last of the second page: it says that it is there, and waits.
+    // Row 64 is the last row of the second page. Its update reports itself, and waits.
     other
         .batch_execute(
             "create trigger wait_later before update on t for each row begin
@@ -169,12 +169,12 @@ fn gap_locks_against_inserts() {
     assert_eq!((report.outcome(), report.columns()[0].raced), (Outcome::Proven, 1));
 }
 
-/// A transaction that waits for its second commit belongs to no connection.
+/// A prepared transaction belongs to no connection.
 #[test]
 fn an_old_token_in_a_prepared_transaction() {
     let db = traps::table(TEXT);
     assert!(traps::task().run(&db.pool(2)).unwrap().is_proven());
-    let name = crate::common::unique_name();
+    let name = crate::support::unique_name();
     let mut conn = db.conn();
     conn.batch_execute(&format!("xa start '{name}'")).unwrap();
     insert(&mut conn, 1, 1);
@@ -188,7 +188,7 @@ fn an_old_token_in_a_prepared_transaction() {
     assert!(is_under(&rows(&mut db.conn(), "id = 1")[0], 2));
 }
 
-/// Prepared while the task waits for it, it begins anew with the server, in the server's list.
+/// The transaction is prepared while the task waits for it. After a restart, the server lists it with a new start time.
 #[test]
 fn an_old_token_in_a_transaction_that_outlives_the_server() {
     let mut server = PrivateServer::mysql(&[]);
@@ -206,7 +206,8 @@ fn an_old_token_in_a_transaction_that_outlives_the_server() {
             server.start();
         }
     };
-    let report = traps::task().fence_timeout(std::time::Duration::from_secs(2)).observer(observer).run(&pool).unwrap();
+    let report =
+        traps::task().fence_timeout(std::time::Duration::from_secs(2)).on_progress(observer).run(&pool).unwrap();
     let Some(Doubt::Open(open)) = report.doubt() else { panic!("{:?}", report.doubt()) };
     assert!(open[0].starts_with("connection 0, since "), "{open:?}");
     Conn::establish(&url).unwrap().batch_execute("xa commit 'x'").unwrap();
@@ -214,7 +215,7 @@ fn an_old_token_in_a_transaction_that_outlives_the_server() {
     assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 1));
 }
 
-/// The server may read the whole of a small table, and with it rows that are none of the statement's business.
+/// The server may read all rows of a small table, including rows that do not concern the statement.
 #[test]
 fn a_lock_on_another_row_of_a_small_table() {
     let db = TestDatabase::new();
@@ -229,7 +230,7 @@ fn a_lock_on_another_row_of_a_small_table() {
     assert_eq!((report.columns()[0].rewritten, report.passes()), (2, 1));
 }
 
-/// The server's list of transactions is one of the past while it is read all the time, by a monitor for example.
+/// The server's list of transactions is outdated while something, such as a monitor, reads it all the time.
 #[test]
 fn an_old_token_in_a_transaction_that_is_not_in_the_list_yet() {
     let db = traps::table(TEXT);
@@ -251,7 +252,7 @@ fn an_old_token_in_a_transaction_that_is_not_in_the_list_yet() {
     assert!(matches!(report.doubt(), Some(Doubt::Open(_))), "{:?}", report.doubt());
 }
 
-/// MySQL cannot show its list of transactions while one of them runs a statement that is not all text.
+/// MySQL fails to show its list of transactions while one of them runs a statement that is not valid text.
 #[test]
 fn a_transaction_with_a_statement_of_bytes() {
     let db = traps::table(TEXT);
@@ -265,7 +266,7 @@ fn a_transaction_with_a_statement_of_bytes() {
         });
         let runs = "exists (select 1 from information_schema.processlist
                     where db = database() and state = 'User sleep' and id <> connection_id())";
-        // Nor can it show the statements of others.
+        // In this case MySQL does not show the statements of other sessions either.
         let runs = diesel::dsl::sql::<diesel::sql_types::Bool>(runs);
         while diesel::select(runs.clone()).get_result(&mut application) == Ok(false) {}
         traps::task().run(&db.pool(2)).unwrap()
@@ -273,16 +274,16 @@ fn a_transaction_with_a_statement_of_bytes() {
     assert_eq!((report.outcome(), report.doubt()), (Outcome::Proven, None));
 }
 
-/// A process that is suspended between two statements of a transaction keeps its locks, and the application waits for it:
-/// MariaDB is told to end such a transaction. (MySQL cannot be.)
+/// A process that is suspended within a transaction keeps its locks, so the application waits for it. The task
+/// configures MariaDB to end such a transaction. (MySQL has no such setting.)
 #[test]
-fn what_a_suspended_process_has_locked_is_free_again_soon() {
+fn locks_of_a_suspended_process_are_released_soon() {
     let db = traps::table(TEXT);
     let mut application = db.conn();
     if !is_mariadb() {
         return;
     }
-    // It gets stuck in the write of the first page, with the rows before this one locked already.
+    // The process blocks while it writes the first page. It has already locked the rows before this one.
     hold_up(&mut application, 20);
     let keys = [2, 1].map(|number| key(number).to_text().to_string());
     let mut process = Program::new(["reencrypt", "--column", "t.secret", "--accept-triggers", "--batch-size", "16"])
@@ -302,7 +303,7 @@ fn what_a_suspended_process_has_locked_is_free_again_soon() {
     assert!(rows(&mut application, "true").iter().all(|row| is_under(row, 2)));
 }
 
-/// A session that is not strict, as a pool may make them.
+/// Makes sessions without a strict mode, as a pool of an application may do.
 #[derive(Debug)]
 struct Lenient;
 
@@ -312,9 +313,9 @@ impl CustomizeConnection<Conn, diesel::r2d2::Error> for Lenient {
     }
 }
 
-/// A value of which the check of lengths knows nothing: without a strict mode its token would lose its end.
+/// The check of lengths does not know about this value. Without a strict mode, the server would truncate its token.
 #[test]
-fn nothing_is_cut_off_whatever_the_mode_of_the_session() {
+fn nothing_is_truncated_in_any_mode_of_the_session() {
     let db = TestDatabase::new();
     let long = format!("gAAAA{}", "x".repeat(100));
     let sql = format!(
@@ -331,7 +332,8 @@ fn nothing_is_cut_off_whatever_the_mode_of_the_session() {
     assert_eq!((rows[0].secret.len(), &rows[1].secret), (100, &long));
 }
 
-/// A column of tokens is made ASCII, as is advised; then plaintext has to come out that has other characters.
+/// The column is ASCII, as the documentation advises for tokens. Then the task decrypts a plaintext with other
+/// characters.
 #[test]
 fn plaintext_that_the_character_set_of_the_column_does_not_have() {
     for character_set in ["ascii", "latin1"] {
@@ -348,7 +350,7 @@ fn plaintext_that_the_character_set_of_the_column_does_not_have() {
         assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Incomplete, 2));
         let rows: Vec<_> = report.problems().iter().map(|problem| &*problem.row).collect();
         assert_eq!(rows, ["id=2", "id=3"]);
-        // They are tokens still, and as they were.
+        // These values are still the same tokens.
         assert!(task().job(Job::Encrypt).run(&db.pool(2)).unwrap().is_proven());
         conn.batch_execute("alter table t modify secret varchar(400) character set utf8mb4").unwrap();
         assert!(task().job(Job::Decrypt).run(&db.pool(2)).unwrap().is_proven());

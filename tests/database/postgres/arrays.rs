@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Binary, Nullable, Text};
 use diesel_encrypted::{Encrypted, Error};
 
-use super::support::{Conn, TestDatabase};
-use crate::common::keyring;
+use crate::backend::{Conn, TestDatabase};
+use crate::support::keys::keyring;
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -54,7 +54,7 @@ fn all(conn: &mut Conn) -> Vec<Post> {
     posts::table.order(posts::id).select(Post::as_select()).load(conn).unwrap()
 }
 
-/// An array column as the database holds it.
+/// An array column as the database stores it.
 #[derive(QueryableByName)]
 struct Stored {
     #[diesel(sql_type = Array<Text>)]

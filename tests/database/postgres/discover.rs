@@ -1,7 +1,7 @@
-//! What `discover` looks at on PostgreSQL only.
+//! What `discover` examines on PostgreSQL only.
 
-use super::suite::program::scene::{Scene, token};
-use super::support::LimitedUser;
+use crate::backend::LimitedUser;
+use crate::suite::program::scene::{Scene, token};
 
 #[test]
 fn columns_of_other_schemas() {
@@ -14,7 +14,7 @@ fn columns_of_other_schemas() {
     let t = "t (id) { id -> BigInt, secret -> EncryptedText, }";
     scene.declare(&format!("{t}+ #[sql_name = \"Users\"] app.users (id) {{ id -> BigInt, email -> EncryptedText, }}"));
     scene.finds(&[("unguarded", "app.Users.email")]);
-    // Declared where the connection does not look for it.
+    // The schema file declares the table in a schema that is not in the search path.
     scene.declare(&format!("{t}+ #[sql_name = \"Users\"] users (id) {{ id -> BigInt, email -> EncryptedText, }}"));
     scene.finds(&[("missing", "Users.email"), ("undeclared", "app.Users.email")]);
     let json = scene.discover().arg("--json").run().json();
@@ -111,7 +111,7 @@ fn an_array_and_a_materialized_view() {
 }
 
 #[test]
-fn what_this_user_cannot_read() {
+fn tables_that_this_user_cannot_read() {
     let scene = Scene::new();
     scene.run("create table hidden (id bigint primary key, a text, b text)");
     let user = LimitedUser::new(&scene.db, &["t"]);
@@ -121,14 +121,14 @@ fn what_this_user_cannot_read() {
     assert_eq!((&finding["kind"], &finding["column"]), (&"not read".into(), &"*".into()), "{json}");
     assert_eq!(finding["detail"], "permission denied for table hidden");
     scene.discover().database(&user.url()).args(["--ignore", "hidden.*"]).exits_with(0);
-    // Nor may it look past row-level security, without which rows would be hidden from it.
+    // Nor may the user bypass row-level security, so rows would be hidden.
     scene.run("drop table hidden; alter table t enable row level security");
     let run = scene.discover().arg("--json").database(&user.url()).exits_with(4);
     let detail = run.json()["findings"][0]["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains("row-level security"), "{detail}");
 }
 
-/// Whether a value is `NULL` is no secret.
+/// Whether a value is `NULL` is not a secret.
 #[test]
 fn an_index_of_rows_with_a_value() {
     let scene = Scene::new();

@@ -1,4 +1,4 @@
-//! A table with everything that a table may have, before its columns are guarded; and what only PostgreSQL does then.
+//! Guards on columns of an existing table that has everything a table can have, and behaviour of PostgreSQL only.
 
 use diesel::connection::SimpleConnection;
 use diesel::deserialize::QueryableByName;
@@ -6,10 +6,10 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_encrypted::guard::GuardKind;
 
-use super::suite::program::guard::{Migrations, insert, refused, token};
-use super::support::{Conn, TestDatabase, is_true};
+use crate::backend::{Conn, TestDatabase, is_true};
+use crate::suite::program::guard::{Migrations, insert, refused, token};
 
-/// The ways to guard, and what the guard is to the catalogue then.
+/// The ways to create guards, and the kind of guard that each creates.
 pub fn ways() -> &'static [(&'static [&'static str], GuardKind)] {
     &[(&[], GuardKind::Domain), (&["--online"], GuardKind::Check)]
 }
@@ -32,7 +32,7 @@ pub const ODD_PEOPLE: &str = r#"
     create view names as select name from "Odd People";
 "#;
 
-/// What the catalogue says of all tables.
+/// Returns everything that the catalogue knows about all tables.
 pub fn shape(conn: &mut Conn) -> Vec<String> {
     let sql = "
         select concat_ws(' ', c.relname, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), l.collname,
@@ -65,7 +65,7 @@ fn with(sql: &str) -> TestDatabase {
     db
 }
 
-/// The types are those of the shipped tables, so that `diesel print-schema` finds them by itself.
+/// The types are those of the shipped tables, so `diesel print-schema` recognises them.
 #[test]
 fn the_type_becomes_the_domain_and_comes_back_with_length_and_collation() {
     let db = with(
@@ -90,15 +90,15 @@ fn the_type_becomes_the_domain_and_comes_back_with_length_and_collation() {
     );
     migrations.run(conn).unwrap();
     assert_eq!(types(conn), ["encrypted_text C", "encrypted_binary", "encrypted_text C", "encrypted_text C"]);
-    // Not filled with blanks any more.
+    // The value is no longer padded with blanks.
     assert!(is_true(conn, &format!("(select c = '{token}' from t)")));
     migrations.revert(conn).unwrap();
     assert_eq!(types(conn), before);
 }
 
-/// Others may have made the domains: this migration on another database, or the shipped one.
+/// The domains may exist already: another migration, or the shipped one, may have created them.
 #[test]
-fn domains_that_are_there_are_used() {
+fn existing_domains_are_used() {
     let domains = include_str!("../../../migrations/postgresql/2026-11-23-000000_create_encrypted_domains/up.sql");
     let db = with(&format!("{domains}; create schema app; create table app.t (a text)"));
     let migrations = Migrations::written(&db, &["app.t.a"]);
@@ -116,7 +116,7 @@ fn domains_that_are_there_are_used() {
 }
 
 #[test]
-fn what_keeps_the_server_from_changing_a_type_is_told() {
+fn reports_what_keeps_the_server_from_changing_a_type() {
     let db = with(
         "create table t (a text, b text generated always as (a || 'x') stored);
                    create view v as select a from t",
@@ -132,7 +132,7 @@ fn what_keeps_the_server_from_changing_a_type_is_told() {
 }
 
 #[test]
-fn online_neither_readers_nor_writers_wait_for_the_second_look() {
+fn online_the_validation_blocks_neither_readers_nor_writers() {
     let db = with("create table t (a text)");
     let migrations = Migrations::written(&db, &["t.a", "--online"]);
     let mut conn = db.conn();
@@ -145,7 +145,7 @@ fn online_neither_readers_nor_writers_wait_for_the_second_look() {
     refused(&db, &["t.a"], "public.t.a has a guard already: a CHECK that takes tokens only");
 }
 
-/// As an optimiser might: the condition says `NULL = NULL` of every value that passes.
+/// An optimiser might remove the condition: for every value that passes it says `NULL = NULL`.
 #[test]
 fn the_check_of_a_column_without_null_is_not_optimised_away() {
     let db = with("create table t (a text not null)");
@@ -158,7 +158,7 @@ fn the_check_of_a_column_without_null_is_not_optimised_away() {
 }
 
 #[test]
-fn a_guard_that_was_not_validated_is_one_of_its_own_kind() {
+fn a_guard_that_was_not_validated_has_its_own_kind() {
     let db = with("create table t (a text)");
     let migrations = Migrations::written(&db, &["t.a", "--online"]);
     migrations.run_next(&mut db.conn()).unwrap();
@@ -166,7 +166,7 @@ fn a_guard_that_was_not_validated_is_one_of_its_own_kind() {
 }
 
 #[test]
-fn blanks_that_a_type_adds_are_seen_by_no_guard() {
+fn a_guard_does_not_see_the_blanks_that_a_type_adds() {
     let db = with("create table t (a char(120))");
     refused(
         &db,

@@ -1,4 +1,4 @@
-//! What only PostgreSQL has: the guards are types, which arrays and functions know too.
+//! Features of PostgreSQL only: the guards are types, so arrays and functions can use them.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -8,10 +8,10 @@ use diesel::sql_query;
 use diesel::sql_types::{Array, Text};
 use diesel_encrypted::Encrypted;
 
-use super::schema::people;
-use super::suite::guards::{assert_refused, store_text, token, with_a_row};
-use super::suite::migrations::{ada, everyone, migrated};
-use crate::common::keyring;
+use crate::schema::people;
+use crate::suite::guards::{assert_refused, store_text, token, with_a_row};
+use crate::suite::migrations::{ada, everyone, migrated};
+use crate::support::keys::keyring;
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -45,7 +45,7 @@ fn an_array_holds_tokens_and_nothing_else() {
     }
 }
 
-/// Why the guards are domains. This is the server's behaviour, not ours.
+/// The reason why the guards are domains. This tests the server, not the crate.
 #[test]
 fn the_check_of_a_table_shows_what_it_refused_and_a_domain_does_not() {
     let db = with_a_row();

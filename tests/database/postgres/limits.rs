@@ -1,6 +1,6 @@
 //! Limits that cannot be kept, and replicas that do not answer.
 
-use super::suite::program::vault::Vault;
+use crate::suite::program::vault::Vault;
 
 #[test]
 fn a_url_that_could_show_its_password() {
@@ -13,9 +13,9 @@ fn a_url_that_could_show_its_password() {
     vault.assert_readable(&[1], 5);
 }
 
-/// After ten seconds people hear what it waits for.
+/// After ten seconds the program reports why it waits.
 #[test]
-fn a_replica_that_is_not_there() {
+fn an_unreachable_replica() {
     let vault = Vault::sealed(1, 1..=5);
     let url = "postgres://scott:tiger-and-lion@127.0.0.1:1/app";
     let mut running = vault.program(&["reencrypt"], &[2, 1]).set("DB_REPLICA_URLS", url).start();

@@ -1,11 +1,11 @@
-//! Tables of one name in several schemas.
+//! Tables with the same name in several schemas.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::suite::program::vault::Vault;
-use crate::common::keyring;
+use crate::suite::program::vault::Vault;
+use crate::support::keys::keyring;
 
 #[derive(QueryableByName)]
 struct Cell {
@@ -21,7 +21,7 @@ fn is_under(vault: &Vault, schema: &str, key: u8) -> bool {
 }
 
 #[test]
-fn a_column_is_that_of_the_schema_that_is_named() {
+fn a_column_belongs_to_the_named_schema() {
     let vault = Vault::sealed(1, 1..=1);
     let sql = "create schema app; create table app.vault as select * from public.vault;
                alter table app.vault add primary key (id);

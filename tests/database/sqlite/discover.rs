@@ -1,11 +1,11 @@
-//! What `discover` looks at on SQLite only.
+//! What `discover` examines on SQLite only.
 
 use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
 use diesel_encrypted::discover::Discovery;
 
-use super::suite::program::scene::{Scene, token};
+use crate::suite::program::scene::{Scene, token};
 
 #[derive(Debug)]
 struct Attach(String);
@@ -56,7 +56,7 @@ fn tables_of_all_sorts() {
     scene.finds(&[("wrong type", "f.note"), ("unguarded", "w.note")]);
 }
 
-/// Whether a value is `NULL` is no secret.
+/// Whether a value is `NULL` is not a secret.
 #[test]
 fn an_index_of_rows_with_a_value() {
     let scene = Scene::new();
@@ -64,7 +64,7 @@ fn an_index_of_rows_with_a_value() {
     scene.finds(&[]);
 }
 
-/// To SQLite a type is a preference, and a token is kept by each.
+/// In SQLite a type is only a preference. A column of any type keeps a token.
 #[test]
 fn tokens_in_a_column_of_any_type() {
     let scene = Scene::new();

@@ -1,4 +1,4 @@
-//! A table with everything that a table may have, before its columns are guarded; and what only SQLite does then.
+//! Guards on columns of an existing table that has everything a table can have, and behaviour of SQLite only.
 
 use std::path::PathBuf;
 
@@ -8,10 +8,10 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_encrypted::guard::GuardKind;
 
-use super::suite::program::guard::{Migrations, insert, program, refused, token};
-use super::support::{Conn, TestDatabase};
+use crate::backend::{Conn, TestDatabase};
+use crate::suite::program::guard::{Migrations, insert, program, refused, token};
 
-/// The ways to guard, and what the guard is to the catalogue then.
+/// The ways to create guards, and the kind of guard that each creates.
 pub fn ways() -> &'static [(&'static [&'static str], GuardKind)] {
     &[(&[], GuardKind::Check)]
 }
@@ -39,7 +39,7 @@ pub const ODD_PEOPLE: &str = r#"
     pragma foreign_keys = on;
 "#;
 
-/// What the catalogue says of everything.
+/// Returns everything that the catalogue knows.
 pub fn shape(conn: &mut Conn) -> Vec<String> {
     lines(
         conn,
@@ -63,7 +63,7 @@ fn with(sql: &str) -> TestDatabase {
     db
 }
 
-/// Guards `t.a`, and gives everything back. What `rows` selects stays the same.
+/// Guards `t.a` and reverts it. The result of `rows` stays the same.
 fn there_and_back(sql: &str, rows: &str) {
     let db = with(sql);
     let conn = &mut db.conn();
@@ -75,7 +75,7 @@ fn there_and_back(sql: &str, rows: &str) {
     assert!(insert(conn, "t (a)", "'x'").is_err(), "{sql}");
     migrations.revert(conn).unwrap();
     assert_eq!(lines(conn, rows), before, "{sql}");
-    // Renamed, a table has its name in quotes.
+    // SQLite quotes the name of a renamed table.
     let plain = |shape: Vec<String>| shape.join("\n").replace("CREATE TABLE \"t\"", "CREATE TABLE t");
     assert_eq!(plain(shape(conn)), plain(shape_before), "{sql}");
 }
@@ -135,7 +135,7 @@ fn the_type_of_a_value_counts() {
     assert!(insert(conn, "t (a)", &text).is_err());
 }
 
-/// As Python's `Fernet.encrypt` gives them, which returns bytes.
+/// Python's `Fernet.encrypt` returns such tokens, because it returns bytes.
 #[test]
 fn tokens_of_the_other_type_are_not_sent_to_be_encrypted() {
     let db = with(&format!(
@@ -158,7 +158,7 @@ fn tokens_of_the_other_type_are_not_sent_to_be_encrypted() {
     Migrations::written(&db, &["t t.a", "t t.b"]).run(conn).unwrap();
 }
 
-/// What a migration leaves behind on the connection of an application.
+/// Checks what a failed migration leaves on the connection of an application.
 #[test]
 fn a_refused_migration_leaves_no_transaction_open() {
     let db = with("create table t (k integer primary key, a text); create table u (t int references t (k))");
@@ -171,7 +171,7 @@ fn a_refused_migration_leaves_no_transaction_open() {
     conn.batch_execute("begin; commit").unwrap();
 }
 
-/// Everything there is, and what the rows hold.
+/// Returns everything in the catalogue, and the content of all rows.
 fn everything(conn: &mut Conn) -> (Vec<String>, Vec<String>) {
     (shape(conn), lines(conn, "select k || a || b as line from t order by 1"))
 }
@@ -185,7 +185,7 @@ fn t_with_rows() -> TestDatabase {
     ))
 }
 
-/// What later migrations do to a table, and how they are reverted.
+/// Changes of a table that later migrations make, and how to revert them.
 const LATER: [(&str, &str); 6] = [
     ("alter table t add column phone text; update t set phone = '112'", "alter table t drop column phone"),
     (
@@ -199,9 +199,9 @@ const LATER: [(&str, &str); 6] = [
     ("create table children (t int references t (k) on delete cascade)", "drop table children"),
 ];
 
-/// A guard that is reverted would otherwise take with it what came after it.
+/// Otherwise, reverting a guard would lose later changes.
 #[test]
-fn what_has_changed_since_a_guard_was_made_is_not_lost_with_it() {
+fn reverting_a_guard_keeps_later_changes() {
     let db = t_with_rows();
     let conn = &mut db.conn();
     let migrations = Migrations::written(&db, &["t.a"]);
@@ -220,9 +220,9 @@ fn what_has_changed_since_a_guard_was_made_is_not_lost_with_it() {
     insert(conn, "t (a)", "'x'").unwrap();
 }
 
-/// Also a migration of somebody else that was pending, and ran first.
+/// Another migration may have been pending, and ran first.
 #[test]
-fn what_has_changed_since_a_guard_was_written_is_not_lost_by_it() {
+fn running_a_guard_keeps_changes_since_it_was_written() {
     for (later, reverted) in LATER {
         let db = t_with_rows();
         let conn = &mut db.conn();
@@ -235,7 +235,7 @@ fn what_has_changed_since_a_guard_was_written_is_not_lost_by_it() {
         assert_eq!(shape(conn), changed, "{later}");
         conn.batch_execute(&format!("begin; commit; {reverted}")).unwrap();
         migrations.run(conn).unwrap();
-        // And once more, with a name in quotes.
+        // The same again, with a quoted name.
         migrations.revert(conn).unwrap();
         migrations.run(conn).unwrap();
         assert!(insert(conn, "t (a)", "'x'").is_err());
@@ -266,15 +266,15 @@ fn a_second_guard_does_not_take_the_first_away() {
     insert(conn, "t", "null, 'x', 'x'").unwrap();
 }
 
-/// As the program `sqlite3` does with a file unless it is told not to.
+/// By default, the program `sqlite3` continues after an error in a file.
 #[test]
-fn who_goes_on_behind_an_error_loses_nothing() {
+fn continuing_after_an_error_loses_nothing() {
     let db = t_with_rows();
     let conn = &mut db.conn();
     let before = everything(conn);
     let migrations = Migrations::written(&db, &["t.a"]);
     let run = |sql: &str| {
-        // With the body of the trigger.
+        // The statement of the trigger contains a semicolon.
         let statements = sql.replace("; end;\n", "; end\u{7}").replace(";\n", "\u{7}");
         let mut conn = db.conn();
         statements.split('\u{7}').filter(|statement| conn.batch_execute(statement).is_err()).count()
@@ -300,7 +300,7 @@ fn who_goes_on_behind_an_error_loses_nothing() {
     assert_eq!(everything(conn), changed);
 }
 
-/// References that were broken before are no reason to fail.
+/// References that were broken before are not a reason to fail.
 #[test]
 fn broken_references_are_left_as_they_are() {
     let db = with("create table t (k integer primary key, a text); create table u (t int references t (k))");
@@ -311,7 +311,7 @@ fn broken_references_are_left_as_they_are() {
 }
 
 #[test]
-fn statistics_are_made_anew() {
+fn statistics_are_updated() {
     let db = with("create table t (a text, b int); create index by_b on t (b); insert into t (b) values (1), (2)");
     let conn = &mut db.conn();
     conn.batch_execute("analyze").unwrap();
@@ -321,9 +321,9 @@ fn statistics_are_made_anew() {
     assert_eq!(lines(conn, statistics), before);
 }
 
-/// A CHECK that names its table would speak of another one while the new table is made.
+/// While the new table is created, a CHECK that names its table would refer to another table.
 #[test]
-fn a_table_that_cannot_be_made_anew_is_left_to_people() {
+fn a_table_that_cannot_be_created_again_is_refused() {
     let db = with("create table t (a text, b int check (t.b > 0))");
     let run =
         refused(&db, &["t.a"], "no guard for the table t: a table that is made of its CREATE TABLE and the guards is");

@@ -1,9 +1,9 @@
-//! What only SQLite does: any column takes a value of any type, and text may go on after a NUL character.
+//! Behaviour of SQLite only: a column accepts values of every type, and a text may continue after a NUL character.
 
 use diesel::prelude::*;
 use diesel::sql_query;
 
-use super::suite::guards::{Attempt, assert_refused, raw, token, with_a_row};
+use crate::suite::guards::{Attempt, assert_refused, raw, token, with_a_row};
 
 fn update(column: &'static str, value: &str) -> Attempt {
     let db = with_a_row();
@@ -37,7 +37,7 @@ fn a_token_of_the_other_type_is_refused() {
 }
 
 #[test]
-fn nothing_hides_behind_a_nul() {
+fn nothing_hides_after_a_nul() {
     for token in [token(0), token(32)] {
         for hidden in ["", "ada@example.org"] {
             let text = format!("'{token}' || char(0) || '{hidden}'");

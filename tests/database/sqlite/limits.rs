@@ -1,6 +1,6 @@
-//! Limits that cannot be kept: there are no replicas.
+//! Limits that cannot be kept, because SQLite has no replicas.
 
-use super::suite::program::vault::Vault;
+use crate::suite::program::vault::Vault;
 
 #[test]
 fn a_lag_of_replicas_that_do_not_exist() {
@@ -10,6 +10,6 @@ fn a_lag_of_replicas_that_do_not_exist() {
         run.says("this database has no replicas: leave out the limits of their lag");
     }
     vault.assert_readable(&[1], 5);
-    // None is none.
+    // A blank variable names no replica.
     vault.program(&["reencrypt"], &[2, 1]).set("DB_REPLICA_URLS", " ").exits_with(0);
 }

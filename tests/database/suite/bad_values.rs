@@ -1,12 +1,12 @@
-//! Values that are not readable tokens are left alone, listed, and counted.
+//! Values that are not readable tokens stay unchanged. The task lists and counts them.
 
 use diesel::connection::SimpleConnection;
 use diesel_encrypted::reencrypt::{Outcome, ProblemKind};
 
 use super::people::People;
-use crate::common::keyring;
+use crate::support::keys::keyring;
 
-/// A text with the first character replaced at this position.
+/// Replaces the character at this position by another one.
 fn damaged(token: &str, position: usize) -> String {
     let other = if token.as_bytes()[position] == b'A' { 'B' } else { 'A' };
     format!("{}{other}{}", &token[..position], &token[position + 1..])
@@ -55,7 +55,7 @@ fn are_listed_and_left_alone() {
     let after = people.raw();
     for (index, (before, after)) in before.iter().zip(&after).enumerate() {
         assert_eq!(before.email == after.email, index < cases.len(), "row {}", before.id);
-        // The healthy columns of the same row were rewritten.
+        // The task did rewrite the readable columns of the same row.
         assert!(before.phone.is_none() || before.phone != after.phone);
     }
 }
@@ -68,10 +68,10 @@ fn a_damaged_value_in_a_binary_column() {
     let mut photo = raw[0].photo.clone().unwrap();
     photo[30] ^= 1;
     let hex: String = photo.iter().map(|byte| format!("{byte:02x}")).collect();
-    let literal = super::super::support::BYTES_LITERAL.replace("{}", &hex);
+    let literal = crate::backend::BYTES_LITERAL.replace("{}", &hex);
     people.conn().batch_execute(&format!("update people set photo = {literal} where id = 1")).unwrap();
     let report = people.run(people.task([2, 1]), 1);
-    assert_eq!(report.outcome(), Outcome::Proven);
+    assert_eq!((report.outcome(), report.is_proven(), report.old_keys_may_go()), (Outcome::Proven, true, false));
     let [problem] = report.problems() else { panic!("{:?}", report.problems()) };
     assert_eq!(
         (problem.column.as_str(), problem.row.as_str(), problem.kind),
@@ -83,11 +83,12 @@ fn a_damaged_value_in_a_binary_column() {
 #[test]
 fn a_token_dated_in_the_future_is_a_token_like_any_other() {
     let people = People::new(1, 1..=20);
-    // Made by Python's cryptography under the first test key, dated 2100-01-01.
+    // A token that Python's `cryptography` made under the first test key, with the time 2100-01-01.
     let token = future_token();
     people.conn().batch_execute(&format!("update people set email = '{token}' where id = 7")).unwrap();
     let report = people.run(people.task([2, 1]), 1);
     assert_eq!((report.outcome(), report.problems()), (Outcome::Proven, &[][..]));
+    assert!(report.old_keys_may_go());
     let rewritten = people.raw()[6].email.clone();
     assert_eq!(keyring([2]).decrypt(rewritten.as_bytes()).unwrap(), b"from the future");
     assert_eq!(rewritten[..11], token[..11], "the date is kept");
@@ -95,6 +96,6 @@ fn a_token_dated_in_the_future_is_a_token_like_any_other() {
 
 fn future_token() -> String {
     use fernet::Fernet;
-    let key = crate::common::key(1).to_text();
+    let key = crate::support::keys::key(1).to_text();
     Fernet::new(&key).unwrap().encrypt_at_time(b"from the future", 4_102_444_800)
 }

@@ -1,4 +1,4 @@
-//! Encrypted columns of every type that can hold a token.
+//! Encrypted columns of every type that can hold tokens.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -6,10 +6,10 @@ use diesel::sql_types::Binary;
 use diesel_encrypted::reencrypt::{Outcome, Task};
 use diesel_encrypted::{TableName, Target};
 
-use super::super::support::{
+use crate::backend::{
     BINARY_TYPES, BYTES_LITERAL, MAKE_TYPES, OTHER_TYPES, SELECT_BYTES, SELECT_TEXT, TEXT_TYPES, TestDatabase,
 };
-use crate::common::keyring;
+use crate::support::keys::keyring;
 
 #[derive(QueryableByName)]
 struct Token {
@@ -17,7 +17,7 @@ struct Token {
     token: Vec<u8>,
 }
 
-/// A database with the types that the tests need.
+/// Creates a database with the types that the tests need.
 fn database() -> TestDatabase {
     let db = TestDatabase::new();
     for sql in MAKE_TYPES {
@@ -26,7 +26,7 @@ fn database() -> TestDatabase {
     db
 }
 
-/// A table with one token in a column of this type, rotated; what the column holds then, as bytes.
+/// Rotates one token in a column of this type, and returns the new value as bytes.
 fn rotated(db: &TestDatabase, sql_type: &str, literal: &str, select: &str) -> Vec<u8> {
     let mut conn = db.conn();
     conn.batch_execute("drop table if exists t").unwrap();
@@ -44,7 +44,7 @@ fn rotated(db: &TestDatabase, sql_type: &str, literal: &str, select: &str) -> Ve
 #[test]
 fn text() {
     let db = database();
-    // 100 characters
+    // The token has 100 characters.
     let token = keyring([1]).encrypt(b"fifteen bytes..");
     for sql_type in TEXT_TYPES {
         let after = rotated(&db, sql_type, &format!("'{token}'"), SELECT_TEXT);

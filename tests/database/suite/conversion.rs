@@ -1,4 +1,4 @@
-//! The way into encryption, and the way out: plaintext becomes tokens, tokens become plaintext, and nothing else changes.
+//! `encrypt` and `decrypt`: plaintext becomes tokens, tokens become plaintext, and nothing else changes.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,13 +10,13 @@ use diesel::sql_types::{BigInt, Binary, Nullable};
 use diesel_encrypted::reencrypt::{Doubt, Job, Outcome, ProblemKind, Report, Task};
 use diesel_encrypted::{TableName, Target};
 
-use super::super::support::{
+use super::traps::{self, interfere};
+use crate::backend::{
     BYTES, BYTES_LITERAL, Conn, LIMITED_TYPES, PADDED_TYPES, SELECT_BYTES, SELECT_TEXT, TEXT, TestDatabase,
 };
-use super::traps::{self, interfere};
-use crate::common::keyring;
+use crate::support::keys::keyring;
 
-/// A table `t` with a column `secret` of text, and one of bytes, `scan`.
+/// Creates a table `t` with a text column `secret` and a binary column `scan`.
 fn table() -> TestDatabase {
     let db = TestDatabase::new();
     let sql = format!("create table t (id bigint not null primary key, note {TEXT}, secret {TEXT}, scan {BYTES})");
@@ -47,7 +47,7 @@ struct Raw {
     scan: Option<Vec<u8>>,
 }
 
-/// Every byte of the table.
+/// Returns every byte of the table.
 fn raw(db: &TestDatabase) -> Vec<Raw> {
     let (note, scan) = (SELECT_TEXT.replace("secret", "note"), SELECT_BYTES.replace("secret", "scan"));
     let sql = format!("select id, {note} as note, {SELECT_TEXT} as secret, {scan} as scan from t order by id");
@@ -66,7 +66,7 @@ fn run(db: &TestDatabase, task: Task<'_>) -> Report {
     task.run(&db.pool(2)).unwrap()
 }
 
-/// Of the text column: scanned, rewritten, current, NULL, bad.
+/// The counts of the text column: scanned, rewritten, current, NULL, bad.
 fn counts(report: &Report) -> [u64; 5] {
     let column = report.columns().iter().find(|column| column.column == "secret").unwrap();
     [column.scanned, column.rewritten, column.current, column.null, column.bad]
@@ -77,11 +77,11 @@ fn problems(report: &Report) -> Vec<(&str, &str, ProblemKind)> {
     problem.map(|problem| (problem.column.as_str(), problem.row.as_str(), problem.kind)).collect()
 }
 
-/// Texts of all sorts, and the same as bytes.
+/// Texts of many kinds. The binary column has the same values as bytes.
 const PLAINTEXTS: [&str; 9] = ["", " ", "ada@example.org", "gAAA", "é日本☃ 'quoted'", "0", "null", "a\nb\tc ", "42"];
 
 #[test]
-fn plaintext_goes_in_and_comes_out_again() {
+fn plaintext_is_encrypted_and_decrypted() {
     let db = table();
     for (id, text) in PLAINTEXTS.iter().enumerate() {
         insert(&db, id, Some(text), Some(text.as_bytes()));
@@ -89,7 +89,7 @@ fn plaintext_goes_in_and_comes_out_again() {
     let long = "long ".repeat(2000);
     insert(&db, 20, Some(&long), Some(&[0, 255, 128, 10]));
     insert(&db, 21, None, None);
-    // Some instances of the application write tokens already, under either key.
+    // Some processes of the application already write tokens, under either key.
     let [new, old] = [2, 1].map(|number| keyring([number]).encrypt(b"sealed"));
     insert(&db, 22, Some(&new), Some(old.as_bytes()));
     insert(&db, 23, Some(&old), Some(new.as_bytes()));
@@ -113,7 +113,7 @@ fn plaintext_goes_in_and_comes_out_again() {
             assert_eq!(opened, expected);
         }
     }
-    // Text in a text column, bytes in a binary one; dated when it was sealed.
+    // The text column holds text, the binary column bytes. Tokens have the time of their encryption.
     assert!((began - 5..=seconds() + 5).contains(&date(inside[2].secret.as_ref().unwrap())));
     assert_eq!(inside[2].scan.as_ref().unwrap()[..3], [0x80, 0, 0]);
 
@@ -132,15 +132,16 @@ fn plaintext_goes_in_and_comes_out_again() {
     assert_eq!(raw(&db), after);
 }
 
-/// The seconds since 1970 at which a token says it was made.
+/// Returns the time of a token in seconds since 1970.
 fn date(token: &[u8]) -> u64 {
     let raw = URL_SAFE.decode(token).unwrap();
     u64::from_be_bytes(raw[1..9].try_into().unwrap())
 }
 
-/// Nobody can tell a damaged token, or one of a missing key, from plaintext that looks like one: it is not touched.
+/// Nothing distinguishes a damaged token, or a token under a missing key, from plaintext that looks like a token. So
+/// the task does not change it.
 #[test]
-fn what_looks_like_a_token_is_not_encrypted_again() {
+fn a_value_that_looks_like_a_token_is_not_encrypted() {
     let db = table();
     let foreign = keyring([9]).encrypt(b"a token of another key");
     let damaged = &keyring([1]).encrypt(b"damaged")[..50];
@@ -162,7 +163,7 @@ fn what_looks_like_a_token_is_not_encrypted_again() {
     assert_eq!(inside[..3], before[..3]);
     assert_eq!(keyring([2]).decrypt(inside[3].secret.as_ref().unwrap()).unwrap(), b"plain");
 
-    // The operator has looked at them, and says that in this column they are plaintext.
+    // The operator has examined these values and confirms that they are plaintext in this column.
     let choice = || task(Job::Encrypt).token_like_plaintext("t.secret".parse().unwrap());
     let report = run(&db, choice());
     assert_eq!(problems(&report), rows.map(|row| unreadable("scan", row)));
@@ -173,7 +174,8 @@ fn what_looks_like_a_token_is_not_encrypted_again() {
     assert_eq!(counts(&run(&db, choice()))[1], 0, "not again");
     assert_eq!(raw(&db), sealed);
 
-    // On the way out such a value would be taken for a token: it stays one, until the operator says the same again.
+    // After decryption, such a value would look like a token. So it stays encrypted until the operator confirms it
+    // again.
     let report = run(&db, task(Job::Decrypt));
     let nested = rows.map(|row| ("secret", row, ProblemKind::Nested));
     assert_eq!(problems(&report), [rows.map(|row| unreadable("scan", row)), nested].concat());
@@ -188,12 +190,12 @@ fn a_choice_for_another_column_is_refused() {
     let db = table();
     let task = task(Job::Encrypt).token_like_plaintext("t.note".parse().unwrap());
     let error = task.run(&db.pool(1)).unwrap_err();
-    assert!(error.is_refused() && error.to_string().starts_with("t.note is said to hold plaintext"), "{error}");
+    assert!(error.is_refused() && error.to_string().starts_with("t.note is named as a column of plaintext"), "{error}");
 }
 
-/// A token of ours in a token of ours: written out it would be decrypted once more by the next run.
+/// A token that contains a token of ours. If the task decrypted it, the next run would decrypt it again.
 #[test]
-fn a_token_in_a_token_stays_whatever_the_choice() {
+fn a_token_in_a_token_always_stays() {
     let db = table();
     let inner = keyring([1]).encrypt(b"inner");
     insert(&db, 1, Some(&keyring([2]).encrypt(inner.as_bytes())), None);
@@ -209,7 +211,7 @@ fn a_token_in_a_token_stays_whatever_the_choice() {
 }
 
 #[test]
-fn bytes_that_are_no_text_stay_tokens_in_a_text_column() {
+fn bytes_that_are_not_text_stay_tokens_in_a_text_column() {
     let db = table();
     for (id, bytes) in [&[0xff, 0xfe][..], b"with a \0 in it", b"text"].into_iter().enumerate() {
         let token = keyring([1]).encrypt(bytes);
@@ -240,7 +242,8 @@ fn a_keyring_that_reads_nothing_is_refused() {
     }
 }
 
-/// Before the first token is there, nothing tells plaintext that looks like one from a token of another key.
+/// While there are no other tokens, nothing distinguishes plaintext that looks like a token from a token under another
+/// key.
 #[test]
 fn the_first_value_that_looks_like_a_token_has_to_be_explained() {
     let db = table();
@@ -248,14 +251,14 @@ fn the_first_value_that_looks_like_a_token_has_to_be_explained() {
     (1..20).for_each(|id| insert(&db, id, Some("plain"), None));
     let before = raw(&db);
     let error = task(Job::Encrypt).run(&db.pool(1)).unwrap_err();
-    let expected = "or, if it is plaintext that looks like a token, name its column with --token-like-plaintext";
-    assert!(error.is_refused() && error.to_string().contains(expected), "{error}");
+    let expected = ". If it is plaintext that looks like a token, name its column with Task::token_like_plaintext";
+    assert!(error.is_refused() && error.to_string().ends_with(expected), "{error}");
     assert_eq!(raw(&db), before);
     let report = run(&db, task(Job::Encrypt).token_like_plaintext("t.secret".parse().unwrap()));
     assert_eq!((report.outcome(), report.problems()), (Outcome::Proven, &[][..]));
 }
 
-/// The application has begun to write tokens somewhere in the middle, where nobody takes a sample.
+/// The application has begun to write tokens in the middle of the table, which the sample does not cover.
 #[test]
 fn a_wrong_keyring_that_no_sample_shows_is_found_on_the_way() {
     for tokens in [19, 20] {
@@ -278,9 +281,9 @@ fn a_wrong_keyring_that_no_sample_shows_is_found_on_the_way() {
     }
 }
 
-/// What a database fills up does not come back as it was written: neither a token, nor the plaintext of one.
+/// The database pads tokens, and their plaintext too, so neither can be read back unchanged.
 #[test]
-fn a_column_that_the_database_fills_up_is_refused() {
+fn a_column_that_the_database_pads_is_refused() {
     for (column, is_text) in PADDED_TYPES {
         for job in [Job::Encrypt, Job::Decrypt] {
             let db = TestDatabase::new();
@@ -296,13 +299,13 @@ fn a_column_that_the_database_fills_up_is_refused() {
             let task = || Task::new(keyring.clone()).target("t.secret".parse().unwrap());
             let error = task().job(job).run(&db.pool(1)).unwrap_err();
             assert!(error.is_refused() && error.to_string().contains("which the database fills up"), "{error}");
-            // What is as long as its column can be rotated.
+            // A token as long as its column can be rotated.
             assert!(task().run(&db.pool(1)).unwrap().is_proven());
         }
     }
 }
 
-/// What is said of one column holds for no other, however often the first is named.
+/// The confirmation for one column holds for no other column, even if the first one is named twice.
 #[test]
 fn the_choice_for_a_column_that_is_named_twice() {
     let db = table();
@@ -317,11 +320,11 @@ fn the_choice_for_a_column_that_is_named_twice() {
     assert_eq!(counts(&report), [2, 2, 2, 0, 0]);
 }
 
-/// The length that is asked for is that of the longest token, and one less is not enough.
+/// The message requires the length of the longest token. One less is too short.
 #[test]
 fn a_column_too_short_for_its_tokens_is_refused() {
     for (limited, is_text) in LIMITED_TYPES {
-        // 15 bytes make a token of 100 characters or 73 bytes, 16 of 120 or 89.
+        // A token of 15 bytes has 100 characters or 73 bytes, a token of 16 bytes 120 or 89.
         for (plaintext, needed) in [("x".repeat(15), [100, 73]), (format!("é{}", "x".repeat(14)), [120, 89])] {
             let needed: usize = needed[usize::from(!is_text)];
             for length in [needed - 1, needed] {
@@ -332,7 +335,7 @@ fn a_column_too_short_for_its_tokens_is_refused() {
                     .unwrap();
                 let value = if *is_text { format!("'{plaintext}'") } else { literal(plaintext.as_bytes()) };
                 db.conn().batch_execute(&format!("insert into t values (1, {value}), (2, null)")).unwrap();
-                // A token that is there already is not taken for a long plaintext.
+                // The length check must not treat an existing token as a long plaintext.
                 let token = keyring([1]).encrypt(b"x");
                 if length > token.len() {
                     db.conn().batch_execute(&format!("insert into t values (3, '{token}')")).unwrap();
@@ -348,8 +351,11 @@ fn a_column_too_short_for_its_tokens_is_refused() {
                 }
                 for dry_run in [true, false] {
                     let error = task(dry_run).unwrap_err();
-                    let expected =
-                        format!("of {} bytes, has a length of {needed}. Make it {}", plaintext.len(), needed + 1);
+                    let expected = format!(
+                        "of {} bytes, has a length of {needed}. Make it at least {} long",
+                        plaintext.len(),
+                        needed + 1
+                    );
                     assert!(error.is_refused() && error.to_string().contains(&expected), "{error}");
                 }
             }
@@ -357,9 +363,9 @@ fn a_column_too_short_for_its_tokens_is_refused() {
     }
 }
 
-/// What the database does by itself with a value is done with its token, too.
+/// The database derives other values from such a column, and would derive them from tokens too.
 #[test]
-fn columns_that_others_depend_on_are_refused() {
+fn columns_from_which_the_database_derives_values_are_refused() {
     let db = TestDatabase::new();
     let (text, kind) = ("varchar(200)", "bigint not null primary key");
     db.conn()
@@ -382,7 +388,7 @@ fn columns_that_others_depend_on_are_refused() {
         }
         assert!(run(table, "note", Job::Encrypt).unwrap().is_proven(), "other columns of the table are free");
     }
-    // Tokens in such columns were wrong before: they can still be rotated.
+    // Tokens in such columns were wrong before. They can still be rotated.
     assert!(run("children", "email", Job::Reencrypt).unwrap().problems().len() == 1);
 }
 
@@ -401,7 +407,7 @@ fn a_column_that_another_is_generated_from_is_refused() {
     assert!(run("other").unwrap().is_proven());
 }
 
-/// A table `t` of texts for [`interfere`], one of which no database changes.
+/// Creates a table `t` of texts for [`interfere`]. The database refuses to change one of them.
 fn plaintexts(check: &str) -> TestDatabase {
     let db = TestDatabase::new();
     let sql = format!("create table t (id bigint not null primary key, secret {TEXT}{check})");
@@ -417,12 +423,12 @@ fn secrets(conn: &mut Conn, condition: &str) -> Vec<(i64, String)> {
 }
 
 #[test]
-fn what_the_application_writes_meanwhile_is_never_overwritten() {
+fn concurrent_writes_of_the_application_are_never_overwritten() {
     let db = plaintexts("");
     let task = traps::task().job(Job::Encrypt);
     let token = keyring([2]).encrypt(b"written as a token");
     let report = interfere(&db, task, 2, |conn| {
-        // In pages that were read and are not written yet.
+        // These rows are in pages that the task has read but not written.
         conn.batch_execute("update t set secret = 'written later' where id = 40").unwrap();
         conn.batch_execute(&format!("update t set secret = '{token}' where id = 42")).unwrap();
         conn.batch_execute("update t set secret = null where id = 44; delete from t where id = 46").unwrap();
@@ -435,7 +441,7 @@ fn what_the_application_writes_meanwhile_is_never_overwritten() {
 }
 
 #[test]
-fn plaintext_that_the_database_does_not_let_go_is_no_success() {
+fn plaintext_that_cannot_be_rewritten_is_not_a_success() {
     let db = plaintexts(", check (id <> 6 or secret not like 'gAAAA%')");
     let report = traps::task().job(Job::Encrypt).run(&db.pool(2)).unwrap();
     assert_eq!((report.outcome(), report.doubt()), (Outcome::Incomplete, Some(&Doubt::LeftPlaintext(1))));

@@ -1,13 +1,13 @@
-//! What lies ahead, from the catalogue.
+//! The estimate of the work, which comes from the catalogue.
 
 use diesel::connection::SimpleConnection;
 use diesel_encrypted::reencrypt::Job;
 
-use super::super::support::{ANALYZE, GROWS};
 use super::people::People;
+use crate::backend::{ANALYZE, GROWS};
 
 #[test]
-fn tells_rows_and_sizes() {
+fn reports_rows_and_sizes() {
     let people = People::new(1, 1..=2000);
     people.conn().batch_execute(ANALYZE).unwrap();
     let estimate = people.task([2, 1]).estimate(&people.db.pool(1)).unwrap();
@@ -15,14 +15,14 @@ fn tells_rows_and_sizes() {
     assert_eq!(table.table, format!("{}people", people.db.schema()));
     let rows = table.rows.unwrap();
     assert!((1500..=2500).contains(&rows), "{table:?}");
-    // Three tokens of 100 characters and more in most rows.
+    // Most rows have three tokens of at least 100 characters.
     let rewritten = table.rewritten.unwrap();
     assert!((300_000..3_000_000).contains(&rewritten), "{table:?}");
     assert!(table.logged.unwrap() >= rewritten, "{table:?}");
     assert_eq!(table.growth.unwrap() > 0, GROWS, "{table:?}");
     assert_eq!(table.advice, [""; 0]);
 
-    // Plaintext becomes longer: two tokens of 100 characters in each row, and one of 73 bytes.
+    // Plaintext becomes longer: each row gets two tokens of 100 characters and one of 73 bytes.
     let encrypt = people.task([2, 1]).job(Job::Encrypt).estimate(&people.db.pool(1)).unwrap().tables.remove(0);
     let more = (encrypt.rewritten.unwrap() - rewritten, encrypt.growth.unwrap() - table.growth.unwrap());
     assert_eq!(more, (rows * 273, rows * 273));

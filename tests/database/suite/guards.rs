@@ -1,4 +1,4 @@
-//! The guards of the shipped migrations: in an encrypted column the database takes tokens and nothing else.
+//! The guards of the shipped migrations: an encrypted column accepts tokens and nothing else.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
@@ -7,13 +7,13 @@ use diesel::result::DatabaseErrorKind::NotNullViolation;
 use diesel::result::Error::DatabaseError;
 use diesel_encrypted::{raw_token_len, token_len};
 
-use super::super::shipped::{guard, is_check_violation};
-use super::super::support::{Conn, TestDatabase};
 use super::migrations::{everyone, migrated};
-use crate::common::keyring;
+use crate::backend::{Conn, TestDatabase};
+use crate::shipped::{guard, is_check_violation};
+use crate::support::keys::keyring;
 
 diesel::table! {
-    /// The table as a program sees it that knows nothing of encryption.
+    /// The table for a program that knows nothing of encryption.
     #[sql_name = "people"]
     plain (id) {
         id -> BigInt,
@@ -24,13 +24,13 @@ diesel::table! {
     }
 }
 
-/// The size of the smaller text column where a column has a size.
+/// The length of the shorter text column, on databases where columns have lengths.
 const PHONE: usize = token_len(31) + 1;
 
-/// A column, and what the database said when a value was stored there.
+/// A column, and the result of storing a value in it.
 pub type Attempt = (&'static str, QueryResult<usize>);
 
-/// A token of a plaintext of this length.
+/// Returns a token of a plaintext of this length.
 pub fn token(plaintext: usize) -> String {
     keyring([1]).encrypt(&vec![b'x'; plaintext])
 }
@@ -40,7 +40,7 @@ pub fn raw(token: &str) -> Vec<u8> {
     URL_SAFE.decode(token).unwrap()
 }
 
-/// A database with one row for updates.
+/// Creates a database with one row to update.
 pub fn with_a_row() -> TestDatabase {
     let db = migrated();
     let row = (plain::name.eq("old"), plain::email.eq(token(0)));
@@ -48,7 +48,7 @@ pub fn with_a_row() -> TestDatabase {
     db
 }
 
-/// Stores the value in the text columns that are long enough for it, with an `INSERT` and with an `UPDATE`.
+/// Stores the value in every text column that is long enough, with an `INSERT` and with an `UPDATE`.
 pub fn store_text(conn: &mut Conn, value: &str) -> Vec<Attempt> {
     let (email, phone) = (plain::email.eq(value), plain::phone.eq(value));
     let row = (plain::name.eq("new"), plain::email.eq(token(0)));
@@ -73,7 +73,7 @@ pub fn store_bytes(conn: &mut Conn, value: &[u8]) -> Vec<Attempt> {
     ]
 }
 
-/// That a guard refused each time, and that the error names the guard and keeps the value to itself.
+/// Checks that a guard refused every attempt. The error must name the guard, and must not show the value.
 pub fn assert_refused(value: &[u8], attempts: Vec<Attempt>) {
     let shown = String::from_utf8_lossy(value);
     for (column, result) in attempts {
@@ -85,7 +85,7 @@ pub fn assert_refused(value: &[u8], attempts: Vec<Attempt>) {
     }
 }
 
-/// That neither a text nor a binary column takes the value.
+/// Checks that neither a text column nor the binary column accepts the value.
 fn assert_text_refused(conn: &mut Conn, value: &str) {
     assert_refused(value.as_bytes(), store_text(conn, value));
     assert_refused(value.as_bytes(), store_bytes(conn, value.as_bytes()));
@@ -112,7 +112,7 @@ fn every_token_passes() {
         assert_stored(store_bytes(conn, &raw(&token)));
         assert_stored(store_bytes(conn, token.as_bytes()));
     }
-    // Whole, and readable in either form.
+    // The values are complete, and readable in either form.
     keyring([1]).scope(|| {
         let photos = everyone(&db).into_iter().filter_map(|person| person.photo);
         let lengths: Vec<usize> = photos.map(|photo| photo.len()).collect();
@@ -151,7 +151,7 @@ fn plaintext_is_refused() {
 fn a_character_that_no_token_has_is_refused() {
     let db = with_a_row();
     let conn = &mut db.conn();
-    // With two `=`, and with one.
+    // A token with two `=`, and one with one.
     for token in [token(0), token(16)] {
         let end = token.find('=').unwrap();
         for stranger in [" ", "\n", "\r", "+", "/", "=", ".", "%", "\\", "'", "[", "^", "\u{7f}"] {
@@ -166,7 +166,7 @@ fn a_character_that_no_token_has_is_refused() {
         assert_text_refused(conn, &token.replacen("gAAAA", "GAAAA", 1));
         assert_text_refused(conn, &token.replacen("gAAAA", "gaaaa", 1));
     }
-    // A regular expression may take a line break for the end; with no `=` the length of this one is right too.
+    // A regular expression may accept a line break at the end. This text has the length of a token without `=`.
     assert_text_refused(conn, &format!("{}\n", &token(32)[..139]));
     assert_unchanged(conn);
 }
@@ -176,9 +176,9 @@ fn a_nul_or_a_character_beyond_ascii_is_refused() {
     let db = with_a_row();
     let conn = &mut db.conn();
     for stranger in ["\0", "é", "ſ", "\u{212a}", "Ａ", "🔑"] {
-        // Once the bytes and once the characters are as many as those of a token.
+        // These texts have the length of a token, one in bytes and the other in characters.
         for value in [100 - stranger.len(), 99].map(|rest| format!("gAAAA{stranger}{}==", "A".repeat(rest - 7))) {
-            // What a text column cannot hold, a server refuses in its own words before it asks the guard.
+            // If a text column cannot hold the value, the server refuses it before it checks the guard.
             for (column, result) in store_text(conn, &value) {
                 assert!(matches!(result, Err(DatabaseError(..))), "{column}: {result:?}");
                 assert!(!format!("{result:?}").contains(&value), "{result:?}");
@@ -186,7 +186,7 @@ fn a_nul_or_a_character_beyond_ascii_is_refused() {
             assert_refused(value.as_bytes(), store_bytes(conn, value.as_bytes()));
         }
     }
-    // For a function that stops there, a NUL makes the text shorter by as much as the `=` it stands for.
+    // For a function that stops at NUL, the text is shorter by the characters that the NUL and its successor replace.
     for value in [token(0).replace("==", "\0="), token(0).replace("==", "\0x"), token(16).replace('=', "\0")] {
         assert_refused(value.as_bytes(), store_bytes(conn, value.as_bytes()));
     }
@@ -199,7 +199,7 @@ fn a_nul_or_a_character_beyond_ascii_is_refused() {
 }
 
 #[test]
-fn the_guards_know_the_lengths_of_tokens() {
+fn the_guards_accept_the_lengths_of_tokens_only() {
     let db = with_a_row();
     let conn = &mut db.conn();
     let tokens: Vec<(usize, usize)> =
@@ -223,9 +223,9 @@ fn the_guards_know_the_lengths_of_tokens() {
     }
 }
 
-/// Wherever it was cut, but for one length in 64 as text and one in 16 as bytes.
+/// Truncation is noticed at every length, except for one in 64 for text and one in 16 for bytes.
 #[test]
-fn a_token_that_was_cut_off_is_refused() {
+fn a_truncated_token_is_refused() {
     let db = with_a_row();
     let conn = &mut db.conn();
     for plaintext in [0, 16, 32, 48, 64, 80, 128, 200] {

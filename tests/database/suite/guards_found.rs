@@ -1,20 +1,20 @@
-//! Guards are found in the catalogue.
+//! The library finds guards in the catalogue.
 
 use diesel::connection::SimpleConnection;
 use diesel_encrypted::TableName;
 use diesel_encrypted::guard::{self, GuardKind};
 
-use super::super::shipped::GUARD_KIND;
-use super::super::support::{Conn, QUOTE, TEXT, TestDatabase};
 use super::migrations::migrated;
 use super::program::guard::Migrations;
+use crate::backend::{Conn, QUOTE, TEXT, TestDatabase};
+use crate::shipped::GUARD_KIND;
 
 fn found(conn: &mut Conn, table: &str, column: &str) -> Option<GuardKind> {
     guard::of(conn, &TableName::new(table), column).unwrap()
 }
 
 #[test]
-fn those_that_are_shipped() {
+fn the_shipped_guards() {
     let db = migrated();
     let conn = &mut db.conn();
     for column in ["email", "phone", "photo"] {
@@ -25,7 +25,7 @@ fn those_that_are_shipped() {
     }
 }
 
-/// What the guard of another column is written with.
+/// The guard of `email` contains these words. Columns with such names do not have a guard because of that.
 #[test]
 fn a_column_with_the_name_of_a_function_or_a_type() {
     let names = ["length", "char", "trim", "substr", "octet_length", "utf8mb4", "regexp_like", "typeof"];

@@ -1,4 +1,4 @@
-//! What limits a task, apart from replicas: those have tests of their own.
+//! Limits on a task, except those on replicas, which have their own tests.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -9,14 +9,14 @@ use diesel_encrypted::reencrypt::{Outcome, Progress, StopHandle};
 
 use super::people::People;
 use super::program::vault::{Vault, is_under};
-use crate::runner::write;
+use crate::support::runner::write;
 
-/// What the observer of a task was told in all.
+/// All progress that the observer of a task received.
 #[derive(Clone, Default)]
 struct Told(Arc<Mutex<Vec<Progress>>>);
 
 impl Told {
-    fn observer(&self) -> impl FnMut(&Progress) + Send + 'static {
+    fn on_progress(&self) -> impl FnMut(&Progress) + Send + 'static {
         let told = Arc::clone(&self.0);
         move |progress| told.lock().unwrap().push(progress.clone())
     }
@@ -33,10 +33,10 @@ impl Told {
 }
 
 #[test]
-fn a_rate_takes_its_time() {
+fn a_rate_limits_the_task() {
     let people = People::new(1, 1..=30);
     let told = Told::default();
-    let task = people.task([2, 1]).max_rows_per_second(60).batch_size(5).observer(told.observer());
+    let task = people.task([2, 1]).max_rows_per_second(60).batch_size(5).on_progress(told.on_progress());
     let report = people.run(task, 2);
     assert_eq!((report.outcome(), report.passes()), (Outcome::Proven, 1));
     assert!(told.reasons().contains(&"60 rows/s".to_owned()));
@@ -44,11 +44,11 @@ fn a_rate_takes_its_time() {
 }
 
 #[test]
-fn a_nice_task_rests() {
+fn a_nice_task_leaves_the_database_idle() {
     let people = People::new(1, 1..=30);
     let stop = StopHandle::default();
     let told = Told::default();
-    let task = people.task([2, 1]).nice(1000.0).batch_size(1).stop_handle(stop.clone()).observer(told.observer());
+    let task = people.task([2, 1]).nice(1000.0).batch_size(1).stop_handle(stop.clone()).on_progress(told.on_progress());
     thread::scope(|scope| {
         let run = scope.spawn(|| people.run(task, 1));
         told.until("nice 1000");
@@ -58,13 +58,13 @@ fn a_nice_task_rests() {
 }
 
 #[test]
-fn a_file_pauses_it() {
+fn a_pause_file_pauses_the_task() {
     let people = People::new(1, 1..=30);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pause");
     write(&file, "");
     let told = Told::default();
-    let task = people.task([2, 1]).pause_file(&file).observer(told.observer());
+    let task = people.task([2, 1]).pause_file(&file).on_progress(told.on_progress());
     let before = people.raw();
     thread::scope(|scope| {
         let run = scope.spawn(|| people.run(task, 1));
@@ -75,13 +75,13 @@ fn a_file_pauses_it() {
     });
 }
 
-/// Whether a file exists below a file cannot be said.
+/// Nothing can tell whether a file exists whose folder is a file.
 #[test]
-fn what_cannot_be_looked_for_pauses_it() {
+fn an_unusable_pause_file_pauses_the_task() {
     let people = People::new(1, 1..=30);
     let (stop, told) = (StopHandle::default(), Told::default());
     let file = Path::new("/dev/null/pause");
-    let task = people.task([2, 1]).pause_file(file).stop_handle(stop.clone()).observer(told.observer());
+    let task = people.task([2, 1]).pause_file(file).stop_handle(stop.clone()).on_progress(told.on_progress());
     thread::scope(|scope| {
         let run = scope.spawn(|| people.run(task, 1));
         while !told.reasons().iter().any(|told| told.starts_with("whether the file /dev/null/pause exists is unknown"))
@@ -93,16 +93,16 @@ fn what_cannot_be_looked_for_pauses_it() {
     });
 }
 
-/// The program; the time is over while the file pauses it.
+/// A run of the program that pauses for a file until its time is over.
 #[test]
-fn a_time_to_run() {
+fn a_limit_on_the_run_time() {
     let vault = Vault::sealed(1, 1..=20);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pause");
     write(&file, "");
     let args = ["reencrypt", "--max-runtime", "0.5", "--pause-file", file.to_str().unwrap()];
     let run = vault.program(&args, &[2, 1]).exits_with(6);
-    run.says("the time limit of 0.5 s is reached").says("stopped on request: run it again to go on");
+    run.says("the time limit of 0.5 s is reached").says("stopped on request. Run the command again to continue");
     assert!(is_under(&mut vault.db.conn(), 1, 1), "nothing is written");
     vault.program(&["reencrypt", "--max-runtime", "600", "--nice", "0.1"], &[2, 1]).exits_with(0);
     assert!(is_under(&mut vault.db.conn(), 1, 2));

@@ -1,15 +1,16 @@
-//! The migrations that are shipped, and the schema that `diesel print-schema` makes of them.
+//! The shipped migrations, and the schema file that `diesel print-schema` makes of them.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel_encrypted::reencrypt::{Outcome, Task};
-use diesel_encrypted::{Encrypted, Target};
+use diesel_encrypted::{Encrypted, TableName, Target, guard};
 use diesel_migrations::MigrationHarness;
 
-use super::super::schema::people;
-use super::super::shipped::{MIGRATIONS, SCHEMA_FILE};
-use super::super::support::TestDatabase;
-use crate::common::keyring;
+use crate::backend::{Conn, TestDatabase};
+use crate::schema::people;
+use crate::shipped::{COLUMNS, MIGRATIONS, SCHEMA_FILE};
+use crate::support::keys::keyring;
 
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = people)]
@@ -37,14 +38,14 @@ fn crowd() -> Vec<Person> {
     (0..50).flat_map(|_| [ada(), nobody()]).collect()
 }
 
-/// A database after the migrations.
+/// Creates a database and runs the migrations.
 pub fn migrated() -> TestDatabase {
     let db = TestDatabase::new();
     db.conn().run_pending_migrations(MIGRATIONS).unwrap();
     db
 }
 
-/// Everyone, in the order of their numbers.
+/// Returns all people, ordered by their ids.
 pub fn everyone(db: &TestDatabase) -> Vec<Person> {
     people::table.order(people::id).select(Person::as_select()).load(&mut db.conn()).unwrap()
 }
@@ -70,7 +71,7 @@ fn the_migrations_can_be_reverted() {
     let conn = &mut db.conn();
     let run = conn.revert_all_migrations(MIGRATIONS).unwrap().len();
     people::table.count().get_result::<i64>(conn).unwrap_err();
-    // A type that was left behind would be in the way.
+    // A type that the revert left behind would make the next run fail.
     assert_eq!(conn.run_pending_migrations(MIGRATIONS).unwrap().len(), run);
     assert_eq!(people::table.count().get_result::<i64>(conn), Ok(0));
 }
@@ -82,8 +83,60 @@ fn the_printed_schema_is_the_register_of_encrypted_columns() {
     assert_eq!(from_file[0].columns(), ["email", "phone", "photo"]);
 }
 
+/// A column as the catalogue describes it.
+#[derive(QueryableByName)]
+struct Column {
+    #[diesel(sql_type = Text)]
+    table_name: String,
+    #[diesel(sql_type = Text)]
+    column_name: String,
+    #[diesel(sql_type = Text)]
+    type_name: String,
+    #[diesel(sql_type = Bool)]
+    is_nullable: bool,
+    #[diesel(sql_type = Bool)]
+    is_key: bool,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    max_length: Option<i64>,
+}
+
+/// Generates the schema file of `diesel print-schema` from the catalogue.
+fn printed_schema(conn: &mut Conn) -> String {
+    let mut schema = "// @generated automatically by Diesel CLI.\n".to_owned();
+    let mut columns: Vec<Column> = diesel::sql_query(COLUMNS).load(conn).unwrap();
+    columns.retain(|column| column.table_name != "__diesel_schema_migrations");
+    for table in columns.chunk_by(|one, other| one.table_name == other.table_name) {
+        let name = &table[0].table_name;
+        let keys: Vec<&str> =
+            table.iter().filter(|column| column.is_key).map(|column| column.column_name.as_str()).collect();
+        schema += "\ndiesel::table! {\n    use diesel::sql_types::*;\n    use diesel_encrypted::sql_types::*;\n\n";
+        schema += &format!("    {name} ({}) {{\n", keys.join(", "));
+        for Column { column_name, type_name, is_nullable, max_length, .. } in table {
+            if let Some(length) = max_length {
+                schema += &format!("        #[max_length = {length}]\n");
+            }
+            let is_guarded = guard::of(conn, &TableName::new(name), column_name).unwrap().is_some();
+            let type_name = match (is_guarded, type_name.as_str()) {
+                (false, other) => other,
+                (true, "Text" | "Varchar") => "EncryptedText",
+                (true, _) => "EncryptedBinary",
+            };
+            let type_name = if *is_nullable { format!("Nullable<{type_name}>") } else { type_name.to_owned() };
+            schema += &format!("        {column_name} -> {type_name},\n");
+        }
+        schema += "    }\n}\n";
+    }
+    schema
+}
+
 #[test]
-fn the_task_works_behind_the_guards() {
+fn the_schema_file_agrees_with_the_migrations() {
+    let kept = std::fs::read_to_string(SCHEMA_FILE).unwrap();
+    assert_eq!(printed_schema(&mut migrated().conn()), kept, "run bin/print-schema");
+}
+
+#[test]
+fn the_task_works_on_guarded_columns() {
     const LONG_AGO: &str = "updated_at = '2001-02-03 04:05:06'";
     let db = migrated();
     keyring([1]).scope(|| {
@@ -94,6 +147,6 @@ fn the_task_works_behind_the_guards() {
     let report = task.run(&db.pool(1)).unwrap();
     assert_eq!((report.outcome(), report.problems()), (Outcome::Proven, [].as_slice()));
     keyring([2]).scope(|| assert_eq!(everyone(&db), crowd()));
-    let untouched = people::table.filter(diesel::dsl::sql::<diesel::sql_types::Bool>(LONG_AGO)).count();
+    let untouched = people::table.filter(diesel::dsl::sql::<Bool>(LONG_AGO)).count();
     assert_eq!(untouched.get_result(&mut db.conn()), Ok(100));
 }

@@ -1,4 +1,4 @@
-//! The tests that every database runs.
+//! The tests that run on every database.
 
 mod bad_values;
 mod column_types;

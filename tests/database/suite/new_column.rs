@@ -1,5 +1,5 @@
-//! The way in by a new column, while instances of the application write: expand, write both, backfill, encrypt, compare,
-//! guard, contract.
+//! Encryption by means of a new column, while processes of the application write: expand, write both, backfill,
+//! encrypt, compare, guard, contract.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -11,12 +11,12 @@ use diesel_encrypted::guard::{self, Way};
 use diesel_encrypted::reencrypt::{Job, Outcome, Task};
 use diesel_encrypted::{Adopting, Encrypted, TableName, Target};
 
-use super::super::support::{Conn, TEXT, TestDatabase};
 use super::races::EndOnDrop;
-use crate::common::keyring;
+use crate::backend::{Conn, TEXT, TestDatabase};
+use crate::support::keys::keyring;
 
 const ROWS: i64 = 500;
-/// Rows that one statement of the backfill copies.
+/// The number of rows that one statement of the backfill copies.
 const BATCH: i64 = 50;
 
 diesel::table! {
@@ -27,7 +27,7 @@ diesel::table! {
     }
 }
 
-/// The model between expansion and contraction: it writes both columns, and reads the old one.
+/// The model between expansion and contraction. It writes both columns and reads the old one.
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = contact)]
 struct Both {
@@ -54,7 +54,7 @@ fn expanded() -> TestDatabase {
     db
 }
 
-/// Copies the plaintext where nobody has written both columns yet.
+/// Copies the plaintext of rows in which nobody has written both columns yet.
 fn backfill(db: &TestDatabase) {
     for first in (1..=ROWS).step_by(BATCH as usize) {
         let sql = format!(
@@ -66,7 +66,7 @@ fn backfill(db: &TestDatabase) {
     }
 }
 
-/// Rows whose columns do not hold the same, as the model of the time after reads them.
+/// Returns the rows whose two columns differ, as the later model reads them.
 fn different(db: &TestDatabase) -> Vec<i64> {
     type Row = (i64, String, Option<Encrypted<String>>);
     let rows: Vec<Row> = keyring([1]).scope(|| contact::table.order(contact::id).load(&mut db.conn()).unwrap());
@@ -75,7 +75,7 @@ fn different(db: &TestDatabase) -> Vec<i64> {
     rows.iter().filter(|row| is_different(row)).map(|row| row.0).collect()
 }
 
-/// Tries until it succeeds, each time on a new connection: a lock, or a change of the table, has come in between.
+/// Retries until it succeeds, each time on a new connection. A lock or a change of the table may interfere.
 fn patiently(db: &TestDatabase, work: impl Fn(&mut Conn) -> QueryResult<()>) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while let Err(error) = work(&mut db.conn()) {
@@ -83,7 +83,7 @@ fn patiently(db: &TestDatabase, work: impl Fn(&mut Conn) -> QueryResult<()>) {
     }
 }
 
-/// An instance of the application: writes both columns of rows of its own and of others, until it is told to end.
+/// A process of the application. It writes both columns of its own rows and of others until the end.
 fn write(db: &TestDatabase, number: i64, is_over: &AtomicBool) {
     for operation in 0.. {
         if is_over.load(Relaxed) {
@@ -121,7 +121,7 @@ fn a_new_column_takes_over_while_the_application_writes() {
         let task = Task::new(keyring([1])).job(Job::Encrypt).target(target());
         let report = task.run(&db.pool(2)).unwrap();
         assert_eq!((report.outcome(), report.problems()), (Outcome::Proven, &[][..]));
-        // The first look that shows whether the copies are true ones, before anybody relies on them.
+        // This is the first comparison. It comes before the application relies on the copies.
         assert_eq!(different(&db), [0; 0]);
         let migrations = guard::migrations(&mut db.conn(), &[target()], Way::AtOnce).unwrap();
         for migration in migrations {
@@ -142,9 +142,9 @@ fn a_new_column_takes_over_while_the_application_writes() {
     assert!(rows.iter().all(|(_, email)| email.starts_with("contact ") || email.starts_with("instance ")));
 }
 
-/// An instance that was forgotten writes the old column only: the comparison shows it.
+/// A forgotten process writes the old column only. The comparison shows it.
 #[test]
-fn an_instance_that_writes_the_old_column_only_is_noticed() {
+fn a_process_that_writes_the_old_column_only_is_noticed() {
     let db = expanded();
     backfill(&db);
     db.conn().batch_execute("update contact set email = 'forgotten' where id = 7").unwrap();

@@ -8,8 +8,8 @@ use diesel::prelude::*;
 use diesel_encrypted::reencrypt::{ColumnReport, Report, Task};
 use diesel_encrypted::{Encrypted, Keyring, Target};
 
-use super::super::support::{BYTES, Conn, TEXT, TestDatabase};
-use crate::common::keyring;
+use crate::backend::{BYTES, Conn, TEXT, TestDatabase};
+use crate::support::keys::keyring;
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -51,7 +51,7 @@ pub struct People {
 }
 
 impl People {
-    /// A table with these rows, written under the key with this number.
+    /// Creates a table with these rows, encrypted under the key with this number.
     pub fn new(key: u8, ids: RangeInclusive<i64>) -> Self {
         let this = Self::empty();
         this.fill(key, ids);
@@ -68,7 +68,7 @@ impl People {
         Self { db }
     }
 
-    /// Adds rows, written under the key with this number.
+    /// Adds rows, encrypted under the key with this number.
     pub fn fill(&self, key: u8, ids: RangeInclusive<i64>) {
         let people: Vec<Person> = ids.map(Person::new).collect();
         let mut conn = self.db.conn();
@@ -83,13 +83,13 @@ impl People {
         self.db.conn()
     }
 
-    /// All rows, read with the keys of these numbers.
+    /// Returns all rows, read with the keys with these numbers.
     pub fn all(&self, keys: impl IntoIterator<Item = u8>) -> Vec<Person> {
         let rows = people::table.order(people::id).select(Person::as_select());
         keyring(keys).scope(|| rows.load(&mut self.conn()).unwrap())
     }
 
-    /// A task that brings everything under the first of these keys.
+    /// Returns a task that rotates everything to the first of these keys.
     pub fn task<'a>(&self, keys: impl IntoIterator<Item = u8>) -> Task<'a> {
         self.task_with(keyring(keys))
     }
@@ -103,14 +103,14 @@ impl People {
         task.workers(connections as usize).run(&self.db.pool(connections)).unwrap()
     }
 
-    /// The report on one column.
+    /// Returns the report on one column.
     pub fn column<'r>(&self, report: &'r Report, name: &str) -> &'r ColumnReport {
         let table = format!("{}people", self.db.schema());
         report.columns().iter().find(|column| column.column == name && column.table == table).unwrap()
     }
 }
 
-/// What the database itself holds in a row, as text.
+/// A row as the database stores it, as text.
 #[derive(Debug, Clone, PartialEq, QueryableByName)]
 pub struct Raw {
     #[diesel(sql_type = diesel::sql_types::BigInt)]

@@ -1,4 +1,4 @@
-//! The task against applications that write at the same time.
+//! The task beside applications that write at the same time.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -10,15 +10,15 @@ use diesel_encrypted::Encrypted;
 use diesel_encrypted::reencrypt::{Outcome, ProblemKind};
 
 use super::people::{People, people};
-use crate::common::keyring;
+use crate::support::keys::keyring;
 
-/// The application turns the letters of tokens to capitals, which to many collations is the same text. Whatever it
-/// wrote must still be there at the end, also where the task had read the old token and not yet written the new one.
+/// The application changes tokens to upper case, which is the same text for many collations. At the end, all its writes
+/// must still be there, including those between a read and a write of the task.
 #[test]
 fn a_write_of_the_application_is_never_overwritten() {
     const ROWS: i64 = 2000;
     let mut raced = 0;
-    // Until a write fell between a read and a write of the task, which is what this test is about.
+    // Repeats until a write came between a read and a write of the task, which is what this test is about.
     for round in 0.. {
         assert!(round < 100, "no race in {round} rounds");
         let people = People::new(1, 1..=ROWS);
@@ -29,18 +29,18 @@ fn a_write_of_the_application_is_never_overwritten() {
                 while !begun.load(Relaxed) {
                     thread::yield_now();
                 }
-                // From the other end, so that the two meet.
+                // The application begins at the other end, so that the two meet.
                 let mut ids = (1..=ROWS).rev().take_while(|_| !ended.load(Relaxed));
                 let write = |id| format!("update people set email = upper(email) where id = {id}");
                 let mut write = |id: &i64| {
                     conn.batch_execute(&write(*id)).unwrap();
-                    // On SQLite a writer that never rests keeps all others out.
+                    // On SQLite, a writer without pauses would block all others.
                     thread::sleep(Duration::from_millis(1));
                 };
                 ids.by_ref().inspect(&mut write).last().unwrap_or(ROWS + 1)
             });
             let end = EndOnDrop(&ended);
-            let report = people.run(people.task([2, 1]).observer(|_| begun.store(true, Relaxed)), 1);
+            let report = people.run(people.task([2, 1]).on_progress(|_| begun.store(true, Relaxed)), 1);
             drop(end);
             (report, application.join().unwrap())
         });
@@ -55,8 +55,8 @@ fn a_write_of_the_application_is_never_overwritten() {
     assert!(raced > 0);
 }
 
-/// Writers with the new and with the old keyring, deletes and inserts, while the task runs: every row ends with the
-/// last value that was written to it, and the next run brings all of it under the new key.
+/// Writers with the new and with the old keyring, deletes and inserts run beside the task. Every row must end with the
+/// last value that was written to it, and the next run must rotate all values to the new key.
 #[test]
 fn writers_and_the_task_side_by_side() {
     const ROWS: i64 = 300;
@@ -69,7 +69,7 @@ fn writers_and_the_task_side_by_side() {
             move || {
                 let mut conn = people.conn();
                 let mut ledger: Vec<(i64, Option<String>)> = Vec::new();
-                // Each writer has rows of its own, so that its last write is the last.
+                // Each writer has its own rows, so that its last write to a row is the last of all.
                 let mut ids = (1..=ROWS).filter(move |id| id % WRITERS == writer).cycle();
                 let mut count = 0;
                 while !ended.load(Relaxed) || count < 50 {
@@ -120,7 +120,7 @@ fn writers_and_the_task_side_by_side() {
     }
 }
 
-/// Lets the writers end, also when the test fails.
+/// Lets the writers end, even if the test fails.
 pub struct EndOnDrop<'a>(pub &'a AtomicBool);
 
 impl Drop for EndOnDrop<'_> {

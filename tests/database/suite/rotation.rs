@@ -1,4 +1,4 @@
-//! What a rotation does, and what it leaves alone.
+//! What a rotation changes, and what it keeps.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
@@ -7,9 +7,9 @@ use diesel::prelude::*;
 use diesel_encrypted::Target;
 use diesel_encrypted::reencrypt::{Outcome, Progress, StopHandle, Task};
 
-use super::super::support::SHARES;
 use super::people::{People, people};
-use crate::common::keyring;
+use crate::backend::SHARES;
+use crate::support::keys::keyring;
 
 #[test]
 fn brings_every_value_under_the_primary_key() {
@@ -61,7 +61,7 @@ fn values_under_several_old_keys_and_some_under_the_new() {
 #[test]
 fn tokens_keep_their_date_their_length_and_their_form() {
     let people = People::new(1, 1..=30);
-    // The binary column also reads the text form, as other Fernet programs write it.
+    // The binary column also accepts the text form, which other Fernet programs write.
     let text = keyring([1]).encrypt(b"text form");
     let update = diesel::sql_query(format!("update people set photo = {} where id = 1", bytes(text.as_bytes())));
     assert_eq!(update.execute(&mut people.conn()).unwrap(), 1);
@@ -116,13 +116,13 @@ fn stops_on_request_and_goes_on_later() {
     let before = people.all([1]);
     let stop = StopHandle::default();
     let handle = stop.clone();
-    // Stops as soon as something was written: rows remain, and rows are done.
+    // Stops as soon as something was written, so that some rows are done and others remain.
     let observer = move |progress: &Progress| {
         if progress.rewritten > 0 {
             handle.stop();
         }
     };
-    let task = people.task([2, 1]).batch_size(1).stop_handle(stop).observer(observer);
+    let task = people.task([2, 1]).batch_size(1).stop_handle(stop).on_progress(observer);
     let report = people.run(task, 1);
     assert_eq!(report.outcome(), Outcome::Stopped);
     let done = people.column(&report, "email").rewritten;
@@ -130,17 +130,17 @@ fn stops_on_request_and_goes_on_later() {
     assert_eq!(people.all([1, 2]), before);
 
     let rest = people.run(people.task([2, 1]), 1);
-    // A run that is shared is gone on with, and its report is on all of it.
+    // A shared run continues, and its report covers all of it.
     let told = if SHARES { 500 } else { 500 - done };
     assert_eq!(people.column(&rest, "email").rewritten, told);
     assert_eq!(people.all([2]), before);
 }
 
 #[test]
-fn tells_how_far_it_is() {
+fn reports_its_progress() {
     let people = People::new(1, 1..=300);
     let mut seen = Vec::new();
-    let task = people.task([2, 1]).batch_size(10).observer(|progress| seen.push(progress.clone()));
+    let task = people.task([2, 1]).batch_size(10).on_progress(|progress| seen.push(progress.clone()));
     assert!(people.run(task, 1).is_proven());
     let last = seen.last().unwrap();
     assert_eq!((last.pass, last.rows, last.bad), (1, 300, 0));
@@ -149,7 +149,7 @@ fn tells_how_far_it_is() {
 }
 
 #[test]
-fn columns_named_one_by_one_are_the_only_ones_written() {
+fn only_the_named_columns_are_written() {
     let people = People::new(1, 1..=20);
     let before = people.raw();
     let task =
@@ -187,14 +187,14 @@ fn status_counts_values_per_key() {
 fn connections_go_back_with_their_settings() {
     let people = People::new(1, 1..=10);
     let pool = people.db.pool(1);
-    let settings = super::super::support::settings;
+    let settings = crate::backend::settings;
     let before = settings(&mut pool.get().unwrap());
     assert!(people.task([2, 1]).run(&pool).unwrap().is_proven());
     assert_eq!(settings(&mut pool.get().unwrap()), before);
 }
 
 #[test]
-fn goes_on_with_fewer_workers_when_the_application_holds_the_connections() {
+fn continues_with_fewer_workers_when_the_application_holds_the_connections() {
     let people = People::new(1, 1..=10);
     let pool = people.db.pool(3);
     let _held = (pool.get().unwrap(), pool.get().unwrap());
@@ -205,7 +205,7 @@ fn goes_on_with_fewer_workers_when_the_application_holds_the_connections() {
 #[test]
 fn large_values_among_small_ones() {
     use diesel_encrypted::Encrypted;
-    // More than MariaDB takes in one statement, behind small rows that make for a large page.
+    // This row is longer than MariaDB accepts in one statement. The small rows before it make the pages large.
     let people = People::new(1, 1..=2000);
     let large = |id: i64| Encrypted::from(vec![id as u8; 100_000]);
     keyring([1]).scope(|| {
@@ -221,8 +221,8 @@ fn large_values_among_small_ones() {
     assert!((1800..1870).all(|id| after[id as usize - 1].photo == Some(large(id))));
 }
 
-/// Bytes as a literal of any of the databases.
+/// Returns bytes as a literal of any of the databases.
 fn bytes(bytes: &[u8]) -> String {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    super::super::support::BYTES_LITERAL.replace("{}", &hex)
+    crate::backend::BYTES_LITERAL.replace("{}", &hex)
 }

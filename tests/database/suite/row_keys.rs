@@ -1,4 +1,4 @@
-//! Tables with row keys of every type are walked whole, in pages of any size.
+//! The task reads tables with row keys of every type completely, in pages of any size.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -6,8 +6,8 @@ use diesel::sql_types::Text;
 use diesel_encrypted::reencrypt::{Outcome, Task};
 use diesel_encrypted::{TableName, Target};
 
-use super::super::support::{Conn, ROW_KEYS, TEXT, TestDatabase};
-use crate::common::keyring;
+use crate::backend::{Conn, ROW_KEYS, TEXT, TestDatabase};
+use crate::support::keys::keyring;
 
 #[derive(QueryableByName)]
 struct Token {
@@ -15,7 +15,7 @@ struct Token {
     token: String,
 }
 
-/// Re-encrypts the table `t` in pages of two rows; every value must be read, written once, and come out the same.
+/// Re-encrypts the table `t` in pages of two rows. It must read every value, write it once and keep its plaintext.
 fn rotate(db: &TestDatabase, what: &str, plaintexts: &[String]) {
     let target = Target::named(TableName::new("t"), ["secret"]).unwrap();
     let report = Task::new(keyring([2, 1])).target(target).batch_size(2).run(&db.pool(1)).unwrap();
@@ -80,7 +80,7 @@ fn a_unique_index_where_there_is_no_primary_key() {
     let db = TestDatabase::new();
     let mut conn = db.conn();
     conn.batch_execute(&format!("create table t (a int, b int not null, secret {TEXT})")).unwrap();
-    // Not usable: rows without an `a` would never be seen.
+    // This key is not usable: pages would skip rows with a NULL in `a`.
     conn.batch_execute("create unique index nullable on t (a)").unwrap();
     conn.batch_execute("create unique index usable on t (b)").unwrap();
     for b in 1..=5 {
@@ -93,7 +93,7 @@ fn a_unique_index_where_there_is_no_primary_key() {
 fn names_that_need_quotes() {
     let db = TestDatabase::new();
     let mut conn = db.conn();
-    let quote = super::super::support::QUOTE;
+    let quote = crate::backend::QUOTE;
     let name = |name: &str| format!("{quote}{name}{quote}");
     let (table, key, secret) = (name("odd. table"), name("Sel ect"), name("E'Mail"));
     conn.batch_execute(&format!("create table {table} ({key} int not null primary key, {secret} {TEXT})")).unwrap();

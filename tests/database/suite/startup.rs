@@ -1,4 +1,4 @@
-//! The look at the database when an application starts: what it lets pass, and what it refuses and says.
+//! The check when an application starts: what it accepts, what it refuses, and its messages.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -6,14 +6,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, Pool};
-use diesel_encrypted::reencrypt::{Progress, StartupCheck, StartupReport, StopHandle, Task, TaskError, state_tables};
+use diesel_encrypted::reencrypt::{
+    Progress, StartupCheck, StartupError, StartupReport, StopHandle, Task, state_tables,
+};
 use diesel_encrypted::{TableName, Target};
 use fernet::Fernet;
 
-use super::super::support::{Conn, SHARES, settings, unreachable_url};
 use super::people::{People, people};
-use crate::common::{key, keyring};
-use crate::secrets::{assert_hides, everything_said};
+use crate::backend::{Conn, SHARES, settings, unreachable_url};
+use crate::support::keys::{key, keyring};
+use crate::support::secrets::{assert_hides, everything_said};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -23,7 +25,7 @@ fn check(keys: &[u8]) -> StartupCheck {
     StartupCheck::new(keyring(keys.iter().copied())).target(Target::of(people::table).unwrap())
 }
 
-fn run(people: &People, check: &StartupCheck) -> Result<StartupReport, TaskError> {
+fn run(people: &People, check: &StartupCheck) -> Result<StartupReport, StartupError> {
     check.run(&people.db.pool(1))
 }
 
@@ -32,7 +34,7 @@ fn passes(people: &People, keys: &[u8]) -> StartupReport {
     run(people, &check(keys)).unwrap()
 }
 
-/// What the check says, which has changed nothing.
+/// Returns the message of a check that refuses, and checks that it changed nothing.
 #[track_caller]
 fn refusal(people: &People, check: &StartupCheck) -> String {
     let before = people.raw();
@@ -51,13 +53,13 @@ fn fingerprint(number: u8) -> String {
     key(number).fingerprint().to_string()
 }
 
-/// A value of so long ago, of the key with this number.
+/// Returns a token that was made so long ago, under the key with this number.
 fn token(key_number: u8, seconds_ago: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     Fernet::new(&key(key_number).to_text()).unwrap().encrypt_at_time(b"a value", now - seconds_ago)
 }
 
-/// Adds a row with such a value.
+/// Adds a row with such a token.
 fn write(people: &People, key_number: u8, seconds_ago: u64) {
     static NEXT: AtomicI64 = AtomicI64::new(1_000_000);
     let id = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -72,13 +74,13 @@ fn add_state_tables(people: &People) {
     }
 }
 
-/// Whether there are tables of the task.
+/// Whether the tables of the task exist.
 fn has_state_tables(people: &People) -> bool {
     people.conn().batch_execute("select 1 from __diesel_encrypted_run").is_ok()
 }
 
 #[test]
-fn tells_what_the_sample_holds() {
+fn reports_the_content_of_the_sample() {
     let people = People::new(1, 1..=30);
     people.fill(2, 31..=40);
     let before = people.raw();
@@ -101,10 +103,10 @@ fn tells_what_the_sample_holds() {
     ];
     assert_eq!(columns, expected);
     assert!(report.columns.iter().all(|column| column.table == format!("{}people", people.db.schema())));
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
-    assert!(report.moment.abs_diff(now) < 60_000, "{report:?}");
+    let age = SystemTime::now().duration_since(report.moment).unwrap_or_else(|error| error.duration());
+    assert!(age < Duration::from_secs(60), "{report:?}");
 
-    // Read-only, and the connection is as it was.
+    // The check only reads, and leaves the settings of the connection unchanged.
     assert_eq!((people.raw(), settings(&mut pool.get().unwrap())), (before, former));
     assert!(!has_state_tables(&people));
 }
@@ -144,12 +146,12 @@ fn a_keyring_that_cannot_read_the_data() {
     let people = People::new(1, 1..=300);
     let place = format!("{}people.", people.db.schema());
     let expected = format!(
-        "this keyring does not belong to this data: of 200 tokens read in {place}email it opens 0. What it cannot open \
-         was not touched. Add the key that wrote them to the keyring"
+        "this keyring does not belong to this data: of 200 tokens read in {place}email it opens 0. The others \
+         were not touched. Add the key that wrote them to the keyring"
     );
     assert_eq!(refusal(&people, &check(&[2])), expected);
 
-    // One column of which nothing can be read, beside others.
+    // Nothing in one column is readable, but other columns are.
     let token = keyring([9]).encrypt(b"7");
     let sql = format!("update people set phone = null where id > 1; update people set phone = '{token}' where id = 1");
     people.conn().batch_execute(&sql).unwrap();
@@ -157,7 +159,7 @@ fn a_keyring_that_cannot_read_the_data() {
     assert!(said.contains(&format!("of 1 tokens read in {place}phone it opens 0")), "{said}");
     passes(&people, &[1, 9]);
 
-    // A bad value among others is not a matter of the keyring.
+    // A problem among readable values does not mean that the keyring is wrong.
     let good = keyring([1]).encrypt(b"7");
     people.conn().batch_execute(&format!("update people set phone = '{good}' where id = 2")).unwrap();
     let phone = &passes(&people, &[1]).columns[1];
@@ -176,7 +178,7 @@ fn plaintext_in_a_column_that_is_not_being_adopted() {
 
     let report = run(&people, &check(&[1]).adopting(Target::column(people::email))).unwrap();
     assert_eq!((report.columns[0].plaintext, report.columns.len()), (2, 3));
-    // Named alone, it is a target too; and it is no leave for others.
+    // `adopting` also makes a column a target. It permits plaintext in no other column.
     let alone = StartupCheck::new(keyring([1])).adopting("people.email".parse().unwrap());
     assert_eq!(run(&people, &alone).unwrap().columns.len(), 1);
     let said = refusal(&people, &check(&[1]).adopting(Target::column(people::phone)));
@@ -184,20 +186,21 @@ fn plaintext_in_a_column_that_is_not_being_adopted() {
 }
 
 #[test]
-fn a_new_key_in_front_of_data_that_is_under_the_old_one() {
+fn a_new_primary_key_for_data_under_the_old_one() {
     let people = People::new(1, 1..=20);
     write(&people, 1, 0);
     passes(&people, &[2, 1]);
-    // and behind it, which comes first
+    // The new key may also be secondary, as in the first step of a rotation.
     passes(&people, &[1, 2]);
 }
 
-/// Instances with either key in front, until the last has the new one.
+/// Processes with either primary key run, until the last one has the new key.
 #[test]
 fn a_deployment_that_is_under_way() {
     let people = People::empty();
     add_state_tables(&people);
-    // Seldom written: the last value of the old key is of long ago, and the first of the new one is here.
+    // The data changes rarely: the last value under the old key is old, and the first one under the new key is already
+    // there.
     write(&people, 1, 40 * DAY);
     write(&people, 1, 30 * DAY);
     write(&people, 2, 5 * MINUTE);
@@ -214,7 +217,7 @@ fn a_deployment_that_is_under_way() {
 }
 
 #[test]
-fn an_old_key_in_front_by_the_dates_of_the_values() {
+fn an_old_primary_key_by_the_dates_of_the_values() {
     let people = People::empty();
     add_state_tables(&people);
     for days in [40, 30] {
@@ -225,20 +228,20 @@ fn an_old_key_in_front_by_the_dates_of_the_values() {
     let said = refusal(&people, &check(&[1, 2]));
     let (old, new) = (fingerprint(1), fingerprint(2));
     let start = format!("the primary key of this keyring, {old}, is an old one by the dates of the values: the newest");
-    assert!(said.starts_with(&start) && said.contains(&format!("Put {new} in front, ")), "{said}");
+    assert!(said.starts_with(&start) && said.contains(&format!("Put {new} first in the keyring, ")), "{said}");
 
     passes(&people, &[2, 1]);
     passes(&people, &[3, 2, 1]);
-    // For as long as a deployment is said to last, both write.
+    // During the time of a deployment, both keys may write.
     run(&people, &check(&[1, 2]).deployment(Duration::from_secs(4 * DAY))).unwrap();
     run(&people, &check(&[1, 2]).deployment(Duration::MAX)).unwrap();
-    // A program that went on for some time with the old key in front.
+    // A process continued for some time with the old primary key.
     write(&people, 1, 2 * DAY);
     passes(&people, &[2, 1]);
 }
 
 #[test]
-fn dates_to_come_are_no_evidence() {
+fn dates_in_the_future_are_not_evidence() {
     let people = People::empty();
     add_state_tables(&people);
     write(&people, 1, 30 * DAY);
@@ -250,7 +253,7 @@ fn dates_to_come_are_no_evidence() {
 }
 
 #[test]
-fn a_key_that_a_run_has_rotated_away_from() {
+fn a_key_that_a_run_has_replaced() {
     let people = People::new(1, 1..=20);
     add_state_tables(&people);
     assert!(people.run(people.task([2, 1]), 1).is_proven());
@@ -264,7 +267,7 @@ fn a_key_that_a_run_has_rotated_away_from() {
     passes(&people, &[2, 1]);
     passes(&people, &[2]);
 
-    // A run that found nothing to do, and a further rotation, do not let it be forgotten.
+    // A run that found nothing to do does not erase the record, and neither does another rotation.
     assert!(people.run(people.task([2, 1]), 1).is_proven());
     refusal(&people, &check(&[1, 2]));
     passes(&people, &[3, 2, 1]);
@@ -273,15 +276,15 @@ fn a_key_that_a_run_has_rotated_away_from() {
     refusal(&people, &check(&[2, 3]));
     passes(&people, &[3, 2]);
 
-    // Going back, on purpose.
+    // The operator rotates back on purpose.
     assert!(people.run(people.task([1, 3]), 1).is_proven());
     passes(&people, &[1, 3]);
     refusal(&people, &check(&[3, 1]));
 }
 
-/// A new key is behind the old one until all instances know it; a task that runs meanwhile has the same order.
+/// The new key is a secondary key until all processes have it. A run in the meantime uses the same order.
 #[test]
-fn a_run_before_the_new_key_is_put_in_front() {
+fn a_run_before_the_new_key_is_the_primary_key() {
     let people = People::new(1, 1..=20);
     add_state_tables(&people);
     for keys in [vec![1], vec![1, 2]] {
@@ -289,7 +292,7 @@ fn a_run_before_the_new_key_is_put_in_front() {
     }
     passes(&people, &[2, 1]);
     passes(&people, &[1, 2]);
-    // Nor does the run keep the dates from telling, later.
+    // The run does not prevent the check from using the dates later.
     people.conn().batch_execute("delete from people").unwrap();
     write(&people, 1, 30 * DAY);
     write(&people, 2, 2 * HOUR);
@@ -297,7 +300,8 @@ fn a_run_before_the_new_key_is_put_in_front() {
     passes(&people, &[2, 1]);
 }
 
-/// Its tokens keep their dates: by these alone, the new key at the beginning of the table is the older one.
+/// Rewritten tokens keep their dates. By the dates alone, the new key at the beginning of the table would be the older
+/// one.
 #[test]
 fn a_re_encryption_that_has_stopped_half_way() {
     for recorded in [true, false] {
@@ -318,7 +322,7 @@ fn a_re_encryption_that_has_stopped_half_way() {
             }
         };
         let task = people.task([2, 1]).batch_size(1).max_rows_per_second(100).stateless(!recorded);
-        let report = people.run(task.stop_handle(stop).observer(observer), 1);
+        let report = people.run(task.stop_handle(stop).on_progress(observer), 1);
         let rewritten = people.column(&report, "email").rewritten;
         assert!((1..300).contains(&rewritten), "{rewritten}");
         let meanwhile = meanwhile.unwrap();
@@ -327,10 +331,7 @@ fn a_re_encryption_that_has_stopped_half_way() {
             passes(&people, &[2, 1]);
         } else {
             let said = refusal(&people, &check(&[2, 1]));
-            assert!(
-                said.contains("a re-encryption that keeps no account (--stateless) has stopped half-way"),
-                "{said}"
-            );
+            assert!(said.contains("a stateless task (Task::stateless) has stopped half-way"), "{said}");
         }
         if recorded {
             refusal(&people, &check(&[1, 2]));
@@ -341,7 +342,7 @@ fn a_re_encryption_that_has_stopped_half_way() {
 }
 
 #[test]
-fn a_column_that_the_run_has_left_out() {
+fn a_column_that_the_run_omitted() {
     let people = People::empty();
     add_state_tables(&people);
     write(&people, 1, 30 * DAY);
@@ -349,7 +350,7 @@ fn a_column_that_the_run_has_left_out() {
     people.conn().batch_execute(&forgotten).unwrap();
     let task = Task::new(keyring([2, 1])).target(Target::column(people::email));
     assert!(people.run(task, 1).is_proven());
-    // Its values are newer than any under the new key, and under one that was rotated away from.
+    // The values of this column are newer than all values under the new key, but under a key that a run has replaced.
     passes(&people, &[2, 1]);
 }
 

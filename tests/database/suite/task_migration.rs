@@ -1,4 +1,4 @@
-//! The task as a migration among others.
+//! The task as one of several migrations.
 
 use std::fs;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use diesel_encrypted::reencrypt::{ReencryptMigration, Task};
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use tempfile::TempDir;
 
-use super::super::support::{Conn, TEXT, TestDatabase};
-use crate::common::keyring;
+use crate::backend::{Conn, TEXT, TestDatabase};
+use crate::support::keys::keyring;
 
 const BEFORE: &str = "2026-01-01-000000_before";
 const REENCRYPT: &str = "2026-01-02-000000_reencrypt_t";
 const AFTER: &str = "2026-01-03-000000_after";
 
-/// A migration that fills a table with tokens under the key 1, and one that copies what is in it later.
+/// Returns a migration that creates a table with tokens under the key 1, and a later one that copies them.
 fn files() -> (TempDir, FileBasedMigrations) {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, up: &str, down: &str| {
@@ -55,7 +55,7 @@ fn applied(conn: &mut Conn) -> Vec<String> {
     versions.iter().map(ToString::to_string).collect()
 }
 
-/// What the last migration has copied.
+/// Returns what the last migration has copied.
 fn copies(conn: &mut Conn) -> Vec<String> {
     #[derive(QueryableByName)]
     struct Copy {
@@ -67,7 +67,7 @@ fn copies(conn: &mut Conn) -> Vec<String> {
 }
 
 #[test]
-fn between_two_of_sql() {
+fn between_migrations_of_sql() {
     let (_folder, source) = files();
     let db = TestDatabase::new();
     let conn = &mut db.conn();
@@ -87,14 +87,14 @@ fn stays_pending_until_it_is_proven() {
     let db = TestDatabase::new();
     let conn = &mut db.conn();
     run_first(conn, &source);
-    // Nothing is left to be written, for which SQLite would have to wait.
+    // Nothing remains to be written, so SQLite does not have to wait.
     assert!(Task::new(keyring([2, 1])).target("t.secret".parse().unwrap()).run(&db.pool(1)).unwrap().is_proven());
     let mut application = db.conn();
     let token = keyring([1]).encrypt(b"x");
     application.batch_execute(&format!("begin; insert into t values (3, '{token}')")).unwrap();
     let impatient = migration_with(&db, Duration::ZERO).among(source.clone());
     let said = conn.run_pending_migrations(impatient).unwrap_err().to_string();
-    assert!(said.starts_with("the task is not proven to be finished: transactions that began"), "{said}");
+    assert!(said.starts_with("the task has not proven that its job is done: transactions that began"), "{said}");
     assert_eq!(applied(conn), ["20260101000000"]);
     application.batch_execute("commit").unwrap();
     conn.run_pending_migrations(migration(&db).among(source)).unwrap();

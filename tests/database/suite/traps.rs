@@ -1,5 +1,5 @@
-//! Traps into which tasks of this kind fall, one test each. Of those that are not here, the tests are where their subject
-//! is: row keys, column types, triggers, refusals, servers that go away.
+//! Known traps for tasks of this kind, with one test each. The other traps are tested with their subject: row keys,
+//! column types, triggers, refusals, server failures.
 
 use std::sync::mpsc;
 use std::thread;
@@ -11,13 +11,14 @@ use diesel::sql_types::{BigInt, Text};
 use diesel_encrypted::reencrypt::{Doubt, Job, Outcome, Progress, Report, Task};
 use fernet::Fernet;
 
-use super::super::support::{
+use crate::backend::{
     CHANGES_OF_THE_SCHEMA, Conn, LENIENT_TYPES, MAKE_TYPES, TEXT, TestDatabase, change_schema, hold_up, let_go,
     name_of_transaction,
 };
-use crate::common::{key, keyring};
+use crate::support::keys::{key, keyring};
 
-/// Rows of a table, and of a page: when the first page is being written, the second and the third have been read.
+/// The rows of the table and of a page. While the task writes the first page, it has already read the second and the
+/// third.
 pub const ROWS: i64 = 100;
 pub const PAGE: i64 = 16;
 
@@ -29,7 +30,7 @@ pub struct Row {
     pub secret: String,
 }
 
-/// A table `t` of rows with even numbers under the key 1.
+/// Creates a table `t` of rows with even ids under the key 1.
 pub fn table(sql_type: &str) -> TestDatabase {
     let db = TestDatabase::new();
     for sql in MAKE_TYPES {
@@ -62,13 +63,13 @@ pub fn task<'a>() -> Task<'a> {
     task.batch_size(PAGE as usize).accept_triggers(true)
 }
 
-/// Runs a task that gets stuck in writing the row `id` of the first page. Then, with the next two pages read and not yet
-/// written, it is the application's turn.
+/// Runs a task that blocks while it writes the row `id` of the first page. Then it has read the next two pages but not
+/// written them, and the application acts.
 pub fn interfere(db: &TestDatabase, task: Task<'_>, id: i64, act: impl FnOnce(&mut Conn)) -> Report {
     let mut application = db.conn();
     hold_up(&mut application, id);
     let (send, receive) = mpsc::channel();
-    let task = task.observer(move |progress| {
+    let task = task.on_progress(move |progress| {
         if progress.rows >= 3 * PAGE as u64 {
             let _ = send.send(());
         }
@@ -82,7 +83,8 @@ pub fn interfere(db: &TestDatabase, task: Task<'_>, id: i64, act: impl FnOnce(&m
     })
 }
 
-/// To many collations these are the same text. The swap compares bytes, and a swap that was lost counts as nothing else.
+/// For many collations these are the same text. The swap compares bytes, and a row that it did not swap counts as raced
+/// only.
 #[test]
 fn an_equal_text_that_the_application_wrote_meanwhile() {
     for (sql_type, other) in LENIENT_TYPES.iter() {
@@ -100,7 +102,7 @@ fn an_equal_text_that_the_application_wrote_meanwhile() {
     }
 }
 
-/// A row that is deleted after it was read does not come back, and one that is put in its place stays.
+/// The task must not bring back a row that was deleted after it was read, and must keep a row that replaced one.
 #[test]
 fn rows_deleted_and_replaced_meanwhile() {
     let db = table(TEXT);
@@ -113,11 +115,11 @@ fn rows_deleted_and_replaced_meanwhile() {
     let rows = rows(&mut db.conn(), "id between 39 and 43");
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [42, 43]);
     assert!(rows.iter().all(|row| is_under(row, 2)));
-    // 43 is in a page that was read before it was there: only the proof finds it.
+    // The page of row 43 was read before that row existed. Only the proof finds it.
     assert_eq!((report.columns()[0].raced, report.columns()[0].rewritten), (2, 99));
 }
 
-/// The statements that are prepared describe a table that is another one now. They are retried on fresh connections.
+/// The prepared statements describe a table that has changed. The task retries them on new connections.
 #[test]
 fn a_schema_that_changes_between_two_pages() {
     for change in CHANGES_OF_THE_SCHEMA {
@@ -129,35 +131,40 @@ fn a_schema_that_changes_between_two_pages() {
     }
 }
 
-/// Whoever still writes with an old primary key, or tokens where they are to go, is found by the date of a token.
+/// The date of a token reveals an application that still writes with an old primary key, or that writes tokens during
+/// decryption.
 #[test]
-fn a_token_of_a_later_date_than_the_beginning() {
+fn a_token_that_is_newer_than_the_beginning() {
     for (job, is_told) in
-        [(Job::Reencrypt, Doubt::OldPrimary as fn(u64) -> Doubt), (Job::Decrypt, Doubt::StillEncrypting)]
+        [(Job::Reencrypt, Doubt::OldPrimary as fn(SystemTime) -> Doubt), (Job::Decrypt, Doubt::StillEncrypting)]
     {
         let db = table(TEXT);
         assert!(task().job(job).run(&db.pool(2)).unwrap().is_proven());
         let seconds = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        // Clocks may be apart by two seconds.
+        // Two clocks may differ by two seconds.
         let date = seconds() + 4;
         let token = Fernet::new(&key(1).to_text()).unwrap().encrypt_at_time(b"late", date);
         let mut application = db.conn();
         application.batch_execute(&format!("begin; insert into t (id, secret) values (1, '{token}')")).unwrap();
         let mut is_open = true;
-        // The proof waits for the transaction, and so the test for the clock.
+        // The proof waits for this transaction, and so the test waits for the clock.
         let observer = |progress: &Progress| {
             if progress.waits_for.is_some() && seconds() > date && std::mem::take(&mut is_open) {
                 application.batch_execute("commit").unwrap();
             }
         };
-        let report = task().job(job).observer(observer).run(&db.pool(2)).unwrap();
-        assert_eq!((report.outcome(), report.doubt()), (Outcome::Incomplete, Some(&is_told(date))));
-        // It is later than the beginning of that run, and not of this one.
+        let report = task().job(job).on_progress(observer).run(&db.pool(2)).unwrap();
+        assert_eq!(
+            (report.outcome(), report.doubt()),
+            (Outcome::Incomplete, Some(&is_told(UNIX_EPOCH + Duration::from_secs(date))))
+        );
+        // The token is newer than the beginning of that run, but older than the beginning of this one.
         assert!(task().job(job).run(&db.pool(2)).unwrap().is_proven());
     }
 }
 
-/// What an open transaction has written no reading can see. The fence waits for it, and then it is found.
+/// No reading sees what an open transaction has written. The fence waits for the transaction, and then the task finds
+/// the token.
 #[test]
 fn an_old_token_in_a_transaction_that_is_still_open() {
     let db = table(TEXT);
@@ -179,7 +186,7 @@ fn an_old_token_in_a_transaction_that_is_still_open() {
             application.batch_execute("commit").unwrap();
         }
     };
-    let report = task().observer(observer).run(&db.pool(2)).unwrap();
+    let report = task().on_progress(observer).run(&db.pool(2)).unwrap();
     assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 1));
     assert!(is_under(&rows(&mut db.conn(), "id = 1")[0], 2));
 }

@@ -1,14 +1,14 @@
-//! Triggers that the task's writes would set off, and those that they would not.
+//! Triggers that the writes of the task would fire, and triggers that they would not.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
-use diesel_encrypted::reencrypt::Outcome;
+use diesel_encrypted::reencrypt::{Outcome, Refusal, Remedy};
 
-use super::super::support::{IDLE_TRIGGERS, MANAGE_UPDATED_AT, MANAGED_BY};
 use super::people::People;
+use crate::backend::{IDLE_TRIGGERS, MANAGE_UPDATED_AT, MANAGED_BY};
 
-/// People who were updated long ago.
+/// Creates people who were last updated long ago.
 fn people() -> People {
     let people = People::new(1, 1..=20);
     let mut conn = people.conn();
@@ -17,7 +17,7 @@ fn people() -> People {
     people
 }
 
-/// How many were updated since.
+/// Returns how many were updated since then.
 fn touched(people: &People) -> i64 {
     #[derive(QueryableByName)]
     struct Count {
@@ -36,14 +36,17 @@ fn are_refused_unless_they_are_accepted() {
     let error = people.task([2, 1]).run(&people.db.pool(2)).unwrap_err();
     let said = error.to_string();
     let start = format!(
-        "the table {}people has triggers that would fire in every row that is rewritten: {MANAGED_BY}. One that keeps \
-         an `updated_at`, as those of `diesel_manage_updated_at` do, would set it. To let them fire, run it with \
-         --accept-triggers (Task::accept_triggers). To rewrite without them, ",
+        "the table {}people has triggers that would fire for every row that is rewritten: {MANAGED_BY}. One that keeps \
+         an `updated_at`, as those of `diesel_manage_updated_at` do, would set it. To rewrite without them, ",
         people.db.schema()
     );
-    assert!(error.is_refused() && said.starts_with(&start), "{said}");
+    let end = ". To let them fire, call Task::accept_triggers";
+    assert!(error.is_refused() && said.starts_with(&start) && said.ends_with(end), "{said}");
+    let refusal = error.refusal().unwrap();
+    assert!(matches!(refusal, Refusal::Triggers { triggers, .. } if triggers.join(", ") == MANAGED_BY), "{refusal:?}");
+    assert_eq!(refusal.remedy(), Some(Remedy::AcceptTriggers));
 
-    // What only reads sets nothing off.
+    // A run that only reads fires no trigger.
     assert_eq!(people.run(people.task([2, 1]).dry_run(true), 1).outcome(), Outcome::Incomplete);
     people.task([2, 1]).status(&people.db.pool(1)).unwrap();
     people.task([2, 1]).prove(&people.db.pool(1)).unwrap();
@@ -54,7 +57,7 @@ fn are_refused_unless_they_are_accepted() {
 }
 
 #[test]
-fn of_other_columns_and_events_are_no_obstacle() {
+fn triggers_on_other_columns_and_events_are_accepted() {
     let people = people();
     for trigger in IDLE_TRIGGERS {
         people.conn().batch_execute(trigger).unwrap();

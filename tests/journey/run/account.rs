@@ -4,8 +4,8 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use fastrand::Rng;
 
-use super::super::backend::{BYTES, Conn, ON_UPDATE, TEXT, TIMESTAMP};
-use super::super::words::WIDEN;
+use crate::backend::{BYTES, Conn, ON_UPDATE, TEXT, TIMESTAMP, WIDEN};
+use crate::support::ledger::PLAINTEXT;
 
 diesel::table! {
     /// The table as its models see it that hold plaintext, or either.
@@ -54,8 +54,6 @@ diesel::allow_tables_to_appear_in_same_query!(encrypted_account, ledger);
 
 /// The columns that make the journey.
 pub const COLUMNS: [&str; 3] = ["account.email", "account.phone", "account.scan"];
-/// How plaintexts begin. Output in which this is found has leaked one.
-pub const PLAINTEXT: &str = "plaintext of ";
 /// A row that no application touches: its plaintext looks like a token.
 pub const LOOKALIKE: i64 = -1;
 /// A row for the one who is left behind; the others leave it alone.

@@ -8,15 +8,17 @@ use diesel::prelude::*;
 use diesel::result::Error;
 use fastrand::Rng;
 
-use super::super::backend::{Conn, transaction};
 use super::account::{Account, HOT, account, ledger};
 use super::checker::differences;
 use super::stages::Stage;
-use super::world::{INSTANCES, LAST, Watch, World};
+use super::world::{INSTANCES, LAST, World};
+use crate::backend::{Conn, transaction};
+use crate::support::failures::Watch;
+use crate::support::ledger::{one, stamp};
 
 /// What one instance does until the journey is over.
 pub fn run(world: &World, number: usize, mut rng: Rng) {
-    let _watch = Watch(world);
+    let _watch = Watch(&world.failures);
     let mut session = world.session();
     let instance = &world.instances[number];
     for operation in 0.. {
@@ -75,7 +77,7 @@ impl Plan {
             is_rolled_back: rng.u8(0..20) == 0,
             new: Account::random(&format!("instance {number}, operation {operation}"), rng),
             changes: [rng.bool(), rng.bool(), rng.bool()],
-            stamp: stamp(number, operation),
+            stamp: stamp(number, INSTANCES, operation),
         }
     }
 
@@ -83,7 +85,7 @@ impl Plan {
         let mut new = Account::random(&format!("instance {LAST}, operation {operation}"), rng);
         new.phone = Some(operation);
         let (action, changes) = (Action::Update, [true; 3]);
-        Self { id: HOT, action, is_rolled_back: false, new, changes, stamp: stamp(LAST, operation) }
+        Self { id: HOT, action, is_rolled_back: false, new, changes, stamp: stamp(LAST, INSTANCES, operation) }
     }
 
     /// Returns what is wrong with the row, as the model reads it, after which it does nothing.
@@ -141,16 +143,4 @@ impl Plan {
         one(diesel::delete(account::table.find(self.id)).execute(conn)?);
         Ok(())
     }
-}
-
-/// While the ledger's row is locked, the table's row is there.
-fn one(rows: usize) {
-    assert_eq!(rows, 1, "a row of the table is gone, and the ledger has it");
-}
-
-/// A moment that no other transaction has.
-fn stamp(number: usize, operation: i64) -> String {
-    let number = operation * INSTANCES as i64 + number as i64;
-    let (seconds, micros) = (number / 1000, number % 1000);
-    format!("2026-01-01 {:02}:{:02}:{:02}.{micros:06}", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60)
 }

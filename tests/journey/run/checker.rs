@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use diesel::prelude::*;
 
-use super::super::backend::Conn;
 use super::account::{LOOKALIKE, account, ledger};
 use super::stages::{Seen, Stage};
 use super::world::World;
-use crate::common::key;
-use crate::python;
+use crate::backend::Conn;
+use crate::support::keys::key;
+use crate::support::python;
 
 /// Rows that are looked at together.
 const PAGE: i64 = 10_000;

@@ -8,17 +8,15 @@ use diesel_encrypted::Keyring;
 use fastrand::Rng;
 
 use super::account::{create, fill};
-use super::program::{NEW, OLD};
 use super::stages::Stage;
 use super::world::{End, INSTANCES, World};
 use super::{application, checker, way_in, way_out};
-use crate::common::key;
-use crate::options::Options;
+use crate::support::keys::{NEW, OLD, key};
 
 /// In, guarded, under a new key, and out again; while every instance of the application is at work.
-pub fn run(seed: u64, options: &Options) -> Result<String, Vec<String>> {
+pub fn run(seed: u64, rows: u64) -> Result<String, String> {
     let mut rng = Rng::with_seed(seed);
-    let world = World::new(i64::try_from(options.rows).unwrap());
+    let world = World::new(i64::try_from(rows).unwrap());
     create(&mut world.db.conn()).unwrap();
     fill(&mut world.db.conn(), world.rows, &mut rng).unwrap();
     Keyring::new([key(OLD)]).unwrap().replace();
@@ -31,24 +29,19 @@ pub fn run(seed: u64, options: &Options) -> Result<String, Vec<String>> {
         travel(&world)
     })?;
     // The instances may have found something in their last moment.
-    match world.failures() {
-        failures if failures.is_empty() => Ok(figures(&world, &steps)),
-        failures => Err(failures),
-    }
+    world.failures.check()?;
+    Ok(figures(&world, &steps))
 }
 
 type Steps = Vec<(&'static str, f64)>;
 
-fn travel(world: &World) -> Result<Steps, Vec<String>> {
+fn travel(world: &World) -> Result<Steps, String> {
     let mut steps = Steps::new();
     let mut step = |name, take: &dyn Fn()| {
         let started = Instant::now();
         take();
         steps.push((name, started.elapsed().as_secs_f64()));
-        match world.failures() {
-            failures if failures.is_empty() => Ok(()),
-            failures => Err(failures),
-        }
+        world.failures.check()
     };
     step("prepare", &|| way_in::prepare(world))?;
     step("make room", &|| way_in::make_room(world))?;

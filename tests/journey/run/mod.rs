@@ -5,11 +5,11 @@ mod application;
 mod checker;
 mod course;
 mod program;
-#[path = "../../chaos/run/session.rs"]
-mod session;
 mod stages;
 mod way_in;
 mod way_out;
 mod world;
 
-pub use course::run;
+use crate::support::seeds::SeededTest;
+
+pub const JOURNEY: SeededTest = SeededTest { name: "journey", size: "--rows", default_size: 2000, run: course::run };

@@ -7,26 +7,13 @@ use diesel::prelude::*;
 use diesel_encrypted::TableName;
 use diesel_encrypted::guard::{self, GuardKind};
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use super::super::backend::TestDatabase;
-use super::account::{COLUMNS, HOT, LOOKALIKE, PLAINTEXT, account};
+use super::account::{COLUMNS, HOT, LOOKALIKE, account};
 use super::world::World;
-use crate::common::key;
-use crate::runner::{Program, Run};
-
-/// Numbers of keys.
-pub const OLD: u8 = 1;
-pub const NEW: u8 = 2;
-pub const FOREIGN: u8 = 9;
-
-/// Exit codes of the program.
-pub const PROVEN: i32 = 0;
-pub const USAGE: i32 = 2;
-pub const NOT_PROVEN: i32 = 3;
-pub const BAD_VALUES: i32 = 4;
-pub const REFUSED: i32 = 5;
+use crate::backend::TestDatabase;
+use crate::support::keys::key;
+use crate::support::ledger::PLAINTEXT;
+use crate::support::runner::{NOT_PROVEN, PROVEN, Program};
 
 /// What a process tells of that is waiting for a pause to end.
 pub const IS_PAUSED: &str = "exists";
@@ -73,7 +60,8 @@ pub fn in_vain(world: &World, job: impl Fn() -> Program, doubt: &str, is_left: i
                 PROVEN => world.in_quiet(|| {
                     let hot: Option<String> =
                         account::table.find(HOT).select(account::phone).first(&mut world.db.conn()).unwrap();
-                    let (moment, commit) = (moment(&run), world.hot_commit());
+                    let moment = (run.proof_moment().unix_timestamp_nanos() / 1_000_000) as i64;
+                    let commit = world.hot_commit();
                     if is_left(&hot.unwrap()) && commit < moment {
                         world.fail(format!("proven for {moment}, and undone since {commit}: {}", run.stdout));
                     }
@@ -83,12 +71,6 @@ pub fn in_vain(world: &World, job: impl Fn() -> Program, doubt: &str, is_left: i
         }
         panic!("proven {MOST} times, with somebody who undoes it all the time");
     });
-}
-
-/// By when what the proof speaks of was committed, in milliseconds since 1970.
-fn moment(run: &Run) -> i64 {
-    let moment = OffsetDateTime::parse(run.json()["proof"]["moment"].as_str().unwrap(), &Rfc3339).unwrap();
-    (moment.unix_timestamp_nanos() / 1_000_000) as i64
 }
 
 /// A file that keeps a process waiting until it is removed.

@@ -5,8 +5,8 @@ use std::ops::Range;
 use diesel::prelude::*;
 use diesel_encrypted::{Adopting, Encrypted, Leaving};
 
-use super::super::backend::Conn;
 use super::account::{Account, Change, account, encrypted_account, ledger};
+use crate::backend::Conn;
 
 /// What the fields of the model are.
 #[derive(Debug, Clone, Copy, PartialEq)]

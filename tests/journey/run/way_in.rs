@@ -6,19 +6,15 @@ use diesel::result::Error;
 use diesel_encrypted::Keyring;
 use serde_json::json;
 
-use super::super::backend::TestDatabase;
-use super::super::support::SHARES;
-use super::super::words::WIDEN;
-use super::account::{COLUMNS, LOOKALIKE, PLAINTEXT, account, create};
-use super::program::{
-    BAD_VALUES, FOREIGN, IS_PAUSED, NEW, OLD, PROVEN, PauseFile, REFUSED, command, decrypt, guards, in_vain, job,
-    migrate, on, tokens, unhurriedly,
-};
+use super::account::{COLUMNS, LOOKALIKE, account, create};
+use super::checker;
+use super::program::{IS_PAUSED, PauseFile, command, decrypt, guards, in_vain, job, migrate, on, tokens, unhurriedly};
 use super::stages::Stage;
 use super::world::{LAST, World};
-use super::{checker, program};
-use crate::common::key;
-use crate::runner::{Program, Run};
+use crate::backend::{SHARES, TestDatabase, WIDEN};
+use crate::support::keys::{FOREIGN, NEW, OLD, key};
+use crate::support::ledger::PLAINTEXT;
+use crate::support::runner::{BAD_VALUES, NOT_PROVEN, PROVEN, Program, REFUSED, Run};
 
 /// Numbers of up to 20 bytes: `token_len(20) + 1`.
 const WIDTH: &str = "121";
@@ -37,7 +33,7 @@ pub fn prepare(world: &World) {
 pub fn make_room(world: &World) {
     let Some(widen) = WIDEN else { return };
     let run = job(world, "encrypt", &[OLD]).exits_with(REFUSED);
-    let needed = format!("Make it {WIDTH} long at least");
+    let needed = format!("Make it at least {WIDTH} long");
     assert!(run.stderr.contains("account.phone is too short") && run.stderr.contains(&needed), "{}", run.stderr);
     assert_eq!(tokens(world), 0, "nothing was written");
     world.db.conn().batch_execute(&widen.replace("{}", WIDTH)).unwrap();
@@ -81,7 +77,7 @@ pub fn one_left_behind(world: &World) {
 /// Several processes encrypt; one of them is killed, and another job has to wait. What looks like a token is left alone,
 /// until somebody says what it is.
 pub fn encrypt(world: &World) {
-    on(world, &COLUMNS, &["encrypt", "--dry-run"], &[OLD]).exits_with(program::NOT_PROVEN);
+    on(world, &COLUMNS, &["encrypt", "--dry-run"], &[OLD]).exits_with(NOT_PROVEN);
     let pause = PauseFile::new();
     let first = on(world, &COLUMNS, &["encrypt", "--lease", "1"], &[OLD]).arg("--pause-file").arg(pause.path());
     let mut first = unhurriedly(world, first).start();

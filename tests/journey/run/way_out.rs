@@ -1,9 +1,11 @@
 //! Out of encryption again.
 
 use super::account::COLUMNS;
-use super::program::{BAD_VALUES, NEW, PROVEN, REFUSED, USAGE, decrypt, guards, in_vain, on, revert};
+use super::program::{decrypt, guards, in_vain, on, revert};
 use super::stages::Stage;
 use super::world::World;
+use crate::support::keys::NEW;
+use crate::support::runner::{BAD_VALUES, PROVEN, REFUSED, USAGE};
 
 /// The application reads either, and the database takes plaintext again; the program does not write it before.
 pub fn lift_guard(world: &World) {

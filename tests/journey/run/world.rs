@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-use super::super::backend::TestDatabase;
-use super::session::Session;
 use super::stages::Stage;
+use crate::backend::{Conn, TestDatabase, connect};
+use crate::support::failures::Failures;
+use crate::support::session::Session;
 
 /// Instances of the application.
 pub const INSTANCES: usize = 4;
@@ -34,7 +35,7 @@ pub struct World {
     is_hot: AtomicBool,
     hot_commit: AtomicI64,
     is_over: AtomicBool,
-    failures: Mutex<Vec<String>>,
+    pub failures: Failures,
 }
 
 pub struct Instance {
@@ -56,12 +57,12 @@ impl World {
             is_hot: AtomicBool::new(false),
             hot_commit: AtomicI64::new(0),
             is_over: AtomicBool::new(false),
-            failures: Mutex::default(),
+            failures: Failures::default(),
         }
     }
 
-    pub fn session(&self) -> Session {
-        Session::new(self.db.url())
+    pub fn session(&self) -> Session<Conn> {
+        Session::new(connect, self.db.url())
     }
 
     /// Gives every instance this version, one after the other.
@@ -128,17 +129,11 @@ impl World {
     }
 
     pub fn is_over(&self) -> bool {
-        self.is_over.load(Relaxed)
+        self.is_over.load(Relaxed) || !self.failures.is_empty()
     }
 
     pub fn fail(&self, failure: String) {
-        eprintln!("  {failure}");
-        self.is_over.store(true, Relaxed);
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
-    }
-
-    pub fn failures(&self) -> Vec<String> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.failures.add(failure);
     }
 }
 
@@ -162,16 +157,5 @@ pub struct End<'a>(pub &'a World);
 impl Drop for End<'_> {
     fn drop(&mut self) {
         self.0.is_over.store(true, Relaxed);
-    }
-}
-
-/// Ends the journey if its thread panics.
-pub struct Watch<'a>(pub &'a World);
-
-impl Drop for Watch<'_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.fail("an instance of the application panicked, see above".into());
-        }
     }
 }

@@ -1,12 +1,12 @@
-//! Apache Airflow: tokens in text columns, beside plaintext where there was no key.
+//! Apache Airflow: tokens in text columns. Rows that were written without a key hold plaintext.
 
 use diesel::prelude::*;
 use diesel_encrypted::reencrypt::{Outcome, ProblemKind, Report};
 use diesel_encrypted::{Adopting, Encrypted, Json, Target};
 use serde_json::{Value, json};
 
-use super::super::super::support::{Conn, TEXT, TestDatabase};
-use crate::data::{Recording, Set};
+use crate::backend::{Conn, TEXT, TestDatabase};
+use crate::support::recordings::{Recording, Set};
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -82,11 +82,11 @@ fn variables(conn: &mut Conn) -> Vec<Value> {
 
 fn triggers(conn: &mut Conn) -> Vec<Value> {
     let rows: Vec<(i64, Encrypted<Json<Value>>)> = trigger::table.order(trigger::id).load(conn).unwrap();
-    // As Airflow's `BaseSerialization` writes a dictionary.
+    // The form in which Airflow's `BaseSerialization` writes a dictionary.
     rows.into_iter().map(|(id, kwargs)| json!({"id": id, "kwargs": kwargs["__var"]})).collect()
 }
 
-/// What Airflow stored without a key is plaintext, and stays as it is.
+/// Values that Airflow stored without a key are plaintext, and stay unchanged.
 fn is_done_but_for(report: &Report, plaintexts: &[&str]) {
     assert_eq!(report.outcome(), Outcome::Proven);
     assert!(report.columns().iter().all(|column| column.rewritten > 0), "{report:?}");

@@ -1,13 +1,13 @@
-//! django-fernet-encrypted-fields: tokens in text columns, of what Python's `str` writes.
+//! django-fernet-encrypted-fields: tokens in text columns. Their plaintext is the output of Python's `str`.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel_encrypted::{Encrypted, Target};
 use serde_json::{Value, json};
 
-use super::super::super::support::{Conn, TEXT, TestDatabase};
 use super::{field, utc};
-use crate::data::Recording;
+use crate::backend::{Conn, TEXT, TestDatabase};
+use crate::support::recordings::Recording;
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -72,7 +72,7 @@ fn reads_and_rotates() {
 }
 
 #[test]
-fn writes_what_django_reads_but_for_truth_values() {
+fn writes_what_django_reads_except_booleans() {
     let recording = Recording::of("django-fernet-encrypted-fields");
     let set = &recording.sets[0];
     let db = TestDatabase::new();

@@ -1,13 +1,13 @@
-//! django-fernet-fields: tokens as text, in columns of bytes.
+//! django-fernet-fields: tokens in text form, in binary columns.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use diesel::prelude::*;
 use diesel_encrypted::{Encrypted, Target};
 use serde_json::{Value, json};
 
-use super::super::super::support::{BYTES, Conn, TestDatabase};
 use super::{field, naive, utc};
-use crate::data::Recording;
+use crate::backend::{BYTES, Conn, TestDatabase};
+use crate::support::recordings::Recording;
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -35,7 +35,7 @@ struct Person {
     born: Option<Encrypted<NaiveDate>>,
 }
 
-/// As `seen` is when Django writes to MySQL or SQLite, and to PostgreSQL.
+/// The field `seen` as Django writes it on MySQL and SQLite, and on PostgreSQL.
 type Naive = Option<Encrypted<NaiveDateTime>>;
 type Aware = Option<Encrypted<DateTime<Utc>>>;
 

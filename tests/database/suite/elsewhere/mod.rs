@@ -1,4 +1,4 @@
-//! Columns that other programs filled, declared as `docs/elsewhere.md` does, on the data files that the originals made.
+//! Columns that other programs filled, declared as in `docs/elsewhere.md`. The data files come from these programs.
 
 mod apache_airflow;
 mod django_fernet_encrypted_fields;
@@ -17,14 +17,14 @@ use diesel_encrypted::reencrypt::{Outcome, Report, Task};
 use diesel_encrypted::{Encrypted, Key, Keyring, Target};
 use serde_json::Value;
 
-use super::super::support::{BYTES_LITERAL, Conn, QUOTE, SELECT_BYTES, SELECT_TEXT, TestDatabase};
-use crate::data::{Cell, Recording, Row, Set};
-use crate::python;
+use crate::backend::{BYTES_LITERAL, Conn, QUOTE, SELECT_BYTES, SELECT_TEXT, TestDatabase};
+use crate::support::python;
+use crate::support::recordings::{Cell, Recording, Row, Set};
 
-/// The rows of a table as their original reads them.
+/// Reads the rows of a table as the original program reads them.
 type Read = fn(&mut Conn) -> Vec<Value>;
 
-/// The rows of `set` in a table of this definition, before and after a rotation to a key of our own.
+/// Checks that the rows of `set` are readable in a table of this definition, before and after a rotation to a new key.
 fn reads_and_rotates(set: &Set, table: &str, columns: &str, target: Target, read: Read) -> Report {
     let db = TestDatabase::new();
     let conn = &mut db.conn();
@@ -37,15 +37,15 @@ fn reads_and_rotates(set: &Set, table: &str, columns: &str, target: Target, read
     report
 }
 
-/// The same where all values are tokens: the old keys may go.
+/// The same for a table that contains tokens only: the old keys may be removed.
 fn reads_and_rotates_to_the_end(set: &Set, table: &str, columns: &str, target: Target, read: Read) {
     let report = reads_and_rotates(set, table, columns, target, read);
     assert_eq!(report.outcome(), Outcome::Proven);
     assert!(report.columns().iter().all(|column| column.rewritten > 0), "{report:?}");
 }
 
-/// The columns of the one row of a table, which this crate wrote under the primary key of `set`, hold what the original
-/// was asked to read when the data file was made.
+/// Checks the one row of a table that this crate wrote under the primary key of `set`. Its columns must hold the values
+/// that the original read when the data file was made.
 fn writes_what_the_original_was_asked_to_read(recording: &Recording, set: &Set, conn: &mut Conn, table: &str) {
     #[derive(QueryableByName)]
     struct Token {
@@ -76,11 +76,11 @@ fn create(conn: &mut Conn, table: &str, columns: &str, rows: &[Row]) {
     }
 }
 
-/// A cell as a literal of any of the databases.
+/// Returns a cell as a literal of any of the databases.
 fn literal(cell: &Cell) -> String {
     match cell {
         Cell::Null => "null".into(),
-        Cell::Number(number) => format!("'{number}'"), // also a truth value
+        Cell::Number(number) => format!("'{number}'"), // This includes booleans.
         Cell::Text(text) => format!("'{text}'"),
         Cell::Bytes { hex } => BYTES_LITERAL.replace("{}", hex),
     }
@@ -90,7 +90,7 @@ fn scope<R>(keys: &str, body: impl FnOnce() -> R) -> R {
     Arc::new(Keyring::parse(keys).unwrap()).scope(body)
 }
 
-/// A field as the data files have it.
+/// Returns a field in the form of the data files.
 fn field<T: Debug>(value: Option<Encrypted<T>>, show: impl FnOnce(T) -> Value) -> Value {
     value.map_or(Value::Null, |value| show(value.into_inner()))
 }

@@ -1,11 +1,11 @@
-//! Pinakes: JSON in a token, in a text column.
+//! Pinakes: encrypted JSON in a text column.
 
 use diesel::prelude::*;
 use diesel_encrypted::{Encrypted, Json, Target};
 use serde_json::{Value, json};
 
-use super::super::super::support::{Conn, TEXT, TestDatabase};
-use crate::data::Recording;
+use crate::backend::{Conn, TEXT, TestDatabase};
+use crate::support::recordings::Recording;
 
 diesel::table! {
     use diesel::sql_types::*;

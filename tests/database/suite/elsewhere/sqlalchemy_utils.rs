@@ -1,13 +1,13 @@
-//! SQLAlchemy-Utils: the `FernetEngine`, in columns of text and of bytes.
+//! SQLAlchemy-Utils: the `FernetEngine`, in text and binary columns.
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use diesel::prelude::*;
 use diesel_encrypted::{Encrypted, Json, Target};
 use serde_json::{Value, json};
 
-use super::super::super::support::{BYTES, Conn, TEXT, TestDatabase};
 use super::{field, naive};
-use crate::data::Recording;
+use crate::backend::{BYTES, Conn, TEXT, TestDatabase};
+use crate::support::recordings::Recording;
 
 diesel::table! {
     use diesel::sql_types::*;

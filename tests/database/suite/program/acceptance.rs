@@ -1,5 +1,5 @@
-//! A table that Python's `cryptography` filled under an old key, after the program: Python reads all of it with the new
-//! key alone, and nothing else in the table has changed.
+//! Rotates a table that Python's `cryptography` filled under an old key. Afterwards, Python reads everything with the
+//! new key alone, and nothing else in the table has changed.
 
 use std::collections::HashSet;
 
@@ -10,15 +10,16 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use serde_json::json;
 
-use super::super::super::support::{BYTES, OTHER_COLUMNS, TEXT, TestDatabase, shown};
 use super::{fingerprint, key_text};
-use crate::python::{self, Dated};
-use crate::runner::Program;
+use crate::backend::{BYTES, OTHER_COLUMNS, TEXT, TestDatabase, shown};
+use crate::support::python::{self, Dated};
+use crate::support::runner::Program;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
 const ROWS: i64 = 4000;
-/// 1970, the day of the specification, now and then, beyond 32 bits, the year 9999.
+/// The times of tokens: 1970, the example of the specification, three recent ones (one beyond 32 bits), and the year
+/// 9999.
 const DATES: [u64; 6] = [0, 499_162_800, 1_000_000_000, 1_763_900_000, 1 << 32, 253_402_300_799];
 
 diesel::table! {
@@ -29,10 +30,10 @@ diesel::table! {
     }
 }
 
-/// The encrypted columns of one row.
+/// The encrypted columns of a row.
 type Cells = (i64, Option<String>, Option<Vec<u8>>);
 
-/// What Python seals for a cell: text, JSON and bytes of all lengths; `None` is `NULL`.
+/// The plaintext of a cell: text, JSON and bytes of many lengths. `None` is `NULL`.
 fn plaintext(id: i64, is_photo: bool) -> Option<Dated> {
     let date = DATES[id as usize % DATES.len()];
     let long = "žluťoučký kůň ".repeat(id as usize % 40);
@@ -48,12 +49,12 @@ fn plaintext(id: i64, is_photo: bool) -> Option<Dated> {
     Some((plaintext, date))
 }
 
-/// A few values were written under the new key already: the application has had it for a while.
+/// The application has had the new key for a while, so some values are under it already.
 fn key_of(id: i64) -> u8 {
     if id % 11 == 0 { NEW } else { OLD }
 }
 
-/// Tokens made by Python for every cell. In the binary column, those of even rows are raw, those of odd rows are text.
+/// Returns tokens for all cells, made by Python. In the binary column, even rows have raw tokens, odd rows have text.
 fn sealed() -> Vec<Cells> {
     let keys = [OLD, NEW].map(key_text);
     let cells = (1..=ROWS).flat_map(|id| [(id, false), (id, true)]);
@@ -78,7 +79,7 @@ fn fill(db: &TestDatabase) {
     let set = OTHER_COLUMNS.iter().filter(|(_, _, value)| !value.is_empty());
     let set: Vec<String> = set.map(|(name, _, value)| format!("{name} = {value}")).collect();
     let conn = &mut db.conn();
-    // The encrypted columns are among the others, as in any table.
+    // The encrypted columns are among other columns, as in a real table.
     let (first, last) = others.split_at(2);
     conn.batch_execute(&format!(
         "create table everything ({}, secret {TEXT}, id bigint not null primary key, photo {BYTES}, {})",
@@ -102,7 +103,7 @@ fn cells(db: &TestDatabase) -> Vec<Cells> {
     everything::table.order(everything::id).load(&mut db.conn()).unwrap()
 }
 
-/// Everything in the table but the encrypted columns, row by row.
+/// Returns everything in the table except the encrypted columns, row by row.
 fn rest(db: &TestDatabase) -> Vec<String> {
     #[derive(QueryableByName)]
     struct Line {
@@ -115,7 +116,7 @@ fn rest(db: &TestDatabase) -> Vec<String> {
     lines.into_iter().map(|line| line.line).collect()
 }
 
-/// What Python makes of all cells with one key, in the order of `(id, is_photo)`.
+/// Returns the cells that Python decrypts with one key, in the order of `(id, is_photo)`.
 fn opened(cells: &[Cells], key: u8) -> Vec<Option<Dated>> {
     let tokens = cells.iter().flat_map(|(_, secret, photo)| {
         [secret.as_ref().map(|secret| secret.as_bytes()), photo.as_deref()].into_iter().flatten()
@@ -128,7 +129,7 @@ fn python_fills_the_program_re_encrypts_python_reads() {
     let db = TestDatabase::new();
     fill(&db);
     let (before, rest_before) = (cells(&db), rest(&db));
-    // The test is about what it says: all sorts of values, several thousand rows.
+    // All rows are there, and they differ.
     assert_eq!((before.len(), rest_before.len()), (ROWS as usize, ROWS as usize));
     assert_eq!(rest_before.iter().collect::<HashSet<_>>().len(), rest_before.len());
 
@@ -150,7 +151,7 @@ fn python_fills_the_program_re_encrypts_python_reads() {
         assert_eq!(after, before);
     }
 
-    // Python, with the new key alone: every plaintext and every date as it was. With the old key: nothing.
+    // With the new key alone, Python reads every plaintext and every time unchanged. With the old key it reads nothing.
     let expected = (1..=ROWS).flat_map(|id| [plaintext(id, false), plaintext(id, true)]).flatten();
     let (new, old) = (opened(&after, NEW), opened(&after, OLD));
     assert_eq!(new.len(), expected.clone().count());

@@ -1,25 +1,25 @@
-//! `pause`, `resume` and `stop`: processes that share a run do as they are told, and whoever does not fit is refused.
+//! `pause`, `resume` and `stop`: the processes of a run obey, and a process that does not fit is refused.
 
 use diesel::connection::SimpleConnection;
 use serde_json::json;
 
-use super::super::super::support::{SHARES, TEXT};
 use super::vault::{Vault, is_under};
-use crate::runner::{Program, Running};
+use crate::backend::{SHARES, TEXT};
+use crate::support::runner::{Program, Running};
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
-/// Enough, at their rate, that the program is still at it when it hears what is asked.
+/// Enough rows, at the given rate, that the program is still running when it receives the command.
 const ROWS: i64 = 600;
 const RATE: &str = "--max-rows-per-second=200";
-/// What a process says that waits for `resume`.
+/// The program prints this while it waits for `resume`.
 const PAUSED: &str = "paused: run `diesel-encrypted resume` to continue";
 
 fn worker(vault: &Vault) -> Program {
     vault.program(&["reencrypt", "--json", RATE], &[NEW, OLD])
 }
 
-/// A process that has begun to write.
+/// Starts a process and waits until it writes.
 fn started(vault: &Vault) -> Running {
     let mut running = worker(vault).start();
     let conn = &mut vault.db.conn();
@@ -27,7 +27,7 @@ fn started(vault: &Vault) -> Running {
     running
 }
 
-/// The names of the processes that were told.
+/// Runs a command and returns the names of the processes that received it.
 #[track_caller]
 fn ask(vault: &Vault, command: &str) -> Vec<String> {
     let run = vault.bare_program(&[command], &[]).exits_with(0);
@@ -39,7 +39,7 @@ fn done(vault: &Vault) -> usize {
     vault.rows().iter().filter(|row| row.is_readable(&[NEW])).count()
 }
 
-/// Two processes, of which the second comes while the first waits.
+/// Starts two processes. The second one joins while the first one is paused.
 #[track_caller]
 fn two_that_wait(vault: &Vault) -> [Running; 2] {
     let mut first = started(vault);
@@ -50,7 +50,7 @@ fn two_that_wait(vault: &Vault) -> [Running; 2] {
     [first, second]
 }
 
-/// What an earlier run has found in another table is no business of this one, whichever process reports on it.
+/// Records a problem that an earlier run found in another table. It must not appear in the reports of this run.
 fn record_a_problem_elsewhere(vault: &Vault) {
     let sql = format!("create table elsewhere (id int not null primary key, secret {TEXT})");
     vault.db.conn().batch_execute(&sql).unwrap();
@@ -59,7 +59,7 @@ fn record_a_problem_elsewhere(vault: &Vault) {
 }
 
 #[test]
-fn a_pause_holds_all_processes_until_they_may_go_on_and_share_what_is_left() {
+fn a_pause_stops_all_processes_until_they_resume_and_share_the_rest() {
     let vault = Vault::shared(OLD, 1..=ROWS);
     record_a_problem_elsewhere(&vault);
     let running = two_that_wait(&vault);
@@ -70,7 +70,7 @@ fn a_pause_holds_all_processes_until_they_may_go_on_and_share_what_is_left() {
     assert_eq!(status["run"]["job"], "re-encrypting");
     assert_eq!(status["run"]["processes"].as_array().unwrap().len(), 2);
     let status = vault.program(&["status"], &[NEW, OLD]).exits_with(3);
-    assert!(status.stdout.contains("Paused, re-encrypting in pass 1: "), "{}", status.stdout);
+    assert!(status.stdout.contains("Paused: re-encrypting, pass 1. Processes: "), "{}", status.stdout);
     assert_eq!(done(&vault), before);
 
     assert_eq!(ask(&vault, "resume").len(), 2);
@@ -88,7 +88,7 @@ fn a_pause_holds_all_processes_until_they_may_go_on_and_share_what_is_left() {
 }
 
 #[test]
-fn a_stop_ends_those_at_work_and_nobody_else() {
+fn a_stop_ends_the_running_processes_and_no_others() {
     let vault = Vault::shared(OLD, 1..=ROWS);
     let running = two_that_wait(&vault);
     assert_eq!(ask(&vault, "stop").len(), 2);
@@ -99,14 +99,14 @@ fn a_stop_ends_those_at_work_and_nobody_else() {
     }
     assert!(done(&vault) < ROWS as usize);
     vault.bare_program(&["resume"], &[]).exits_with(5);
-    // Neither the stop nor the pause is meant for whoever comes next.
+    // Neither the stop nor the pause applies to the next process.
     let run = vault.program(&["reencrypt", "--json"], &[NEW, OLD]).exits_with(0);
     assert_eq!(run.json()["columns"][1]["rewritten"], ROWS);
     vault.assert_readable(&[NEW], ROWS as usize);
 }
 
 #[test]
-fn other_keys_and_other_columns_are_refused_while_one_is_at_work() {
+fn other_keys_and_other_columns_are_refused_during_a_run() {
     let vault = Vault::shared(OLD, 1..=ROWS);
     let mut first = started(&vault);
     ask(&vault, "pause");
@@ -130,7 +130,7 @@ fn nobody_is_there_to_be_asked() {
         for command in ["pause", "resume", "stop"] {
             let run = vault.bare_program(&[command], &[]).exits_with(5);
             assert_eq!(run.stdout, "");
-            run.says("no process is re-encrypting this database now").says("SIGTERM");
+            run.says("no process is working on this database now").says("SIGTERM");
         }
     };
     let without_tables = Vault::sealed(OLD, 1..=5);
@@ -146,7 +146,7 @@ fn a_stateless_task_leaves_no_tables_behind() {
     let vault = Vault::sealed(OLD, 1..=5);
     vault.program(&["reencrypt", "--stateless"], &[NEW, OLD]).exits_with(0);
     vault.bare_program(&["problems"], &[]).exits_with(5).says("nothing was ever recorded here");
-    // The tables come by default, but not on SQLite.
+    // The tables exist by default, but not on SQLite.
     vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(0);
     vault.bare_program(&["problems"], &[]).exits_with(if SHARES { 0 } else { 5 });
 }

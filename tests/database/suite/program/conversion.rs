@@ -1,17 +1,17 @@
-//! `encrypt` and `decrypt`: plaintext becomes tokens, and tokens plaintext, when that is what was asked for.
+//! `encrypt` and `decrypt` convert plaintext to tokens and tokens to plaintext, but only on explicit request.
 
 use diesel::connection::SimpleConnection;
 use serde_json::json;
 
-use super::super::super::support::QUOTING_TRIGGER;
 use super::vault::{PLAINTEXT, Row, Vault, plaintext};
 use super::{assert_is_report, cells, fingerprint, statement};
-use crate::common::keyring;
+use crate::backend::QUOTING_TRIGGER;
+use crate::support::keys::keyring;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
 
-/// Thirty rows that were there before encryption, and three whose values are tokens already.
+/// Thirty rows from before encryption, and three whose values are already tokens.
 fn vault() -> Vault {
     let vault = Vault::new();
     let plain = |id| {
@@ -30,7 +30,10 @@ fn in_and_out_again() {
     let vault = vault();
     let before = vault.rows();
     let run = vault.program(&["encrypt", "--dry-run"], &[NEW, OLD]).exits_with(3);
-    let advice = format!("dry run: nothing was written; 55 values are left to be rewritten under {}", fingerprint(NEW));
+    let advice = format!(
+        "dry run: nothing was written. A run would encrypt 55 values under the primary key {}.",
+        fingerprint(NEW)
+    );
     assert!(run.stderr.contains(&advice), "{}", run.stderr);
     assert_eq!(vault.rows(), before);
 
@@ -39,7 +42,7 @@ fn in_and_out_again() {
     assert_eq!(json["columns"][1]["rewritten"], json!(33));
     vault.assert_readable(&[NEW], 33);
     vault.program(&["status"], &[NEW]).exits_with(0);
-    // It proves what `reencrypt` does.
+    // It proves the same as `reencrypt`.
     vault.program(&["reencrypt"], &[NEW]).exits_with(0);
 
     let run = vault.program(&["decrypt"], &[NEW]).args(CONFIRMED).exits_with(0);
@@ -53,9 +56,9 @@ fn in_and_out_again() {
     assert!(vault.rows()[30..].iter().all(|row| row.secret.as_ref() == Some(&plaintext(row.id))));
 }
 
-/// Nobody decrypts a column by a slip of the hand.
+/// Nobody decrypts a column by accident.
 #[test]
-fn plaintext_is_written_into_columns_that_are_named_for_it_and_no_others() {
+fn plaintext_is_written_only_to_columns_that_are_named_for_it() {
     let vault = Vault::sealed(OLD, 1..=5);
     let before = vault.rows();
     vault.program(&["decrypt"], &[OLD]).exits_with(2);
@@ -65,15 +68,23 @@ fn plaintext_is_written_into_columns_that_are_named_for_it_and_no_others() {
         let args = [&["--json"], confirmed].concat();
         assert_eq!(vault.program(&["decrypt"], &[OLD]).args(args).exits_with(5).json()["outcome"], "refused");
     };
-    let photo = "plaintext would be written into vault.photo: confirm each column with --write-plaintext vault.photo";
+    let photo =
+        "`decrypt` would write plaintext into vault.photo without your confirmation. Add --write-plaintext vault.photo";
     refusal(&CONFIRMED[..2], photo);
     let third = ["--write-plaintext", "vault.note"];
-    refusal(&[&CONFIRMED[..], &third].concat(), "--write-plaintext vault.note is none of the columns at hand");
+    refusal(
+        &[&CONFIRMED[..], &third].concat(),
+        "--write-plaintext names vault.note, which is not one of the selected columns. Add --column vault.note",
+    );
     assert_eq!(vault.rows(), before);
 }
 
 #[test]
 fn values_that_look_like_tokens() {
+    let first = Vault::new();
+    first.insert(&[Row::new(1, Some("gAAAAB comes before the first token"), None)]);
+    let refused = first.program(&["encrypt"], &[OLD]).exits_with(5);
+    refused.says(". If it is plaintext that looks like a token, name its column with --token-like-plaintext\n");
     let vault = vault();
     let lookalike = "gAAAAB is what this ticket is called";
     vault.insert(&[Row::new(40, Some(lookalike), None)]);
@@ -89,7 +100,7 @@ fn values_that_look_like_tokens() {
     assert_eq!(vault.rows()[33].secret.as_deref(), Some(lookalike));
 }
 
-/// Triggers quote what they like; of plaintext nobody could tell where it begins and where it ends.
+/// Triggers may quote anything. Nothing shows where a quoted plaintext begins and ends.
 #[test]
 fn a_message_of_the_database_that_quotes_plaintext() {
     for (args, start) in [(&["encrypt"][..], vault()), (&["decrypt", "--write-plaintext", "vault.secret"], sealed())] {

@@ -1,4 +1,4 @@
-//! `discover`: what was forgotten, and that nothing else is told.
+//! `discover` finds what was forgotten, and reports nothing else.
 
 use std::path::PathBuf;
 
@@ -7,21 +7,21 @@ use diesel::prelude::*;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use serde_json::json;
 
-use super::super::super::schema::people;
-use super::super::super::shipped::SCHEMA_FILE;
-use super::super::super::support::{
-    BYTES, BYTES_LITERAL, COPYING_TRIGGERS, DROP_INDEX, EXPRESSION_INDEXES, HAS_LENGTHS, IDLE_TRIGGERS,
-    MANAGE_UPDATED_AT, QUOTE, TEXT, TestDatabase, unreachable_url,
-};
 use super::super::guards::raw;
 use super::super::migrations::{Person, ada, migrated, nobody};
 use super::scene::{Scene, discover, findings, token};
 use super::vault::PLAINTEXT;
 use super::{cells, key_text};
-use crate::common::keyring;
-use crate::runner::{Program, write};
+use crate::backend::{
+    BYTES, BYTES_LITERAL, COPYING_TRIGGERS, DROP_INDEX, EXPRESSION_INDEXES, HAS_LENGTHS, IDLE_TRIGGERS,
+    MANAGE_UPDATED_AT, QUOTE, TEXT, TestDatabase, unreachable_url,
+};
+use crate::schema::people;
+use crate::shipped::SCHEMA_FILE;
+use crate::support::keys::keyring;
+use crate::support::runner::{Program, write};
 
-/// A name as SQL quotes it.
+/// Quotes a name for SQL.
 fn quoted(name: &str) -> String {
     format!("{QUOTE}{}{QUOTE}", name.replace(QUOTE, &format!("{QUOTE}{QUOTE}")))
 }
@@ -49,8 +49,8 @@ fn the_shipped_migrations_are_clean() {
     fill(&db, &[ada(), nobody(), ada()]);
     let run = discover().arg("--json").exits_with(0);
     assert_eq!(run.json(), json!({ "outcome": "clean", "columns": columns([3, 3, 2, 2]), "findings": [] }));
-    run.notes("ended", "clean: 4 columns looked at, 3 of them declared as encrypted");
-    // It is not confused by the tables of the task.
+    run.notes("ended", "clean: 4 columns checked, 3 of them declared as encrypted");
+    // The tables of the task do not disturb it.
     let folder = tempfile::tempdir().unwrap();
     let state = Program::new(["migration", "state", "--dir"]).arg(folder.path()).database(&db.url()).exits_with(0);
     let up = std::fs::read_to_string(PathBuf::from(state.stdout.trim()).join("up.sql")).unwrap();
@@ -59,13 +59,13 @@ fn the_shipped_migrations_are_clean() {
 }
 
 #[test]
-fn what_people_see() {
+fn the_output_for_people() {
     let scene = Scene::new();
     let name = format!("{}t.secret", scene.db.schema());
     let head = ["column", "declared", "guarded", "sampled", "tokens"];
     let run = scene.discover().exits_with(0);
     assert_eq!(cells(&format!("{}\n\n", run.stdout)), [head.to_vec(), vec![&*name, "yes", "yes", "2", "2"]]);
-    run.says("clean: 1 column looked at, 1 of them declared as encrypted\n");
+    run.says("clean: 1 column checked, 1 of them declared as encrypted\n");
 
     scene.run(&format!("update t set secret = '{PLAINTEXT}' where id = 2; create index by_secret on t (secret)"));
     let run = scene.discover().exits_with(4);
@@ -79,17 +79,17 @@ fn what_people_see() {
     );
     assert_eq!(findings[0], expected);
     assert!(findings[1].starts_with(&format!("{name}: useless index: the index by_secret finds nothing: ")));
-    run.says("2 findings: 1 column looked at, 1 of them declared as encrypted\n");
+    run.says("2 findings: 1 column checked, 1 of them declared as encrypted\n");
 }
 
-/// What is planted, what is found of it, and what mends it.
+/// A mistake, the findings about it, and its correction.
 type Mistake = (&'static str, &'static [(&'static str, &'static str)], &'static str);
 
 const MISTAKES: &[Mistake] = &[
     (
         "alter table t add column note varchar(200); update t set note = secret where id = 1",
         &[("undeclared", "t.note")],
-        // Text of the same length and alphabet.
+        // A text with the same length and alphabet.
         "update t set note = concat('h', substr(note, 2)) where id = 1",
     ),
     (
@@ -117,7 +117,7 @@ const MISTAKES: &[Mistake] = &[
 ];
 
 #[test]
-fn each_mistake_is_found_and_none_when_it_is_mended() {
+fn each_mistake_is_found_and_none_after_its_correction() {
     let scene = Scene::new();
     scene.finds(&[]);
     let words = |sql: &str| sql.replace("PLAINTEXT", PLAINTEXT).replace("TEXT", TEXT).replace("DROP_INDEX", DROP_INDEX);
@@ -135,7 +135,7 @@ fn each_mistake_is_found_and_none_when_it_is_mended() {
 }
 
 #[test]
-fn what_the_schema_file_declares_and_the_database_does_not_have() {
+fn declarations_that_the_database_does_not_have() {
     let scene = Scene::new();
     scene.declare("t (id) { id -> BigInt, secret -> EncryptedText, pin -> EncryptedText, amount -> EncryptedText, }");
     scene.finds(&[("wrong type", "t.amount"), ("missing", "t.pin")]);
@@ -150,7 +150,7 @@ fn what_the_schema_file_declares_and_the_database_does_not_have() {
         "t (id) { id -> BigInt, secret -> EncryptedText, }+ u (id) { id -> BigInt, secret -> EncryptedText, }",
     );
     scene.finds(&[("wrong type", "u.secret")]);
-    // A view has nothing of its own.
+    // A view stores nothing itself.
     scene.declare("t (id) { id -> BigInt, secret -> EncryptedText, }+ u (id) { id -> BigInt, secret -> Text, }");
     scene.finds(&[]);
 }
@@ -172,7 +172,7 @@ fn a_column_without_a_guard() {
     scene.finds(&[]);
 }
 
-/// The advice, to the letter.
+/// Follows the advice exactly.
 #[test]
 fn a_guard_that_the_program_writes() {
     let scene = Scene::new();
@@ -261,7 +261,7 @@ fn names_of_all_sorts() {
     let run = scene.discover().arg("--json").exits_with(4);
     let json = run.json();
     assert_eq!((json["findings"].as_array().unwrap().len(), &json["findings"][0]["column"]), (1, &json!(COLUMN)));
-    // The advice is to be followed to the letter.
+    // Follows the advice exactly.
     let advice = json["findings"][0]["advice"].as_str().unwrap();
     let ignore = advice.split_once("--ignore ").unwrap().1.strip_suffix('`').unwrap();
     scene.discover().args(["--ignore", ignore]).exits_with(0);
@@ -276,7 +276,7 @@ fn names_of_all_sorts() {
 }
 
 #[test]
-fn a_finding_that_is_accepted() {
+fn an_accepted_finding() {
     let scene = Scene::new();
     scene.run("create table u (id bigint primary key, a varchar(200), b varchar(200))");
     scene.run("insert into u select id, secret, secret from t");
@@ -288,20 +288,20 @@ fn a_finding_that_is_accepted() {
         if scene.db.schema().is_empty() { "main.u.b".into() } else { format!("{}u.b", scene.db.schema()) };
     for columns in [["u.a", "u.b"].as_slice(), &["u.a", &with_schema], &["u.*"]] {
         let run = ignoring(columns).exits_with(0);
-        run.says("3 columns looked at, 1 of them declared as encrypted, 2 more accepted with --ignore");
+        run.says("3 columns checked, 1 of them declared as encrypted, 2 findings accepted with --ignore");
     }
     for needless in ["u.id", "u.c", "v.a", "t.secret", "t.*"] {
         let run = ignoring(&["u.*", needless]).arg("--json").exits_with(2);
         assert_eq!(run.stdout, "");
-        run.notes("failed", &format!("nothing was found there to be ignored, so leave it out: --ignore {needless}"));
+        run.notes("failed", &format!("there is no finding for --ignore {needless}. Remove the option"));
     }
     ignoring(&["u"]).exits_with(2).says("not a column: write TABLE.COLUMN");
-    // That of a table that is gone.
+    // The declaration of a dropped table.
     scene.declare("t (id) { id -> BigInt, secret -> EncryptedText, }+ gone (id) { id -> BigInt, x -> EncryptedText, }");
     ignoring(&["u.*", "gone.x"]).exits_with(0);
 }
 
-/// Which is not to say that there are no tokens.
+/// This does not mean that there are no tokens.
 #[test]
 fn nothing_is_declared_and_everything_accepted() {
     let scene = Scene::new();
@@ -310,14 +310,14 @@ fn nothing_is_declared_and_everything_accepted() {
     scene.finds(&[("undeclared", "t.secret"), ("undeclared", "u.a")]);
     let ignoring = |columns: &[&str]| {
         let run = scene.discover().args(columns.iter().flat_map(|column| ["--ignore", column])).exits_with(5);
-        run.says("there is nothing to compare: the schema file declares no encrypted column, and ")
+        run.says("there is nothing to compare. The schema file declares no encrypted column, and ")
     };
-    ignoring(&["u.a", "t.secret"]).says("and all 2 findings are accepted with --ignore. Declare columns as ");
+    ignoring(&["u.a", "t.secret"]).says("and --ignore accepts all 2 findings. Declare columns as ");
     scene.run("drop table u");
-    ignoring(&["t.secret"]).says("and the only finding is accepted with --ignore. Declare columns as ");
+    ignoring(&["t.secret"]).says("and --ignore accepts the only finding. Declare columns as ");
 }
 
-/// Neither at the beginning nor at the end.
+/// The token is neither at the beginning nor at the end.
 #[test]
 fn a_token_among_many_nulls() {
     let scene = Scene::new();
@@ -332,7 +332,7 @@ fn a_token_among_many_nulls() {
     assert!(detail.starts_with("1 of 1 sampled value is a token, "), "{detail}");
 }
 
-/// Raw and as text, short and longer than what is read of them.
+/// Raw tokens and tokens as text, short ones and some longer than the part that is read.
 #[test]
 fn tokens_in_a_binary_column() {
     let scene = Scene::new();
@@ -372,7 +372,7 @@ fn nothing_to_compare_with() {
     let scene = Scene::new();
     discover(&scene.db)
         .exits_with(5)
-        .says("no diesel.toml in this folder or above: name the one to compare with, with --schema");
+        .says("there is no schema file to compare with, because there is no diesel.toml in this folder or above. Pass --schema");
     scene.declare("t (id) { id -> BigInt, secret -> Text, }");
     scene.finds(&[("undeclared", "t.secret")]);
     scene.run("drop table t");
@@ -380,7 +380,7 @@ fn nothing_to_compare_with() {
     assert_eq!(run.json(), json!({ "outcome": "refused", "columns": [], "findings": [] }));
     run.notes(
         "failed",
-        "there is nothing to compare: the schema file declares no encrypted column, and none of 0 columns",
+        "there is nothing to compare. The schema file declares no encrypted column, and none of 0 columns",
     );
 }
 
@@ -394,14 +394,14 @@ fn a_schema_file_that_cannot_be_read() {
 }
 
 #[test]
-fn a_database_that_is_not_there() {
+fn an_unreachable_database() {
     let scene = Scene::new();
     let run = scene.discover().args(["--json", "--give-up-after=0"]).database(&unreachable_url()).run();
     assert!([2, 7].contains(&run.code), "{run:?}");
     assert!(run.stdout.is_empty() || run.json()["outcome"] == "failed", "{run:?}");
 }
 
-/// It reads no setting with keys: the pipeline has none.
+/// The program reads no setting with keys, because a pipeline has none.
 #[test]
 fn no_keys_are_needed() {
     let scene = Scene::new();

@@ -1,4 +1,4 @@
-//! `migration guard`: existing columns get their guards, and lose them again.
+//! `migration guard` adds guards to existing columns, and its reverts drop them.
 
 use std::path::PathBuf;
 
@@ -12,19 +12,19 @@ use diesel_encrypted::guard::{self, GuardKind};
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use tempfile::TempDir;
 
-use super::super::super::existing::{ODD_PEOPLE, shape, ways};
-use super::super::super::support::{BYTES, BYTES_LITERAL, Conn, QUOTE, TEXT, TestDatabase, shown};
-use crate::common::keyring;
-use crate::runner::{Program, Run, write};
+use crate::backend::{BYTES, BYTES_LITERAL, Conn, QUOTE, TEXT, TestDatabase, shown};
+use crate::existing::{ODD_PEOPLE, shape, ways};
+use crate::support::keys::keyring;
+use crate::support::runner::{Program, Run, write};
 
 const PLAINTEXT: &str = "ada@example.org";
 
-/// A token of a plaintext of this length.
+/// Returns a token of a plaintext of this length.
 pub fn token(plaintext: usize) -> String {
     keyring([1]).encrypt(&vec![b'x'; plaintext])
 }
 
-/// `INSERT INTO into VALUES (values)`
+/// Runs `INSERT INTO into VALUES (values)`.
 pub fn insert(conn: &mut Conn, into: &str, values: &str) -> QueryResult<usize> {
     diesel::sql_query(format!("insert into {into} values ({values})")).execute(conn)
 }
@@ -34,7 +34,7 @@ pub fn program(db: &TestDatabase, args: &[&str], folder: &TempDir) -> Program {
     program.arg("--dir").arg(folder.path())
 }
 
-/// That the program writes nothing, and why.
+/// Checks that the program refuses for this reason, and writes no migration.
 #[track_caller]
 pub fn refused(db: &TestDatabase, args: &[&str], reason: &str) -> Run {
     let folder = tempfile::tempdir().unwrap();
@@ -43,7 +43,7 @@ pub fn refused(db: &TestDatabase, args: &[&str], reason: &str) -> Run {
     run
 }
 
-/// What the program wrote.
+/// Migrations that the program wrote.
 pub struct Migrations {
     pub folder: TempDir,
     pub written: Vec<PathBuf>,
@@ -76,12 +76,12 @@ impl Migrations {
         FileBasedMigrations::from_path(self.folder.path()).unwrap()
     }
 
-    /// Runs all that are pending, as an application does.
+    /// Runs all pending migrations, as an application does.
     pub fn run(&self, conn: &mut Conn) -> diesel::migration::Result<()> {
         conn.run_pending_migrations(self.source()).map(drop)
     }
 
-    /// Runs the next one only.
+    /// Runs the next migration only.
     pub fn run_next(&self, conn: &mut Conn) -> diesel::migration::Result<()> {
         conn.run_next_migration(self.source()).map(drop)
     }
@@ -95,7 +95,7 @@ fn quoted(name: &str) -> String {
     format!("{QUOTE}{name}{QUOTE}")
 }
 
-/// Odd people with tokens, a parent and a child, of whom the last number that was given is 900.
+/// Creates odd people with tokens: a parent and a child. The last number that the database assigned is 900.
 fn odd_people() -> (TestDatabase, Conn) {
     let db = TestDatabase::new();
     let mut conn = db.conn();
@@ -113,7 +113,7 @@ fn odd_people() -> (TestDatabase, Conn) {
     (db, conn)
 }
 
-/// The table with these columns, of which one has a name that cannot be written here.
+/// The table `people` with these columns. One name depends on the database.
 fn people(columns: &str) -> String {
     format!("{} ({})", quoted("Odd People"), columns.replace("MAIL", &quoted("E Mail")))
 }
@@ -174,7 +174,7 @@ fn columns_are_guarded_and_everything_else_stays_as_it_was() {
         let update = format!("update {} set {} = '{PLAINTEXT}'", quoted("Odd People"), quoted("E Mail"));
         assert!(!conn.batch_execute(&update).unwrap_err().to_string().contains(PLAINTEXT));
         assert_eq!(contents(conn), before.1);
-        // Numbers go on, constraints hold, and what refers to a row goes with it.
+        // Numbers continue, constraints hold, and deleting a row deletes the rows that refer to it.
         insert(conn, &people("name, MAIL, photo, parent"), &format!("'new', '{token}', null, 1")).unwrap();
         assert_eq!(count(conn, &format!("{} where id > 900", quoted("Odd People"))), 1);
         assert!(insert(conn, &people("name, MAIL"), &format!("'', '{token}'")).is_err());
@@ -226,7 +226,7 @@ fn too_early_is_refused_by_the_database_and_nothing_is_lost() {
         if way.is_empty() {
             assert_eq!((shape(conn), kinds(conn)), (before.0, [None; 3]));
         } else {
-            // The first of the two went on, and binds whoever writes.
+            // The first of the two migrations succeeded, and its guard already checks new values.
             assert!(insert(conn, &people("MAIL"), &format!("'{PLAINTEXT}'")).is_err());
         }
         let encrypt = format!("update {} set {} = '{}' where id = 3", quoted("Odd People"), quoted("E Mail"), token(3));
@@ -253,15 +253,15 @@ fn one_migration_for_each_table_in_the_order_in_which_they_run() {
     let names: Vec<(&str, &str)> = first.iter().chain(&second).map(|name| name.split_once('_').unwrap()).collect();
     assert_eq!(names.iter().map(|(_, name)| *name).collect::<Vec<_>>(), ["guard_t_a_b", "guard_s_a", "guard_s_b"]);
     assert!(names.windows(2).all(|pair| pair[0].0 < pair[1].0), "{names:?}");
-    program(&db, &["t.a", "t.b"], &folder).exits_with(5).says("a migration of this name is there already: ");
-    // Each is made of the tables as they were: the second one of `s` would undo the first on SQLite.
+    program(&db, &["t.a", "t.b"], &folder).exits_with(5).says("a migration with this name exists: ");
+    // Each migration describes the tables as they were. On SQLite, the second one for `s` would undo the first.
     std::fs::remove_dir_all(folder.path().join(&second[0])).unwrap();
     let migrations = FileBasedMigrations::from_path(folder.path()).unwrap();
     assert_eq!(db.conn().run_pending_migrations(migrations).unwrap().len(), 2);
 }
 
 #[test]
-fn what_gets_no_guard() {
+fn columns_that_get_no_guard() {
     let db = TestDatabase::new();
     let sql = format!(
         "create table t (id bigint not null primary key, a {TEXT}, n int, g int generated always as (n + 1) stored);
@@ -284,16 +284,18 @@ fn what_gets_no_guard() {
     }
     let folder = tempfile::tempdir().unwrap();
     program(&db, &[], &folder).exits_with(2);
-    // What needs no look at the rows is said first.
+    // The program checks first what needs no reading of rows.
     insert(&mut db.conn(), "t (id, a)", &format!("1, '{PLAINTEXT}'")).unwrap();
     if ways().len() == 1 {
         refused(&db, &["t.a", "--online"], "--online is not possible here: ");
     }
     let homeless = || Program::new(["migration", "guard", "t.a"]).database(&db.url()).folder(folder.path());
-    homeless().exits_with(2).says("there is no folder `migrations` here or above, and no diesel.toml names one: ");
+    homeless()
+        .exits_with(2)
+        .says("there is no folder `migrations` here or above, and no diesel.toml names one. Name it with --dir");
     db.conn().batch_execute("delete from t").unwrap();
     write(folder.path().join("migrations/.keep"), "");
     let run = Program::new(["migration", "guard", "t.a"]).database(&db.url()).folder(folder.path()).exits_with(0);
     assert!(run.stdout.contains("/migrations/20"), "{}", run.stdout);
-    run.says("- A guard knows the shape of a token and no keys");
+    run.says("- A guard knows the shape of a token, but no keys");
 }

@@ -1,23 +1,23 @@
-//! Asked to stop, or killed: nothing is lost, and a second run goes on.
+//! A run that is stopped or killed loses nothing, and the next run continues.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;
 
 use serde_json::Value;
 
-use super::super::super::support::SHARES;
 use super::vault::{Vault, is_under};
 use super::{assert_is_report, fingerprint};
-use crate::runner::Running;
+use crate::backend::SHARES;
+use crate::support::runner::Running;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
-/// Enough that the program is still at it when it is noticed that it has begun.
+/// Enough rows that the program is still running when the test notices that it has begun.
 const ROWS: i64 = 3000;
 const BATCH: usize = 10;
 
 fn start(vault: &Vault) -> Running {
-    // Not that long must whoever comes next wait for one that was killed.
+    // After a kill, the next process waits for the lease to end. So the lease is short.
     vault.program(&["reencrypt", "--json", &format!("--batch-size={BATCH}"), "--lease=1"], &[NEW, OLD]).start()
 }
 
@@ -30,9 +30,12 @@ fn a_signal_stops_it_after_the_batch(signal: &str) {
     running.signal(signal);
     let run = running.wait();
     assert_eq!(run.code, 6, "{run:#?}");
-    run.notes("stopping", "stopping after this batch; once more to stop at once");
-    run.notes("ended", "stopped on request: run it again to go on; keep the old keys until it is proven");
-    // Whole batches were done, and what it says was done.
+    run.notes("stopping", "stopping after the current batch. Press Ctrl-C or send the signal again to stop at once");
+    run.notes(
+        "ended",
+        "stopped on request. Run the command again to continue. Keep the old keys until the job is proven.",
+    );
+    // The task wrote whole batches, and it reports exactly what it wrote.
     let rows = vault.rows();
     let done = rows.iter().filter(|row| row.is_readable(&[NEW])).count();
     assert!(done > 0 && done < ROWS as usize && done % BATCH == 0, "{done} rows");
@@ -45,7 +48,7 @@ fn a_signal_stops_it_after_the_batch(signal: &str) {
     assert_eq!((&json["proof"], &json["doubt"]), (&Value::Null, &Value::Null));
 
     let run = vault.program(&["reencrypt", "--json"], &[NEW, OLD]).exits_with(0);
-    // A run that is kept in the database is gone on with, and its report is that of all of it.
+    // A run that is stored in the database continues, and its report covers all of it.
     let rewritten = if SHARES { ROWS as usize } else { ROWS as usize - done };
     assert_eq!(run.json()["columns"][1]["rewritten"], rewritten);
     vault.assert_readable(&[NEW], ROWS as usize);
@@ -66,7 +69,7 @@ fn random(range: Range<i64>) -> i64 {
     range.start + (random % (range.end - range.start) as u64) as i64
 }
 
-/// Killed again and again, each time somewhere further on.
+/// The test kills process after process, each one further on.
 #[test]
 fn kill_9_loses_nothing() {
     let vault = Vault::sealed(OLD, 1..=ROWS);
@@ -78,7 +81,7 @@ fn kill_9_loses_nothing() {
         running.signal("KILL");
         let run = running.wait();
         assert_eq!((run.code, run.stdout.as_str()), (-1, ""), "killed after row {row}");
-        // With the new and with the old order of the keys, as some instances of an application will have it.
+        // Uses the new and the old order of keys in turn, as different processes of an application may have it.
         let keys = if round % 2 == 0 { [NEW, OLD] } else { [OLD, NEW] };
         vault.assert_readable(&keys, ROWS as usize);
     }

@@ -1,4 +1,4 @@
-//! `--metrics-file`: what it holds at the end.
+//! `--metrics-file`: its content at the end of a run.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::vault::{Row, Vault};
-use crate::runner::Program;
+use crate::support::runner::Program;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
@@ -41,7 +41,7 @@ fn the_final_numbers() {
     let json = reencrypt(&[NEW, OLD]).exits_with(4).json();
     let moment = OffsetDateTime::parse(json["proof"]["moment"].as_str().unwrap(), &Rfc3339).unwrap();
     let name = vault.name();
-    // The proof has read everything once more.
+    // The proof has read every row once more.
     let table_rows = format!("table_rows{{table=\"{name}\"}}");
     let expected = [
         ("running", 0),
@@ -59,7 +59,7 @@ fn the_final_numbers() {
     found.retain(|name, _| !name.starts_with("table_rows_estimated"));
     assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value)).into());
 
-    // A run that proves nothing does not forget when that was done last.
+    // A run without a proof keeps the time of the last proof.
     reencrypt(&[UNKNOWN + 1]).exits_with(5);
     let found = metrics(&path);
     let numbers = ["exit_code", "rows_read_total", "last_proof_timestamp_seconds"].map(|name| found[name]);

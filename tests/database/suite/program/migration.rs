@@ -1,13 +1,13 @@
-//! `migration state`: the tables of the task as a migration of the user's.
+//! `migration state` writes a migration of the user that creates the tables of the task.
 
 use std::path::{Path, PathBuf};
 
 use diesel_encrypted::reencrypt::state_tables;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 
-use super::super::super::support::{Conn, SHARES};
 use super::vault::Vault;
-use crate::runner::{Program, write};
+use crate::backend::{Conn, SHARES};
+use crate::support::runner::{Program, write};
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
@@ -16,7 +16,7 @@ fn migration_state(vault: &Vault, folder: &Path) -> Program {
     Program::new(["migration", "state"]).database(&vault.db.url()).folder(folder)
 }
 
-/// The folder of the migration that was written.
+/// Returns the folder of the migration that the program wrote.
 #[track_caller]
 fn written(program: Program) -> PathBuf {
     let run = program.exits_with(0);
@@ -25,7 +25,7 @@ fn written(program: Program) -> PathBuf {
 }
 
 #[test]
-fn it_makes_what_the_task_makes_and_takes_it_away_again() {
+fn it_creates_the_tables_of_the_task_and_drops_them_again() {
     type Backend = <Conn as diesel::Connection>::Backend;
     let vault = Vault::sealed(OLD, 1..=5);
     let folder = tempfile::tempdir().unwrap();
@@ -44,14 +44,14 @@ fn it_makes_what_the_task_makes_and_takes_it_away_again() {
 
     let run = migration_state(&vault, &below).exits_with(5);
     assert_eq!(run.stdout, "");
-    run.says("a migration of this name is there already: ");
+    run.says("a migration with this name exists: ");
 
     let conn = &mut vault.db.conn();
     let migrations = || FileBasedMigrations::from_path(&folders).unwrap();
     conn.run_pending_migrations(migrations()).unwrap();
     vault.bare_program(&["problems"], &[]).exits_with(5).says("nothing was ever recorded");
     vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(0);
-    // It found the tables, on every database.
+    // The program finds the tables, on every database.
     vault.bare_program(&["problems"], &[]).exits_with(0);
     conn.revert_all_migrations(migrations()).unwrap();
     vault.bare_program(&["problems"], &[]).exits_with(5);

@@ -1,5 +1,5 @@
-//! The steps of Pinakes' security document, with its own setting and commands, on values that its application wrote:
-//! JSON in a token in a text column.
+//! The steps of Pinakes' security document, with its setting and its commands, on values that Pinakes wrote: encrypted
+//! JSON in a text column.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_encrypted::{Encrypted, Json, Keyring};
 
-use super::super::super::support::{TEXT, TestDatabase};
-use crate::python;
-use crate::runner::Program;
+use crate::backend::{TEXT, TestDatabase};
+use crate::support::python;
+use crate::support::runner::Program;
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -22,7 +22,7 @@ diesel::table! {
     }
 }
 
-/// What is in the tokens.
+/// The plaintext of the tokens.
 type Options = Json<BTreeMap<String, Option<String>>>;
 
 fn options(id: i32) -> Options {
@@ -30,7 +30,7 @@ fn options(id: i32) -> Options {
     Json(BTreeMap::from([("password".into(), Some(password)), ("proxy".into(), None)]))
 }
 
-/// As Python's `json.dumps` writes it: blanks after separators, escapes for what is not ASCII.
+/// Formats JSON as Python's `json.dumps` does: blanks after separators, escapes for non-ASCII characters.
 fn as_python_writes_it(id: i32) -> String {
     format!("{{\"password\": \"password of {id}, \\u017elu\\u0165ou\\u010dk\\u00fd\", \"proxy\": null}}")
 }
@@ -52,13 +52,13 @@ fn the_steps_of_the_pinakes_document() {
     let folder = tempfile::tempdir().unwrap();
     let schema = folder.path().join("schema.rs");
     let declaration = "diesel::table! { main_catalog (id) { id -> Int4, service_options -> EncryptedText, } }";
-    crate::runner::write(&schema, declaration);
+    crate::support::runner::write(&schema, declaration);
     let program = |command: &str, keys: &str| {
         let program = Program::new([command, "--schema"]).arg(&schema).database(&db.url());
         program.set("PINAKES_DB_ENCRYPTION_KEYS", keys).secrets(["password of"])
     };
 
-    // Generating encryption key; the application fills its database.
+    // "Generating encryption key": the application then fills its database.
     let old = generate_encryption_key();
     let plaintexts: Vec<String> = (1..=1500).map(as_python_writes_it).collect();
     let values: Vec<_> = plaintexts.iter().map(|text| (old.as_str(), 1_600_000_000, text.as_bytes())).collect();
@@ -69,7 +69,8 @@ fn the_steps_of_the_pinakes_document() {
     assert_eq!(all(&db, &old), expected);
     program("status", &old).exits_with(0);
 
-    // Rotating encryption key: the new one in front. New data is encrypted with it, existing data still read.
+    // "Rotating encryption key": the new key comes first. New data is encrypted with it, and existing data is still
+    // readable.
     let new = generate_encryption_key();
     let both = format!("{new}:{old}");
     Arc::new(Keyring::parse(&both).unwrap()).scope(|| {
@@ -78,7 +79,7 @@ fn the_steps_of_the_pinakes_document() {
     });
     program("status", &both).exits_with(3);
 
-    // Re-encrypting the database. "Now any secondary encryption keys may be deleted."
+    // "Re-encrypting the database": "Now any secondary encryption keys may be deleted."
     program("reencrypt_database", &both).exits_with(0);
     program("status", &new).exits_with(0);
     let expected: Vec<_> = (1..=1501).map(|id| (id, Encrypted::from(options(id)))).collect();

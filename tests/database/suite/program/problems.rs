@@ -1,4 +1,4 @@
-//! `problems`: the bad values that were found last, until they are mended.
+//! `problems` lists the problems of the last run until somebody fixes them.
 
 use diesel::prelude::*;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ fn problem(vault: &Vault, column: &str, row: i64, kind: &str) -> Value {
     json!({ "table": vault.name(), "column": column, "row": format!("id={row}"), "kind": kind })
 }
 
-/// Those that are recorded. The exit code tells whether there are any.
+/// Returns the recorded problems. The exit code says whether there are any.
 #[track_caller]
 fn recorded(vault: &Vault) -> Vec<Value> {
     let run = vault.bare_program(&["problems", "--json"], &[]).run();
@@ -33,14 +33,14 @@ fn recorded(vault: &Vault) -> Vec<Value> {
     problems
 }
 
-fn mend(vault: &Vault, id: i64) {
+fn fix(vault: &Vault, id: i64) {
     let row = Row::sealed(id, NEW);
     let mended = (vault::secret.eq(row.secret), vault::photo.eq(row.photo));
     diesel::update(vault::table.find(id)).set(mended).execute(&mut vault.db.conn()).unwrap();
 }
 
 #[test]
-fn bad_values_are_listed_until_they_are_mended() {
+fn bad_values_are_listed_until_they_are_fixed() {
     let vault = vault_with_bad_values();
     let reencrypt = |code| vault.program(&["reencrypt", "--json"], &[NEW, OLD]).exits_with(code).json();
     let report = reencrypt(4);
@@ -51,7 +51,7 @@ fn bad_values_are_listed_until_they_are_mended() {
     ];
     assert_eq!((recorded(&vault), &report["problems"]), (all.to_vec(), &json!(all)));
 
-    mend(&vault, 41);
+    fix(&vault, 41);
     reencrypt(4);
     assert_eq!(recorded(&vault), all[..2]);
 
@@ -61,31 +61,31 @@ fn bad_values_are_listed_until_they_are_mended() {
     let expected =
         [["column", "row", "problem"], [&columns[0], "id=40", "unreadable"], [&columns[1], "id=40", "unreadable"]];
     assert_eq!(cells(&table), expected);
-    run.says("2 values are on record since everything was read at ");
+    run.says("2 problems are recorded. The last run read every value at ");
 
-    mend(&vault, 40);
+    fix(&vault, 40);
     reencrypt(0);
     assert_eq!(recorded(&vault), Vec::<Value>::new());
     let run = vault.bare_program(&["problems"], &[]).exits_with(0);
     assert_eq!(run.stdout, "");
-    run.says("no value is on record since everything was read at ");
+    run.says("no problem is recorded. The last run read every value at ");
 }
 
-/// A run has its own columns only in its report, and leaves the record of the others alone.
+/// A run reports on its own columns only, and keeps the record of the others.
 #[test]
-fn what_was_recorded_of_other_columns_stays() {
+fn the_record_of_other_columns_stays() {
     let vault = vault_with_bad_values();
     vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(4);
     let all = recorded(&vault);
     for id in [40, 41] {
-        mend(&vault, id);
+        fix(&vault, id);
     }
     let secret = vault.bare_program(&["reencrypt", "--json", "--column", "vault.secret"], &[NEW, OLD]);
     assert_eq!(secret.exits_with(0).json()["problems"], json!([]));
     assert_eq!(recorded(&vault), all[..1]);
 }
 
-/// What a run has found so far is known before it ends.
+/// The problems that a run has found so far are known before it ends.
 #[test]
 fn a_run_that_did_not_end() {
     let vault = Vault::shared(OLD, 1..=1000);
@@ -98,7 +98,7 @@ fn a_run_that_did_not_end() {
     let run = vault.bare_program(&["problems", "--json"], &[]).exits_with(4);
     assert_eq!(run.json()["problems"], json!([problem(&vault, "secret", 0, "plaintext")]));
     assert_eq!(run.json()["moment"], Value::Null);
-    run.notes("ended", "1 value is on record; the last run did not end");
+    run.notes("ended", "1 problem is recorded. The last run did not end");
 }
 
 #[test]

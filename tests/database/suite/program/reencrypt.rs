@@ -1,17 +1,17 @@
-//! `reencrypt`: what it prints in every outcome, for people and as JSON.
+//! `reencrypt`: its output for every outcome, for people and as JSON.
 
 use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 
-use super::super::super::support::QUOTING_TRIGGER;
 use super::vault::{Row, Vault};
 use super::{cells, fingerprint, is_recent, statement};
+use crate::backend::QUOTING_TRIGGER;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
 const UNKNOWN: u8 = 3;
 
-/// The entry of a column, with its counts in the order of the design.
+/// Returns the entry of a column, with its counts in the order of the table.
 fn column(vault: &Vault, name: &str, counts: [u64; 7]) -> Value {
     let [scanned, rewritten, current, null, raced, busy, bad] = counts;
     json!({
@@ -57,14 +57,14 @@ fn proven_as_people_see_it() {
     assert_eq!(cells(&run.stdout), expected);
     let expected = format!(
         "At TIME, on the clock of the database, every value of {} (photo, secret) was under the primary key {}: 50 \
-         values. Every transaction that began before is over.",
+         values. Every transaction that began before that time has ended.",
         vault.name(),
         fingerprint(NEW)
     );
     assert_eq!(statement(&run.stdout), expected);
     let advice = format!(
-        "proven: every value is under the primary key {}. When no application writes with another primary key any \
-         more, these may be removed from the keyring: {}, {}",
+        "proven: every value is under the primary key {}. Once no application writes with another primary key, you can \
+         remove these from the keyring: {}, {}.",
         fingerprint(NEW),
         fingerprint(OLD),
         fingerprint(UNKNOWN)
@@ -75,7 +75,7 @@ fn proven_as_people_see_it() {
     assert_eq!(run.last_words(), format!("proven: every value is under the primary key {}", fingerprint(NEW)));
 }
 
-/// Columns stand under their heads.
+/// The values of a column are aligned with its heading.
 #[test]
 fn the_table_is_aligned() {
     let vault = Vault::sealed(OLD, 1..=3);
@@ -132,9 +132,12 @@ fn proven_except_for_bad_values() {
     assert_eq!(lines[3..], expected);
     let except = format!("under the primary key {}, except for 5 that are listed: 56 values.", fingerprint(NEW));
     assert!(statement(&run.stdout).contains(&except), "{}", run.stdout);
-    let advice = format!("proven: every value is under the primary key {}, except those listed", fingerprint(NEW));
+    let advice = format!(
+        "proven: every value is under the primary key {}, except for the listed ones, which are unchanged.",
+        fingerprint(NEW)
+    );
     assert!(run.last_words().starts_with(&advice), "{}", run.stderr);
-    // What could not be read is what it was.
+    // Unreadable values stay unchanged.
     let rows = vault.rows();
     assert_eq!(rows.iter().find(|row| row.id == 41), Some(&bad[2]));
     assert_eq!(rows.iter().find(|row| row.id == 7_000), Some(&bad[1]));
@@ -156,15 +159,18 @@ fn a_dry_run_writes_nothing_and_proves_nothing() {
         "{}",
         run.stdout
     );
-    let advice = format!("dry run: nothing was written; 50 values are left to be rewritten under {}", fingerprint(NEW));
+    let advice = format!(
+        "dry run: nothing was written. A run would re-encrypt 50 values under the primary key {}.",
+        fingerprint(NEW)
+    );
     assert_eq!(run.last_words(), advice);
     assert_eq!(vault.rows(), before);
 
     vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(0);
-    // Nothing left to do is no proof either.
+    // A dry run that finds nothing to do is not a proof either.
     let run = vault.program(&["reencrypt", "--dry-run", "--json"], &[NEW, OLD]).exits_with(3);
     assert_eq!(run.json()["outcome"], "incomplete");
-    assert!(run.stderr.contains("nothing is left to be; a run without --dry-run proves it"), "{}", run.stderr);
+    assert!(run.stderr.contains("nothing is left to write. Run without --dry-run to prove it"), "{}", run.stderr);
 }
 
 #[test]
@@ -177,7 +183,7 @@ fn a_wrong_keyring_is_refused_and_nothing_written() {
     run.notes("failed", "this keyring does not belong to this data");
     let run = vault.program(&["reencrypt_database"], &[NEW, UNKNOWN]).exits_with(5);
     assert_eq!(run.stdout, "");
-    run.says("this keyring does not belong to this data").says("What it cannot open was not touched");
+    run.says("this keyring does not belong to this data").says("The others were not touched");
     assert_eq!(vault.rows(), before);
 }
 
@@ -192,13 +198,13 @@ fn workers_and_batch_sizes_change_nothing_but_the_time() {
     }
 }
 
-/// The most talkative log has no colours for a file and no secrets either.
+/// Even the most detailed log contains no secrets, and no colours in a file.
 #[test]
 fn the_log() {
     let vault = Vault::sealed(OLD, 1..=30);
     vault.insert(&[Row::sealed(31, UNKNOWN), Row::new(32, Some("plaintext of 32"), None)]);
     let run = vault.program(&["reencrypt"], &[NEW, OLD]).set("RUST_LOG", "trace").exits_with(4);
-    // Whichever thread an event comes from, it is one of this run.
+    // Events of every thread carry the span of this run.
     let run = run.says("diesel_encrypted::reencrypt::conduct::conductor: pass ended pass=1 rows=32 rewritten=50\n");
     let run = run
         .says("diesel_encrypted::reencrypt::conduct::conductor: everything was read for the proof values=53 left=0\n");
@@ -207,22 +213,24 @@ fn the_log() {
     let span = format!(" reencrypt{{job=re-encrypting primary={}", fingerprint(NEW));
     let events: Vec<_> = run.stderr.lines().filter(|line| line.contains(": diesel_encrypted::reencrypt::")).collect();
     assert!(events.len() >= 4 && events.iter().all(|event| event.contains(&span)), "{events:#?}");
-    // Without being asked it keeps to what matters: what lies ahead, and what has come of it.
+    // By default the log contains the essentials: the estimate and the result.
     let run = vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(4);
     assert_eq!(run.stderr.lines().count(), 2, "{}", run.stderr);
 }
 
-/// The database's own words are passed on, but for tokens in them.
+/// The program shows messages of the database, but hides tokens in them.
 #[test]
 fn a_message_of_the_database_that_quotes_tokens() {
     let vault = Vault::sealed(OLD, 1..=30);
     vault.db.conn().batch_execute(QUOTING_TRIGGER).unwrap();
+    let refused = vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(5);
+    refused.says(". To let them fire, add --accept-triggers\n");
     let program = vault.program(&["reencrypt", "--accept-triggers"], &[NEW, OLD]).set("RUST_LOG", "trace");
     program.exits_with(3).says("refused (a token) and (a token)");
     vault.assert_readable(&[OLD], 30);
 }
 
-/// What lies ahead is told before it begins, to people and to programs; a dry run tells it too.
+/// The program shows the estimate before it begins, to people and as JSON. A dry run shows it, too.
 #[test]
 fn the_estimate() {
     let vault = Vault::sealed(OLD, 1..=30);

@@ -1,14 +1,14 @@
-//! A database and a schema file to compare it with.
+//! A database, and a schema file to compare it with.
 
 use std::path::PathBuf;
 
 use diesel::connection::SimpleConnection;
 use serde_json::Value;
 
-use super::super::super::support::TestDatabase;
 use super::vault::{PLAINTEXT, plaintext};
-use crate::common::keyring;
-use crate::runner::{Program, Run, write};
+use crate::backend::TestDatabase;
+use crate::support::keys::keyring;
+use crate::support::runner::{Program, Run, write};
 
 /// A database, and a schema file to compare it with.
 pub struct Scene {
@@ -17,7 +17,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// A table `t` with a guarded column `secret`, which holds two tokens and is declared.
+    /// Creates a table `t` with a declared and guarded column `secret`, which holds two tokens.
     pub fn new() -> Self {
         let this = Self { db: TestDatabase::new(), folder: tempfile::tempdir().unwrap() };
         this.declare("t (id) { id -> BigInt, secret -> Nullable<EncryptedText>, }");
@@ -31,7 +31,7 @@ impl Scene {
         this
     }
 
-    /// Runs statements in which `GUARD(column)` stands for what is known as a guard.
+    /// Runs statements, with a known guard in place of each `GUARD(column)`.
     pub fn run(&self, sql: &str) {
         let mut parts = sql.split("GUARD(");
         let mut guarded = parts.next().unwrap().to_owned();
@@ -47,7 +47,7 @@ impl Scene {
         self.folder.path().join("schema.rs")
     }
 
-    /// What the schema file says: `table! { … }` without the first words.
+    /// Sets the content of the schema file: the text after `table! {`. A `+` separates declarations.
     pub fn declare(&self, tables: &str) {
         let tables = tables.split("+ ").map(|table| format!("diesel::table! {{ {table} }}\n"));
         write(self.schema_file(), tables.collect::<String>());
@@ -57,7 +57,7 @@ impl Scene {
         discover(&self.db).arg("--schema").arg(self.schema_file())
     }
 
-    /// Kind and column of each finding.
+    /// Returns the kind and the column of each finding.
     #[track_caller]
     pub fn findings(&self) -> Vec<(String, String)> {
         let run = self.discover().arg("--json").run();
@@ -75,12 +75,12 @@ impl Scene {
     }
 }
 
-/// The program without any key.
+/// Prepares the program without any key.
 pub fn discover(db: &TestDatabase) -> Program {
     Program::new(["discover"]).database(&db.url()).secrets([PLAINTEXT])
 }
 
-/// Kind and column of each finding that was printed, in the order of the latter.
+/// Returns the kind and the column of each printed finding, ordered by column.
 pub fn findings(db: &TestDatabase, run: &Run) -> Vec<(String, String)> {
     let json = run.json();
     let text = |finding: &Value, name: &str| finding[name].as_str().unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! `status`: what is counted, how it is shown, and the exit codes.
+//! `status`: what it counts, what it shows, and its exit codes.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::vault::{Row, Vault, plaintext, vault};
 use super::{cells, fingerprint, is_recent, key_text, statement};
-use crate::python;
+use crate::support::python;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
@@ -17,7 +17,7 @@ fn raw(token: &str) -> Vec<u8> {
     URL_SAFE.decode(token).unwrap()
 }
 
-/// Tokens made by Python: rows 1 to 3 are sound, the others are not.
+/// Tokens that Python made. Rows 1 to 3 are readable, the others are not.
 fn mixed() -> Vault {
     let keys = [OLD, NEW, UNKNOWN].map(key_text);
     let [old, new, unknown] = keys.each_ref().map(String::as_str);
@@ -92,7 +92,7 @@ fn status_counts_what_the_columns_hold() {
     let run = vault.program(&["status"], &[NEW, OLD]).exits_with(4);
     let key = |new: u64, old: u64| format!("{}={new} {}={old}", fingerprint(NEW), fingerprint(OLD));
     let expected = [
-        ["column", "rows", "null", "plaintext", "unreadable", "values per key", "tokens from to"],
+        ["column", "rows", "null", "plaintext", "unreadable", "values per key", "oldest and newest token"],
         [
             &format!("{}.photo", vault.name()),
             "8",
@@ -115,7 +115,7 @@ fn status_counts_what_the_columns_hold() {
     assert_eq!(cells(&run.stdout), expected);
     let expected = format!(
         "At TIME, on the clock of the database, 13 values were read of {} (photo, secret): 3 under the primary key {}, 2 \
-         under secondary keys, 8 not readable. What transactions had written that were open then is not among them.",
+         under secondary keys, 8 not readable. What open transactions had written by then was not read.",
         vault.name(),
         fingerprint(NEW)
     );
@@ -124,16 +124,16 @@ fn status_counts_what_the_columns_hold() {
     assert_eq!(vault.rows(), before);
 }
 
-/// Bad values go before values under secondary keys, and these before success.
+/// Problems take precedence over values under secondary keys, and these over success.
 #[test]
-fn the_exit_code_tells_the_worst() {
+fn the_exit_code_reports_the_worst() {
     let vault = mixed();
     vault.program(&["status"], &[NEW, OLD]).exits_with(4);
     delete(&vault, &[4, 5]);
     vault.program(&["status"], &[NEW, OLD]).exits_with(4);
     delete(&vault, &[6, 7]);
     vault.program(&["status"], &[NEW, OLD]).exits_with(3);
-    // Another primary key, and without the old one:
+    // Another primary key, and a keyring without the old one.
     vault.program(&["status"], &[OLD, NEW]).exits_with(3);
     vault.program(&["status"], &[NEW]).exits_with(4);
     delete(&vault, &[1]);
@@ -141,7 +141,7 @@ fn the_exit_code_tells_the_worst() {
     vault.program(&["status"], &[NEW]).exits_with(0);
 }
 
-/// A keyring that reads nothing is what `status` is there to show.
+/// `status` has to work with a keyring that reads nothing, because it shows that fact.
 #[test]
 fn status_works_with_a_wrong_keyring() {
     let vault = Vault::sealed(OLD, 1..=200);

@@ -1,13 +1,13 @@
-//! Which columns: named one by one, or those of the schema file.
+//! The targets of the program: named columns, or the columns of a schema file.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::super::super::support::{QUOTE, TEXT};
 use super::vault::{Vault, is_under};
-use crate::common::keyring;
-use crate::runner::{Run, write};
+use crate::backend::{QUOTE, TEXT};
+use crate::support::keys::keyring;
+use crate::support::runner::{Run, write};
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
@@ -28,7 +28,7 @@ const SCHEMA: &str = r#"
     }
 "#;
 
-/// The columns of a report.
+/// Returns the columns of a report.
 fn columns(run: &Run) -> Vec<String> {
     let json = run.json();
     let columns = json["columns"].as_array().unwrap().iter();
@@ -47,7 +47,7 @@ fn only_the_columns_that_are_named() {
         assert_eq!(now.secret, before.secret);
         assert_eq!(now.photo == before.photo, now.photo.is_none());
     }
-    // Twice is once.
+    // A column that is named twice counts once.
     let run = reencrypt(&["--column=vault.secret", "--column=vault.photo", "--column=vault.secret"]).exits_with(0);
     assert_eq!(columns(&run), ["photo", "secret"].map(|column| format!("{}.{column}", vault.name())));
     vault.assert_readable(&[NEW], 10);
@@ -97,7 +97,7 @@ fn a_database_by_any_of_its_urls() {
     }
 }
 
-/// Settings for the database come from `.env` like the keys.
+/// The settings for the database come from `.env`, like the keys.
 #[test]
 fn everything_from_files() {
     let vault = Vault::sealed(OLD, 1..=10);
@@ -109,17 +109,17 @@ fn everything_from_files() {
         folder.path().join(".env"),
         format!("DATABASE_URL={}\nDB_ENCRYPTION_KEYS={}\n", vault.db.url(), keys.join(":")),
     );
-    let run = crate::runner::Program::new(["reencrypt"]).folder(folder.path()).secrets(keys).exits_with(0);
+    let run = crate::support::runner::Program::new(["reencrypt"]).folder(folder.path()).secrets(keys).exits_with(0);
     assert!(run.last_words().starts_with("proven: "));
     assert!(is_under(&mut vault.db.conn(), 1, NEW));
 }
 
-/// A name as SQL quotes it.
+/// Quotes a name for SQL.
 fn quoted(name: &str) -> String {
     format!("{QUOTE}{}{QUOTE}", name.replace(QUOTE, &format!("{QUOTE}{QUOTE}")))
 }
 
-/// Names with a dot, quotes and blanks in them, as SQL would quote them.
+/// Names that contain a dot, quotes and blanks, quoted as in SQL.
 #[test]
 fn odd_names() {
     #[derive(QueryableByName)]

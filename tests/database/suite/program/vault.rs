@@ -1,4 +1,4 @@
-//! A table to run the program on: tokens in a text and in a binary column, and one column that is none of its business.
+//! A table for the program: tokens in a text and in a binary column, and one column that the program must not change.
 
 use std::ops::RangeInclusive;
 
@@ -8,10 +8,10 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 
-use super::super::super::support::{BYTES, Conn, TEXT, TestDatabase};
 use super::key_text;
-use crate::common::keyring;
-use crate::runner::Program;
+use crate::backend::{BYTES, Conn, TEXT, TestDatabase};
+use crate::support::keys::keyring;
+use crate::support::runner::Program;
 
 diesel::table! {
     vault (id) {
@@ -22,7 +22,7 @@ diesel::table! {
     }
 }
 
-/// A row as it is stored.
+/// A row as the database stores it.
 #[derive(Debug, Clone, PartialEq, Queryable, Insertable)]
 #[diesel(table_name = vault)]
 pub struct Row {
@@ -45,7 +45,8 @@ impl Row {
         Self { id, note: format!("note {id}"), secret, photo }
     }
 
-    /// Tokens under the key with this number; in the binary column now as raw bytes, now as text, now `NULL`.
+    /// Returns a row with tokens under the key with this number. The binary column has raw bytes, text or `NULL` in
+    /// turn.
     pub fn sealed(id: i64, key: u8) -> Self {
         let token = || keyring([key]).encrypt(plaintext(id).as_bytes());
         let photo = match id % 3 {
@@ -78,14 +79,14 @@ impl Vault {
         Self { db }
     }
 
-    /// With rows `ids` under the key with this number.
+    /// Creates a table with the rows `ids` under the key with this number.
     pub fn sealed(key: u8, ids: RangeInclusive<i64>) -> Self {
         let vault = Self::new();
         vault.insert(&ids.map(|id| Row::sealed(id, key)).collect::<Vec<_>>());
         vault
     }
 
-    /// The same with the tables through which processes share a run, as a user's migration makes them.
+    /// The same, with the tables of a shared run, as a user's migration creates them.
     pub fn shared(key: u8, ids: RangeInclusive<i64>) -> Self {
         let vault = Self::sealed(key, ids);
         vault.add_state_tables();
@@ -110,12 +111,12 @@ impl Vault {
         vault::table.order(vault::id).load(&mut self.db.conn()).unwrap()
     }
 
-    /// The name that reports give the table.
+    /// The name of the table in reports.
     pub fn name(&self) -> String {
         format!("{}vault", self.db.schema())
     }
 
-    /// The program on both columns; it must not show any of the plaintexts.
+    /// Prepares the program for both columns. It must not show any of the plaintexts.
     pub fn program(&self, args: &[&str], keys: &[u8]) -> Program {
         self.bare_program(args, keys).args(["--column", "vault.secret", "--column", "vault.photo"])
     }
@@ -127,7 +128,7 @@ impl Vault {
         Program::new(args.iter().copied()).keys(&keys).database(&self.db.url()).secrets([PLAINTEXT])
     }
 
-    /// Every value opens with these keys; the other columns are as they were.
+    /// Checks that these keys open every value, and that the other columns are unchanged.
     #[track_caller]
     pub fn assert_readable(&self, keys: &[u8], count: usize) {
         let rows = self.rows();
@@ -139,7 +140,7 @@ impl Vault {
     }
 }
 
-/// Whether everything in the row is under this key.
+/// Whether every token in the row is under this key.
 pub fn is_under(conn: &mut Conn, id: i64, key: u8) -> bool {
     vault::table.find(id).first::<Row>(conn).unwrap().is_readable(&[key])
 }

@@ -1,19 +1,19 @@
-//! Comparisons with an encrypted value that the compiler lets through.
+//! Comparisons with an encrypted value that the compiler accepts.
 //!
-//! It refuses nearly all of them, see `tests/compile_fail`. For these it asks no more than for an assignment, so
-//! they stay possible; a comparison with a fresh token is true for no row, and its negation for every row.
+//! It refuses nearly all of them; see `tests/compile_fail`. For the ones here, Diesel requires no more than for an
+//! assignment. A comparison with a fresh token is true for no row, and its negation is true for every row.
 
 use diesel::dsl::count_star;
 use diesel::prelude::*;
 use diesel_encrypted::Encrypted;
 
 use super::people::{all, create, fill, people, person};
-use super::support::TestDatabase;
-use crate::common::keyring;
+use crate::backend::TestDatabase;
+use crate::support::keys::keyring;
 
 #[test]
 fn an_option_in_a_filter_matches_no_row() {
-    // `Option<_>` is a bind parameter of Diesel's own, which may be compared.
+    // Diesel binds an `Option<_>` itself, and accepts it in comparisons.
     let db = TestDatabase::new();
     let conn = &mut create(&db);
     keyring([1]).scope(|| {
@@ -26,7 +26,7 @@ fn an_option_in_a_filter_matches_no_row() {
         assert_eq!(owned.get_result::<i64>(conn), Ok(0));
         let any = people::table.filter(people::phone.eq_any([phone])).count();
         assert_eq!(any.get_result::<i64>(conn), Ok(0));
-        // both rows that have a phone, the one with this phone included
+        // The result has both rows with a phone, including the row with this phone.
         let others = people::table.filter(people::phone.ne(phone)).select(people::id).order(people::id);
         assert_eq!(others.load::<i32>(conn), Ok(vec![1, 3]));
     });
@@ -34,8 +34,8 @@ fn an_option_in_a_filter_matches_no_row() {
 
 #[test]
 fn filters_of_update_and_delete_match_no_row() {
-    // `update(table).filter(..)` and `delete(table).filter(..)` ask only that the value may appear in the statement,
-    // as `set` does; `update(table.filter(..))` and `delete(table.filter(..))` are refused.
+    // `update(table).filter(..)` and `delete(table).filter(..)` only require that the value may appear in the
+    // statement, as `set` does. `update(table.filter(..))` and `delete(table.filter(..))` are refused.
     let db = TestDatabase::new();
     let conn = &mut create(&db);
     keyring([1]).scope(|| {
@@ -46,7 +46,7 @@ fn filters_of_update_and_delete_match_no_row() {
         assert_eq!(diesel::delete(people::table).filter(people::email.eq(&email)).execute(conn), Ok(0));
         assert_eq!(all(conn), [person(1), person(2), person(3)]);
 
-        // the negation is true for every row
+        // The negation is true for every row.
         let update = diesel::update(people::table).filter(people::email.ne(&email)).set(people::name.eq("changed"));
         assert_eq!(update.execute(conn), Ok(3));
     });
@@ -71,7 +71,7 @@ fn having_and_on_match_no_row() {
 
 #[test]
 fn equal_values_are_distinct_to_the_database() {
-    // Only columns take part in these.
+    // Only columns can appear in these.
     let db = TestDatabase::new();
     let conn = &mut create(&db);
     keyring([1]).scope(|| {

@@ -1,4 +1,4 @@
-//! What an unreadable or unwritable value is to the caller: an error that names the column and repeats nothing.
+//! Errors about unreadable and unwritable values: they name the column and repeat no value.
 
 use std::error::Error as StdError;
 
@@ -9,20 +9,20 @@ use diesel::result::Error::{DeserializationError, SerializationError};
 use diesel_encrypted::{Encrypted, Error};
 
 use super::people::{Person, create, fill, people, person, stored};
-use super::support::{Conn, TestDatabase};
-use crate::child::in_own_process;
-use crate::common::{key, keyring};
-use crate::secrets::{assert_hides, everything_said};
+use crate::backend::{Conn, TestDatabase};
+use crate::support::keys::{key, keyring};
+use crate::support::own_process::in_own_process;
+use crate::support::secrets::{assert_hides, everything_said};
 
-/// What nobody may read in a message about the first row.
+/// A plaintext in the first row that no message may contain.
 const PLAINTEXT: &str = "1@example.org";
 
-/// A token of `PLAINTEXT`, in text form.
+/// Returns a token of `PLAINTEXT` in text form.
 fn token(key: u8) -> String {
     keyring([key]).encrypt(PLAINTEXT.as_bytes())
 }
 
-/// What may stand in a column instead of a readable token, as text and as bytes.
+/// Values that are not readable tokens, as text and as bytes.
 fn unreadable() -> Vec<(&'static str, String, Vec<u8>)> {
     let raw = |token: &str| URL_SAFE.decode(token).unwrap();
     let (good, foreign) = (token(1), token(2));
@@ -33,7 +33,7 @@ fn unreadable() -> Vec<(&'static str, String, Vec<u8>)> {
         ("truncated", good[..good.len() - 20].into(), raw(&good)[..60].into()),
         ("truncated by one", good[..good.len() - 1].into(), raw(&good)[..raw(&good).len() - 1].into()),
     ];
-    // one bit in each part: version, time stamp, IV, ciphertext, HMAC
+    // Flips one bit in each part: version, time, IV, ciphertext, HMAC.
     for byte in [0, 8, 9, 25, 72] {
         let mut flipped = raw(&good);
         flipped[byte] ^= 1;
@@ -114,7 +114,7 @@ fn every_way_of_loading_finds_the_error() {
             assert!(Error::find(&error).is_some_and(Error::is_decrypt));
             assert_names_the_column_only(&error, "email", &[]);
         }
-        // Diesel does not name the column of a query by name.
+        // Diesel does not name the column if a query selects by name.
         let by_name = diesel::sql_query("select email from people").load::<ByName>(conn).err().unwrap();
         assert!(Error::find(&by_name).is_some_and(Error::is_decrypt));
         assert!(matches!(by_name, DeserializationError(_)));
@@ -134,7 +134,7 @@ fn a_value_of_another_type_is_a_decode_error() {
         assert_eq!(found.to_string(), "the value is not a decimal integer (i64)");
         assert_names_the_column_only(&error, "email", &[]);
 
-        // bytes that are no text
+        // These bytes are not text.
         let error = people::table.select(people::photo).first::<Option<Encrypted<String>>>(conn).unwrap_err();
         assert!(Error::find(&error).is_some_and(Error::is_decode));
         assert_names_the_column_only(&error, "photo", &["0, 255, 128", "00ff80"]);
@@ -156,7 +156,7 @@ fn null_in_a_field_that_has_no_option_is_an_error() {
 
 #[test]
 fn a_value_that_cannot_be_encoded_is_not_stored() {
-    /// Has no form in bytes.
+    /// A value that cannot be encoded.
     struct Unwritable;
     impl diesel_encrypted::Plaintext for Unwritable {
         fn encode(&self) -> Result<std::borrow::Cow<'_, [u8]>, Error> {
@@ -205,7 +205,7 @@ fn without_a_keyring_nothing_is_stored_or_loaded() {
 
         let after: Vec<(i32, String)> = stored::table.select((stored::id, stored::email)).load(conn).unwrap();
         assert_eq!(after, before);
-        // `NULL` needs no keyring
+        // `NULL` needs no keyring.
         assert_eq!(diesel::update(people::table).set(people::phone.eq(None::<Encrypted<i64>>)).execute(conn), Ok(1));
     });
 }

@@ -1,4 +1,4 @@
-//! What the database holds: text columns the token as text, binary columns its raw bytes.
+//! The stored form: text columns hold tokens as text, binary columns hold raw bytes.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
@@ -6,8 +6,8 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_encrypted::{Encrypted, raw_token_len, token_len};
 
-use super::support::{BYTES, Conn, TEXT, TestDatabase};
-use crate::common::keyring;
+use crate::backend::{BYTES, Conn, TEXT, TestDatabase};
+use crate::support::keys::keyring;
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -40,7 +40,7 @@ struct Forms {
     plain_bytes_or_null: Option<Encrypted<String>>,
 }
 
-/// A row as the database holds it, read by a query that knows nothing of this crate.
+/// A row as the database stores it, read without this crate.
 #[derive(QueryableByName)]
 struct Stored {
     #[diesel(sql_type = diesel::sql_types::Text)]
@@ -78,14 +78,14 @@ impl Stored {
             .collect()
     }
 
-    /// The tokens of all columns as text.
+    /// Returns the tokens of all columns as text.
     fn tokens(&self) -> Vec<String> {
         let texts = self.texts().into_iter().cloned();
         texts.chain(self.bytes().into_iter().map(|bytes| URL_SAFE.encode(bytes))).collect()
     }
 }
 
-/// The same value in every column.
+/// Returns a row with the same value in every column.
 fn forms(id: i32, value: &str) -> Forms {
     let value = Encrypted::from(value.to_string());
     Forms {
@@ -157,7 +157,7 @@ fn every_column_holds_a_token_in_its_form() {
             assert_eq!(keyring([1]).decrypt(token.as_bytes()).unwrap(), value.as_bytes());
         }
     }
-    // SQLite would keep bytes in a text column as they are; they equal no text, and `replace` returns a text.
+    // SQLite would keep bytes in a text column. Bytes equal no text, and `replace` returns text.
     let as_text = "select count(*) as count from forms \
         where text = replace(text, 'g', 'g') and plain_text = replace(plain_text, 'g', 'g')";
     #[derive(QueryableByName)]

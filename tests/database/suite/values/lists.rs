@@ -1,13 +1,13 @@
-//! Lists that survive a bad row: `Decrypted<T>`.
+//! `Decrypted<T>`: one bad row does not fail the whole list.
 
 use diesel::prelude::*;
 use diesel_encrypted::{Decrypted, Error};
 
 use super::people::{create, fill, people, person, stored};
-use super::support::{Conn, TestDatabase};
-use crate::child::in_own_process;
-use crate::common::keyring;
-use crate::secrets::{assert_hides, everything_said};
+use crate::backend::{Conn, TestDatabase};
+use crate::support::keys::keyring;
+use crate::support::own_process::in_own_process;
+use crate::support::secrets::{assert_hides, everything_said};
 
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = people)]

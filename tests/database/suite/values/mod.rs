@@ -1,4 +1,4 @@
-//! Single values: what goes in, what the database holds, what comes out.
+//! Single values: what an application writes, what the database stores, and what the application reads.
 
 mod comparisons;
 mod errors;
@@ -9,5 +9,3 @@ pub mod people;
 pub mod plaintexts;
 mod redaction;
 mod transition;
-
-use super::super::support;

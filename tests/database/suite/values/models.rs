@@ -1,12 +1,12 @@
-//! `Encrypted<T>` in models: every derive of Diesel's, and every statement that takes one.
+//! `Encrypted<T>` in models: every derive macro of Diesel, and every statement that takes a model.
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_encrypted::Encrypted;
 
 use super::people::{Person, all, create, fill, people, person, stored};
-use super::support::{TestDatabase, conflict_on};
-use crate::common::keyring;
+use crate::backend::{TestDatabase, conflict_on};
+use crate::support::keys::keyring;
 
 /// Borrows what it inserts.
 #[derive(Insertable)]
@@ -19,7 +19,7 @@ struct NewPerson<'a> {
     photo: Option<Encrypted<Vec<u8>>>,
 }
 
-/// Changes what is `Some`; the inner `None` is `NULL`.
+/// Changes the fields that are `Some`. An inner `None` is `NULL`.
 #[derive(Default, AsChangeset)]
 #[diesel(table_name = people)]
 struct Patch<'a> {
@@ -28,7 +28,7 @@ struct Patch<'a> {
     phone: Option<Option<Encrypted<i64>>>,
 }
 
-/// Changes everything; `None` is `NULL`.
+/// Changes every field. `None` is `NULL`.
 #[derive(AsChangeset)]
 #[diesel(table_name = people, treat_none_as_null = true)]
 struct Contact {
@@ -83,7 +83,7 @@ fn inserts_owned_and_borrowed_models_and_tuples() {
         );
         diesel::insert_into(people::table).values(values).execute(conn).unwrap();
         let Person { id, name, email, photo, .. } = person(6);
-        // a nullable column takes a value that is not an `Option`; a column that is left out is `NULL`
+        // A nullable column accepts a value that is not an `Option`. An omitted column is `NULL`.
         let values =
             (people::id.eq(id), people::name.eq(name), people::email.eq(email), people::photo.eq(photo.unwrap()));
         diesel::insert_into(people::table).values(values).execute(conn).unwrap();
@@ -135,7 +135,7 @@ fn loads_models_tuples_and_single_columns() {
 }
 
 #[test]
-fn null_is_none() {
+fn null_reads_as_none() {
     let db = TestDatabase::new();
     let conn = &mut create(&db);
     keyring([1]).scope(|| {
@@ -144,7 +144,7 @@ fn null_is_none() {
         let without = people::table.filter(people::phone.is_null()).select(people::id).order(people::id);
         assert_eq!(with.load::<i32>(conn).unwrap(), [1, 3, 5]);
         assert_eq!(without.load::<i32>(conn).unwrap(), [2, 4]);
-        // the database agrees: no token stands for `None`
+        // The database agrees: `None` is stored as `NULL`, not as a token.
         let null = stored::table.filter(stored::phone.is_null()).select(stored::id).order(stored::id);
         assert_eq!(null.load::<i32>(conn).unwrap(), [2, 4]);
 

@@ -1,10 +1,10 @@
-//! The table of the tests on single values, and its model.
+//! A table for the tests of single values, and its model.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_encrypted::Encrypted;
 
-use super::support::{BYTES, Conn, TEXT, TestDatabase};
+use crate::backend::{BYTES, Conn, TEXT, TestDatabase};
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -20,7 +20,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// The same table as the database sees it: what it really holds.
+    /// The same table with the types that the database has.
     #[sql_name = "people"]
     stored (id) {
         id -> Integer,
@@ -41,7 +41,7 @@ pub struct Person {
     pub photo: Option<Encrypted<Vec<u8>>>,
 }
 
-/// A person with a phone if `id` is odd.
+/// A person. Those with an odd `id` have a phone.
 pub fn person(id: i32) -> Person {
     Person {
         id,
@@ -52,7 +52,7 @@ pub fn person(id: i32) -> Person {
     }
 }
 
-/// Connects to a database in which the table is made.
+/// Creates the table, and returns a connection.
 pub fn create(db: &TestDatabase) -> Conn {
     let mut conn = db.conn();
     let sql = format!(
@@ -63,13 +63,13 @@ pub fn create(db: &TestDatabase) -> Conn {
     conn
 }
 
-/// The rows with these numbers, written under the keyring in force.
+/// Adds the rows with these numbers, encrypted with the keyring in force.
 pub fn fill(conn: &mut Conn, ids: impl IntoIterator<Item = i32>) {
     let people: Vec<Person> = ids.into_iter().map(person).collect();
     diesel::insert_into(people::table).values(people).execute(conn).unwrap();
 }
 
-/// All rows, in order.
+/// Returns all rows in order.
 pub fn all(conn: &mut Conn) -> Vec<Person> {
     people::table.order(people::id).select(Person::as_select()).load(conn).unwrap()
 }

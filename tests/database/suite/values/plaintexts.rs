@@ -1,15 +1,15 @@
-//! Every type that `Encrypted<_>` holds, through both forms of column.
+//! Every type that `Encrypted<_>` holds, in both kinds of column.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::fmt::Debug;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_encrypted::{Encrypted, Error, Plaintext};
 
-use super::support::{BYTES, Conn, TEXT, TestDatabase};
-use crate::common::keyring;
+use crate::backend::{BYTES, Conn, TEXT, TestDatabase};
+use crate::support::counted::Counted;
+use crate::support::keys::keyring;
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -22,7 +22,7 @@ diesel::table! {
     }
 }
 
-/// Connects to a database with a table of one row.
+/// Creates a table with one row, and returns a connection.
 pub fn create(db: &TestDatabase) -> Conn {
     let mut conn = db.conn();
     let sql = format!("create table plaintexts (id integer primary key, text {TEXT}, bytes {BYTES})");
@@ -31,7 +31,7 @@ pub fn create(db: &TestDatabase) -> Conn {
     conn
 }
 
-/// The values of both columns after a journey through the database.
+/// Stores a value in both columns and reads it back.
 fn stored_and_loaded<T: Plaintext + 'static>(conn: &mut Conn, value: T) -> [T; 2] {
     let value = Encrypted::from(value);
     let columns = (plaintexts::text.eq(&value), plaintexts::bytes.eq(&value));
@@ -153,7 +153,7 @@ fn json() {
     });
 }
 
-/// A type of the application's own.
+/// A type that the application defines.
 #[derive(Debug, Clone, PartialEq)]
 struct Iban(String);
 
@@ -174,39 +174,13 @@ fn types_of_the_application() {
     keyring([1]).scope(|| survives(conn, Iban("PT50 0002 0123".into())));
 }
 
-thread_local! {
-    static ENCODED: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Counts how often it is encoded on this thread.
-#[derive(Debug)]
-pub struct Counted;
-
-impl Counted {
-    /// How often since the last call.
-    pub fn encoded() -> usize {
-        ENCODED.take()
-    }
-}
-
-impl Plaintext for Counted {
-    fn encode(&self) -> Result<Cow<'_, [u8]>, Error> {
-        ENCODED.set(ENCODED.get() + 1);
-        Ok(Cow::Borrowed(b"counted"))
-    }
-
-    fn decode(_: Vec<u8>) -> Result<Self, Error> {
-        Ok(Self)
-    }
-}
-
 #[test]
 fn a_statement_encrypts_each_value_once() {
     let db = TestDatabase::new();
     let conn = &mut create(&db);
     keyring([1]).scope(|| {
         let value = Encrypted::from(Counted);
-        // not prepared yet, then from the cache
+        // The first statement is not prepared yet. The second one comes from the cache.
         for id in [2, 3] {
             let columns = (plaintexts::id.eq(id), plaintexts::text.eq(&value), plaintexts::bytes.eq(&value));
             diesel::insert_into(plaintexts::table).values(columns).execute(conn).unwrap();

@@ -1,4 +1,4 @@
-//! What Diesel prints of a statement: neither plaintext nor token.
+//! Diesel prints statements without plaintexts and without tokens.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,13 +9,13 @@ use diesel::query_builder::QueryFragment;
 use diesel_encrypted::Encrypted;
 
 use super::people::{Person, create, people, person};
-use super::support::{Conn, TestDatabase};
-use crate::common::{key, keyring};
-use crate::secrets::assert_hides;
+use crate::backend::{Conn, TestDatabase};
+use crate::support::keys::{key, keyring};
+use crate::support::secrets::assert_hides;
 
 type Backend = <Conn as Connection>::Backend;
 
-/// The plaintexts of the first person and the key of the tests.
+/// The plaintexts of the first person, and the key.
 fn secrets() -> Vec<String> {
     let Person { email, phone, photo, .. } = person(1);
     let photo = format!("{:?}", photo.unwrap().into_inner());
@@ -23,7 +23,7 @@ fn secrets() -> Vec<String> {
     vec![email.into_inner(), phone.unwrap().to_string(), photo[1..photo.len() - 1].into(), key]
 }
 
-/// The text of a statement shows this many encrypted parameters, and nothing of what is in them.
+/// Checks that a printed statement shows this many encrypted parameters, and no content of them.
 #[track_caller]
 fn assert_redacted(said: &str, parameters: usize) {
     assert_eq!(said.matches("Encrypted(..)").count(), parameters, "{said}");
@@ -72,7 +72,7 @@ fn the_query_log_shows_no_value() {
         };
         assert_eq!(insert(conn), Ok(1));
         assert_log_redacted(&log, 3);
-        // a statement that the database refuses: the row is there already
+        // The database refuses this statement, because the row exists already.
         assert!(insert(conn).is_err());
         assert_log_redacted(&log, 3);
 
@@ -83,7 +83,7 @@ fn the_query_log_shows_no_value() {
     });
 }
 
-/// The start and the end of a query are both logged with its text.
+/// Diesel logs the text of a query at its start and at its end.
 #[track_caller]
 fn assert_log_redacted(log: &Mutex<String>, parameters: usize) {
     let log = log.lock().unwrap();

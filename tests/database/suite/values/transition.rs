@@ -1,4 +1,4 @@
-//! Columns that hold plaintext and tokens: `Adopting<T>` on the way in, `Leaving<T>` on the way out.
+//! Columns that hold plaintext and tokens: `Adopting<T>` for the way in, `Leaving<T>` for the way out.
 
 use std::error::Error as _;
 use std::fmt::Debug;
@@ -11,13 +11,13 @@ use diesel::prelude::*;
 use diesel::result::Error::{DeserializationError, SerializationError};
 use diesel_encrypted::{Adopting, Encrypted, Error, Json, Keyring, Leaving};
 
-use super::support::{BYTES, Conn, TEXT, TestDatabase};
-use crate::child::in_own_process;
-use crate::common::keyring;
-use crate::secrets::{assert_hides, everything_said};
+use crate::backend::{BYTES, Conn, TEXT, TestDatabase};
+use crate::support::keys::keyring;
+use crate::support::own_process::in_own_process;
+use crate::support::secrets::{assert_hides, everything_said};
 
 diesel::table! {
-    /// As the schema declares it before and after, and as the database sees it.
+    /// The declaration without encryption. It is also the real type of the columns.
     plain (id) {
         id -> Integer,
         text -> Text,
@@ -88,7 +88,7 @@ struct Value {
     json: Option<&'static [i32]>,
 }
 
-/// What plaintext of every type can be, next to a token and not one.
+/// Plaintexts of every type, including some that resemble tokens.
 const VALUES: [Value; 4] = [
     Value { text: "ada@example.org", number: Some(-42), bytes: b"g", json: Some(&[1, 2]) },
     Value { text: "", number: None, bytes: b"", json: None },
@@ -96,7 +96,7 @@ const VALUES: [Value; 4] = [
     Value { text: "Zoë 🦀, gAAAA", number: Some(0), bytes: &[0x80, 0], json: None },
 ];
 
-/// The row as an application wrote it that knew nothing of this crate.
+/// A row as an application wrote it that did not use this crate.
 type Stored = (i32, String, Option<String>, Vec<u8>, Option<Vec<u8>>);
 
 fn stored(id: i32, value: &Value) -> Stored {
@@ -125,8 +125,8 @@ fn insert(conn: &mut Conn, row: &Stored) {
     diesel::insert_into(plain::table).values(values).execute(conn).unwrap();
 }
 
-/// Writes every value as plaintext, as tokens under the first key, and as tokens of an older key; the binary columns of
-/// those hold tokens as text.
+/// Writes every value three times: as plaintext, as a token under the first key, and as a token under an older key. For
+/// the older key, the binary columns hold tokens as text.
 fn fill(conn: &mut Conn) {
     for (value, id) in VALUES.iter().zip(0..) {
         insert(conn, &stored(id, value));
@@ -171,7 +171,7 @@ fn adopting_writes_tokens() {
         Entering::new(30, &VALUES[0]).insert(conn).unwrap();
         EnteringDeclared::new(31, &VALUES[1]).insert(conn).unwrap();
     });
-    // Tokens of the primary key alone, in the form of the column.
+    // Only tokens under the primary key are expected, in the form of the column.
     let expected = ids().chain([(30, &VALUES[0]), (31, &VALUES[1])]);
     let expected: Vec<_> = expected.map(|(id, value)| Protected::new(id, value)).collect();
     assert_eq!(keyring([1]).scope(|| Protected::all(conn)), expected);
@@ -196,7 +196,7 @@ fn leaving_writes_plaintext() {
     assert_eq!(all_stored(conn), expected);
 }
 
-/// What looks like a token and is none that the key 1 opens, as text and as bytes.
+/// Values that look like tokens but that key 1 does not open, as text and as bytes.
 fn undecided() -> Vec<Vec<u8>> {
     let raw = |token: &str| URL_SAFE.decode(token).unwrap();
     let (ours, foreign) = (keyring([1]).encrypt(b"secret"), keyring([2]).encrypt(b"secret"));
@@ -218,7 +218,7 @@ fn assert_unreadable<T: Debug>(loaded: diesel::QueryResult<T>, column: &str, byt
 }
 
 #[test]
-fn what_looks_like_a_token_and_does_not_open_is_an_error_and_never_plaintext() {
+fn a_value_that_looks_like_a_token_but_does_not_open_is_an_error() {
     let db = TestDatabase::new();
     let conn = &mut create(&db);
     insert(conn, &stored(1, &VALUES[0]));
@@ -270,13 +270,13 @@ fn assert_not_written(executed: diesel::QueryResult<usize>, bytes: &[u8]) {
     assert!(matches!(error, SerializationError(_)), "{error:?}");
     let found = Error::find(&error).unwrap();
     assert!(!found.is_decrypt() && !found.is_decode() && !found.is_keyring());
-    let expected = "the value cannot be stored: as plaintext it would be taken for a token when it is read";
+    let expected = "the value cannot be stored: as plaintext it would be read back as a token";
     assert_eq!(found.to_string(), expected);
     assert_hides(&everything_said(&error), [String::from_utf8_lossy(bytes).as_ref(), &format!("{bytes:?}"), "secret"]);
 }
 
 #[test]
-fn bytes_that_are_no_text_do_not_go_into_a_text_column() {
+fn bytes_that_are_not_text_cannot_be_written_to_a_text_column() {
     let db = TestDatabase::new();
     let conn = &mut create(&db);
     insert(conn, &stored(1, &VALUES[0]));
@@ -285,7 +285,7 @@ fn bytes_that_are_no_text_do_not_go_into_a_text_column() {
         let error = set.execute(conn).unwrap_err();
         let found = Error::find(&error).unwrap().to_string();
         assert_eq!(found, "the value cannot be stored: it is not UTF-8, and the column holds text");
-        // A token is text whatever is in it.
+        // A token is text, whatever its plaintext is.
         let set = diesel::update(plain::table).set(plain::text.eq(Adopting::new(vec![0xff_u8])));
         assert_eq!(set.execute(conn), Ok(1));
     });
@@ -328,7 +328,7 @@ fn without_a_keyring_nothing_is_read_or_written() {
     });
 }
 
-/// Plain fields: only their way to the database and back differs.
+/// A model with plain fields. Only the conversion to and from the database differs.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = plain)]
 struct PlainFields {

@@ -1,0 +1,59 @@
+//! The chaos test on PostgreSQL.
+
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+mod run;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    run::CHAOS.main("postgres")
+}
+
+/// The database, and how its sessions and the server itself are ended.
+mod backend {
+    use diesel::prelude::*;
+    use diesel::sql_types::{Integer, Text};
+
+    pub use crate::support::postgres::*;
+
+    /// The name by which `DISPOSABLE_SERVERS` lists the server.
+    pub const SERVER: Option<&str> = Some("postgres");
+    /// The signal for a shutdown in immediate mode.
+    pub const SHUTDOWN: &str = "QUIT";
+
+    #[derive(QueryableByName)]
+    struct SessionId {
+        #[diesel(sql_type = Integer)]
+        pid: i32,
+    }
+
+    /// The other sessions on this database.
+    pub fn sessions(conn: &mut Conn) -> QueryResult<Vec<i64>> {
+        let sql = "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
+        Ok(diesel::sql_query(sql).load::<SessionId>(conn)?.into_iter().map(|session| session.pid.into()).collect())
+    }
+
+    /// The session of this connection itself.
+    pub fn own_session(conn: &mut Conn) -> QueryResult<i64> {
+        Ok(diesel::sql_query("select pg_backend_pid() as pid").get_result::<SessionId>(conn)?.pid.into())
+    }
+
+    pub fn terminate(conn: &mut Conn, session: i64) -> QueryResult<()> {
+        diesel::sql_query(format!("select pg_terminate_backend({session})")).execute(conn).map(drop)
+    }
+
+    #[derive(QueryableByName)]
+    struct PidFile {
+        #[diesel(sql_type = Text)]
+        path: String,
+    }
+
+    /// The file in which the server has its process id.
+    pub fn pid_file(conn: &mut Conn) -> QueryResult<String> {
+        let sql = "select current_setting('data_directory') || '/postmaster.pid' as path";
+        Ok(diesel::sql_query(sql).get_result::<PidFile>(conn)?.path)
+    }
+}

@@ -1,0 +1,31 @@
+//! The tests that need a database, on PostgreSQL.
+//!
+//! The server is that of `PG_DATABASE_URL`, which `bin/test` starts. Each test has a database of its own.
+
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+mod asynchronous;
+mod interrupted;
+mod operators;
+mod returning;
+mod server;
+mod suite;
+#[path = "../support/mod.rs"]
+mod support;
+mod unwritable;
+
+/// Tests for this database only, and its constants and functions for `suite`.
+mod postgres {
+    mod arrays;
+    pub mod backend;
+    mod discover;
+    pub mod existing;
+    mod guards;
+    mod limits;
+    pub mod schema;
+    mod schemas;
+    pub mod shipped;
+    mod specifics;
+}
+
+use postgres::{backend, existing, schema, shipped};

@@ -1,0 +1,157 @@
+//! SQLite: what the tests of `suite` need to know about this database.
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+
+pub use crate::support::sqlite::*;
+
+pub type AsyncConn = SyncConnectionWrapper<SqliteConnection>;
+
+/// Types for encrypted columns.
+pub const TEXT_TYPES: &[&str] = &["text", "varchar(100)", "clob", "text collate nocase", "encrypted_text"];
+pub const BINARY_TYPES: &[&str] = &["blob", "", "varbinary(200)"];
+/// Types with a length limit, which replaces `{}`, and whether they hold text.
+pub const LIMITED_TYPES: &[(&str, bool)] = &[];
+/// Types that the database pads, with the length of a short token, and whether they hold text.
+pub const PADDED_TYPES: &[(&str, bool)] = &[];
+/// Types that cannot hold tokens.
+pub const OTHER_TYPES: &[&str] = &["integer", "real", "numeric", "boolean", "date"];
+/// Expressions that select a text column and a binary column as bytes.
+pub const SELECT_TEXT: &str = "cast(secret as blob)";
+pub const SELECT_BYTES: &str = "secret";
+/// Statements that create the types that this database lacks.
+pub const MAKE_TYPES: &[&str] = &[];
+/// A literal of bytes. Hexadecimal digits replace `{}`.
+pub const BYTES_LITERAL: &str = "x'{}'";
+/// The quotation mark for identifiers.
+pub const QUOTE: char = '"';
+/// Types of row keys, with values as SQL literals. Each type has its own order.
+pub const ROW_KEYS: &[(&str, &[&str])] = &[
+    ("integer", &["-5", "0", "7", "9007199254740993", "9223372036854775807"]),
+    ("integer not null", &["1", "2", "3"]),
+    ("bigint not null", &["-9223372036854775808", "9007199254740993", "9223372036854775807"]),
+    ("text not null", &["''", "'a'", "'A'", "'a''b'", "'é'", "'日本'", "'10'", "'9'"]),
+    ("text not null collate nocase", &["'a'", "'B'", "'c'"]),
+    ("blob not null", &["x''", "x'00ff'", "x'ff'"]),
+    ("real not null", &["0.1", "-0.3", "1e300", "0.30000000000000004"]),
+    // SQLite allows NULL in these keys, so the task pages by row id.
+    ("text", &["'a'", "null", "'b'", "null"]),
+    ("bigint", &["null", "1", "null"]),
+];
+
+/// The path of a file that cannot be opened.
+pub fn unreachable_url() -> String {
+    "/no/such/folder/file.db".into()
+}
+
+/// The settings of a session that the task changes.
+pub fn settings(conn: &mut Conn) -> Vec<String> {
+    #[derive(QueryableByName)]
+    struct Setting {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        timeout: i64,
+    }
+    let setting: Setting = diesel::sql_query("PRAGMA busy_timeout").get_result(conn).unwrap();
+    vec![setting.timeout.to_string()]
+}
+
+/// The conflict target of an upsert.
+macro_rules! conflict_on {
+    ($column:expr) => {
+        $column
+    };
+}
+pub(crate) use conflict_on;
+
+/// Columns of many types: name, definition, and the value of a row, computed from its `id`. Generated columns get no
+/// value.
+pub const OTHER_COLUMNS: &[(&str, &str, &str)] = &[
+    ("note", "text not null default ''", "'né ' || id || char(10)"),
+    ("blank", "text", "null"),
+    ("amount", "numeric", "id * -1.234567"),
+    ("ratio", "real", "1.0 / id"),
+    ("anything", "", "iif(id % 3 = 0, id, iif(id % 3 = 1, 'text', x'00ff'))"),
+    ("flag", "boolean", "id % 2 = 0"),
+    ("born", "date", "date('1900-01-01', id || ' days')"),
+    ("updated_at", "timestamp default current_timestamp", "datetime('2001-02-03 04:05:06', id || ' seconds')"),
+    ("settings", "json", "json_object('id', id, 'tag', 'a')"),
+    ("bits", "blob", "randomblob(16)"),
+    ("doubled", "integer generated always as (id * 2) stored", ""),
+];
+
+/// Returns an expression that shows columns of a row as one text, with each value exactly as it is.
+pub fn shown(columns: &[&str]) -> String {
+    let column = |name: &&str| format!("typeof({name}) || quote({name})");
+    columns.iter().map(column).collect::<Vec<_>>().join(" || ',' || ")
+}
+
+/// The statement that creates Diesel's trigger for `updated_at` on the table `people`, and the name of the trigger.
+pub const MANAGE_UPDATED_AT: &str = "select diesel_manage_updated_at('people')";
+pub const MANAGED_BY: &str = "__diesel_manage_updated_at_people";
+/// Triggers that an update of the encrypted columns of `people` does not fire.
+pub const IDLE_TRIGGERS: &[&str] = &[
+    "create trigger on_insert after insert on people begin update people set updated_at = current_timestamp; end",
+    "create trigger on_delete after delete on people begin update people set updated_at = current_timestamp; end",
+    "create trigger on_name after update of name, id on people
+     begin update people set updated_at = current_timestamp; end",
+    "create table pets (person bigint references people on update cascade)",
+    "create trigger on_pets after update on pets begin update people set updated_at = current_timestamp; end",
+];
+
+/// Triggers on a table `t` that copy its column `secret` to a table `audit`, and statements that drop them.
+pub const COPYING_TRIGGERS: &[(&str, &str)] = &[
+    (
+        "create trigger copy after update of amount on t begin insert into audit values (old.id, old.secret); end",
+        "drop trigger copy",
+    ),
+    (
+        "create trigger copy after insert on t begin insert into audit select id, secret from t where id = new.id; end",
+        "drop trigger copy",
+    ),
+];
+/// Indexes on expressions over a column `secret`.
+pub const EXPRESSION_INDEXES: &[&str] = &["lower(secret)", "amount, substr(\"secret\", 1, 5)"];
+/// Drops an index of the table `t`.
+pub const DROP_INDEX: &str = "drop index by_secret";
+/// Whether columns have lengths.
+pub const HAS_LENGTHS: bool = false;
+
+/// Updates the statistics of `people`.
+pub const ANALYZE: &str = "analyze people";
+/// Whether a table grows when it is rewritten.
+pub const GROWS: bool = false;
+
+/// Types of text columns in which different texts are equal, and an expression for another text that is equal to
+/// `secret`.
+pub const LENIENT_TYPES: &[(&str, &str)] =
+    &[("text collate nocase", "upper(secret)"), ("text collate rtrim", "secret || ' '")];
+
+/// Blocks all other writers, until `let_go`.
+pub fn hold_up(application: &mut Conn, _id: i64) {
+    application.batch_execute("begin immediate").unwrap();
+}
+
+pub fn let_go(application: &mut Conn) {
+    application.batch_execute("commit").unwrap();
+}
+
+/// Returns the beginning of the task's name for the transaction that is open on this connection.
+pub fn name_of_transaction(_conn: &mut Conn) -> String {
+    "the one that is writing".into()
+}
+
+/// Changes of a table `t`. Repeating one is an error.
+pub const CHANGES_OF_THE_SCHEMA: &[&str] =
+    &["alter table t add column extra int", "create index changed on t (secret)"];
+
+/// Makes the change before the task can write.
+pub fn change_schema(_db: &TestDatabase, application: &mut Conn, change: &str) {
+    application.batch_execute(change).unwrap();
+}
+
+/// Refuses every update of the table `vault`, with a message that quotes the tokens.
+pub const QUOTING_TRIGGER: &str = "
+    create trigger refuse before update on vault begin
+        select raise(abort, 'refused ' || old.secret || ' and ' || new.secret);
+    end";

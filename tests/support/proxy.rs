@@ -1,0 +1,127 @@
+//! A proxy for a database server, whose connections a test can cut.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// Listens on a port of its own and forwards data in both directions. Dropping it closes the port.
+pub struct Proxy {
+    url: String,
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    connections: AtomicUsize,
+    streams: Mutex<Vec<TcpStream>>,
+    is_stalled: AtomicBool,
+    is_closed: AtomicBool,
+}
+
+impl Proxy {
+    pub fn to(url: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let this = Self { url: url.to_owned(), port: listener.local_addr().unwrap().port(), shared: Arc::default() };
+        let (server, shared) = (address(url), Arc::clone(&this.shared));
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                if shared.is_closed.load(Relaxed) {
+                    return; // Returning closes the port.
+                }
+                // The server is down: close the client's connection, too.
+                let Ok(server) = TcpStream::connect(&server) else { continue };
+                let client = client.unwrap();
+                shared.connections.fetch_add(1, Relaxed);
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    to.set_nodelay(true).unwrap();
+                    let shared = Arc::clone(&shared);
+                    thread::spawn(move || pass_on(from, to, &shared));
+                }
+                shared.streams.lock().unwrap().extend([client, server]);
+            }
+        });
+        this
+    }
+
+    /// The URL of the database through the proxy.
+    pub fn url(&self) -> String {
+        at_port(&self.url, self.port)
+    }
+
+    /// How many connections there have been so far.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Relaxed)
+    }
+
+    /// Breaks all connections, and accepts new ones.
+    pub fn hang_up(&self) {
+        for stream in self.shared.streams.lock().unwrap().drain(..) {
+            // An error means that the connection is broken already.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Keeps the connections open, but forwards nothing.
+    pub fn stall(&self) {
+        self.shared.is_stalled.store(true, Relaxed);
+    }
+
+    /// Forwards again, beginning with the data that came in meanwhile.
+    pub fn resume(&self) {
+        self.shared.is_stalled.store(false, Relaxed);
+    }
+
+    /// Breaks all connections and refuses new ones.
+    pub fn close(&self) {
+        self.shared.is_closed.store(true, Relaxed);
+        let _ = TcpStream::connect(("127.0.0.1", self.port)); // Wakes the listener up.
+        self.hang_up();
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn pass_on(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        while shared.is_stalled.load(Relaxed) && !shared.is_closed.load(Relaxed) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        if to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+}
+
+/// Returns the URL with another port on this machine.
+pub fn at_port(url: &str, port: u16) -> String {
+    let (head, tail) = around(url);
+    format!("{head}127.0.0.1:{port}{tail}")
+}
+
+/// Returns the address at which the server of a URL listens.
+fn address(url: &str) -> String {
+    let (head, tail) = around(url);
+    let server = &url[head.len()..url.len() - tail.len()];
+    match server.contains(':') {
+        true => server.to_owned(),
+        false => format!("{server}:{}", if url.starts_with("mysql") { 3306 } else { 5432 }),
+    }
+}
+
+/// Splits off the parts of a URL before and after the server's name and port.
+fn around(url: &str) -> (&str, &str) {
+    let start = url.find('@').map_or_else(|| url.find("://").unwrap() + 3, |at| at + 1);
+    let length = url[start..].find(['/', '?']).unwrap_or(url.len() - start);
+    (&url[..start], &url[start + length..])
+}
