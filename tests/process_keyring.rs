@@ -218,9 +218,8 @@ fn errors_about_invalid_settings_say_why() {
             Path::new(path).display()
         )
     };
-    let missing = "no encryption key is configured: set DB_ENCRYPTION_KEYS or DB_ENCRYPTION_KEYS_FILE \
-                   (`diesel-encrypted keygen` generates a key)";
-    let no_key = "holds no key. Put at least one key there (`diesel-encrypted keygen` generates one)";
+    let missing = "no encryption key is configured: set DB_ENCRYPTION_KEYS or DB_ENCRYPTION_KEYS_FILE";
+    let no_key = "holds no key. Put at least one key there";
     let none = OsStr::new("/no/such/file");
     let no_such_file = fs::read(none).unwrap_err().to_string();
 
@@ -232,13 +231,13 @@ fn errors_about_invalid_settings_say_why() {
         (
             vec![(KEYS, short)],
             "DB_ENCRYPTION_KEYS: key 2 of 2 is 43 characters long, not 44 (a key is 32 bytes in padded base64url). \
-             `diesel-encrypted keygen` generates a valid key"
+             Replace it with a valid key"
                 .into(),
         ),
         (
             vec![(PINAKES_KEYS, standard)],
             "PINAKES_DB_ENCRYPTION_KEYS: key 1 of 1 is written in the standard base64 alphabet: \
-             replace `+` with `-` and `/` with `_`. `diesel-encrypted keygen` generates a valid key"
+             replace `+` with `-` and `/` with `_`. Replace it with a valid key"
                 .into(),
         ),
         (vec![(KEYS, a), (PINAKES_KEYS, b)], disagree(KEYS, PINAKES_KEYS)),

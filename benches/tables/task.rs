@@ -31,7 +31,7 @@ pub(crate) fn reencrypt<D: Database>(
 ) -> Run {
     let started = Instant::now();
     let mut rewriting = None;
-    let task = task(keyring, workers).observer(|progress| {
+    let task = task(keyring, workers).on_progress(|progress| {
         if progress.is_proving {
             rewriting.get_or_insert_with(|| started.elapsed());
         }

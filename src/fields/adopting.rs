@@ -12,7 +12,7 @@ use crate::fields::field;
 /// | other bytes that begin as a token does (`gAAAA`, in bytes `80 00 00`) | an error, [never plaintext](crate::Error::is_decrypt) |
 /// | anything else | plaintext, in the form that [`Plaintext`](crate::Plaintext) writes |
 ///
-/// Use it while `diesel-encrypted encrypt` turns the values of a column into tokens. When the command has proven that no
+/// Use it while a task with `Job::Encrypt` turns the values of a column into tokens. When the task has proven that no
 /// plaintext is left, replace it with [`Encrypted<T>`](crate::Encrypted), which behaves the same in all other respects.
 /// Until then, the application trusts plaintext from any other writer, as it does in a plain column.
 ///
@@ -22,8 +22,7 @@ use crate::fields::field;
 /// # Errors
 ///
 /// The same as for [`Encrypted<T>`](crate::Encrypted). It also cannot read plaintext that happens to look like a token:
-/// find it with `diesel-encrypted status`, which counts it as unreadable. You can write such a value, because it is
-/// encrypted.
+/// `Task::status` counts it as unreadable. You can write such a value, because it is encrypted.
 ///
 #[cfg_attr(feature = "cli-sqlite", doc = "```")]
 #[cfg_attr(not(feature = "cli-sqlite"), doc = "```ignore")]

@@ -8,7 +8,7 @@ use crate::fields::field;
 ///
 /// It writes the bytes of [`Plaintext`](crate::Plaintext), and reads as [`Adopting<T>`](crate::Adopting) does. Use it:
 ///
-/// * to leave encryption, until `diesel-encrypted decrypt` has turned the last token into plaintext;
+/// * to leave encryption, until a task with `Job::Decrypt` has turned the last token into plaintext;
 /// * to begin encryption with several application processes. A process that can only read plaintext must not meet a
 ///   token. First deploy this type, which reads both forms, to every process. Then deploy
 ///   [`Adopting<T>`](crate::Adopting), which writes tokens.

@@ -13,7 +13,7 @@ pub struct GuardError(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Refused(GuardRefusal),
+    Refused(Box<GuardRefusal>),
     Failed(Failure),
 }
 
@@ -56,7 +56,7 @@ impl std::error::Error for GuardError {}
 
 impl From<GuardRefusal> for GuardError {
     fn from(refusal: GuardRefusal) -> Self {
-        Self(Kind::Refused(refusal))
+        Self(Kind::Refused(Box::new(refusal)))
     }
 }
 

@@ -64,11 +64,11 @@ where
 }
 
 /// The form of the column's tokens, unless the column cannot hold any.
-fn form(table: &TableName, column: &CatalogueColumn) -> Result<Form, GuardRefusal> {
+fn form(table: &TableName, column: &CatalogueColumn) -> Result<Form, GuardError> {
     let reason = match column.form {
         _ if column.is_generated => "the database generates it. Name the column that it is computed from".to_owned(),
         Some(form) => return Ok(form),
         None => format!("its type is {}, which holds neither text nor bytes", column.type_name),
     };
-    Err(GuardRefusal::UnsuitableColumn { table: table.clone(), column: column.name.clone(), reason })
+    Err(GuardRefusal::UnsuitableColumn { table: table.clone(), column: column.name.clone(), reason }.into())
 }

@@ -154,7 +154,7 @@ impl fmt::Debug for Fingerprint {
 ///
 /// The error does not contain the text, which may be a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not a fingerprint: write 16 hexadecimal digits, as `diesel-encrypted keys` shows them")]
+#[error("is not a fingerprint: write 16 hexadecimal digits")]
 pub struct InvalidFingerprint;
 
 /// Why a text is not a [`Key`].

@@ -33,6 +33,12 @@ impl KeyringError {
         matches!(self.problem, SourceProblem::Missing)
     }
 
+    /// Whether a new key solves the problem: [`Key::generate`](crate::Key::generate) generates one.
+    #[must_use]
+    pub fn needs_key(&self) -> bool {
+        matches!(self.problem, SourceProblem::Missing | SourceProblem::Empty | SourceProblem::Invalid { .. })
+    }
+
     /// The position of the invalid key, counted from 1.
     #[must_use]
     pub fn position(&self) -> Option<usize> {
@@ -49,22 +55,17 @@ impl fmt::Display for KeyringError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = self.source;
         match &self.problem {
-            SourceProblem::Missing => write!(
-                f,
-                "no encryption key is configured: set {KEYS} or {KEYS_FILE} \
-                 (`diesel-encrypted keygen` generates a key)"
-            ),
+            SourceProblem::Missing => {
+                write!(f, "no encryption key is configured: set {KEYS} or {KEYS_FILE}")
+            }
             SourceProblem::Empty => {
-                write!(f, "{source} holds no key. Put at least one key there (`diesel-encrypted keygen` generates one)")
+                write!(f, "{source} holds no key. Put at least one key there")
             }
             SourceProblem::Blank { position, count } => {
                 write!(f, "{source}: key {position} of {count} is empty. Remove the extra separator")
             }
             SourceProblem::Invalid { position, count, error } => {
-                write!(
-                    f,
-                    "{source}: key {position} of {count} {error}. `diesel-encrypted keygen` generates a valid key"
-                )
+                write!(f, "{source}: key {position} of {count} {error}. Replace it with a valid key")
             }
             SourceProblem::Duplicate { first, position } => {
                 write!(f, "{source}: key {position} repeats key {first}. List each key once")

@@ -146,14 +146,14 @@ mod tests {
 
     #[test]
     fn says_where_and_what() {
-        let empty = "the keyring holds no key. Put at least one key there (`diesel-encrypted keygen` generates one)";
+        let empty = "the keyring holds no key. Put at least one key there";
         assert_eq!(message(""), empty);
         assert_eq!(message(" \n"), empty);
         assert_eq!(message(&format!("{A}::{B}")), "the keyring: key 2 of 3 is empty. Remove the extra separator");
         assert_eq!(
             message(&format!("{A}:{}", &B[1..])),
             "the keyring: key 2 of 2 is 43 characters long, not 44 (a key is 32 bytes in padded base64url). \
-             `diesel-encrypted keygen` generates a valid key"
+             Replace it with a valid key"
         );
         assert_eq!(message(&format!("{A}:{B}:{A}")), "the keyring: key 3 repeats key 1. List each key once");
         assert_eq!(Keyring::parse(&format!("{A}:{B}:{A}")).unwrap_err().position(), Some(3));

@@ -1,24 +1,25 @@
-//! The re-encrypt task: rewrites every token under the primary key, while the application keeps running.
+//! The re-encrypt task: rewrites every token under the primary key while the application keeps running.
 //!
-//! With another [`Job`] the same task turns plaintext into tokens, or tokens back into plaintext.
+//! With another [`Job`] the same task replaces plaintext by tokens, or tokens by plaintext.
 //!
 //! # What it does
 //!
-//! The task walks the [targets](crate::Target) in pages, in the order of the row key. Of each page it opens every
-//! token, seals the plaintext of those under a secondary key again under the primary key, dated as before, and
-//! writes the page back with one statement that is a *compare and swap*: a value changes only if it still is, byte
-//! for byte, the token that was read. What the application writes meanwhile is never overwritten; the page is read
-//! again instead. Rows that somebody has locked are left for a further pass. When no pass leaves any, the task waits for
-//! the transactions that are open, and reads everything once more, as it was at one moment: that reading is the proof.
+//! The task reads the [targets](crate::Target) in batches, in the order of the row key. In each batch, it decrypts the
+//! tokens that are under a secondary key and encrypts them under the primary key, with their old dates. It writes the batch
+//! with one statement that is a *compare and swap*: a value changes only if it still equals, byte for byte, the token that
+//! the task read. So the task never overwrites what the application writes meanwhile: it reads those rows again. It skips
+//! locked rows and leaves them to a further pass. After the last pass, the task waits for the transactions that are open.
+//! Then it reads every value once more, from one snapshot. That is the proof.
 //!
-//! * Values under the primary key are not written, `NULL` stays `NULL`, other columns are not touched: `ON UPDATE`
-//!   columns of MySQL keep their value. A table with triggers that these writes would set off is refused, since one that
-//!   keeps an `updated_at` would set it; [`Task::accept_triggers`] lets them fire.
-//! * Plaintext and unreadable values are left alone, listed by table, column and row key, and counted. (Plaintext is what
-//!   [`Job::Encrypt`] is for.) What looks like a token and opens under no key is never taken for plaintext, unless
-//!   [the operator says so](Task::token_like_plaintext) of its column.
-//! * It can [spare the database](Task#sparing-the-database): a rate, rests, the lag of replicas, a file that pauses it.
-//! * The data is the state: a task that was stopped or killed is run again, and goes on with what is left.
+//! * The task does not write values that are under the primary key, `NULL`s, or other columns: `ON UPDATE` columns of MySQL
+//!   keep their value. It refuses a table if its writes would set off triggers, because a trigger that keeps an `updated_at`
+//!   would set it. [`Task::accept_triggers`] lets them fire.
+//! * It leaves plaintext and unreadable values unchanged, counts them, and lists them by table, column and row key.
+//!   ([`Job::Encrypt`] encrypts plaintext.) A value that looks like a token and opens under no key is never treated as
+//!   plaintext, unless [you declare its column](Task::token_like_plaintext).
+//! * It can [limit the load](Task#limiting-the-load) on the database: by a rate, by pauses, by the lag of replicas, by a
+//!   file that pauses it.
+//! * The data is the state. If a task was stopped or killed, run it again: it continues where work is left.
 //!
 //! # Running it
 //!
@@ -50,14 +51,14 @@
 //!     .values(users::email.eq(Encrypted::from("ada@example.org".to_string())))
 //!     .execute(&mut pool.get()?)?;
 //!
-//! // The new key in front: from now on it encrypts, and the old one still decrypts.
+//! // The new key comes first in the keyring: from now on it encrypts, and the old one still decrypts.
 //! let new = Key::generate();
 //! Keyring::new([new.clone(), old])?.replace();
 //!
 //! let report = Task::new(Keyring::current()?).target(Target::of(users::table)?).run(&pool)?;
-//! assert!(report.is_proven() && report.problems().is_empty());
+//! assert!(report.old_keys_may_go());
 //!
-//! // Proven, and no problems: the old key may go.
+//! // No value needs the old key any more.
 //! Keyring::new([new])?.replace();
 //! let email: Encrypted<String> = users::table.select(users::email).first(&mut pool.get()?)?;
 //! assert_eq!(*email, "ada@example.org");
@@ -65,7 +66,7 @@
 //! # }
 //! ```
 
-// Without a backend there is no dialect, and nothing that the dialects call is used.
+// Without a backend there is no dialect, and the code that dialects call is unused.
 #![cfg_attr(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code))]
 
 pub(crate) mod conduct;
@@ -79,10 +80,16 @@ pub use crate::database::dialect::Dialect;
 pub use crate::database::estimate::{Estimate, TableEstimate};
 pub use crate::database::stop::StopHandle;
 pub use crate::startup::check::{StartupCheck, StartupReport};
+pub use crate::startup::error::StartupError;
+pub use report::column::ColumnReport;
+pub use report::doubt::Doubt;
 pub use report::error::TaskError;
 pub use report::job::Job;
-pub use report::outcome::{ColumnReport, Doubt, Outcome, Problem, ProblemKind, Proof, Report};
+pub use report::outcome::{Outcome, Proof, Report};
+pub use report::problem::{Problem, ProblemKind};
 pub use report::progress::{Progress, TableProgress};
+pub use report::refusal::Refusal;
+pub use report::remedy::Remedy;
 pub use report::retire::Retirement;
 pub use report::status::{ColumnStatus, KeyStatus, Status};
 pub use run::state::{StateTables, state_tables};

@@ -1,7 +1,7 @@
-//! A look at the database when an application starts: whether its keyring, its targets and the data belong together.
+//! Whether the keyring, the targets and the data of an application belong together.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use diesel::r2d2::{ConnectionManager, Pool};
 
@@ -17,19 +17,22 @@ use crate::keys::keyring::Keyring;
 use crate::keys::rotation::Opener;
 use crate::reencrypt::conduct::planning::plan;
 use crate::reencrypt::conduct::sample;
-use crate::reencrypt::report::error::{Refusal, TaskError};
+use crate::reencrypt::report::error::Cause;
 use crate::reencrypt::report::job::Job;
+use crate::reencrypt::report::refusal::Refusal;
 use crate::reencrypt::report::status::ColumnStatus;
 use crate::reencrypt::report::tally::Tally;
+use crate::reencrypt::report::time;
 use crate::reencrypt::report::verdict::Verdict;
 use crate::reencrypt::run::rules::Run;
 use crate::reencrypt::run::state::{self, Stored};
-use crate::startup::key_order::{Newer, newer_key};
+use crate::startup::error::StartupError;
+use crate::startup::key_order::newer_key;
 use crate::targets::Target;
 
-/// Fails early, when an application starts, if its keyring and its schema do not fit the database.
+/// Checks, when an application starts, that its keyring and its schema belong to the database.
 ///
-/// It reads 100 rows at either end of each table and writes nothing, so every instance can do it at every start.
+/// The check reads 100 rows at either end of each table and writes nothing, so every process can do it at every start.
 ///
 #[cfg_attr(all(feature = "cli-sqlite", feature = "reencrypt"), doc = "```")]
 #[cfg_attr(not(all(feature = "cli-sqlite", feature = "reencrypt")), doc = "```ignore")]
@@ -59,36 +62,37 @@ use crate::targets::Target;
 /// # }
 /// ```
 ///
-/// # An old primary key in front
+/// # An old primary key
 ///
-/// Where a key was rotated, and an instance starts with the former setting, it writes values that need the old key for
-/// ever. But a new key in front of values that are all under the old one is as it should be, and so are, while a
-/// deployment lasts, instances that write under either. Two things tell them apart.
+/// If a process starts with the old keyring after a rotation, it writes values that need the old key for ever. But two
+/// other situations are correct: a new primary key while all values are still under the old one, and, during a deployment,
+/// processes that write under either key. The check tells them apart by two things.
 ///
-/// * *The run that the task has recorded in its tables.* A key that a run has found values under, and brought them under
-///   another, was rotated away from: it is refused as the primary key until a run is begun with it in front. The user
-///   of the application needs `SELECT` on `__diesel_encrypted_run`; without, a warning is logged.
-/// * *The dates of the sampled tokens*, where the keyring has a key that was not retired so. Every token tells when its
-///   value was encrypted. A secondary key was put in front after the primary if all its tokens are newer than the
-///   primary key's, one of them by more than [`deployment`](StartupCheck::deployment); and if that one is itself older than
-///   that. The last condition is what lets a deployment pass, also where values are seldom written: all that is under a
-///   key which was put in front less than `deployment` ago is younger. Dates in the future of the database's clock count
-///   for nothing.
+/// * *The run that the task has recorded in its tables.* A run found values under a key, and rewrote them under another: it
+///   has rotated away from the first key. The check refuses that key as the primary key, until a run begins with it as the
+///   primary key. The user of the application needs `SELECT` on `__diesel_encrypted_run`. Without it, the check logs a
+///   warning.
+/// * *The dates of the sampled tokens*, for keys that no recorded run has rotated away from. Every token shows when its
+///   value was encrypted. The check refuses the primary key if all tokens of a secondary key are newer than those of the
+///   primary key, one of them by more than [`deployment`](StartupCheck::deployment), and that one is itself older than
+///   `deployment`. The last condition lets a deployment pass, even where values are seldom written: all values under a key
+///   that became the primary key less than `deployment` ago are younger. Dates in the future of the database's clock do not
+///   count.
 ///
-/// What this cannot see:
+/// The check cannot see:
 ///
-/// * an old key under which nothing was found. It looks like a new one that is not in use yet. Its values may have been
-///   re-encrypted with `--stateless`, or by another program.
-/// * the first mistakes after a rotation, until a value under the new key is older than `deployment`; and in a table to
-///   which more than 100 rows are added in that time, until a run of the task is recorded.
-/// * columns that are not named, and other databases.
+/// * An old key under which it finds no value. It looks like a new key that is not in use yet. A
+///   [stateless](crate::reencrypt::Task::stateless) task may have rewritten its values, or another program.
+/// * The first mistakes after a rotation, until a value under the new key is older than `deployment`. If more than 100 rows
+///   are added to a table in that time, it sees none until a run of the task is recorded.
+/// * Columns that are not named, and other databases.
 ///
-/// A re-encrypted token keeps its date. So a re-encryption that has stopped half-way looks like an old primary key in a
-/// table that grows at its end: first tokens of the primary key with old dates, then newer ones of a secondary. While a
-/// run is recorded as begun, dates are therefore no evidence; nor are they on SQLite unless it has the tables of the task
-/// (`diesel-encrypted migration state`), for there runs are not recorded otherwise. On the other databases a run with
-/// `--stateless` that was stopped has to be finished before the check passes.
-#[must_use = "nothing is checked before it is run"]
+/// A rewritten token keeps its date. In a table that grows at its end, a re-encryption that has stopped half-way therefore
+/// looks like an old primary key: first tokens of the primary key with old dates, then newer tokens of a secondary key. So
+/// the check ignores dates while a run is recorded as begun. It also ignores them on SQLite without the
+/// [tables of the task](crate::reencrypt::state_tables), because no runs are recorded there. On the other databases, a
+/// stateless task that was stopped has to be finished before the check passes.
+#[must_use = "nothing is checked until it is run"]
 pub struct StartupCheck {
     keyring: Arc<Keyring>,
     targets: Vec<Target>,
@@ -97,20 +101,20 @@ pub struct StartupCheck {
     give_up_after: Duration,
 }
 
-/// What the sampled rows hold; made by [`StartupCheck::run`].
+/// What the sampled rows hold; the result of [`StartupCheck::run`].
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StartupReport {
     /// The primary key.
     pub primary: Fingerprint,
-    /// One entry per column. All figures are of the sampled rows.
+    /// One entry per column. All counts are counts of the sampled rows.
     pub columns: Vec<ColumnStatus>,
-    /// When they were read: milliseconds since 1970, on the clock of the database.
-    pub moment: u64,
+    /// When they were read, on the clock of the database.
+    pub moment: SystemTime,
 }
 
 impl StartupCheck {
-    /// A check of this keyring, without targets yet.
+    /// Creates a check of this keyring, without targets.
     pub fn new(keyring: impl Into<Arc<Keyring>>) -> Self {
         Self {
             keyring: keyring.into(),
@@ -133,40 +137,40 @@ impl StartupCheck {
         self
     }
 
-    /// Adds a target, or says of one, that it may hold plaintext: its fields are [`Adopting`](crate::Adopting) or
-    /// [`Leaving`](crate::Leaving).
+    /// Adds a target that may hold plaintext, or allows plaintext in a target: its fields are
+    /// [`Adopting`](crate::Adopting) or [`Leaving`](crate::Leaving).
     pub fn adopting(mut self, target: Target) -> Self {
         self.adopting.push(target);
         self
     }
 
-    /// How long it takes at most until all instances of the application have a new setting. The default is one hour.
+    /// Sets how long it takes at most until all processes of the application have a new keyring. The default is one hour.
     pub fn deployment(mut self, time: Duration) -> Self {
         self.deployment = time;
         self
     }
 
-    /// How long a database that fails is tried again, and how long the check may take. The default is ten seconds.
+    /// Sets for how long a failing database is tried again, and how long the check may take. The default is ten seconds.
     pub fn give_up_after(mut self, time: Duration) -> Self {
         self.give_up_after = time;
         self
     }
 
-    /// Looks at the database.
+    /// Runs the check.
     ///
     /// # Errors
     ///
-    /// [`TaskError::is_refused`]:
+    /// [`StartupError::refusal`]:
     ///
-    /// * no targets, a table or column that does not exist or cannot hold tokens, a table without a usable row key (which
-    ///   the task could not re-encrypt);
-    /// * a column of which no sampled token can be read, though it has some, or hardly any of all;
-    /// * plaintext in a column that is not said to be [`adopting`](StartupCheck::adopting);
-    /// * [an old primary key in front](StartupCheck#an-old-primary-key-in-front).
+    /// * there are no targets, a table or column does not exist or cannot hold tokens, or a table has no row key that the
+    ///   task can use;
+    /// * the keyring opens no sampled token of a column that has some, or hardly any token of all columns;
+    /// * a column holds plaintext that is not declared as [`adopting`](StartupCheck::adopting);
+    /// * the primary key is [an old one](StartupCheck#an-old-primary-key).
     ///
-    /// [`TaskError::is_database`] if the database failed, or took too long. Some values that cannot be read are no error
-    /// as long as others can: the report counts them.
-    pub fn run<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<StartupReport, TaskError> {
+    /// [`StartupError::is_database`] if the database failed or took too long. A few values that cannot be read are not an
+    /// error as long as others can: the report counts them.
+    pub fn run<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<StartupReport, StartupError> {
         let started = Instant::now();
         let mut session = Session::new(pool, self.give_up_after, StopHandle::default());
         let targets: Vec<Target> = self.targets.iter().chain(&self.adopting).cloned().collect();
@@ -177,7 +181,7 @@ impl StartupCheck {
         let mut sampled = Sampled::new(&self.keyring);
         for table in planned.tables() {
             if started.elapsed() > self.give_up_after {
-                let reason = format!("it took longer than {:?} to look at it", self.give_up_after);
+                let reason = format!("the check took longer than {:?}", self.give_up_after);
                 return Err(Failure::database(reason).into());
             }
             sampled.add(&mut session, table)?;
@@ -186,7 +190,7 @@ impl StartupCheck {
         sample::judge(&planned, &sampled.tallies, Job::Reencrypt)?;
         self.judge_primary(&mut session, &sampled, moment)?;
         let columns = ColumnStatus::all(&self.keyring, &planned, &sampled.tallies);
-        Ok(StartupReport { primary: self.keyring.primary(), columns, moment })
+        Ok(StartupReport { primary: self.keyring.primary(), columns, moment: time::of_moment(moment) })
     }
 
     /// Refuses a primary key that was rotated away from.
@@ -195,9 +199,9 @@ impl StartupCheck {
         session: &mut Session<'_, C>,
         sampled: &Sampled<'_>,
         moment: Moment,
-    ) -> Result<(), TaskError> {
+    ) -> Result<(), Cause> {
         let primary = self.keyring.primary();
-        // A re-encryption that has stopped half-way cannot be told from an old key in front by the dates.
+        // The dates alone do not tell a re-encryption that has stopped half-way from an old primary key.
         let Recorded::Run(run) = recorded(session)? else { return Ok(()) };
         let mut dates = sampled.dates.clone();
         if let Some(run) = run {
@@ -215,8 +219,9 @@ impl StartupCheck {
             }
         }
         let Some(newer) = newer_key(&dates, self.deployment.as_secs(), moment / 1000) else { return Ok(()) };
-        let Newer { position, newest: newest_of_newer, newest_of_primary: newest } = newer;
-        match self.keyring.fingerprints().nth(position) {
+        let newest = time::of_seconds(newer.newest_of_primary);
+        let newest_of_newer = time::of_seconds(newer.newest);
+        match self.keyring.fingerprints().nth(newer.position) {
             Some(newer) => Err(Refusal::OldPrimary { primary, newest, newer, newest_of_newer }.into()),
             None => Ok(()),
         }
@@ -229,7 +234,7 @@ struct Sampled<'k> {
     keys: usize,
     /// One for each column of the plan so far.
     tallies: Vec<Tally>,
-    /// Of the tokens under each key, in seconds since 1970.
+    /// The dates of the tokens under each key, in seconds since 1970.
     dates: Vec<Vec<u64>>,
 }
 
@@ -239,7 +244,7 @@ impl<'k> Sampled<'k> {
         Self { opener: Opener::new(keyring), keys, tallies: Vec::new(), dates: vec![Vec::new(); keys] }
     }
 
-    fn add<C: TaskConnection>(&mut self, session: &mut Session<'_, C>, table: &PlannedTable) -> Result<(), TaskError> {
+    fn add<C: TaskConnection>(&mut self, session: &mut Session<'_, C>, table: &PlannedTable) -> Result<(), Cause> {
         let Self { opener, keys, tallies, dates } = self;
         let first = tallies.len();
         tallies.resize(first + table.columns.len(), Tally::new(*keys));
@@ -255,7 +260,7 @@ impl<'k> Sampled<'k> {
         })
     }
 
-    /// Refuses columns that hold tokens of which none can be read, and plaintext in columns that are not being adopted.
+    /// Refuses columns whose tokens cannot be read at all, and plaintext in columns that are not being adopted.
     fn judge(&self, plan: &Plan, adopting: &Plan) -> Result<(), Refusal> {
         let is_adopting = |table: &PlannedTable, column: &str| {
             adopting.columns().any(|(adopted, planned)| adopted.name == table.name && planned.name == column)
@@ -263,13 +268,9 @@ impl<'k> Sampled<'k> {
         for ((table, planned), tally) in plan.columns().zip(&self.tallies) {
             let column = &planned.name;
             if tally.unreadable > 0 && tally.readable() == 0 {
-                let place = format!("{}.{column}", table.name);
-                return Err(Refusal::WrongKeyring {
-                    job: Job::Reencrypt,
-                    place,
-                    readable: 0,
-                    unreadable: tally.unreadable,
-                });
+                let column = Some((table.name.clone(), column.clone()));
+                let (job, unreadable) = (Job::Reencrypt, tally.unreadable);
+                return Err(Refusal::WrongKeyring { job, column, readable: 0, unreadable });
             }
             if tally.plaintext > 0 && !is_adopting(table, column) {
                 let (table, column) = (table.name.clone(), column.clone());
@@ -280,15 +281,15 @@ impl<'k> Sampled<'k> {
     }
 }
 
-/// What the tables of the task tell of the last run.
+/// What the tables of the task show about the last run.
 enum Recorded {
     /// `None` if there was none.
     Run(Option<Box<Run>>),
-    /// It may have been one of which they do not tell.
+    /// There may have been one that they do not show.
     Unknown,
 }
 
-fn recorded<C: TaskConnection>(session: &mut Session<'_, C>) -> Result<Recorded, TaskError> {
+fn recorded<C: TaskConnection>(session: &mut Session<'_, C>) -> Result<Recorded, Cause> {
     if !session.run(state::exists)? {
         return Ok(if C::Backend::SHARES { Recorded::Run(None) } else { Recorded::Unknown });
     }
@@ -296,15 +297,17 @@ fn recorded<C: TaskConnection>(session: &mut Session<'_, C>) -> Result<Recorded,
         Ok(Stored::Run(run)) => Recorded::Run(Some(Box::new(run))),
         Ok(Stored::Nothing) => Recorded::Run(None),
         Ok(Stored::Foreign) => {
-            tracing::warn!("the last run was recorded by another version: whether an old key is in front is not known");
+            tracing::warn!(
+                "the last run was recorded by another version, so the check cannot tell whether the primary key is an old one"
+            );
             Recorded::Unknown
         }
         Err(error) => {
             let error = Failure::database(error);
             tracing::warn!(
                 %error,
-                "the table __diesel_encrypted_run cannot be read: whether an old key is in front is not known. Grant \
-                 this user SELECT on it"
+                "the table __diesel_encrypted_run cannot be read, so the check cannot tell whether the primary key is an \
+                 old one. Grant this user SELECT on it"
             );
             Recorded::Unknown
         }

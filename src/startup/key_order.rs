@@ -1,25 +1,25 @@
-//! Whether the dates of tokens tell that another key was put in front after the primary.
+//! Whether the dates of tokens show that another key became the primary key after this one.
 
-/// A key that was put in front after the primary one, by all that the dates say.
+/// A secondary key that became a primary key later than the primary key of the keyring, by the dates.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Newer {
     /// Its position in the keyring.
     pub(crate) position: usize,
     /// The date of the newest token under it, in seconds since 1970.
     pub(crate) newest: u64,
-    /// The same of the primary key.
+    /// The date of the newest token under the primary key, in seconds since 1970.
     pub(crate) newest_of_primary: u64,
 }
 
-/// Dates of tokens for each key of a keyring, the primary first; at the time `now`, in seconds as they are. Keys are put
-/// in front within `deployment`: for so long, some instances of an application write under the new one and some still
-/// under the old.
+/// Finds a secondary key that became a primary key later than the primary key of the keyring. `dates` holds the dates of
+/// tokens for each key, the primary key first, in seconds since 1970, like `now`. A new primary key is deployed within
+/// `deployment`: during that time, some processes of an application write under the new key and some under the old one.
 ///
-/// A secondary key was put in front after the primary if all its tokens are newer than those of the primary, by a token
-/// that is newer by more than a deployment, and itself older than one. So a key that was put in front less than a
-/// `deployment` ago, wherever that was, proves nothing against the one before it: all its tokens are too young.
+/// A secondary key is newer than the primary key if all its tokens are newer than those of the primary key, one of them by
+/// more than a deployment, and that one is itself older than a deployment. So a key that became the primary key of any
+/// process less than a `deployment` ago proves nothing: all its tokens are too young.
 ///
-/// Dates that are still to come are no evidence.
+/// Dates in the future are no evidence.
 pub(crate) fn newer_key(dates: &[Vec<u64>], deployment: u64, now: u64) -> Option<Newer> {
     let past = |dates: &Vec<u64>| -> Vec<u64> { dates.iter().copied().filter(|date| *date <= now).collect() };
     let mut keys = dates.iter().map(past).enumerate();
@@ -42,7 +42,7 @@ mod tests {
     const HOUR: u64 = 3600;
     const NOW: u64 = 10_000 * HOUR;
 
-    /// What is found, where the dates are hours before now.
+    /// Asserts which key is found. The dates are hours before now.
     #[track_caller]
     fn assert_newer(expected: Option<usize>, keys: &[&[u64]]) {
         let dates: Vec<Vec<u64>> =
@@ -56,17 +56,17 @@ mod tests {
     }
 
     #[test]
-    fn an_old_key_in_front() {
+    fn an_old_primary_key() {
         assert_newer(Some(1), &[&[900, 800], &[700, 3]]);
         assert_newer(Some(1), &[&[900, 800], &[798, 0]]);
         assert_newer(Some(2), &[&[900], &[950, 901], &[2]]);
     }
 
     #[test]
-    fn a_new_key_in_front() {
+    fn a_new_primary_key() {
         assert_newer(None, &[&[], &[900, 2, 0]]);
         assert_newer(None, &[&[0], &[900, 2, 0]]);
-        // Somebody else has the old key in front for longer than a deployment takes.
+        // Another process keeps the old primary key for longer than a deployment takes.
         assert_newer(None, &[&[5], &[900, 2, 0]]);
         assert_newer(None, &[&[5], &[]]);
         assert_newer(None, &[]);
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_deployment_that_began_less_than_an_hour_ago() {
-        // The old key in front, of which no value is young.
+        // The old primary key, with no recent value.
         assert_newer(None, &[&[900, 800], &[0, 0]]);
         assert_newer(None, &[&[900, 1, 0], &[0, 0]]);
         // and when it is over
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_to_come_are_no_evidence() {
+    fn future_dates_are_no_evidence() {
         let dates = [vec![NOW - 900 * HOUR], vec![NOW + 1, u64::MAX]];
         assert_eq!(newer_key(&dates, HOUR, NOW), None);
         assert_eq!(newer_key(&[vec![u64::MAX], vec![NOW - 2 * HOUR]], HOUR, NOW), None);

@@ -12,16 +12,16 @@ fn main() -> ExitCode {
     run::CHAOS.main("mysql")
 }
 
-/// The database, and how its sessions and the server itself are ended.
+/// The database, and how to end its sessions and the server.
 mod backend {
     use diesel::prelude::*;
     use diesel::sql_types::{BigInt, Text};
 
     pub use crate::support::mysql::*;
 
-    /// The name by which `DISPOSABLE_SERVERS` lists the server.
+    /// The name of the server in `DISPOSABLE_SERVERS`.
     pub const SERVER: Option<&str> = Some("mariadb");
-    /// There is no immediate mode: it has to do with a crash.
+    /// There is no immediate shutdown, so the server crashes.
     pub const SHUTDOWN: &str = "KILL";
 
     #[derive(QueryableByName)]
@@ -30,20 +30,20 @@ mod backend {
         id: i64,
     }
 
-    /// The other sessions on this database.
+    /// Returns the other sessions on this database.
     pub fn sessions(conn: &mut Conn) -> QueryResult<Vec<i64>> {
         let sql = "select cast(id as signed) as id from information_schema.processlist \
                    where db = database() and id <> connection_id()";
         Ok(diesel::sql_query(sql).load::<SessionId>(conn)?.into_iter().map(|session| session.id).collect())
     }
 
-    /// The session of this connection itself.
+    /// Returns the session of this connection.
     pub fn own_session(conn: &mut Conn) -> QueryResult<i64> {
         Ok(diesel::sql_query("select cast(connection_id() as signed) as id").get_result::<SessionId>(conn)?.id)
     }
 
     pub fn terminate(conn: &mut Conn, session: i64) -> QueryResult<()> {
-        // An error says that it has gone already.
+        // An error means that the session has ended already.
         let _ = diesel::sql_query(format!("kill {session}")).execute(conn);
         Ok(())
     }
@@ -54,7 +54,7 @@ mod backend {
         path: String,
     }
 
-    /// The file in which the server has its process id.
+    /// Returns the file in which the server stores its process id.
     pub fn pid_file(conn: &mut Conn) -> QueryResult<String> {
         let sql = "select if(@@pid_file like '/%', @@pid_file, concat(@@datadir, @@pid_file)) as path";
         Ok(diesel::sql_query(sql).get_result::<PidFile>(conn)?.path)

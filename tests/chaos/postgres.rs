@@ -12,16 +12,16 @@ fn main() -> ExitCode {
     run::CHAOS.main("postgres")
 }
 
-/// The database, and how its sessions and the server itself are ended.
+/// The database, and how to end its sessions and the server.
 mod backend {
     use diesel::prelude::*;
     use diesel::sql_types::{Integer, Text};
 
     pub use crate::support::postgres::*;
 
-    /// The name by which `DISPOSABLE_SERVERS` lists the server.
+    /// The name of the server in `DISPOSABLE_SERVERS`.
     pub const SERVER: Option<&str> = Some("postgres");
-    /// The signal for a shutdown in immediate mode.
+    /// The signal for an immediate shutdown.
     pub const SHUTDOWN: &str = "QUIT";
 
     #[derive(QueryableByName)]
@@ -30,13 +30,13 @@ mod backend {
         pid: i32,
     }
 
-    /// The other sessions on this database.
+    /// Returns the other sessions on this database.
     pub fn sessions(conn: &mut Conn) -> QueryResult<Vec<i64>> {
         let sql = "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
         Ok(diesel::sql_query(sql).load::<SessionId>(conn)?.into_iter().map(|session| session.pid.into()).collect())
     }
 
-    /// The session of this connection itself.
+    /// Returns the session of this connection.
     pub fn own_session(conn: &mut Conn) -> QueryResult<i64> {
         Ok(diesel::sql_query("select pg_backend_pid() as pid").get_result::<SessionId>(conn)?.pid.into())
     }
@@ -51,7 +51,7 @@ mod backend {
         path: String,
     }
 
-    /// The file in which the server has its process id.
+    /// Returns the file in which the server stores its process id.
     pub fn pid_file(conn: &mut Conn) -> QueryResult<String> {
         let sql = "select current_setting('data_directory') || '/postmaster.pid' as path";
         Ok(diesel::sql_query(sql).get_result::<PidFile>(conn)?.path)

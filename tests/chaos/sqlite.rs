@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     run::CHAOS.main("sqlite")
 }
 
-/// The database, and how its sessions and the server itself are ended.
+/// The database. There is no server, and there are no sessions.
 mod backend {
     use diesel::prelude::*;
 
@@ -21,7 +21,6 @@ mod backend {
     pub const SERVER: Option<&str> = None;
     pub const SHUTDOWN: &str = "";
 
-    /// There are none.
     pub fn sessions(_conn: &mut Conn) -> QueryResult<Vec<i64>> {
         Ok(Vec::new())
     }

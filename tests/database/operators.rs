@@ -31,7 +31,7 @@ fn nothing_is_proven_while_an_older_transaction_is_open() {
     let vault = vault_with_another_table();
     let mut application = open_transaction(&vault);
     let reencrypt = |args: &[&str]| vault.program(&["reencrypt", "--fence-timeout=1"], &[NEW, OLD]).args(args.to_vec());
-    let open = "transactions that began before the last reading are still open";
+    let open = "transactions that began before everything was read are still open";
     let run = reencrypt(&["--json"]).exits_with(3);
     let json = run.json();
     assert_eq!((&json["outcome"], &json["proof"]["values"]), (&json!("incomplete"), &json!(50)));
@@ -81,7 +81,7 @@ fn a_user_who_may_not_create_tables() {
     let user = LimitedUser::new(&vault.db, &["vault"]);
     let as_user = |args: &[&str]| vault.program(args, &[NEW, OLD]).database(&user.url());
     let run = as_user(&["reencrypt"]).exits_with(5);
-    run.says("the tables that the task shares its work through are not there, and it may not create them: ")
+    run.says("the tables through which processes share the work do not exist, and this user may not create them: ")
         .says("`diesel-encrypted migration state`");
     vault.assert_readable(&[OLD], 30);
 

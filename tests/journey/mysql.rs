@@ -16,7 +16,7 @@ fn main() -> ExitCode {
 mod backend {
     pub use crate::support::mysql::*;
 
-    /// Makes a column of numbers long enough for tokens, `{}` in number; tokens need no more than ASCII.
+    /// Makes a column of numbers long enough for tokens, with the length in place of `{}`. ASCII suffices for tokens.
     pub const WIDEN: Option<&str> =
         Some("alter table account modify phone varchar({}) character set ascii collate ascii_bin");
 }

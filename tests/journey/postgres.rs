@@ -16,6 +16,6 @@ fn main() -> ExitCode {
 mod backend {
     pub use crate::support::postgres::*;
 
-    /// Makes a column of numbers long enough for tokens, `{}` in number.
+    /// Makes a column of numbers long enough for tokens, with the length in place of `{}`.
     pub const WIDEN: Option<&str> = Some("alter table account alter phone type varchar({})");
 }

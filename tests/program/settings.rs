@@ -25,7 +25,8 @@ fn none() -> Program {
 
 #[test]
 fn no_keys() {
-    refused(none, "no encryption key is configured: set DB_ENCRYPTION_KEYS or DB_ENCRYPTION_KEYS_FILE");
+    let reason = "no encryption key is configured: set DB_ENCRYPTION_KEYS or DB_ENCRYPTION_KEYS_FILE";
+    refused(none, &format!("{reason}. `diesel-encrypted keygen` generates a key"));
 }
 
 #[test]

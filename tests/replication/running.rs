@@ -56,7 +56,7 @@ impl Keys {
         let task = Task::new(Keyring::new([self.new.clone(), self.old.clone()]).unwrap())
             .target(Target::named(TableName::new("people"), ["secret"]).unwrap())
             .stop_handle(stop.clone())
-            .observer(move |progress| *observed.lock().unwrap() = Some(progress.clone()));
+            .on_progress(move |progress| *observed.lock().unwrap() = Some(progress.clone()));
         let task = limit(task);
         Running { latest, stop, thread: thread::spawn(move || task.run(&pool).unwrap()) }
     }

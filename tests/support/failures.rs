@@ -24,9 +24,9 @@ impl Failures {
 }
 
 /// Adds a failure if its thread panics. Otherwise the other threads would never end.
-pub struct Watch<'a>(pub &'a Failures);
+pub struct FailOnPanic<'a>(pub &'a Failures);
 
-impl Drop for Watch<'_> {
+impl Drop for FailOnPanic<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
             self.0.add("a thread of the application panicked, see above".into());

@@ -1,8 +1,5 @@
 //! The writers of the chaos test and of the journey change each row together with its row of a ledger.
 
-/// Each plaintext begins with this. Output that contains it has leaked a plaintext.
-pub const PLAINTEXT: &str = "plaintext of ";
-
 /// Checks that a statement changed one row. The row of the ledger is locked, so the row of the table has to exist.
 pub fn one(rows: usize) {
     assert_eq!(rows, 1, "the ledger has the row, but the table has lost it");

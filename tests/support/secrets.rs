@@ -2,6 +2,9 @@
 
 use std::error::Error;
 
+/// Plaintexts of some tests begin with this. Output that contains it has leaked a plaintext.
+pub const PLAINTEXT: &str = "plaintext of ";
+
 /// Returns everything that a log can contain of an error: `Display` and `Debug` of the error and of its sources.
 ///
 /// `Debug` of some errors of Diesel shows an inner error that `source` skips.

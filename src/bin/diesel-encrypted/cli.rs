@@ -9,8 +9,8 @@ use diesel_encrypted::Target;
 
 /// Encrypt, re-encrypt and decrypt the values of database columns, and manage the keys.
 ///
-/// Keys come from DB_ENCRYPTION_KEYS (the primary key first, separated by `:`), from PINAKES_DB_ENCRYPTION_KEYS, or from
-/// the file that DB_ENCRYPTION_KEYS_FILE names. You can also set environment variables in a file .env.
+/// Keys come from DB_ENCRYPTION_KEYS (the primary key first, separated by `:`), from PINAKES_DB_ENCRYPTION_KEYS, or
+/// from the file that DB_ENCRYPTION_KEYS_FILE names. You can also set environment variables in a file .env.
 #[derive(Parser)]
 #[command(version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -162,9 +162,9 @@ pub(crate) struct DecryptArgs {
 pub(crate) struct LookalikeArgs {
     /// Treat values of this column as plaintext if they look like tokens but no key opens them. Repeat for more.
     ///
-    /// By default, such values are listed and left unchanged, because they may also be damaged tokens or tokens whose key
-    /// is missing. With this option, `encrypt` encrypts such tokens once more. First check every value that --dry-run
-    /// lists.
+    /// By default, such values are listed and left unchanged, because they may also be damaged tokens or tokens whose
+    /// key is missing. With this option, `encrypt` encrypts such tokens once more. First check every value that
+    /// --dry-run lists.
     #[arg(long, value_name = "TABLE.COLUMN")]
     pub(crate) token_like_plaintext: Vec<Target>,
 }

@@ -129,7 +129,8 @@ impl Backend {
             Some("mysql" | "mariadb") => Ok(Self::Mysql),
             None | Some("sqlite" | "file") => Ok(Self::Sqlite),
             Some(scheme) => Err(usage(&format!(
-                "the database URL has the unknown scheme {scheme}://. Use postgres://, mysql:// or the path of an SQLite file."
+                "the database URL has the unknown scheme {scheme}://. Use postgres://, mysql:// or the path of an SQLite \
+                 file."
             ))),
         }
     }

@@ -8,6 +8,8 @@ use diesel_encrypted::guard::{GuardError, GuardRemedy};
 use diesel_encrypted::reencrypt::TaskError;
 use diesel_encrypted::{KeyringError, TableName};
 
+use crate::remedy;
+
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -65,7 +67,7 @@ impl fmt::Display for Failure {
 
 impl From<KeyringError> for Failure {
     fn from(error: KeyringError) -> Self {
-        Self::new(Exit::Usage, error.to_string())
+        Self::new(Exit::Usage, remedy::explain_keyring(&error))
     }
 }
 
@@ -78,7 +80,7 @@ impl From<TaskError> for Failure {
         } else {
             Exit::Internal
         };
-        Self::new(exit, error.to_string())
+        Self::new(exit, remedy::explain(&error))
     }
 }
 

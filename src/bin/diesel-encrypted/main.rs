@@ -12,6 +12,7 @@ mod migration;
 mod notes;
 mod output;
 mod progress;
+mod remedy;
 mod targets;
 
 use std::io::{self, IsTerminal};
@@ -95,7 +96,7 @@ fn status(args: &ReadArgs) -> Result<Exit, Failure> {
         let database = connect(args)?;
         let task = task(args, targets, &keyring, &stop);
         let mut display = ProgressDisplay::new("reading".into(), args.json);
-        let status = database.status(task.observer(|progress| display.show(progress)));
+        let status = database.status(task.on_progress(|progress| display.show(progress)));
         display.finish();
         Ok((status?, database.run()?))
     };
@@ -106,14 +107,15 @@ fn retire(args: &RetireArgs) -> Result<Exit, Failure> {
     let RetireArgs { read, fence, key } = args;
     let stop = stop_on_signal(read.json)?;
     let keyring = Arc::new(Keyring::from_env()?);
-    let key: Fingerprint =
-        key.parse().map_err(|error: InvalidFingerprint| Failure::new(Exit::Usage, format!("the key {error}")))?;
+    let key: Fingerprint = key.parse().map_err(|error: InvalidFingerprint| {
+        Failure::new(Exit::Usage, format!("the key {error}, as `diesel-encrypted keys` shows them"))
+    })?;
     let retirement = || {
         let targets = targets::find(read)?;
         let database = connect(read)?;
         let task = task(read, targets, &keyring, &stop).fence_timeout(Duration::from_secs(fence.fence_timeout));
         let mut display = ProgressDisplay::new("reading".into(), read.json);
-        let retirement = database.retire(task.observer(|progress| display.show(progress)), key);
+        let retirement = database.retire(task.on_progress(|progress| display.show(progress)), key);
         display.finish();
         Ok(retirement?)
     };
@@ -143,7 +145,7 @@ fn rewrite(
         Ok((database, task)) => {
             let verb = if args.dry_run { format!("dry run, {job}") } else { job.to_string() };
             let mut display = ProgressDisplay::new(verb, json);
-            let observed = task.observer(|progress| {
+            let observed = task.on_progress(|progress| {
                 display.show(progress);
                 if let Some(metrics) = &mut metrics {
                     metrics.show(progress);
@@ -247,7 +249,7 @@ fn with_limits<'a>(mut task: Task<'a>, limits: &LimitArgs) -> Task<'a> {
     }))
 }
 
-/// Makes the first signal stop the workers after their batch, and the second one end the program at once. Both are safe.
+/// Makes the first signal stop the workers after their batch, and the second end the program at once. Both are safe.
 fn stop_on_signal(json: bool) -> Result<StopHandle, Failure> {
     let stop = StopHandle::default();
     let handle = stop.clone();
@@ -274,8 +276,8 @@ fn load_dotenv() -> Result<(), Failure> {
         Err(error) if error.not_found() => Ok(()),
         // dotenvy's own message quotes the line, which may hold a key.
         Err(dotenvy::Error::LineParse(..)) => {
-            let message = "the file .env has a line that is not NAME=value. The line is not shown, because it may hold a key. \
-                           Correct it, then run the command again.";
+            let message = "the file .env has a line that is not NAME=value. The line is not shown, because it may hold a \
+                           key. Correct it, then run the command again.";
             Err(Failure::new(Exit::Usage, message.into()))
         }
         Err(error) => Err(Failure::new(Exit::Usage, format!("the file .env cannot be read: {error}"))),

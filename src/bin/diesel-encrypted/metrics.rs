@@ -19,7 +19,7 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use diesel_encrypted::reencrypt::{Progress, Report};
 
@@ -65,7 +65,8 @@ impl Metrics {
     pub(crate) fn finish(&mut self, report: Option<&Report>, exit: Exit) {
         let proof = report.filter(|report| report.is_proven()).and_then(Report::proof);
         if let Some(proof) = proof {
-            self.last_proof = Some((proof.moment / 1000).to_string());
+            let since_1970 = proof.moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+            self.last_proof = Some(since_1970.as_secs().to_string());
         }
         let seen = self.last.as_ref().map_or(0, |progress| progress.bad);
         let bad = report.map_or(seen, |report| report.problems().len() as u64 + report.problems_omitted());
@@ -75,7 +76,8 @@ impl Metrics {
     /// Writes the file if possible. The job is worth more than its metrics, so it continues without them.
     fn try_write(&mut self, exit: Option<Exit>, bad: u64) {
         if let Err(error) = self.write(exit, bad) {
-            tracing::warn!(%error, path = %self.path.display(), "cannot write the metrics file; the job continues without it");
+            let path = self.path.display();
+            tracing::warn!(%error, %path, "cannot write the metrics file; the job continues without it");
         }
     }
 

@@ -47,8 +47,8 @@ pub(crate) fn guard(args: &GuardArgs) -> Result<Exit, Failure> {
 }
 
 const LIMITS_OF_GUARDS: &str = "\
-- A guard knows the shape of a token, but no keys. It accepts tokens that no key of the keyring opens, tokens from another
-  row, and plaintext of the same shape. `diesel-encrypted status` shows what the columns hold.
+- A guard knows the shape of a token, but no keys. It accepts tokens that no key of the keyring opens, tokens from
+  another row, and plaintext of the same shape. `diesel-encrypted status` shows what the columns hold.
 Read the SQL, then run it with `diesel migration run`.";
 
 /// The files of a migration.
@@ -94,8 +94,8 @@ fn write(dir: &Path, migrations: Vec<Files>) -> Result<Exit, Failure> {
             return Err(Failure::new(
                 Exit::Refused,
                 format!(
-                    "a migration with this name exists: {}. If it has not run yet, run it with `diesel migration run`, or \
-                     delete it and try again. If a later migration has undone it, change its name after the timestamp.",
+                    "a migration with this name exists: {}. If it has not run yet, run it with `diesel migration run`, \
+                     or delete it and try again. If a later migration has undone it, change its name after the timestamp.",
                     dir.join(former).display()
                 ),
             ));

@@ -7,6 +7,7 @@ mod retirement;
 mod status;
 
 use std::io::{self, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use diesel_encrypted::Keyring;
 use serde::Serialize;
@@ -92,8 +93,8 @@ fn sentence(text: impl std::fmt::Display) -> String {
     format!("{}.", text.to_string().trim_end_matches('.'))
 }
 
-/// A number of milliseconds since 1970 as `2026-11-25T02:33:10.123Z`.
-fn rfc3339(milliseconds: u64) -> Option<String> {
-    let nanoseconds = i128::from(milliseconds) * 1_000_000;
+/// `2026-11-25T02:33:10.123Z`
+fn rfc3339(time: SystemTime) -> Option<String> {
+    let nanoseconds = i128::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()?;
     OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()?.format(&Rfc3339).ok()
 }

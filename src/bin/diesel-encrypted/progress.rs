@@ -9,6 +9,7 @@ use indicatif::{HumanCount, HumanDuration, MultiProgress, ProgressBar, ProgressS
 use serde::Serialize;
 
 use crate::notes;
+use crate::remedy::waits_for;
 
 /// The time between two lines.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -91,10 +92,10 @@ impl ProgressDisplay {
         }
     }
 
-    /// Whether it is time for a line: at intervals, and soon after the task began to wait for something else. A limit may
-    /// make it wait again and again, so the early lines keep to the interval for each kind of reason.
+    /// Whether it is time for a line: at intervals, and soon after the task began to wait for something else. A limit
+    /// may make it wait again and again, so the early lines keep to the interval for each kind of reason.
     fn is_time(&mut self, progress: &Progress) -> bool {
-        let kind = progress.waits_for.as_deref().map(kind);
+        let kind = waits_for(progress).map(kind);
         if kind.as_ref() != self.wait.as_ref().map(|wait| &wait.kind) {
             self.wait = kind.map(|kind| Wait { kind, since: Instant::now() });
         }
@@ -176,7 +177,7 @@ fn line(verb: &str, progress: &Progress, began: Duration) -> String {
         let noun = if progress.bad == 1 { "problem" } else { "problems" };
         line += &format!(", {} {noun}", HumanCount(progress.bad));
     }
-    if let Some(reason) = &progress.waits_for {
+    if let Some(reason) = waits_for(progress) {
         line += &format!(", waiting: {reason}");
     } else if let Some(left) = time_left(progress, rate) {
         line += &format!(", {} left", HumanDuration(left));
@@ -228,7 +229,7 @@ impl<'a> ProgressEvent<'a> {
             rows_estimated: progress.rows_estimated,
             rewritten: progress.rewritten,
             bad: progress.bad,
-            waits_for: progress.waits_for.as_deref(),
+            waits_for: waits_for(progress),
             seconds: progress.elapsed.as_secs_f64(),
         }
     }

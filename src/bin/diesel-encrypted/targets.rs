@@ -62,8 +62,8 @@ pub(crate) fn confirm(targets: &[Target], confirmed: &[Target]) -> Result<(), Fa
         return Err(Failure::new(
             Exit::Refused,
             format!(
-                "`decrypt` would write plaintext into {} without your confirmation. Add --write-plaintext {}, or select \
-                 fewer columns with --column.",
+                "`decrypt` would write plaintext into {} without your confirmation. Add --write-plaintext {}, or \
+                 select fewer columns with --column.",
                 missing.join(", "),
                 missing.join(" --write-plaintext ")
             ),

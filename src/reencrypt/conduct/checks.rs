@@ -5,8 +5,9 @@ use crate::database::dialect::{Conversion, Effects, GuardLookup};
 use crate::database::plan::{Plan, PlannedTable, Room};
 use crate::database::session::Session;
 use crate::keys::fernet::token::{raw_token_len, token_len};
-use crate::reencrypt::report::error::{Refusal, TaskError};
+use crate::reencrypt::report::error::Cause;
 use crate::reencrypt::report::job::Job;
+use crate::reencrypt::report::refusal::Refusal;
 
 /// Refuses columns that cannot hold the values that the job writes: columns that are too short for their tokens, guarded
 /// against plaintext, or tied to other columns.
@@ -14,18 +15,14 @@ pub(crate) fn check_conversion<C: TaskConnection>(
     session: &mut Session<'_, C>,
     plan: &Plan,
     job: Job,
-) -> Result<(), TaskError> {
+) -> Result<(), Cause> {
     if !job.handles_plaintext() {
         return Ok(());
     }
     plan.tables().iter().try_for_each(|table| check_table(session, table, job))
 }
 
-fn check_table<C: TaskConnection>(
-    session: &mut Session<'_, C>,
-    table: &PlannedTable,
-    job: Job,
-) -> Result<(), TaskError> {
+fn check_table<C: TaskConnection>(session: &mut Session<'_, C>, table: &PlannedTable, job: Job) -> Result<(), Cause> {
     let ties = session.run(|conn| C::Backend::ties(conn, table))?;
     if !ties.is_empty() {
         return Err(Refusal::Tied { table: table.name.clone(), ties }.into());
@@ -63,7 +60,7 @@ pub(crate) fn check_side_effects<C: TaskConnection>(
     session: &mut Session<'_, C>,
     plan: &Plan,
     accepts_triggers: bool,
-) -> Result<(), TaskError> {
+) -> Result<(), Cause> {
     for planned in plan.tables() {
         let found = session.run(|conn| C::Backend::side_effects(conn, planned))?;
         let table = planned.name.clone();

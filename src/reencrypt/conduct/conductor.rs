@@ -14,10 +14,13 @@ use crate::database::session::Session;
 use crate::database::stop::StopHandle;
 use crate::reencrypt::conduct::progress::ProgressReporter;
 use crate::reencrypt::conduct::proof::{Prover, Reading};
+use crate::reencrypt::report::column::ColumnReport;
+use crate::reencrypt::report::doubt::Doubt;
 use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::outcome::{ColumnReport, Doubt, Ending, Outcome, Proof, Report};
+use crate::reencrypt::report::outcome::{Ending, Outcome, Proof, Report};
 use crate::reencrypt::report::progress::Observer;
 use crate::reencrypt::report::tally::Tally;
+use crate::reencrypt::report::time;
 use crate::reencrypt::run::claim::{ClaimNumber, LEFT, whole};
 use crate::reencrypt::run::rules::{Run, Scope, Step};
 use crate::reencrypt::run::state;
@@ -67,7 +70,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         }
     }
 
-    /// Reads everything; if it `waits`, after all transactions that are open now.
+    /// Reads everything. If it `waits`, it first waits for the transactions that are open now.
     pub(crate) fn read(mut self, waits: bool) -> Result<(Reading, Option<Doubt>), TaskError> {
         let prover = self.prover(self.settings.stop.clone());
         let timeout = self.settings.fence_timeout;
@@ -125,7 +128,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         }
     }
 
-    /// Does the steps of the run, one by one; `None` if it was stopped.
+    /// Does the steps of the run, one by one. Returns `None` if the process was stopped.
     fn follow(&mut self, store: &mut Store<'a, C>, throttle: &Throttle) -> Result<Option<Report>, TaskError> {
         while !self.settings.stop.is_stopped() {
             let (step, run) = store.step(&mut self.session())?;
@@ -188,7 +191,8 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
                 None => left.clone().or_else(|| doubt.clone()),
             };
             let walks_again = doubt.as_ref().is_some_and(Doubt::is_left) && run.may_walk_again();
-            let ending = Ending { proof: Proof { moment, values }, doubt, tallies: found.tallies.clone(), omitted };
+            let proof = Proof { moment: time::of_moment(moment), values };
+            let ending = Ending { proof, doubt, tallies: found.tallies.clone(), omitted };
             let is_accepted = run.proven(claim, if walks_again { Err(ranges.clone()) } else { Ok(ending) });
             if is_accepted {
                 store.replace_problems(conn, problems.listed())?;
@@ -206,7 +210,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         let mut session = self.session();
         let heartbeat = Heartbeat::new(store, throttle, self.settings.stop.clone());
         while !session.is_stopped() && matches!(store.step(&mut session)?.0, Step::Wait) {
-            self.progress.report(&self.counters, Some("another process reads everything, for the proof".into()));
+            self.progress.report(&self.counters, Some("another process reads everything for the proof".into()));
             heartbeat.beat(&mut session)?;
             session.pause(NAP);
         }
@@ -225,7 +229,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         Ok(())
     }
 
-    /// Reads everything, after all transactions that are open now. Stops `halt` to give up.
+    /// Waits for the transactions that are open now, and reads everything. Stops `halt` to give up.
     fn read_all(
         &mut self,
         heartbeat: &Heartbeat<'_, C>,
@@ -256,7 +260,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         Ok((doubt, reading))
     }
 
-    /// The report on a run that has ended, for all of its processes.
+    /// The report on a run that has ended. All its processes return the same.
     fn finished(&mut self, store: &Store<'_, C>, run: &Run, ending: Ending) -> Result<Report, TaskError> {
         let problems = if self.has_proven {
             std::mem::take(&mut self.found.problems)

@@ -6,7 +6,8 @@ use crate::database::dialect::{CatalogueReader, Cost, Language};
 use crate::database::plan::{Plan, PlannedColumn, PlannedTable, Room};
 use crate::database::session::Session;
 use crate::fields::column::Form;
-use crate::reencrypt::report::error::{Refusal, TaskError};
+use crate::reencrypt::report::error::Cause;
+use crate::reencrypt::report::refusal::Refusal;
 use crate::targets::{TableName, Target};
 
 /// Looks up every target, and combines the targets of a table. The columns with `token_like` plaintext must be among the
@@ -15,7 +16,7 @@ pub(crate) fn plan<C: TaskConnection>(
     session: &mut Session<'_, C>,
     targets: &[Target],
     token_like: &[Target],
-) -> Result<Plan, TaskError> {
+) -> Result<Plan, Cause> {
     if targets.is_empty() {
         return Err(Refusal::NoTargets.into());
     }
@@ -52,7 +53,7 @@ pub(crate) fn plan<C: TaskConnection>(
 }
 
 /// Counts the rows of the tables if the catalogue has no estimate.
-pub(crate) fn count_rows<C: TaskConnection>(session: &mut Session<'_, C>, plan: &mut Plan) -> Result<(), TaskError> {
+pub(crate) fn count_rows<C: TaskConnection>(session: &mut Session<'_, C>, plan: &mut Plan) -> Result<(), Cause> {
     for table in plan.tables_mut() {
         table.rows = session.run(|conn| C::Backend::rows(conn, table))?;
     }

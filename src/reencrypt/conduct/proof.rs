@@ -12,8 +12,8 @@ use crate::database::moment::Moment;
 use crate::database::plan::Plan;
 use crate::database::session::Session;
 use crate::database::stop::StopHandle;
+use crate::reencrypt::report::doubt::Doubt;
 use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::outcome::Doubt;
 use crate::reencrypt::run::rules::{Run, Scope};
 use crate::reencrypt::run::state;
 use crate::reencrypt::run::store::Store;
@@ -30,7 +30,7 @@ use crate::reencrypt::walk::workers::walk;
 const NAP: Duration = Duration::from_millis(100);
 const LONGEST_NAP: Duration = Duration::from_secs(1);
 
-/// What all values were at one moment.
+/// The result of a reading of everything, at one moment.
 pub(crate) struct Reading {
     pub(crate) moment: Moment,
     pub(crate) found: Found,

@@ -9,10 +9,12 @@ use crate::database::row::Row;
 use crate::database::session::Session;
 use crate::keys::keyring::Keyring;
 use crate::keys::rotation::Opener;
-use crate::reencrypt::report::error::{Refusal, TaskError};
+use crate::reencrypt::report::error::Cause;
 use crate::reencrypt::report::job::Job;
+use crate::reencrypt::report::refusal::Refusal;
 use crate::reencrypt::report::tally::Tally;
 use crate::reencrypt::report::verdict::Verdict;
+use crate::targets::TableName;
 
 /// The rows sampled at either end of a table.
 const SAMPLE: usize = 100;
@@ -25,7 +27,7 @@ pub(crate) fn check_keyring<C: TaskConnection>(
     plan: &Plan,
     job: Job,
     keyring: &Keyring,
-) -> Result<(), TaskError> {
+) -> Result<(), Cause> {
     let mut opener = Opener::new(keyring);
     let mut tallies: Vec<Tally> = Vec::new();
     for table in plan.tables() {
@@ -41,15 +43,15 @@ pub(crate) fn check_keyring<C: TaskConnection>(
 }
 
 /// Judges a sample, which has one tally per column of the plan.
-pub(crate) fn judge(plan: &Plan, tallies: &[Tally], job: Job) -> Result<(), TaskError> {
+pub(crate) fn judge(plan: &Plan, tallies: &[Tally], job: Job) -> Result<(), Cause> {
     let mut all = Tally::new(tallies.first().map_or(0, |tally| tally.keys.len()));
     for (tally, (table, column)) in tallies.iter().zip(plan.columns()) {
         if tally.readable() + tally.unreadable >= COLUMN_SAMPLE {
-            refuse_wrong_keyring(tally, job, || format!("{}.{}", table.name, column.name))?;
+            refuse_wrong_keyring(tally, job, || Some((table.name.clone(), column.name.clone())))?;
         }
         all.merge(tally);
     }
-    refuse_wrong_keyring(&all, job, || "all columns".into())
+    refuse_wrong_keyring(&all, job, || None)
 }
 
 /// Samples rows at either end of a table. Reports to `see` what every cell holds; `None` is `NULL`.
@@ -59,7 +61,7 @@ pub(crate) fn sample<C: TaskConnection>(
     job: Job,
     opener: &mut Opener<'_>,
     mut see: impl FnMut(usize, Option<&Verdict>),
-) -> Result<(), TaskError> {
+) -> Result<(), Cause> {
     for descending in [false, true] {
         let mut page = Page::new(table, SAMPLE);
         page.descending = descending;
@@ -73,11 +75,15 @@ pub(crate) fn sample<C: TaskConnection>(
 }
 
 /// If nine in ten tokens are unreadable, they are not damaged: the keyring is wrong.
-fn refuse_wrong_keyring(tally: &Tally, job: Job, place: impl FnOnce() -> String) -> Result<(), TaskError> {
+fn refuse_wrong_keyring(
+    tally: &Tally,
+    job: Job,
+    column: impl FnOnce() -> Option<(TableName, String)>,
+) -> Result<(), Cause> {
     let readable = tally.readable();
     let unreadable = tally.unreadable;
     if unreadable > 9 * readable {
-        return Err(Refusal::WrongKeyring { job, place: place(), readable, unreadable }.into());
+        return Err(Refusal::WrongKeyring { job, column: column(), readable, unreadable }.into());
     }
     Ok(())
 }

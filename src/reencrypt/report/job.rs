@@ -1,27 +1,27 @@
-//! What a task makes of the values.
+//! What a task does with the values.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a [`Task`](crate::reencrypt::Task) makes of the values of its columns.
+/// What a [`Task`](crate::reencrypt::Task) does with the values of its columns.
 ///
 /// | job | token under the primary key | token under a secondary key | plaintext | unreadable token |
 /// |---|---|---|---|---|
-/// | `Reencrypt` | stays | → token under the primary key | stays, is listed | stays, is listed |
-/// | `Encrypt` | stays | → token under the primary key | → token under the primary key | stays, is listed |
-/// | `Decrypt` | → plaintext | → plaintext | stays | stays, is listed |
+/// | `Reencrypt` | stays | becomes a token under the primary key | stays, is listed | stays, is listed |
+/// | `Encrypt` | stays | becomes a token under the primary key | becomes a token under the primary key | stays, is listed |
+/// | `Decrypt` | becomes plaintext | becomes plaintext | stays | stays, is listed |
 ///
-/// A token keeps its date; that of a new one is the time at which it is made, on the clock of the database.
+/// A rewritten token keeps its date. A new token has the date of its creation, on the clock of the database.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Job {
-    /// Brings every token under the primary key.
+    /// Rewrites every token under the primary key.
     #[default]
     Reencrypt,
-    /// Brings every value under the primary key, plaintext too: the way into encryption.
+    /// Rewrites every value under the primary key, plaintext included. This starts the encryption of a column.
     Encrypt,
-    /// Makes every token the plaintext that is in it: the way out.
+    /// Replaces every token by its plaintext. This ends the encryption of a column.
     Decrypt,
 }
 

@@ -1,11 +1,18 @@
-//! What was done and found, and how it is told.
+//! What a task did and found, why it refuses, and how that is said.
 
+pub(crate) mod column;
+pub(crate) mod doubt;
 pub(crate) mod error;
 pub(crate) mod job;
 pub(crate) mod outcome;
+pub(crate) mod problem;
 pub(crate) mod progress;
+pub(crate) mod reason;
+pub(crate) mod refusal;
+pub(crate) mod remedy;
 pub(crate) mod retire;
 pub(crate) mod statement;
 pub(crate) mod status;
 pub(crate) mod tally;
+pub(crate) mod time;
 pub(crate) mod verdict;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Where a running task is. The observer of a [`Task`](crate::reencrypt::Task) gets it ten times a second.
+/// Where a running task is. [`Task::on_progress`](crate::reencrypt::Task::on_progress) gets it ten times a second.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -28,6 +28,17 @@ pub struct Progress {
     pub waits_for: Option<String>,
     /// Time since the task started.
     pub elapsed: Duration,
+}
+
+/// Why a task waits after [`Control::pause`](crate::reencrypt::Control::pause).
+pub(crate) const PAUSED: &str = "paused: Control::resume lets it continue";
+
+impl Progress {
+    /// Whether the task is paused on request, until [`Control::resume`](crate::reencrypt::Control::resume).
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.waits_for.as_deref() == Some(PAUSED)
+    }
 }
 
 /// How far a running task is with one table.

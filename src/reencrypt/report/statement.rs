@@ -1,19 +1,22 @@
-//! What was proven or read, in a sentence or two for the operator: when, which columns, how many values, under which key.
+//! What was proven or read, in one or two sentences: when, which columns, how many values, under which key.
 
-use crate::database::moment::moment;
+use std::time::SystemTime;
+
+use crate::reencrypt::report::column::ColumnReport;
 use crate::reencrypt::report::job::Job;
 use crate::reencrypt::report::outcome::{Outcome, Report};
 use crate::reencrypt::report::retire::Retirement;
 use crate::reencrypt::report::status::Status;
+use crate::reencrypt::report::time;
 
-const FENCED: &str = "Every transaction that began before is over.";
+const FENCED: &str = "Every transaction that began before that time has ended.";
 
 impl Report {
-    /// What was proven, or why nothing was, for the operator's eyes. It names columns, keys and counts, and no value.
+    /// What was proven, or why nothing was, as text for people. It names columns, keys and counts, and no value.
     #[must_use]
     pub fn statement(&self) -> String {
-        let sum = |count: fn(&crate::reencrypt::ColumnReport) -> u64| self.columns().iter().map(count).sum();
-        let stale = sum(crate::reencrypt::ColumnReport::stale);
+        let sum = |count: fn(&ColumnReport) -> u64| self.columns().iter().map(count).sum();
+        let stale = sum(ColumnReport::stale);
         let (job, current, bad) = (self.job(), sum(|column| column.current), sum(|column| column.bad));
         let counts = Counts { job, current, stale, bad };
         let columns = names(self.columns().iter().map(|column| (column.table.as_str(), column.column.as_str())));
@@ -30,7 +33,7 @@ impl Report {
             let (read, shares) = (counts.read(), counts.shares(primary));
             return format!("{at}, {read} of {columns}: {shares}. It is not proven that this is all: {doubt}.");
         }
-        let listed = self.problems().len() as u64 + self.problems_omitted();
+        let listed = self.problems.count();
         let except = if listed > 0 { format!(", except for {listed} that are listed") } else { String::new() };
         let state = match job {
             Job::Reencrypt | Job::Encrypt => format!("under the primary key {primary}"),
@@ -42,16 +45,16 @@ impl Report {
 }
 
 impl Status {
-    /// What was read, for the operator's eyes. It names columns, keys and counts, and no value.
+    /// What was read, as text for people. It names columns, keys and counts, and no value.
     #[must_use]
     pub fn statement(&self) -> String {
         let (at, counts, columns) = (at(self.moment), self.counts(), self.names());
         let (read, shares) = (counts.read(), counts.shares(self.primary));
         let then = match &self.doubt {
-            _ if self.stopped => "That is not everything: the reading was stopped.".into(),
+            _ if self.stopped => "Not everything was read: the task was stopped.".into(),
             Some(doubt) => format!("That may not be all: {doubt}."),
             None if self.fenced => FENCED.into(),
-            None => "What transactions had written that were open then is not among them.".into(),
+            None => "What open transactions had written by then was not read.".into(),
         };
         format!("{at}, {read} of {columns}: {shares}. {then}")
     }
@@ -69,7 +72,7 @@ impl Status {
 }
 
 impl Retirement {
-    /// Whether the key may be removed, and why, for the operator's eyes. It names columns, keys and counts, and no value.
+    /// Whether the key may be removed, and why, as text for people. It names columns, keys and counts, and no value.
     #[must_use]
     pub fn statement(&self) -> String {
         let Self { key, status, .. } = self;
@@ -81,14 +84,14 @@ impl Retirement {
         }
         let none = format!("{at}, none of {all} of {columns} was under the key {key}.");
         match &status.doubt {
-            _ if status.stopped => format!("{none} That is not everything: the reading was stopped."),
+            _ if status.stopped => format!("{none} Not everything was read: the task was stopped."),
             Some(doubt) => format!("{none} It is not proven that this is all: {doubt}."),
             None => {
                 let stays = "It stays so as long as no application encrypts with it.";
                 let bad = match counts.bad {
                     0 => String::new(),
                     bad => format!(
-                        " {} under no key of the keyring: keep this one if it may help to mend them.",
+                        " {} under no key of the keyring: keep this key if it may help to repair them.",
                         verb(bad)
                     ),
                 };
@@ -131,8 +134,8 @@ impl Counts {
     }
 }
 
-fn at(milliseconds: u64) -> String {
-    format!("At {}, on the clock of the database", moment(milliseconds))
+fn at(moment: SystemTime) -> String {
+    format!("At {}, on the clock of the database", time::text(moment))
 }
 
 fn values(count: u64) -> String {
@@ -159,13 +162,9 @@ fn names<'a>(columns: impl Iterator<Item = (&'a str, &'a str)>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::moment::date;
 
     #[test]
-    fn moments_and_names_as_people_read_them() {
-        assert_eq!(moment(1_795_574_000_123), "2026-11-25T02:33:20.123Z");
-        assert_eq!(date(0), "1970-01-01T00:00:00Z");
-        assert_eq!(date(u64::MAX / 1000), "18446744073709551 seconds after 1970");
+    fn columns_are_grouped_by_table() {
         assert_eq!(names([("a", "x"), ("a", "y"), ("b", "z")].into_iter()), "a (x, y), b (z)");
     }
 }

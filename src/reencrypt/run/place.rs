@@ -7,7 +7,7 @@ use crate::database::moment::Moment;
 use crate::database::plan::Plan;
 use crate::database::session::Session;
 use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::outcome::{Problem, Problems};
+use crate::reencrypt::report::problem::{Problem, Problems};
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
 use crate::reencrypt::run::rules::{Asked, Run};
 
@@ -16,7 +16,7 @@ pub(crate) type Update<'a, C> = dyn FnMut(&mut Run, Moment, &mut C) -> QueryResu
 
 /// Where a run is kept. The defaults are for a run that has no tables.
 pub(crate) trait Place<C: TaskConnection>: Send + Sync {
-    /// Changes the run while nobody else can.
+    /// Changes the run while nobody else can. `change` must be safe to repeat.
     fn update(&self, session: &mut Session<'_, C>, change: &mut Update<'_, C>) -> Result<(), TaskError>;
 
     /// Whether long ranges are split, so that several workers can share them.
@@ -32,7 +32,7 @@ pub(crate) trait Place<C: TaskConnection>: Send + Sync {
         Ok(None)
     }
 
-    /// The progress as every write records it, if it does.
+    /// The document of the progress that every write records; `None` if writes record nothing.
     fn document(&self, _progress: &ClaimProgress) -> QueryResult<Option<String>> {
         Ok(None)
     }

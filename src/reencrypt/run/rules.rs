@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::database::moment::Moment;
 use crate::database::plan::Plan;
 use crate::database::row::KeyValue;
+use crate::reencrypt::report::column::ColumnReport;
 use crate::reencrypt::report::job::Job;
-use crate::reencrypt::report::outcome::{ColumnReport, Ending};
+use crate::reencrypt::report::outcome::Ending;
 use crate::reencrypt::report::tally::{Tally, Written};
 use crate::reencrypt::run::claim::{Claim, ClaimNumber, ClaimProgress, LEFT, Range, whole};
 
@@ -142,8 +143,8 @@ impl Run {
         run
     }
 
-    /// Continues the numbers of a former run, whose claims may still have slow holders. Keys that it has retired stay
-    /// retired, except the primary key of this run.
+    /// Continues after a former run. No number of a claim is used again, because a slow process may still hold the claim.
+    /// Retired keys stay retired, except the primary key of this run.
     pub(crate) fn after(mut self, former: &Self) -> Self {
         self.claims = former.claims;
         self.retired = former.retired.iter().filter(|key| Some(*key) != self.scope.keys.first()).cloned().collect();
@@ -155,7 +156,7 @@ impl Run {
         self.retired.contains(key)
     }
 
-    /// Whether the run has ended, so that no process can join or continue it.
+    /// Whether the run has ended. No process can join or continue it then.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Ended(_))
     }
@@ -201,8 +202,8 @@ impl Run {
         self.processes.values_mut().for_each(|member| member.is_stopped = true);
     }
 
-    /// Adds a process. If no other one is alive, this starts the rest of the work as a new run: whoever starts it says
-    /// that nobody writes with an old primary key from now on, and no earlier pause applies.
+    /// Adds a process. If no other one is alive, this counts as a new start of the remaining work: no earlier pause applies,
+    /// and the operator declares that nobody writes with an old primary key any more.
     pub(crate) fn join(&mut self, process: &str, now: Moment, lease: Duration) {
         if self.alive(now).next().is_none() {
             self.processes.clear();
@@ -251,7 +252,7 @@ impl Run {
         &self.chunks[position].range
     }
 
-    /// Hands out a range, or the part up to `middle` if it is given: the rest is for others.
+    /// Hands out a range. If there is a `middle`, it hands out the part up to it, and leaves the rest for others.
     pub(crate) fn take(
         &mut self,
         position: usize,
@@ -349,7 +350,7 @@ impl Run {
         true
     }
 
-    /// What the passes found and wrote. `read` is what a later reading of everything found; it replaces the first pass.
+    /// The counts of all passes. The counts of a later reading of everything, if given, replace those of the first pass.
     pub(crate) fn columns(&self, plan: &Plan, read: Option<&[Tally]>) -> Vec<ColumnReport> {
         ColumnReport::all(self.scope.job, plan, read.unwrap_or(&self.tallies), &self.written, &self.busy)
     }

@@ -15,7 +15,7 @@ use crate::database::connection::DialectConnection;
 use crate::database::dialect::{CatalogueReader, Dialect, Language};
 use crate::database::moment::Moment;
 use crate::database::sql::{Fields, Sql};
-use crate::reencrypt::report::outcome::{LISTED, Problem, ProblemKind, Problems};
+use crate::reencrypt::report::problem::{LISTED, Problem, ProblemKind, Problems};
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
 use crate::reencrypt::run::rules::Run;
 use crate::targets::TableName;
@@ -30,7 +30,7 @@ const RECORDED_AT_ONCE: usize = 100;
 /// The version of the document in the table of the run. Processes with different versions cannot work together.
 const VERSION: u32 = 1;
 
-/// The statements that create the tables of the task where they are missing, and those that drop them.
+/// The statements that create the tables of the task where they are missing, and the statements that drop them.
 ///
 /// Use them in migrations if the user of the task may not create tables. On SQLite, processes share their work only if
 /// the tables exist.

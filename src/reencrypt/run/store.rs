@@ -14,7 +14,7 @@ use crate::database::plan::Plan;
 use crate::database::row::{KeyValue, Row};
 use crate::database::session::Session;
 use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::outcome::{Problem, Problems};
+use crate::reencrypt::report::problem::{Problem, Problems};
 use crate::reencrypt::run::claim::{Claim, ClaimNumber, ClaimProgress, Range};
 use crate::reencrypt::run::memory::Memory;
 use crate::reencrypt::run::place::Place;
@@ -101,7 +101,7 @@ impl<'a, C: TaskConnection> Store<'a, C> {
         })
     }
 
-    /// The progress as every write records it; `None` if the run has no tables.
+    /// The document of the progress that every write records; `None` if the run has no tables.
     pub(crate) fn document(&self, progress: &ClaimProgress) -> QueryResult<Option<String>> {
         self.place.document(progress)
     }
@@ -111,7 +111,7 @@ impl<'a, C: TaskConnection> Store<'a, C> {
         self.place.record(session, problems)
     }
 
-    /// Replaces all recorded problems by those of the proof. This happens in the transaction that ends the proof, so
+    /// Replaces all recorded problems with the problems of the proof. This happens in the transaction that ends the proof, so
     /// that a process that the others took for dead changes nothing.
     pub(crate) fn replace_problems(&self, conn: &mut C, problems: &[Problem]) -> QueryResult<()> {
         self.place.replace(conn, self.plan, problems)

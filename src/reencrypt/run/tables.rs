@@ -9,8 +9,9 @@ use crate::database::dialect::Locks;
 use crate::database::moment::Moment;
 use crate::database::plan::Plan;
 use crate::database::session::Session;
-use crate::reencrypt::report::error::{Refusal, TaskError};
-use crate::reencrypt::report::outcome::{Problem, Problems};
+use crate::reencrypt::report::error::TaskError;
+use crate::reencrypt::report::problem::{Problem, Problems};
+use crate::reencrypt::report::refusal::Refusal;
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
 use crate::reencrypt::run::place::{Place, Update};
 use crate::reencrypt::run::rules::{Asked, Run, Scope};
@@ -145,20 +146,16 @@ impl<C: TaskConnection> Place<C> for Tables {
 }
 
 /// Why a process may not take part in a run in which other processes are alive.
-fn mismatch(run: &Run, scope: &Scope, now: Moment) -> Option<Refusal> {
-    let others = || run.alive(now).collect::<Vec<_>>().join(", ");
-    if run.scope.job != scope.job {
-        return Some(Refusal::OtherJob { others: others(), theirs: run.scope.job, mine: scope.job });
+fn mismatch(run: &Run, mine: &Scope, now: Moment) -> Option<Refusal> {
+    let processes = run.alive(now).map(str::to_owned).collect();
+    let Scope { job, keys, targets } = run.scope.clone();
+    if job != mine.job {
+        Some(Refusal::OtherJob { processes, theirs: job, mine: mine.job })
+    } else if keys != mine.keys {
+        Some(Refusal::OtherKeys { processes, job, theirs: keys, mine: mine.keys.clone() })
+    } else if targets != mine.targets {
+        Some(Refusal::OtherTargets { processes, job, theirs: targets, mine: mine.targets.clone() })
+    } else {
+        None
     }
-    if run.scope.keys != scope.keys {
-        let theirs = run.scope.keys.join(", ");
-        let mine = scope.keys.join(", ");
-        return Some(Refusal::OtherKeys { others: others(), theirs, mine });
-    }
-    if run.scope.targets != scope.targets {
-        let theirs = run.scope.targets.join("; ");
-        let mine = scope.targets.join("; ");
-        return Some(Refusal::OtherTargets { others: others(), theirs, mine });
-    }
-    None
 }

@@ -1,23 +1,26 @@
-//! What an operator asks of a run that any number of processes share: to wait, to go on, to end, and what they found.
+//! Requests to all processes of a run: pause, resume, stop, and show what they found.
 
 use diesel::r2d2::{ConnectionManager, Pool};
 use diesel::result::{Error as DieselError, QueryResult};
-use std::time::Duration;
+use serde::{Serialize, Serializer};
+use std::time::{Duration, SystemTime};
 
 use crate::database::connection::TaskConnection;
 use crate::database::moment::Moment;
 use crate::database::session::Session;
 use crate::database::stop::StopHandle;
-use crate::reencrypt::report::error::{Refusal, TaskError};
+use crate::reencrypt::report::error::TaskError;
 use crate::reencrypt::report::job::Job;
-use crate::reencrypt::report::outcome::Problem;
+use crate::reencrypt::report::problem::Problem;
+use crate::reencrypt::report::refusal::Refusal;
+use crate::reencrypt::report::time;
 use crate::reencrypt::run::rules::Run;
 use crate::reencrypt::run::state::{self, Stored};
 
-/// Speaks with the processes that re-encrypt a database together, through the tables that they share their work by.
+/// Pauses, resumes or stops all processes that work on a database, through the tables of the task.
 ///
-/// Each process looks there about once a second, wherever it runs. Processes that work [stateless](crate::reencrypt::Task::stateless)
-/// do not.
+/// Each process looks for requests there about once a second, wherever it runs. A
+/// [stateless](crate::reencrypt::Task::stateless) task does not.
 ///
 #[cfg_attr(all(feature = "cli-sqlite", feature = "reencrypt"), doc = "```")]
 #[cfg_attr(not(all(feature = "cli-sqlite", feature = "reencrypt")), doc = "```ignore")]
@@ -30,36 +33,38 @@ use crate::reencrypt::run::state::{self, Stored};
 /// # let url = folder.path().join("db.sqlite").display().to_string();
 /// let pool = Pool::new(ConnectionManager::<SqliteConnection>::new(url))?;
 /// match Control::new(&pool).pause() {
-///     Ok(run) => println!("{} wait", run.processes.join(", ")),
-///     Err(error) if error.is_refused() => println!("{error}"), // nobody is at work
+///     Ok(run) => println!("paused: {}", run.processes.join(", ")),
+///     Err(error) if error.is_refused() => println!("{error}"), // no process is running
 ///     Err(error) => return Err(error.into()),
 /// }
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "nothing is asked before one of the methods is called"]
+#[must_use = "nothing is requested until you call one of the methods"]
 pub struct Control<'a, C: TaskConnection> {
     pool: &'a Pool<ConnectionManager<C>>,
     give_up_after: Duration,
 }
 
-/// A run at which processes are at work.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A run on which processes are working.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SharedRun {
     /// The processes that are alive: `host:process-random`.
     pub processes: Vec<String>,
-    /// What they make of the values.
+    /// What they do with the values.
+    #[serde(serialize_with = "as_text")]
     pub job: Job,
-    /// When the first of them began: milliseconds since 1970, on the clock of the database.
-    pub started: u64,
-    /// The walk over the targets that they are at, counted from 1.
+    /// When the first of them began, on the clock of the database.
+    #[serde(serialize_with = "time::serialize")]
+    pub started: SystemTime,
+    /// Their current pass over the targets, counted from 1.
     pub pass: u32,
-    /// Whether they are asked to wait.
+    /// Whether they are paused on request.
     pub is_paused: bool,
 }
 
-/// The values that the task could not bring under the primary key, as it wrote them down.
+/// The values that the task had to leave unchanged, as it recorded them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordedProblems {
@@ -67,35 +72,36 @@ pub struct RecordedProblems {
     pub problems: Vec<Problem>,
     /// How many more there are.
     pub omitted: u64,
-    /// When everything was read last, for the proof: milliseconds since 1970, on the clock of the database. `None` if the
-    /// last run is not finished: then there may be more, and values that were mended since are still listed.
-    pub moment: Option<u64>,
+    /// The time of the last proof, on the clock of the database. `None` if the last run is not finished: then there may be
+    /// more problems. Values that were repaired since are still listed.
+    pub moment: Option<SystemTime>,
 }
 
 impl<'a, C: TaskConnection> Control<'a, C> {
-    /// For the database of this pool.
+    /// Sends requests to the processes that work on the database of this pool.
     pub fn new(pool: &'a Pool<ConnectionManager<C>>) -> Self {
         Self { pool, give_up_after: Duration::from_secs(10) }
     }
 
-    /// How long a failing database is tried again. The default is ten seconds.
+    /// Sets for how long a failing database is tried again. The default is ten seconds.
     pub fn give_up_after(mut self, time: Duration) -> Self {
         self.give_up_after = time;
         self
     }
 
-    /// Lets all processes that are at work, and those that join them, wait until they may [go on](Control::resume). A
-    /// reading for the proof is given up, and begins anew then. The pause ends with the last of the processes: it does not
-    /// hold a run that is started later.
+    /// Pauses all running processes, and those that join them, until you [resume](Control::resume) them.
+    ///
+    /// A proof that is being read is given up and starts again later. The pause ends with the last of the processes: it
+    /// does not hold a run that is started later.
     ///
     /// # Errors
     ///
-    /// [`TaskError::is_refused`] if nobody is at work, [`TaskError::is_database`] if the database fails.
+    /// [`Refusal::NothingRunning`] if no process is running, [`TaskError::is_database`] if the database fails.
     pub fn pause(&self) -> Result<SharedRun, TaskError> {
         self.ask(|run| run.pause(true))
     }
 
-    /// Lets the processes go on that were told to [wait](Control::pause).
+    /// Lets the processes continue after a [pause](Control::pause).
     ///
     /// # Errors
     ///
@@ -104,8 +110,7 @@ impl<'a, C: TaskConnection> Control<'a, C> {
         self.ask(|run| run.pause(false))
     }
 
-    /// Ends the processes that are at work now, each after the page that it is at. Whoever is started later is not meant,
-    /// and goes on with what they left.
+    /// Ends all running processes, each after its current batch. A process that is started later continues their work.
     ///
     /// # Errors
     ///
@@ -114,7 +119,7 @@ impl<'a, C: TaskConnection> Control<'a, C> {
         self.ask(Run::stop)
     }
 
-    /// Who is at work; `None` if nobody is.
+    /// Returns the run on which processes are working; `None` if no process is running.
     ///
     /// # Errors
     ///
@@ -130,11 +135,11 @@ impl<'a, C: TaskConnection> Control<'a, C> {
         })?)
     }
 
-    /// The bad values that were recorded: those of the columns of the last run, and of earlier ones that had others.
+    /// Returns the recorded problems: those of the columns of the last run, and those of other columns from earlier runs.
     ///
     /// # Errors
     ///
-    /// [`TaskError::is_refused`] if nothing was ever recorded, because the task never ran here or works
+    /// [`Refusal::NothingRecorded`] if nothing was ever recorded, because the task never ran here or was
     /// [stateless](crate::reencrypt::Task::stateless); [`TaskError::is_database`] if the database fails.
     pub fn problems(&self) -> Result<RecordedProblems, TaskError> {
         let mut session = self.session();
@@ -155,7 +160,7 @@ impl<'a, C: TaskConnection> Control<'a, C> {
     fn ask(&self, change: impl Fn(&mut Run)) -> Result<SharedRun, TaskError> {
         let mut session = self.session();
         if !session.run(state::exists)? {
-            return Err(Refusal::NobodyAtWork.into());
+            return Err(Refusal::NothingRunning.into());
         }
         let asked: Result<SharedRun, Refusal> = session.patiently(|conn| {
             conn.transaction(|conn| -> QueryResult<_> {
@@ -164,10 +169,10 @@ impl<'a, C: TaskConnection> Control<'a, C> {
                 let mut run = match state::load(conn)? {
                     Stored::Run(run) => run,
                     Stored::Foreign => return Ok(Err(Refusal::ForeignRun)),
-                    Stored::Nothing => return Ok(Err(Refusal::NobodyAtWork)),
+                    Stored::Nothing => return Ok(Err(Refusal::NothingRunning)),
                 };
                 change(&mut run);
-                let Some(shared) = SharedRun::of(&run, now) else { return Ok(Err(Refusal::NobodyAtWork)) };
+                let Some(shared) = SharedRun::of(&run, now) else { return Ok(Err(Refusal::NothingRunning)) };
                 state::save(conn, &run)?;
                 Ok::<_, DieselError>(Ok(shared))
             })
@@ -183,8 +188,17 @@ impl<'a, C: TaskConnection> Control<'a, C> {
 impl SharedRun {
     fn of(run: &Run, now: Moment) -> Option<Self> {
         let processes: Vec<String> = run.alive(now).map(str::to_owned).collect();
-        let is_at_work = !processes.is_empty() && !run.is_over();
-        let (job, started, pass, is_paused) = (run.scope.job, run.started, run.pass, run.is_paused());
-        is_at_work.then_some(Self { processes, job, started, pass, is_paused })
+        let is_running = !processes.is_empty() && !run.is_over();
+        is_running.then(|| Self {
+            processes,
+            job: run.scope.job,
+            started: time::of_moment(run.started),
+            pass: run.pass,
+            is_paused: run.is_paused(),
+        })
     }
+}
+
+fn as_text<S: Serializer>(job: &Job, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(job)
 }

@@ -1,57 +1,55 @@
-//! The limits of a task, as it is given them.
+//! The limits of a task.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::reencrypt::task::settings::Task;
 
-/// The most that a nice task rests, as a multiple of the time that it writes.
+/// The longest pause of a nice task, as a multiple of the time that its write took.
 const NICEST: f64 = 1000.0;
 
-/// # Sparing the database
+/// # Limiting the load
 ///
-/// Each limit is one more reason to wait; [`Progress::waits_for`](crate::reencrypt::Progress::waits_for) tells the one that holds the
-/// task at the moment. What cannot be found out counts as a reason: a task whose limit is the lag of a replica waits
-/// while that replica does not answer. The lag is looked at once a second, on one connection of the pool more than the
-/// workers have.
+/// Each limit is a reason to wait; [`Progress::waits_for`](crate::reencrypt::Progress::waits_for) shows the current one. A
+/// limit that cannot be checked is a reason too: with a limit for the lag, the task waits while a replica does not answer.
+/// The task checks the lag once a second, on one more connection of the pool than the workers have.
 impl Task<'_> {
-    /// Walks at most so many rows in a second, all workers together. The default is as many as there are.
+    /// Processes at most this many rows in a second, all workers together. By default there is no limit.
     pub fn max_rows_per_second(mut self, rows: u64) -> Self {
         self.settings.limits.rows_per_second = Some(rows.max(1));
         self
     }
 
-    /// Each worker rests after a write for `ratio` times as long as the write took: 1.0 halves the load. The default
-    /// is 0.0, the most is 1000.0.
+    /// Makes each worker pause after a write for `ratio` times as long as the write took: 1.0 halves the load. The default
+    /// is 0.0, the maximum is 1000.0.
     pub fn nice(mut self, ratio: f64) -> Self {
-        // NaN is no ratio either.
+        // NaN is not a ratio either.
         self.settings.limits.nice = if ratio > 0.0 { ratio.min(NICEST) } else { 0.0 };
         self
     }
 
-    /// Waits while a replica is further behind than this.
+    /// Waits while a replica lags behind by more than this.
     ///
-    /// PostgreSQL knows its replicas: they are those that are connected to it when the task begins, and those that
-    /// come later. The user must be a member of `pg_monitor`, or it is not told their lag. Of MySQL and MariaDB the
-    /// [replicas](Self::replicas) have to be named. A replica that is meant to be behind (`recovery_min_apply_delay`,
-    /// `MASTER_DELAY`) holds the task for ever: name the others.
+    /// PostgreSQL knows its replicas: those that are connected when the task begins, and those that connect later. The user
+    /// must be a member of `pg_monitor` to see their lag. For MySQL and MariaDB you have to name the
+    /// [replicas](Self::replicas). A replica with an intended delay (`recovery_min_apply_delay`, `MASTER_DELAY`) holds the
+    /// task for ever: name the other replicas.
     pub fn max_lag(mut self, time: Duration) -> Self {
         self.settings.limits.max_lag = Some(time);
         self
     }
 
-    /// Waits while a replica has more of the write-ahead log before it than this. PostgreSQL only.
+    /// Waits while a replica has more bytes of the write-ahead log to replay than this. PostgreSQL only.
     pub fn max_lag_bytes(mut self, bytes: u64) -> Self {
         self.settings.limits.max_lag_bytes = Some(bytes);
         self
     }
 
-    /// Asks these replicas how far they are behind, and no others. Without another limit they may be 5 seconds.
+    /// Asks these replicas for their lag, and no others. Without another limit, they may lag behind by 5 seconds.
     ///
-    /// The user there needs no privilege on PostgreSQL, `REPLICA MONITOR` on MariaDB, and on MySQL `SELECT` on
-    /// `performance_schema`. Messages name a replica by its host and port. MySQL and MariaDB notice a connection between
-    /// primary and replica that is dead without a word after `slave_net_timeout` only; until then the replica tells no
-    /// lag.
+    /// The user there needs no privilege on PostgreSQL, `REPLICA MONITOR` on MariaDB, and `SELECT` on `performance_schema`
+    /// on MySQL. Messages name a replica by its host and port. If the connection between primary and replica dies silently,
+    /// MySQL and MariaDB notice it only after `slave_net_timeout`. Until then the replica reports no lag.
     pub fn replicas(mut self, urls: impl IntoIterator<Item = String>) -> Self {
         self.settings.limits.replicas.extend(urls);
         self

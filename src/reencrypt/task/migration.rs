@@ -1,4 +1,4 @@
-//! The task as a migration of Diesel's.
+//! The task as a Diesel migration.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,29 +10,30 @@ use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 
 use crate::database::connection::TaskConnection;
 use crate::database::dialect::Dialect;
-use crate::reencrypt::report::outcome::{Doubt, Outcome, Report};
+use crate::reencrypt::report::doubt::Doubt;
+use crate::reencrypt::report::outcome::{Outcome, Report};
 use crate::reencrypt::task::settings::Task;
 
-/// Runs a [`Task`] as one of Diesel's migrations, between others of SQL.
+/// Runs a [`Task`] as a Diesel migration, between others of SQL.
 ///
-/// Applied, it has proven that no token is left under a secondary key: what follows may take the old key for gone. With
-/// [`Task::job`] it encrypts a column instead, or decrypts it: what follows may be the guard, or its end. If that is not
-/// proven, or values were found that are not readable, it is an error, and the migration stays pending; the
-/// next attempt goes on with what is left.
+/// When it is applied, it has proven that no token is left under a secondary key, so later migrations may rely on that. With
+/// [`Task::job`] it encrypts or decrypts a column instead: the next migration may add the guard or remove it. If the task
+/// proves nothing, or finds values that are not readable, the migration returns an error and stays pending. The next attempt
+/// continues the work.
 ///
-/// # What to mind
+/// # Before you use it
 ///
-/// * It runs on connections of the pool, not on that of the harness, and outside a transaction. The pool must lead to the
-///   same database, and have a connection to spare if that of the harness is from it. An SQLite database in memory is
-///   another one for each connection.
-/// * A harness that wraps all migrations in one transaction of its own cannot have it among them: what was done to the
-///   tables before is not to be seen by the task, or is locked against it until it gives up.
-/// * Every instance of the application must have the new key in front before the migration runs, since what is written
-///   under the old key meanwhile prevents the proof. Migrations that run at the start of the application, before the
-///   others have been replaced, are too early for it.
-/// * Each new database runs it again, on empty tables, which takes no time. The keyring of the process is the one that
-///   counts then: make the task of [`Keyring::current`](crate::Keyring::current).
-/// * Reverting it does nothing: the values stay as they are, and readable with a keyring that has both keys.
+/// * It runs on connections of the pool, not on the connection of the harness, and outside a transaction. The pool must lead
+///   to the same database. If the harness takes its connection from the same pool, the pool needs another one for the task.
+///   An SQLite database in memory is a different database for each connection.
+/// * Do not run it in a harness that wraps all migrations in one transaction. The task does not see the changes of earlier
+///   migrations, or waits for their locks until it gives up.
+/// * Every process of the application must have the new key as its primary key before the migration runs. Otherwise it
+///   writes values under the old key, which prevent the proof. If the application runs migrations when it starts, that is
+///   too early while processes with the old keyring are still running.
+/// * Each new database runs it again, on empty tables, which takes no time. It then uses the keyring of the process:
+///   create the task with [`Keyring::current`](crate::Keyring::current).
+/// * Reverting it does nothing. The values stay readable with a keyring that has both keys.
 ///
 #[cfg_attr(all(feature = "cli-sqlite", feature = "reencrypt"), doc = "```")]
 #[cfg_attr(not(all(feature = "cli-sqlite", feature = "reencrypt")), doc = "```ignore")]
@@ -69,8 +70,8 @@ where
 type TaskMaker = dyn Fn() -> migration::Result<Task<'static>> + Send + Sync;
 
 impl<C: TaskConnection> ReencryptMigration<C> {
-    /// The migration of this name, which begins with its version, as the directory of a migration does:
-    /// `2026-11-25-000000_reencrypt_users`. `task` is called when it is applied.
+    /// Creates the migration. Its name begins with its version, like the directory of a migration:
+    /// `2026-11-25-000000_reencrypt_users`. `task` is called when the migration is applied.
     pub fn new(
         name: impl Into<String>,
         pool: &Pool<ConnectionManager<C>>,
@@ -79,14 +80,14 @@ impl<C: TaskConnection> ReencryptMigration<C> {
         Self { name: Name(name.into()), pool: pool.clone(), task: Arc::new(task), accepts_problems: false }
     }
 
-    /// Takes values that are not readable tokens for no reason to fail. They stay as they are.
+    /// Lets the migration succeed although some values are not readable tokens. They stay unchanged.
     #[must_use]
     pub fn accept_problems(mut self, accept: bool) -> Self {
         self.accepts_problems = accept;
         self
     }
 
-    /// This migration and those of `source`. A harness applies them in the order of their versions.
+    /// Adds this migration to those of `source`. A harness applies them in the order of their versions.
     pub fn among<S>(self, source: S) -> impl MigrationSource<C::Backend>
     where
         S: MigrationSource<C::Backend>,
@@ -165,7 +166,7 @@ impl MigrationMetadata for OutsideTransaction {
 struct Name(String);
 
 impl MigrationName for Name {
-    /// As `diesel_migrations` reads it from the name of a directory.
+    /// The same version that `diesel_migrations` reads from the name of a directory.
     fn version(&self) -> MigrationVersion<'_> {
         let version = self.0.split('_').next().unwrap_or_default();
         MigrationVersion::from(version.replace('-', ""))
@@ -178,7 +179,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// Why the migration stays pending although the task has ended.
+/// Why the migration stays pending after the task has ended.
 #[derive(Debug)]
 enum NotDone {
     Stopped,
@@ -188,10 +189,9 @@ enum NotDone {
 
 impl NotDone {
     fn of(report: &Report, accepts_problems: bool) -> Option<Self> {
-        let problems = report.problems().len() as u64 + report.problems_omitted();
         match report.outcome() {
-            Outcome::Proven if problems == 0 || accepts_problems => None,
-            Outcome::Proven => Some(Self::Problems(problems)),
+            Outcome::Proven if accepts_problems || report.old_keys_may_go() => None,
+            Outcome::Proven => Some(Self::Problems(report.problems.count())),
             Outcome::Stopped => Some(Self::Stopped),
             Outcome::Incomplete | Outcome::Failed => Some(Self::Unproven(report.doubt().cloned())),
         }
@@ -201,17 +201,17 @@ impl NotDone {
 impl fmt::Display for NotDone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stopped => f.write_str("the task was stopped: run the migrations again to go on"),
-            Self::Unproven(Some(doubt)) => write!(f, "the task is not proven to be finished: {doubt}"),
+            Self::Stopped => f.write_str("the task was stopped: run the migrations again to continue"),
+            Self::Unproven(Some(doubt)) => write!(f, "the task has not proven that its job is done: {doubt}"),
             Self::Unproven(None) => f.write_str(
-                "the task is not finished: a dry run writes nothing. Make the task without, and run the \
+                "the task has written nothing, because it is a dry run. Create it without Task::dry_run, and run the \
                  migrations again",
             ),
             Self::Problems(count) => write!(
                 f,
-                "{count} values are not readable with this keyring, and were left as they are: `diesel-encrypted \
-                 status` tells in which columns. Repair them, or add the key that wrote them, and run the migrations \
-                 again; or accept them (ReencryptMigration::accept_problems)"
+                "{count} values are not readable with this keyring, and were left unchanged: Task::status counts them by \
+                 column. Repair them, or add the key that wrote them, and run the migrations again. Or accept them \
+                 with ReencryptMigration::accept_problems"
             ),
         }
     }

@@ -3,4 +3,5 @@
 pub(crate) mod control;
 pub(crate) mod limits;
 pub(crate) mod migration;
+pub(crate) mod run;
 pub(crate) mod settings;

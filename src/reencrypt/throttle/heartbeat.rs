@@ -7,6 +7,7 @@ use crate::database::connection::TaskConnection;
 use crate::database::session::Session;
 use crate::database::stop::StopHandle;
 use crate::reencrypt::report::error::TaskError;
+use crate::reencrypt::report::progress::PAUSED;
 use crate::reencrypt::run::rules::Asked;
 use crate::reencrypt::run::store::Store;
 use crate::reencrypt::throttle::pause::PauseReason;
@@ -101,7 +102,7 @@ impl<'a, C: TaskConnection> Heartbeat<'a, C> {
     /// The pause that an operator has asked for.
     fn request(&self) -> Option<String> {
         let is_paused = self.lock().asked == Asked::Pause;
-        is_paused.then(|| "paused: run `diesel-encrypted resume` to continue".to_owned())
+        is_paused.then(|| PAUSED.to_owned())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

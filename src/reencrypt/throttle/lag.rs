@@ -56,7 +56,7 @@ impl Positions {
         }
         if let Some(limit) = max.time {
             match time {
-                None => return unknown("it has not yet replayed what the log held when the task began"),
+                None => return unknown("it has not yet replayed the log up to the position at which the task began"),
                 Some(time) if time > limit => return Some(PauseReason::Behind { replica: replica(), time, limit }),
                 Some(_) => {}
             }

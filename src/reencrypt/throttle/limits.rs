@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::database::dialect::Dialect;
 use crate::database::replication::Replication;
-use crate::reencrypt::report::error::Refusal;
+use crate::reencrypt::report::refusal::Refusal;
 use crate::reencrypt::throttle::lag::MaxLag;
 
 /// The limit of the lag if replicas are named and no limit is set.

@@ -10,7 +10,8 @@ use crate::database::connection::TaskConnection;
 use crate::database::dialect::ReplicationState;
 use crate::database::replication::{Replay, ReplicaState};
 use crate::database::stop::StopHandle;
-use crate::reencrypt::report::error::{Refusal, TaskError};
+use crate::reencrypt::report::error::TaskError;
+use crate::reencrypt::report::refusal::Refusal;
 use crate::reencrypt::throttle::lag::{MaxLag, Positions};
 use crate::reencrypt::throttle::limits::Limits;
 use crate::reencrypt::throttle::pause::PauseReason;
@@ -141,7 +142,7 @@ impl Monitor {
             return unknown("no replica is connected to the primary".into());
         }
         if let Some(missing) = self.seen.iter().find(|name| known.iter().all(|standing| standing.name != **name)) {
-            let reason = "it is not connected any more; if it is gone for good, run the task again".into();
+            let reason = "it is not connected any more. If it is gone for good, run the task again".into();
             return Some(PauseReason::Unknown { replica: Some(missing.clone()), reason });
         }
         let is_replica = |standing: &&ReplicaState| matches!(standing.replay, Replay::At { .. });

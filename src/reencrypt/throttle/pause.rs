@@ -54,7 +54,7 @@ impl PauseReason {
 impl fmt::Display for PauseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TimeIsUp { limit } => write!(f, "the time limit of {} s is over", limit.as_secs_f64()),
+            Self::TimeIsUp { limit } => write!(f, "the time limit of {} s is reached", limit.as_secs_f64()),
             Self::PauseFile { path } => write!(f, "the file {} exists", path.display()),
             Self::PauseFileUnknown { path, reason } => {
                 write!(f, "whether the file {} exists is unknown: {reason}", path.display())

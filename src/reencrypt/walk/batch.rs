@@ -82,8 +82,8 @@ pub(crate) struct Batches<'a, 'k, 'p, C: TaskConnection> {
 }
 
 impl<C: TaskConnection> Batches<'_, '_, '_, C> {
-    /// Writes `changes`, which are all in this range. Decides and writes again where the application changed values
-    /// meanwhile.
+    /// Writes `changes`, which are all in this range. Where the application changed values meanwhile, it decides and writes
+    /// again.
     pub(crate) fn write(&mut self, range: &Range, mut changes: Vec<Change>) -> Result<BatchOutcome, TaskError> {
         let written = vec![Written::default(); self.table.columns.len()];
         let mut outcome = BatchOutcome { written, newest_stale: None, is_left: false, is_taken: false };
@@ -156,8 +156,8 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
         Ok(swapped)
     }
 
-    /// Swaps in one statement. Returns `None` if another process has taken over the range. If the database fails because of
-    /// some rows, swaps the two halves, down to these rows.
+    /// Swaps in one statement. Returns `None` if another process has taken over the range. If some rows make the statement
+    /// fail, swaps each half, down to these rows.
     fn swap(&mut self, changes: &[Change], refused: &mut Refused) -> Result<Option<usize>, TaskError> {
         let bytes = |(_, swap): (usize, &Swap)| swap.old.bytes.len() + swap.new.bytes.len();
         let size: usize = changes.iter().flat_map(Change::needed).map(bytes).sum();
@@ -260,8 +260,9 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
     }
 }
 
-/// Counts the changes that were written and that came too late, given the rows as they are now. Returns whether all other
-/// values are unchanged, because their rows are locked. Both lists are in the order of the row key.
+/// Counts the changes that were written, and the changes that came too late. `rows` are the rows as they are now. Returns
+/// whether all other values are unchanged, which means that their rows are locked. Both lists are in the order of the row
+/// key.
 fn compare(changes: &[Change], rows: &[Row], written: &mut [Written]) -> bool {
     let mut is_same = true;
     let mut unseen = rows.iter();
@@ -295,8 +296,8 @@ fn shown<DB: Dialect>(info: &(dyn DatabaseErrorInformation + Send + Sync), job: 
     match info.constraint_name() {
         Some(constraint) => format!("the constraint {constraint} refuses the change"),
         None => {
-            "the database refuses the change: a constraint, a trigger, or the type of a column. Its message is not \
-                 shown, since it could quote the value"
+            "the database refuses the change because of a constraint, a trigger, or the type of a column. Its message \
+                 is not shown, because it could quote the value"
                 .into()
         }
     }

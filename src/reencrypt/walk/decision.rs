@@ -48,5 +48,5 @@ pub(crate) fn decide(
 }
 
 fn unreadable_seal() -> Failure {
-    Failure::internal("a value that was just encrypted cannot be read back; the row was not written")
+    Failure::internal("a value that was just encrypted cannot be read back, so the row was not written")
 }

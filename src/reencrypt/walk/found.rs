@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use crate::database::plan::Plan;
-use crate::reencrypt::report::outcome::{Problem, Problems};
+use crate::reencrypt::report::problem::{Problem, Problems};
 use crate::reencrypt::report::tally::{Tally, Written};
 use crate::reencrypt::run::claim::{LEFT, Range};
 

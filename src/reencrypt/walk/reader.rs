@@ -12,7 +12,7 @@ use crate::database::row::{Change, KeyValue, Row};
 use crate::database::session::Session;
 use crate::keys::rotation::Rotation;
 use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::outcome::{Problem, ProblemKind};
+use crate::reencrypt::report::problem::{Problem, ProblemKind};
 use crate::reencrypt::report::tally::Tally;
 use crate::reencrypt::report::verdict::{Standing, Verdict};
 use crate::reencrypt::run::claim::{Claim, ClaimNumber, Range};

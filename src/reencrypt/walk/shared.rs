@@ -8,8 +8,9 @@ use crate::database::clock::DatabaseClock;
 use crate::database::connection::TaskConnection;
 use crate::database::dialect::SwapRows;
 use crate::database::plan::Plan;
-use crate::reencrypt::report::error::{Refusal, TaskError};
+use crate::reencrypt::report::error::TaskError;
 use crate::reencrypt::report::job::Job;
+use crate::reencrypt::report::refusal::Refusal;
 use crate::reencrypt::report::tally::Tally;
 use crate::reencrypt::run::claim::ClaimNumber;
 use crate::reencrypt::throttle::heartbeat::Heartbeat;
@@ -103,8 +104,8 @@ impl<'a, C: TaskConnection> Shared<'a, C> {
             *unreadable += tally.unreadable;
             if *unreadable >= suspicious && *unreadable > *readable {
                 let planned = self.plan.table(table);
-                let place = format!("{}.{}", planned.name, planned.columns[column].name);
-                return Err(Refusal::WrongKeyring { job, place, readable: *readable, unreadable: *unreadable }.into());
+                let column = Some((planned.name.clone(), planned.columns[column].name.clone()));
+                return Err(Refusal::WrongKeyring { job, column, readable: *readable, unreadable: *unreadable }.into());
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use crate::database::failure::Failure;
 use crate::database::session::Session;
 use crate::keys::rotation::Rotation;
 use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::outcome::{LISTED, Problem};
+use crate::reencrypt::report::problem::{LISTED, Problem};
 use crate::reencrypt::report::tally::{Tally, Written};
 use crate::reencrypt::run::claim::{Claim, ClaimProgress, LEFT, Range};
 use crate::reencrypt::walk::batch::{ALWAYS_CAUTIOUS, BatchOutcome, Batches};

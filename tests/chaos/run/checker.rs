@@ -1,4 +1,4 @@
-//! Whether everything is as it must be. At the end with Python's `cryptography`, which shares no code with this crate.
+//! Checks the results of a run. The last check uses Python's `cryptography`, which shares no code with this crate.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,7 +14,7 @@ use crate::support::runner::Run;
 
 use diesel::prelude::*;
 
-/// What the task says is wrong was planted.
+/// Checks that every problem that the task reports was planted.
 pub fn only_planted_reported(world: &World, reported: &[[String; 4]]) {
     let expected = expected(world);
     for problem in reported.iter().filter(|problem| !expected.contains(*problem)) {
@@ -22,7 +22,7 @@ pub fn only_planted_reported(world: &World, reported: &[[String; 4]]) {
     }
 }
 
-/// A proof was given: everything that can be read at all is under the new key.
+/// Checks, after a proof, that every readable value is under the new key.
 pub fn nothing_under_the_old_key(world: &World) {
     let new = keyring([NEW]);
     let rows = world.session().run(|conn| read(conn, i64::MIN..i64::MAX));
@@ -33,12 +33,12 @@ pub fn nothing_under_the_old_key(world: &World) {
     }
 }
 
-/// After the last run, when nobody writes any more.
+/// Checks everything after the last run, when all writers have ended.
 pub fn everything(world: &World, last: &Run, committed: &[u64]) {
     let mut session = world.session();
     let rows = session.run(|conn| read(conn, i64::MIN..i64::MAX));
     for key in session.run(lost) {
-        world.fail(format!("{}: in the ledger, and not in the table", world.keys.label((key.0, &key.1))));
+        world.fail(format!("{}: in the ledger, but not in the table", world.keys.label((key.0, &key.1))));
     }
     let cells: Vec<&[u8]> = unplanted(world, &rows).into_iter().map(|(_, cell)| cell).collect();
     let opened: HashMap<&[u8], Option<Vec<u8>>> = cells
@@ -72,7 +72,7 @@ fn planted_are_unchanged(world: &World, rows: &[Seen]) {
     }
 }
 
-/// All values but those that were planted, and where they are.
+/// Returns all values that were not planted, and their places.
 fn unplanted<'a>(world: &World, rows: &'a [Seen]) -> Vec<(String, &'a [u8])> {
     let planted = world.planted.all();
     let is_planted = |row: &Seen, column| planted.keys().any(|(key, at)| *at == column && *key == (row.id, &row.part));
@@ -86,7 +86,7 @@ fn unplanted<'a>(world: &World, rows: &'a [Seen]) -> Vec<(String, &'a [u8])> {
         .collect()
 }
 
-/// The report on what was planted.
+/// Returns the problems that a report must contain.
 fn expected(world: &World) -> BTreeSet<[String; 4]> {
     let table = format!("{}item", world.db.schema());
     let planted = world.planted.all().into_iter();

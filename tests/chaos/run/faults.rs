@@ -1,4 +1,4 @@
-//! What goes wrong, at random moments.
+//! Causes failures at random moments.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
@@ -12,18 +12,18 @@ use super::planted::plant;
 use super::processes::Slot;
 use super::world::{World, count};
 use crate::backend::{Conn, SERVER, SHUTDOWN, pid_file, sessions, terminate};
-use crate::support::failures::Watch;
+use crate::support::failures::FailOnPanic;
 use crate::support::session::Session;
 
-/// Between two looks at the processes.
+/// The interval at which the processes are checked.
 const TICK: Duration = Duration::from_millis(5);
-/// Storms of this length see a restart of the server.
+/// A storm of at least this length includes a restart of the server.
 const LONG: Duration = Duration::from_secs(15);
 
-/// Runs the processes of the task, and breaks what there is to break, until it is over; a restart would end transactions
-/// that others count on.
+/// Runs the processes of the task and causes failures until the storm is over. A restart of the server would end open
+/// transactions, so `may_restart` forbids it for runs that need one.
 pub fn run(world: &World, time: Duration, may_restart: bool, mut rng: Rng) {
-    let _watch = Watch(&world.failures);
+    let _guard = FailOnPanic(&world.failures);
     let mut session = world.session();
     let mut slots: Vec<Slot> = (0..rng.usize(PROCESSES))
         .map(|number| Slot::new(if number == 0 { world.shaky_url() } else { world.db.url() }, rng.fork()))
@@ -48,11 +48,11 @@ pub fn run(world: &World, time: Duration, may_restart: bool, mut rng: Rng) {
 
 fn strike(world: &World, session: &mut Session<Conn>, slots: &mut [Slot], rng: &mut Rng) {
     world.hot.store(rng.usize(0..world.keys.count - HOT), Relaxed);
-    // Once there is something to prove, one process is left to its end, on a connection that is cut.
+    // When a proof is possible, one process may run to its end, although on a connection that is cut.
     let spared = usize::from(Instant::now() > world.turn() && slots.len() > 1);
     let slot = rng.choice(&mut slots[spared..]).unwrap();
     match rng.u8(0..16) {
-        // What it held waits for its lease to end.
+        // Its ranges become free when its lease ends.
         0 => slot.kill(world),
         1 => slot.suspend(world, Duration::from_millis(rng.u64(50..2500))),
         2..4 => plant(world, session, rng),
@@ -69,7 +69,7 @@ fn strike(world: &World, session: &mut Session<Conn>, slots: &mut [Slot], rng: &
         }
         6..8 => {
             let Some(proxy) = &world.proxy else { return };
-            // What was under way is held back, and then lost: a COMMIT, or the answer to one.
+            // Data on its way is first delayed and then lost. It may be a COMMIT, or the answer to one.
             proxy.stall();
             thread::sleep(Duration::from_millis(rng.u64(0..20)));
             proxy.hang_up();
@@ -80,13 +80,13 @@ fn strike(world: &World, session: &mut Session<Conn>, slots: &mut [Slot], rng: &
     }
 }
 
-/// Whether the server was started for this run alone, and comes back by itself.
+/// Whether the server was started for this run only, and restarts by itself.
 fn is_disposable() -> bool {
     let servers = std::env::var("DISPOSABLE_SERVERS").unwrap_or_default();
     SERVER.is_some_and(|server| servers.split_whitespace().any(|name| name == server))
 }
 
-/// Ends the server without giving it time to finish anything.
+/// Ends the server without time to finish anything.
 fn shut_down(world: &World, session: &mut Session<Conn>) {
     let path = session.run(pid_file);
     let file = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));

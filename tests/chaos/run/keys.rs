@@ -1,17 +1,17 @@
-//! Which rows there can be.
+//! The rows of a run.
 
 use std::ops::Range;
 
 use fastrand::Rng;
 
-/// The row key as the tables have it. The second part is empty, and not part of the key, where the key is an integer.
+/// A row key. If the key is an integer, the second part is empty and not part of the key.
 pub type Key = (i64, &'static str);
 
 const PARTS: [&str; 4] = ["", "a", "b c", "z-9"];
 
-/// Rows are numbered. Of every `RESERVED_EVERY` one belongs to no writer.
+/// Rows have numbers. One in `RESERVED_EVERY` rows belongs to no writer.
 const RESERVED_EVERY: usize = 53;
-/// Rows that are written again and again, next to one another, so that the task has them in one batch.
+/// The number of hot rows, which are written again and again. They are neighbours, so the task has them in one batch.
 pub const HOT: usize = 16;
 
 #[derive(Clone, Copy)]
@@ -33,7 +33,7 @@ impl Keys {
         if self.is_composite { "id, part" } else { "id" }
     }
 
-    /// A row key as reports show it.
+    /// Returns a row key as reports show it.
     pub fn label(&self, (id, part): (i64, &str)) -> String {
         if self.is_composite { format!("id={id}, part={part}") } else { format!("id={id}") }
     }
@@ -46,7 +46,7 @@ impl Keys {
         (0..self.count).filter(|number| Self::is_reserved(*number)).map(|number| self.key(number)).collect()
     }
 
-    /// The reserved rows that are locked for a long time.
+    /// The reserved rows that a transaction locks for a long time.
     pub fn held(&self) -> [Key; 2] {
         let reserved = self.reserved();
         [reserved[0], reserved[reserved.len() - 1]]
@@ -58,7 +58,7 @@ impl Keys {
         self.reserved().into_iter().filter(|key| !held.contains(key)).collect()
     }
 
-    /// A row for a writer: out of those that are hot, or any.
+    /// Picks a row for a writer: a hot one, or any.
     pub fn pick(&self, hot: Option<usize>, rng: &mut Rng) -> usize {
         let range = hot.map_or(0..self.count, |first| first..first + HOT);
         match rng.usize(range.clone()) {
@@ -67,7 +67,7 @@ impl Keys {
         }
     }
 
-    /// Some rows next to one another, hot or any, by the first part of their keys.
+    /// Picks neighbouring rows, hot ones or any. Returns the range of the first parts of their keys.
     pub fn pick_page(&self, hot: Option<usize>, rng: &mut Rng) -> Range<i64> {
         let first = hot.unwrap_or_else(|| rng.usize(0..self.count));
         self.key(first).0..self.key(first + HOT).0 + 1

@@ -1,4 +1,4 @@
-//! The table under test, and the ledger, which knows what its values must be.
+//! The table under test, and the ledger with the values that the table must have.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -33,7 +33,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// The transactions that were committed.
+    /// The committed transactions.
     journal (writer, operation) {
         writer -> Integer,
         operation -> BigInt,
@@ -42,7 +42,7 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(item, truth);
 
-/// What every table but the journal has besides its encrypted columns. `stamp` is the value of `updated_at`, and the
+/// The columns that both tables have, except the encrypted ones. `stamp` is the value of `updated_at`, which is the
 /// same in both tables.
 #[derive(Clone, Copy)]
 pub struct Common<'a> {
@@ -83,7 +83,7 @@ fn rows<'a>(common: Common<'a>, plain: Plain, sealed: Sealed) -> (Item<'a>, Trut
     (item, Truth { id, part, plain: text, updated_at: stamp, name, phone, photo })
 }
 
-/// A row of the table with its row of the ledger, read at one moment.
+/// A row of the table and its row of the ledger, read in one statement.
 #[derive(Queryable)]
 pub struct Seen {
     pub id: i64,
@@ -97,18 +97,18 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// What the encrypted columns hold.
+    /// Returns the content of the encrypted columns.
     pub fn cells(&self) -> [Option<&[u8]>; 3] {
         [Some(self.name.as_bytes()), self.phone.as_deref().map(str::as_bytes), self.photo.as_deref()]
     }
 
-    /// What they must hold, by the ledger.
+    /// Returns the values that the encrypted columns must have, according to the ledger.
     pub fn truths(&self) -> Option<[Option<&[u8]>; 3]> {
         let Plain { name, phone, photo } = self.truth.as_ref()?;
         Some([Some(name), phone.as_deref(), photo.as_deref()])
     }
 
-    /// Whether the columns that are none of the task's business are as the ledger has them.
+    /// Whether the other columns agree with the ledger. The task must not change them.
     pub fn is_untouched_elsewhere(&self) -> bool {
         self.same_plain == Some(true) && self.same_stamp == Some(true)
     }
@@ -130,7 +130,7 @@ pub fn create(conn: &mut Conn, keys: Keys) -> QueryResult<()> {
     )
 }
 
-/// Rows under the old key: most of those that there can be, and all that are reserved.
+/// Adds rows under the old key: most of the possible rows, and all reserved ones.
 pub fn fill(conn: &mut Conn, keys: Keys, sealer: &Sealer, rng: &mut Rng) -> QueryResult<()> {
     let numbers = (0..keys.count).filter(|number| Keys::is_reserved(*number) || rng.u8(0..5) > 0);
     let numbers: Vec<usize> = numbers.collect();
@@ -155,7 +155,7 @@ pub fn insert(conn: &mut Conn, common: Common<'_>, plain: Plain, sealed: Sealed)
     Ok(())
 }
 
-/// The rows with these first parts of their keys.
+/// Returns the rows whose keys have these first parts.
 pub fn read(conn: &mut Conn, ids: std::ops::Range<i64>) -> QueryResult<Vec<Seen>> {
     let truth = truth::table.on(truth::id.eq(item::id).and(truth::part.eq(item::part)));
     item::table
@@ -175,7 +175,7 @@ pub fn read(conn: &mut Conn, ids: std::ops::Range<i64>) -> QueryResult<Vec<Seen>
         .load(conn)
 }
 
-/// The rows of the ledger that the table has lost.
+/// Returns the rows of the ledger that are missing in the table.
 pub fn lost(conn: &mut Conn) -> QueryResult<Vec<(i64, String)>> {
     let item = item::table.on(truth::id.eq(item::id).and(truth::part.eq(item::part)));
     let lost = truth::table.left_join(item).filter(item::id.nullable().is_null());

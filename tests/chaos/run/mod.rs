@@ -1,4 +1,4 @@
-//! One run: a table under the old key, a storm, and what has come of it.
+//! One run: a table under the old key, a storm, and the checks.
 
 mod checker;
 mod faults;

@@ -1,4 +1,4 @@
-//! Bad values, which must stay byte for byte and be reported.
+//! Planted problems. The task must report them and must not change a byte of them.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -13,7 +13,7 @@ use crate::backend::Conn;
 use crate::support::keys::{FOREIGN, OLD, keyring};
 use crate::support::session::Session;
 
-/// By row key and column.
+/// A row key and a column.
 type Place = ((i64, &'static str), usize);
 
 #[derive(Default)]
@@ -22,7 +22,7 @@ pub struct Planted(Mutex<BTreeMap<Place, Bad>>);
 #[derive(Clone)]
 pub struct Bad {
     pub bytes: Vec<u8>,
-    /// What reports call it.
+    /// The kind in reports.
     pub kind: &'static str,
 }
 
@@ -37,7 +37,7 @@ impl Planted {
     }
 }
 
-/// Writes one bad value to a reserved row, whatever is there.
+/// Writes a bad value to a reserved row, unless one is already there.
 pub fn plant(world: &World, session: &mut Session<Conn>, rng: &mut Rng) {
     let key = rng.choice(world.keys.for_bad()).unwrap();
     let column = rng.usize(0..COLUMNS.len());
@@ -45,7 +45,7 @@ pub fn plant(world: &World, session: &mut Session<Conn>, rng: &mut Rng) {
     if world.planted.get(key, column).is_some() {
         return;
     }
-    // Before it is written: whoever sees it must find it here.
+    // This comes before the write, because whoever sees the value must find it here.
     world.planted.0.lock().unwrap().insert((key, column), bad.clone());
     let row = item::table.find(key);
     session.run(|conn| {
@@ -77,7 +77,7 @@ impl Bad {
             3 => (to_raw(&keyring([FOREIGN]).encrypt(b"x")), "unreadable"),
             _ => {
                 let mut raw = raw;
-                // Behind the first bytes, by which a token is known.
+                // After the first bytes, which identify a token.
                 let bit = rng.usize(8 * 4..8 * raw.len());
                 raw[bit / 8] ^= 1 << (bit % 8);
                 (raw, "unreadable")

@@ -1,4 +1,4 @@
-//! Processes of the task: started again whenever they end, and what they say when they do.
+//! Processes of the task. They are started again whenever they end, and their results are checked.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use super::checker;
 use super::values::COLUMNS;
 use super::world::{World, count};
 use crate::support::keys::{NEW, OLD, key};
-use crate::support::ledger::PLAINTEXT;
 use crate::support::runner::{BAD_VALUES, GAVE_UP, NOT_PROVEN, Program, Run, Running};
+use crate::support::secrets::PLAINTEXT;
 
 /// The task on all encrypted columns.
 pub fn task(url: &str, batch: usize, workers: usize) -> Program {
@@ -35,7 +35,7 @@ pub fn task(url: &str, batch: usize, workers: usize) -> Program {
     .secrets([PLAINTEXT])
 }
 
-/// The place of one process.
+/// A slot for one process at a time.
 pub struct Slot {
     url: String,
     rng: Rng,
@@ -52,7 +52,7 @@ impl Slot {
         Self { url, rng, process: None }
     }
 
-    /// Starts the process if there is none, and looks at its result if it has ended.
+    /// Starts a process if there is none. Checks its result if it has ended.
     pub fn tend(&mut self, world: &World) {
         let Some(process) = &mut self.process else {
             let batch = *self.rng.choice(&[25, 80, 200]).unwrap();
@@ -62,7 +62,7 @@ impl Slot {
             return;
         };
         if process.running.has_ended() {
-            // Invariant: it was there two lines above.
+            // Invariant: there is a process, because `has_ended` was called on it.
             let Process { running, is_killed } = self.process.take().unwrap();
             judge(world, &running.wait(), is_killed);
         }
@@ -113,12 +113,12 @@ fn judge(world: &World, run: &Run, is_killed: bool) {
                 checker::nothing_under_the_old_key(world);
             }
         }
-        // Bad rows were planted before the first process began.
+        // Code 0 would be wrong too, because problems were planted before the first process began.
         code => world.fail(format!("the task ended with {code}: {}", run.stderr)),
     }
 }
 
-/// What the task reports: table, column, row key, kind.
+/// Returns the reported problems: table, column, row key, kind.
 pub fn problems(run: &Run) -> Vec<[String; 4]> {
     let text = |problem: &Value, field: &str| problem[field].as_str().unwrap().to_owned();
     let report = run.json();
@@ -126,7 +126,8 @@ pub fn problems(run: &Run) -> Vec<[String; 4]> {
     problems.map(|problem| ["table", "column", "row", "kind"].map(|field| text(problem, field))).collect()
 }
 
-/// Runs the task in peace until it has proven all but the bad rows; the last run, and how many it took.
+/// Runs the task without failures until it proves everything but the planted problems. Returns the last run and the
+/// number of runs.
 pub fn to_the_end(world: &World) -> Option<(Run, usize)> {
     const MOST: usize = 5;
     for number in 1..=MOST {
@@ -135,11 +136,11 @@ pub fn to_the_end(world: &World) -> Option<(Run, usize)> {
             BAD_VALUES => return Some((run, number)),
             NOT_PROVEN => {}
             code => {
-                world.fail(format!("undisturbed, the task ended with {code}: {}", run.stderr));
+                world.fail(format!("without failures, the task ended with {code}: {}", run.stderr));
                 return None;
             }
         }
     }
-    world.fail(format!("undisturbed, the task proved nothing in {MOST} runs"));
+    world.fail(format!("without failures, the task proved nothing in {MOST} runs"));
     None
 }

@@ -1,4 +1,4 @@
-//! A reader of the application: what is committed can be read at every moment, and is what the ledger says.
+//! A reader of the application. At every moment, committed values are readable and agree with the ledger.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
@@ -10,11 +10,11 @@ use fastrand::Rng;
 use super::ledger::{Seen, read};
 use super::values::COLUMNS;
 use super::world::{World, count};
-use crate::support::failures::Watch;
+use crate::support::failures::FailOnPanic;
 use crate::support::keys::{NEW, OLD, keyring};
 
 pub fn run(world: &World, mut rng: Rng) {
-    let _watch = Watch(&world.failures);
+    let _guard = FailOnPanic(&world.failures);
     let mut session = world.session();
     let keyring = keyring([NEW, OLD]);
     while !world.is_over() {
@@ -28,7 +28,7 @@ pub fn run(world: &World, mut rng: Rng) {
     }
 }
 
-/// What in a row is not as the ledger has it. Bad values that were planted are nobody's plaintext.
+/// Returns the differences between a row and the ledger. Planted problems do not count.
 pub fn differences(world: &World, row: &Seen, open: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Vec<String> {
     let label = world.keys.label((row.id, &row.part));
     let Some(truths) = row.truths() else { return vec![format!("{label}: not in the ledger")] };

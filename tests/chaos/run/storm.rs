@@ -22,10 +22,10 @@ use crate::backend::Conn;
 use crate::support::keys::{NEW, OLD};
 
 const ROWS: usize = 2000;
-/// Bad rows that are there from the beginning.
+/// The number of bad rows at the beginning.
 const BAD: usize = 3;
 
-/// Everything at once, for this many seconds; then the task in peace, and the checks.
+/// Runs everything at once for this many seconds. Then runs the task without failures, and the checks.
 pub fn run(seed: u64, seconds: u64) -> Result<String, String> {
     let started = Instant::now();
     let time = Duration::from_secs(seconds);
@@ -36,7 +36,7 @@ pub fn run(seed: u64, seconds: u64) -> Result<String, String> {
     let mut session = world.session();
     session.run(|conn| create(conn, keys));
     if seed % 4 < 2 {
-        // By a migration; otherwise the task makes them where it can, and does without on SQLite.
+        // A migration creates the tables. Otherwise the task creates them, except on SQLite, where it needs none.
         let tables = state_tables::<<Conn as Connection>::Backend>().create;
         session.run(|conn| tables.iter().try_for_each(|table| conn.batch_execute(table)));
     }

@@ -1,4 +1,4 @@
-//! Transactions that stay open while the task wants to come to an end. One seed in three has each of them.
+//! Transactions that stay open while the task should end. Each of them occurs in one seed of three.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Sender;
@@ -13,13 +13,13 @@ use super::ledger::{Common, insert, item};
 use super::values::{Plain, Sealer};
 use super::world::World;
 use crate::backend::{own_session, transaction};
-use crate::support::failures::Watch;
+use crate::support::failures::FailOnPanic;
 use crate::support::keys::{NEW, OLD};
 
-/// Locks rows under the old key, long after the others have given it up: while it does, nothing can be proven.
-/// Says so once it has them.
+/// Locks rows under the old key, long after the writers have stopped using it. Meanwhile nothing can be proven. Sends a
+/// message when the rows are locked.
 pub fn hold(world: &World, has_begun: Sender<()>) {
-    let _watch = Watch(&world.failures);
+    let _guard = FailOnPanic(&world.failures);
     let end = world.moment(0.6);
     world.session().run(|conn| {
         let held = transaction(conn, |conn| {
@@ -27,7 +27,7 @@ pub fn hold(world: &World, has_begun: Sender<()>) {
             for key in world.keys.held() {
                 diesel::update(item::table.find(key)).set(item::plain.eq(item::plain)).execute(conn)?;
             }
-            // Nobody listens any more when it is repeated.
+            // An error means that this is a retry, for which nobody waits.
             let _ = has_begun.send(());
             wait(world, end);
             Err::<(), _>(Error::RollbackTransaction)
@@ -39,10 +39,10 @@ pub fn hold(world: &World, has_begun: Sender<()>) {
     });
 }
 
-/// Inserts a row under the old key, which nobody can see before its late commit: until then, nothing can be proven. Says
-/// so once it has.
+/// Inserts a row under the old key, which nobody sees until its late commit. Until then, nothing can be proven. Sends a
+/// message when the row is inserted.
 pub fn straggle(world: &World, mut rng: Rng, has_begun: Sender<()>) {
-    let _watch = Watch(&world.failures);
+    let _guard = FailOnPanic(&world.failures);
     let key = world.keys.key(world.keys.count);
     let plain = Plain::random("a straggler", &mut rng);
     let sealer = Sealer::with_keys([OLD, NEW]);
@@ -58,7 +58,7 @@ pub fn straggle(world: &World, mut rng: Rng, has_begun: Sender<()>) {
             Ok(())
         });
         match inserted {
-            // Its own row of an attempt whose outcome was not known: nobody else uses this key.
+            // Nobody else uses this key, so an earlier attempt whose outcome was unknown has committed the row.
             Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(()),
             inserted => inserted,
         }

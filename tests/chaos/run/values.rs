@@ -11,17 +11,17 @@ use fastrand::Rng;
 use fernet::Fernet;
 
 use crate::support::keys::{NEW, key, keyring};
-use crate::support::ledger::PLAINTEXT;
+use crate::support::secrets::PLAINTEXT;
 
 /// The encrypted columns.
 pub const COLUMNS: [&str; 3] = ["name", "phone", "photo"];
-/// The one that holds bytes.
+/// The column that holds bytes.
 pub const PHOTO: usize = 2;
-/// What encrypts: a process of the application.
+/// How a process of the application encrypts.
 pub enum Sealer {
-    /// With the first key.
+    /// With the primary key of the keyring.
     Keyring(Arc<Keyring>),
-    /// With the new key, on a machine whose clock is wrong by so many seconds.
+    /// With the new key, on a machine whose clock is wrong by this many seconds.
     Dated(i64),
 }
 
@@ -47,7 +47,7 @@ pub fn to_raw(token: &str) -> Vec<u8> {
     URL_SAFE.decode(token).unwrap()
 }
 
-/// What the ledger holds.
+/// The values in the ledger.
 #[derive(Clone, Queryable)]
 pub struct Plain {
     pub name: Vec<u8>,
@@ -55,7 +55,7 @@ pub struct Plain {
     pub photo: Option<Vec<u8>>,
 }
 
-/// What the table holds.
+/// The values in the table.
 pub struct Sealed {
     pub name: String,
     pub phone: Option<String>,
@@ -63,7 +63,7 @@ pub struct Sealed {
 }
 
 impl Plain {
-    /// New values of many lengths; `writer` makes them tell where they come from.
+    /// Returns new values of many lengths. `writer` is part of the text and shows their origin.
     pub fn random(writer: &str, rng: &mut Rng) -> Self {
         let mut text = |most: usize| -> Vec<u8> {
             let length = rng.usize(0..=most);
@@ -85,7 +85,7 @@ impl Plain {
         Sealed {
             name: sealer.seal(&self.name),
             phone: self.phone.as_ref().map(|phone| sealer.seal(phone)),
-            // A column of bytes may hold either form.
+            // A binary column may hold either form.
             photo: photo.map(|token| if rng.u8(0..4) == 0 { token.into_bytes() } else { to_raw(&token) }),
         }
     }

@@ -1,4 +1,4 @@
-//! What everybody in a run shares.
+//! The shared state of a run.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Relaxed};
@@ -18,16 +18,16 @@ pub struct World {
     pub keys: Keys,
     pub planted: Planted,
     pub counts: Counts,
-    /// A way to the server that can be cut.
+    /// A proxy for the server, whose connections can be cut.
     pub proxy: Option<Proxy>,
     /// The first of the hot rows.
     pub hot: AtomicUsize,
-    /// The session that is not terminated.
+    /// The session that must not be terminated.
     pub spared: AtomicI64,
-    /// The writers who may still store tokens under the old key.
+    /// The number of writers that may still store tokens under the old key.
     old_writers: AtomicUsize,
     given_up: OnceLock<OffsetDateTime>,
-    /// Whether a transaction is open that has stored a token under the old key.
+    /// Whether an open transaction has stored a token under the old key.
     pub straggles: AtomicBool,
     beginning: Instant,
     time: Duration,
@@ -37,12 +37,12 @@ pub struct World {
 #[derive(Default)]
 pub struct Counts {
     pub operations: AtomicU64,
-    /// Commits whose answer was lost, and that the journal knows of.
+    /// Commits whose answer was lost. The journal contains them.
     pub unanswered: AtomicU64,
     pub reads: AtomicU64,
     pub runs: AtomicU64,
     pub proofs: AtomicU64,
-    /// Of these, the ones that stay true: nobody stored tokens under the old key any more.
+    /// The proofs that must stay true, because no writer stored tokens under the old key any more.
     pub lasting: AtomicU64,
     pub kills: AtomicU64,
     pub stops: AtomicU64,
@@ -71,7 +71,7 @@ impl World {
         }
     }
 
-    /// The database's address, by the way that can be cut if there is one.
+    /// The URL of the database, through the proxy if there is one.
     pub fn shaky_url(&self) -> String {
         self.proxy.as_ref().map_or_else(|| self.db.url(), Proxy::url)
     }
@@ -80,17 +80,17 @@ impl World {
         Session::new(connect, self.db.url())
     }
 
-    /// Whether it is time to stop.
+    /// Whether the storm is over.
     pub fn is_over(&self) -> bool {
         !self.failures.is_empty() || Instant::now() >= self.moment(1.0)
     }
 
-    /// After this share of the time.
+    /// The moment after this share of the time.
     pub fn moment(&self, share: f64) -> Instant {
         self.beginning + self.time.mul_f64(share)
     }
 
-    /// When the application gives the old primary key up.
+    /// The moment when the application stops using the old primary key.
     pub fn turn(&self) -> Instant {
         self.moment(0.3)
     }
@@ -99,14 +99,14 @@ impl World {
         self.failures.add(failure);
     }
 
-    /// One writer stores no more tokens under the old key: its last transaction is over.
+    /// One writer has stopped storing tokens under the old key. Its last transaction has ended.
     pub fn give_up(&self) {
         if self.old_writers.fetch_sub(1, AcqRel) == 1 {
             let _ = self.given_up.set(OffsetDateTime::now_utc());
         }
     }
 
-    /// When the last one did.
+    /// The moment when the last writer stopped.
     pub fn given_up(&self) -> Option<OffsetDateTime> {
         self.given_up.get().copied()
     }

@@ -14,22 +14,22 @@ use super::ledger::{self, Common, item, journal, truth};
 use super::values::{Plain, Sealed, Sealer};
 use super::world::{World, count};
 use crate::backend::{Conn, connect, transaction};
-use crate::support::failures::Watch;
+use crate::support::failures::FailOnPanic;
 use crate::support::keys::{NEW, OLD};
 use crate::support::ledger::{one, stamp};
 use crate::support::session::Session;
 
-/// What one process of the application does until it is over.
+/// One process of the application.
 pub struct Writer {
     pub number: i32,
-    /// Until the old primary key is given up, and after.
+    /// How the writer encrypts: before it stops using the old primary key, and after.
     pub sealers: [Sealer; 2],
-    /// How often out of ten it writes to a hot row.
+    /// How many of ten writes go to a hot row.
     pub hot: u8,
     pub url: String,
 }
 
-/// The writers of a run: one of them keeps the old primary key for a while, two have a wrong clock.
+/// Returns the writers of a run. One of them keeps the old primary key for a while, and two have a wrong clock.
 pub fn all(world: &World) -> Vec<Writer> {
     let current = || Sealer::with_keys([NEW, OLD]);
     let hour = 3600;
@@ -48,12 +48,12 @@ pub fn all(world: &World) -> Vec<Writer> {
 }
 
 impl Writer {
-    /// How many writers there are. While the old key is in use, any of them can move a row with its token.
+    /// The number of writers. While the old key is in use, each of them can move a row with its token.
     pub const ALL: usize = 5;
 
-    /// Writes until it is over; returns how many transactions were committed.
+    /// Writes until the storm is over. Returns the number of committed transactions.
     pub fn run(self, world: &World, mut rng: Rng) -> u64 {
-        let _watch = Watch(&world.failures);
+        let _guard = FailOnPanic(&world.failures);
         let mut session = Session::new(connect, self.url.clone());
         let (mut committed, mut has_old_key) = (0, true);
         for operation in 0.. {
@@ -62,7 +62,7 @@ impl Writer {
             }
             if has_old_key && Instant::now() >= world.turn() {
                 has_old_key = false;
-                // After an error its last transaction was repeated until its outcome was known.
+                // A transaction that failed was repeated until its outcome was known, so none is pending.
                 world.give_up();
             }
             let sealer = &self.sealers[usize::from(!has_old_key)];
@@ -71,19 +71,19 @@ impl Writer {
                 committed += 1;
                 count(&world.counts.operations);
             }
-            // The others have to have their turn, too.
+            // Lets the other writers have their turn.
             thread::sleep(Duration::from_millis(rng.u64(0..8)));
         }
         committed
     }
 }
 
-/// A transaction, with all that is random about it: when it is repeated it does the same.
+/// A transaction and all its random choices. When it is repeated, it does the same.
 struct Plan<'a> {
     writer: i32,
     operation: i64,
     key: Key,
-    /// Where the row may move to.
+    /// The key to which the row may move.
     other: Key,
     action: Action,
     /// The columns that an update changes.
@@ -96,13 +96,13 @@ struct Plan<'a> {
     stamp: String,
 }
 
-/// What happens to a row that is there; one that is not is inserted.
+/// What happens to an existing row. A missing row is inserted.
 #[derive(Clone, Copy)]
 enum Action {
     Update,
     Delete,
     Replace,
-    /// To another key; with its tokens as they are, or with new ones.
+    /// Changes the key of the row. The tokens stay the same, or are new.
     Move {
         keeps_tokens: bool,
     },
@@ -129,7 +129,7 @@ impl<'a> Plan<'a> {
             1..10 => Ending::Rollback,
             _ => Ending::Commit,
         };
-        // A lock on a hot row for a second would bring everybody to a halt.
+        // Locking a hot row for a second would stop all writers.
         let hot = (ending != Ending::CommitLate && rng.u8(0..10) < writer.hot).then(|| world.hot.load(Relaxed));
         let text = format!("writer {} operation {operation}", writer.number);
         Self {
@@ -140,7 +140,8 @@ impl<'a> Plan<'a> {
             action: match rng.u8(0..20) {
                 0 => Action::Delete,
                 1 => Action::Replace,
-                // The proof does not speak of rows that move while it is made.
+                // A proof does not cover rows that move during the proof. So a row only moves with an old token while
+                // nothing can be proven.
                 2 => Action::Move { keeps_tokens: has_old_key },
                 _ => Action::Update,
             },
@@ -155,7 +156,7 @@ impl<'a> Plan<'a> {
     }
 
     fn apply(&self, conn: &mut Conn) -> QueryResult<()> {
-        // It locks the row of the ledger, if there is one, and so keeps the other writers away from both.
+        // This locks the row of the ledger, if there is one, and keeps the other writers away from both rows.
         let row = diesel::update(truth::table.find(self.key)).set(truth::updated_at.eq(&self.stamp));
         let is_there = row.execute(conn)? == 1;
         match self.action {
@@ -249,10 +250,10 @@ struct TruthChange<'a> {
     photo: Option<Option<Vec<u8>>>,
 }
 
-/// Carries the plan out exactly once, and tells whether it was committed.
+/// Runs the transaction exactly once. Returns whether it was committed.
 ///
-/// After an error nobody knows whether the transaction was. Its entry in the journal does: a second one with the same
-/// key waits until the first is decided, and is refused if that was committed.
+/// After an error, the outcome is unknown. The entry in the journal decides it: a second entry with the same key waits
+/// until the outcome of the first is decided, and fails if the first was committed.
 fn commit(world: &World, session: &mut Session<Conn>, plan: &Plan<'_>) -> bool {
     session.run(|conn| {
         let mut is_known = false;

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
+use crate::suite::sql::{self, is_true};
 pub use crate::support::mysql::*;
 
 /// Whether the server is MariaDB rather than MySQL.
@@ -233,19 +234,7 @@ pub fn let_go(application: &mut Conn) {
 
 /// Returns the beginning of the task's name for the transaction that is open on this connection.
 pub fn name_of_transaction(conn: &mut Conn) -> String {
-    #[derive(QueryableByName)]
-    struct Connection {
-        #[diesel(sql_type = diesel::sql_types::BigInt)]
-        id: i64,
-    }
-    let connection: Connection =
-        diesel::sql_query("select cast(connection_id() as signed) as id").get_result(conn).unwrap();
-    format!("connection {}, since ", connection.id)
-}
-
-/// Asks the server whether a condition is true.
-pub fn is_true(conn: &mut Conn, condition: &str) -> bool {
-    diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(condition)).get_result(conn).unwrap()
+    format!("connection {}, since ", sql::number(conn, "select cast(connection_id() as signed)"))
 }
 
 /// Changes of a table `t`. Repeating one is an error.

@@ -9,6 +9,7 @@ use diesel_encrypted::guard::GuardKind;
 
 use crate::backend::{Conn, TestDatabase, is_mariadb};
 use crate::suite::program::guard::{Migrations, insert, refused, token};
+use crate::suite::sql::texts;
 
 /// The ways to create guards, and the kind of guard that each creates.
 pub fn ways() -> &'static [(&'static [&'static str], GuardKind)] {
@@ -56,25 +57,14 @@ pub fn shape(conn: &mut Conn) -> Vec<String> {
         let options = options.split(' ').filter(|option| !option.starts_with("AUTO_INCREMENT="));
         shape.push(format!("{columns}\n){}", options.collect::<Vec<_>>().join(" ")));
     }
-    #[derive(QueryableByName)]
-    struct Trigger {
-        #[diesel(sql_type = Text)]
-        text: String,
-    }
-    let triggers = "select cast(concat_ws(' ', trigger_name, event_object_table, action_statement) as char) as text
+    let triggers = "select cast(concat_ws(' ', trigger_name, event_object_table, action_statement) as char)
                     from information_schema.triggers where trigger_schema = database() order by 1";
-    let triggers: Vec<Trigger> = diesel::sql_query(triggers).load(conn).unwrap();
-    shape.extend(triggers.into_iter().map(|trigger| trigger.text));
+    shape.extend(texts(conn, triggers));
     shape
 }
 
 /// The same for MySQL. Diesel cannot read its statement that shows a table.
 fn shape_in_catalogue(conn: &mut Conn) -> Vec<String> {
-    #[derive(QueryableByName)]
-    struct Line {
-        #[diesel(sql_type = Text)]
-        line: String,
-    }
     let lines = "
         select concat_ws(' ', table_name, ordinal_position, column_name, column_type, collation_name, is_nullable,
                          column_default, extra, column_comment, generation_expression) as line
@@ -92,11 +82,9 @@ fn shape_in_catalogue(conn: &mut Conn) -> Vec<String> {
         union all
         select concat_ws(' ', table_name, constraint_name, referenced_table_name, delete_rule)
         from information_schema.referential_constraints where constraint_schema = database()";
-    let lines: Vec<Line> =
-        diesel::sql_query(format!("select cast(line as char) as line from ({lines}) all_lines order by 1"))
-            .load(conn)
-            .unwrap();
-    lines.into_iter().map(|line| line.line).filter(|line| !line.starts_with("__diesel")).collect()
+    let mut lines = texts(conn, &format!("select cast(line as char) from ({lines}) all_lines order by 1"));
+    lines.retain(|line| !line.starts_with("__diesel"));
+    lines
 }
 
 fn with(sql: &str) -> TestDatabase {

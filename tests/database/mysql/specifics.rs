@@ -7,7 +7,8 @@ use diesel::sql_types::{Integer, Text};
 use diesel_encrypted::reencrypt::{Doubt, Job, Outcome, Progress, Task};
 use diesel_encrypted::{TableName, Target};
 
-use crate::backend::{Conn, TEXT, TestDatabase, hold_up, is_mariadb, is_true, let_go};
+use crate::backend::{Conn, TEXT, TestDatabase, hold_up, is_mariadb, let_go};
+use crate::suite::sql::{self, is_true};
 use crate::suite::traps::{self, insert, interfere, is_under, rows};
 use crate::support::keys::{key, keyring};
 use crate::support::private_server::PrivateServer;
@@ -206,7 +207,8 @@ fn an_old_token_in_a_transaction_that_outlives_the_server() {
             server.start();
         }
     };
-    let report = traps::task().fence_timeout(std::time::Duration::from_secs(2)).observer(observer).run(&pool).unwrap();
+    let report =
+        traps::task().fence_timeout(std::time::Duration::from_secs(2)).on_progress(observer).run(&pool).unwrap();
     let Some(Doubt::Open(open)) = report.doubt() else { panic!("{:?}", report.doubt()) };
     assert!(open[0].starts_with("connection 0, since "), "{open:?}");
     Conn::establish(&url).unwrap().batch_execute("xa commit 'x'").unwrap();
@@ -353,18 +355,6 @@ fn plaintext_that_the_character_set_of_the_column_does_not_have() {
         assert!(task().job(Job::Encrypt).run(&db.pool(2)).unwrap().is_proven());
         conn.batch_execute("alter table t modify secret varchar(400) character set utf8mb4").unwrap();
         assert!(task().job(Job::Decrypt).run(&db.pool(2)).unwrap().is_proven());
-        let secrets: Vec<String> = diesel::sql_query("select secret as text from t order by id")
-            .load::<Secret>(&mut conn)
-            .unwrap()
-            .into_iter()
-            .map(|row| row.text)
-            .collect();
-        assert_eq!(secrets, ["ada", "日本", "☃", "plain"]);
+        assert_eq!(sql::texts(&mut conn, "select secret from t order by id"), ["ada", "日本", "☃", "plain"]);
     }
-}
-
-#[derive(QueryableByName)]
-struct Secret {
-    #[diesel(sql_type = Text)]
-    text: String,
 }

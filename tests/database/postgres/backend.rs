@@ -1,8 +1,8 @@
 //! PostgreSQL: what the tests of `suite` need to know about this database.
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 
+use crate::suite::sql::{self, is_true};
 pub use crate::support::postgres::*;
 
 pub type AsyncConn = diesel_async::AsyncPgConnection;
@@ -69,17 +69,8 @@ pub fn create_with_a_row_against_a_check(conn: &mut Conn, rows: &str) {
 
 /// The settings of a session that the task changes.
 pub fn settings(conn: &mut Conn) -> Vec<String> {
-    #[derive(QueryableByName)]
-    struct Setting {
-        #[diesel(sql_type = diesel::sql_types::Text)]
-        value: String,
-    }
     let names = ["default_transaction_isolation", "lock_timeout", "row_security", "datestyle", "intervalstyle"];
-    let value = |name: &str| {
-        let query = diesel::sql_query(format!("select current_setting('{name}') as value"));
-        query.get_result::<Setting>(conn).unwrap().value
-    };
-    names.map(value).to_vec()
+    names.map(|name| sql::text(conn, &format!("select current_setting('{name}')"))).to_vec()
 }
 
 /// The conflict target of an upsert.
@@ -220,18 +211,7 @@ pub fn let_go(application: &mut Conn) {
 
 /// Returns the beginning of the task's name for the transaction that is open on this connection.
 pub fn name_of_transaction(conn: &mut Conn) -> String {
-    #[derive(QueryableByName)]
-    struct Process {
-        #[diesel(sql_type = diesel::sql_types::Integer)]
-        pid: i32,
-    }
-    let process: Process = diesel::sql_query("select pg_backend_pid() as pid").get_result(conn).unwrap();
-    format!("process {} of ", process.pid)
-}
-
-/// Asks the server whether a condition is true.
-pub fn is_true(conn: &mut Conn, condition: &str) -> bool {
-    diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(condition)).get_result(conn).unwrap()
+    format!("process {} of ", sql::number(conn, "select pg_backend_pid()::bigint"))
 }
 
 /// Changes of a table `t`. Repeating one is an error.

@@ -1,13 +1,12 @@
 //! Guards on columns of an existing table that has everything a table can have, and behaviour of PostgreSQL only.
 
 use diesel::connection::SimpleConnection;
-use diesel::deserialize::QueryableByName;
-use diesel::prelude::*;
-use diesel::sql_types::Text;
 use diesel_encrypted::guard::GuardKind;
 
-use crate::backend::{Conn, TestDatabase, is_true};
+use crate::backend::{Conn, TestDatabase};
 use crate::suite::program::guard::{Migrations, insert, refused, token};
+use crate::suite::sql::is_true;
+use crate::suite::sql::texts;
 
 /// The ways to create guards, and the kind of guard that each creates.
 pub fn ways() -> &'static [(&'static [&'static str], GuardKind)] {
@@ -47,16 +46,7 @@ pub fn shape(conn: &mut Conn) -> Vec<String> {
         union all select pg_get_triggerdef(oid) from pg_trigger where not tgisinternal
         union all select pg_get_viewdef('names'::regclass)
         order by 1";
-    lines(conn, &sql.replace("\\\\", "\\"))
-}
-
-fn lines(conn: &mut Conn, sql: &str) -> Vec<String> {
-    #[derive(QueryableByName)]
-    struct Line {
-        #[diesel(sql_type = Text)]
-        line: String,
-    }
-    diesel::sql_query(sql).load::<Line>(conn).unwrap().into_iter().map(|line| line.line).collect()
+    texts(conn, &sql.replace("\\\\", "\\"))
 }
 
 fn with(sql: &str) -> TestDatabase {
@@ -75,7 +65,7 @@ fn the_type_becomes_the_domain_and_comes_back_with_length_and_collation() {
     let token = token(1);
     insert(&mut db.conn(), "t (c)", &format!("'{token}'")).unwrap();
     let types = |conn: &mut Conn| {
-        lines(
+        texts(
             conn,
             "select concat_ws(' ', format_type(atttypid, atttypmod), collname) as line
              from pg_attribute left join pg_collation c on c.oid = attcollation
@@ -105,7 +95,7 @@ fn existing_domains_are_used() {
     migrations.run(&mut db.conn()).unwrap();
     let sql =
         "select atttypid::regtype::text as line from pg_attribute where attrelid = 'app.t'::regclass and attnum = 1";
-    assert_eq!(lines(&mut db.conn(), sql), ["encrypted_text"]);
+    assert_eq!(texts(&mut db.conn(), sql), ["encrypted_text"]);
     let elsewhere = with("create schema app; create table app.t (a text)");
     elsewhere.conn().batch_execute(domains).unwrap();
     migrations.run(&mut elsewhere.conn()).unwrap();

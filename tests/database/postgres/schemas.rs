@@ -1,23 +1,15 @@
 //! Tables with the same name in several schemas.
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
-use diesel::sql_types::Text;
 
 use crate::suite::program::vault::Vault;
+use crate::suite::sql::text;
 use crate::support::keys::keyring;
-
-#[derive(QueryableByName)]
-struct Cell {
-    #[diesel(sql_type = Text)]
-    cell: String,
-}
 
 /// Whether the token in `SCHEMA.vault` is under this key.
 fn is_under(vault: &Vault, schema: &str, key: u8) -> bool {
-    let sql = format!("select secret as cell from {schema}.vault");
-    let cell: Cell = diesel::sql_query(sql).get_result(&mut vault.db.conn()).unwrap();
-    keyring([key]).decrypt(cell.cell.as_bytes()).is_ok()
+    let token = text(&mut vault.db.conn(), &format!("select secret from {schema}.vault"));
+    keyring([key]).decrypt(token.as_bytes()).is_ok()
 }
 
 #[test]

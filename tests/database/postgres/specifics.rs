@@ -9,7 +9,7 @@ use diesel_encrypted::reencrypt::{Doubt, Outcome, Progress, Task};
 use diesel_encrypted::{TableName, Target};
 
 use crate::backend::TestDatabase;
-use crate::suite::traps;
+use crate::suite::{sql, traps};
 use crate::support::keys::keyring;
 use crate::support::private_server::PrivateServer;
 
@@ -29,10 +29,7 @@ fn tables_of_the_same_name_in_two_schemas() {
     }
     let report = task("b", "t").run(&db.pool(1)).unwrap();
     assert_eq!((report.outcome(), report.columns()[0].table.as_str()), (Outcome::Proven, "b.t"));
-    let read = |schema: &str, conn: &mut PgConnection| -> String {
-        let sql = format!("select secret as token from {schema}.t");
-        diesel::sql_query(sql).get_result::<Token>(conn).unwrap().token
-    };
+    let read = |schema: &str, conn: &mut PgConnection| sql::text(conn, &format!("select secret from {schema}.t"));
     assert_eq!(read("a", &mut conn), token);
     assert!(keyring([2]).decrypt(read("b", &mut conn).as_bytes()).is_ok());
 }
@@ -104,12 +101,7 @@ fn row_level_security_is_refused_where_it_hides_rows() {
          grant select, update on t to {user}"
     ))
     .unwrap();
-    let (_, rest) = db.url().split_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
-    let url = format!("postgres://{user}:secret@{rest}");
-    let pool = diesel::r2d2::Pool::builder()
-        .max_size(1)
-        .build(diesel::r2d2::ConnectionManager::<PgConnection>::new(url))
-        .unwrap();
+    let pool = pool_of(&db, &user, 1);
     let error = task("public", "t").run(&pool).unwrap_err();
     assert!(error.is_refused(), "{error}");
     assert!(error.to_string().contains("row-level security hides rows from this user"), "{error}");
@@ -169,13 +161,7 @@ fn triggers_of_a_partitioned_table_and_of_its_partitions() {
     let error = task("public", "t").run(&db.pool(1)).unwrap_err();
     assert!(error.is_refused() && error.to_string().contains(": of_all, of_one on t_1, of_statements. "), "{error}");
     assert!(task("public", "t").accept_triggers(true).run(&db.pool(1)).unwrap().is_proven());
-    #[derive(QueryableByName)]
-    struct Note {
-        #[diesel(sql_type = diesel::sql_types::Text)]
-        note: String,
-    }
-    let notes: Vec<Note> = diesel::sql_query("select note from t order by id").load(&mut db.conn()).unwrap();
-    assert_eq!(notes.iter().map(|row| row.note.as_str()).collect::<Vec<_>>(), ["of_allof_one", "of_all"]);
+    assert_eq!(sql::texts(&mut db.conn(), "select note from t order by id"), ["of_allof_one", "of_all"]);
 }
 
 #[test]
@@ -266,7 +252,7 @@ fn an_open_transaction_of_another_user_that_has_only_read() {
                 conn.batch_execute("commit").unwrap();
             }
         };
-        let report = traps::task().stateless(true).observer(observer).run(&pool).unwrap();
+        let report = traps::task().stateless(true).on_progress(observer).run(&pool).unwrap();
         assert_eq!((report.columns()[0].rewritten, report.columns()[0].current), (1, id as u64));
     }
     drop(pool);
@@ -305,16 +291,10 @@ fn an_old_token_in_a_prepared_transaction() {
             conn.batch_execute("prepare transaction 'the second half'").unwrap();
         }
     };
-    let task = traps::task().fence_timeout(Duration::from_secs(2)).observer(observer);
+    let task = traps::task().fence_timeout(Duration::from_secs(2)).on_progress(observer);
     let report = task.run(&pool).unwrap();
     let Some(Doubt::Open(open)) = report.doubt() else { panic!("{:?}", report.doubt()) };
     assert!(open[0].starts_with("the prepared transaction the second half, since "), "{open:?}");
     pool.get().unwrap().batch_execute("commit prepared 'the second half'").unwrap();
     assert_eq!(traps::task().run(&pool).unwrap().columns()[0].rewritten, 1);
-}
-
-#[derive(QueryableByName)]
-struct Token {
-    #[diesel(sql_type = diesel::sql_types::Text)]
-    token: String,
 }

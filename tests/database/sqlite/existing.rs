@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 
 use diesel::connection::SimpleConnection;
-use diesel::deserialize::QueryableByName;
-use diesel::prelude::*;
-use diesel::sql_types::Text;
 use diesel_encrypted::guard::GuardKind;
 
 use crate::backend::{Conn, TestDatabase};
 use crate::suite::program::guard::{Migrations, insert, program, refused, token};
+use crate::suite::sql::texts;
 
 /// The ways to create guards, and the kind of guard that each creates.
 pub fn ways() -> &'static [(&'static [&'static str], GuardKind)] {
@@ -41,20 +39,11 @@ pub const ODD_PEOPLE: &str = r#"
 
 /// Returns everything that the catalogue knows.
 pub fn shape(conn: &mut Conn) -> Vec<String> {
-    lines(
+    texts(
         conn,
         "select type || ' ' || name || ' ' || coalesce(sql, '') as line from sqlite_master
          where name not like '\\_\\_diesel%' escape '\\' and tbl_name not like '\\_\\_diesel%' escape '\\' order by 1",
     )
-}
-
-fn lines(conn: &mut Conn, sql: &str) -> Vec<String> {
-    #[derive(QueryableByName)]
-    struct Line {
-        #[diesel(sql_type = Text)]
-        line: String,
-    }
-    diesel::sql_query(sql).load::<Line>(conn).unwrap().into_iter().map(|line| line.line).collect()
 }
 
 fn with(sql: &str) -> TestDatabase {
@@ -67,14 +56,14 @@ fn with(sql: &str) -> TestDatabase {
 fn there_and_back(sql: &str, rows: &str) {
     let db = with(sql);
     let conn = &mut db.conn();
-    let (shape_before, before) = (shape(conn), lines(conn, rows));
+    let (shape_before, before) = (shape(conn), texts(conn, rows));
     assert!(!before.is_empty());
     let migrations = Migrations::written(&db, &["t.a"]);
     migrations.run(conn).unwrap();
-    assert_eq!(lines(conn, rows), before, "{sql}");
+    assert_eq!(texts(conn, rows), before, "{sql}");
     assert!(insert(conn, "t (a)", "'x'").is_err(), "{sql}");
     migrations.revert(conn).unwrap();
-    assert_eq!(lines(conn, rows), before, "{sql}");
+    assert_eq!(texts(conn, rows), before, "{sql}");
     // SQLite quotes the name of a renamed table.
     let plain = |shape: Vec<String>| shape.join("\n").replace("CREATE TABLE \"t\"", "CREATE TABLE t");
     assert_eq!(plain(shape(conn)), plain(shape_before), "{sql}");
@@ -174,7 +163,7 @@ fn a_refused_migration_leaves_no_transaction_open() {
 
 /// Returns everything in the catalogue, and the content of all rows.
 fn everything(conn: &mut Conn) -> (Vec<String>, Vec<String>) {
-    (shape(conn), lines(conn, "select k || a || b as line from t order by 1"))
+    (shape(conn), texts(conn, "select k || a || b as line from t order by 1"))
 }
 
 fn t_with_rows() -> TestDatabase {
@@ -308,7 +297,7 @@ fn broken_references_are_left_as_they_are() {
     let conn = &mut db.conn();
     conn.batch_execute("pragma foreign_keys = off; insert into u values (77)").unwrap();
     Migrations::written(&db, &["t.a"]).run(conn).unwrap();
-    assert_eq!(lines(conn, "select \"table\" || rowid || parent as line from pragma_foreign_key_check"), ["u1t"]);
+    assert_eq!(texts(conn, "select \"table\" || rowid || parent as line from pragma_foreign_key_check"), ["u1t"]);
 }
 
 #[test]
@@ -317,9 +306,9 @@ fn statistics_are_updated() {
     let conn = &mut db.conn();
     conn.batch_execute("analyze").unwrap();
     let statistics = "select concat_ws(' ', tbl, idx, stat) as line from sqlite_stat1 order by 1";
-    let before = lines(conn, statistics);
+    let before = texts(conn, statistics);
     Migrations::written(&db, &["t.a"]).run(conn).unwrap();
-    assert_eq!(lines(conn, statistics), before);
+    assert_eq!(texts(conn, statistics), before);
 }
 
 /// While the new table is created, a CHECK that names its table would refer to another table.

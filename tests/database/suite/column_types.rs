@@ -1,21 +1,14 @@
 //! Encrypted columns of every type that can hold tokens.
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
-use diesel::sql_types::Binary;
 use diesel_encrypted::reencrypt::{Outcome, Task};
 use diesel_encrypted::{TableName, Target};
 
+use super::sql::bytes;
 use crate::backend::{
     BINARY_TYPES, BYTES_LITERAL, MAKE_TYPES, OTHER_TYPES, SELECT_BYTES, SELECT_TEXT, TEXT_TYPES, TestDatabase,
 };
 use crate::support::keys::keyring;
-
-#[derive(QueryableByName)]
-struct Token {
-    #[diesel(sql_type = Binary)]
-    token: Vec<u8>,
-}
 
 /// Creates a database with the types that the tests need.
 fn database() -> TestDatabase {
@@ -36,9 +29,7 @@ fn rotated(db: &TestDatabase, sql_type: &str, literal: &str, select: &str) -> Ve
     let report = Task::new(keyring([2, 1])).target(target).run(&db.pool(1)).unwrap();
     let column = &report.columns()[0];
     assert_eq!((report.outcome(), column.rewritten, column.null), (Outcome::Proven, 1, 1), "{sql_type}");
-    let row: Token =
-        diesel::sql_query(format!("select {select} as token from t where id = 1")).get_result(&mut conn).unwrap();
-    row.token
+    bytes(&mut conn, &format!("select {select} from t where id = 1"))
 }
 
 #[test]

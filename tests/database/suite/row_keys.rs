@@ -1,19 +1,12 @@
 //! The task reads tables with row keys of every type completely, in pages of any size.
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
-use diesel::sql_types::Text;
 use diesel_encrypted::reencrypt::{Outcome, Task};
 use diesel_encrypted::{TableName, Target};
 
+use super::sql::texts;
 use crate::backend::{Conn, ROW_KEYS, TEXT, TestDatabase};
 use crate::support::keys::keyring;
-
-#[derive(QueryableByName)]
-struct Token {
-    #[diesel(sql_type = Text)]
-    token: String,
-}
 
 /// Re-encrypts the table `t` in pages of two rows. It must read every value, write it once and keep its plaintext.
 fn rotate(db: &TestDatabase, what: &str, plaintexts: &[String]) {
@@ -23,10 +16,10 @@ fn rotate(db: &TestDatabase, what: &str, plaintexts: &[String]) {
     let column = &report.columns()[0];
     let count = plaintexts.len() as u64;
     assert_eq!((column.scanned, column.rewritten, column.raced), (count, count, 0), "{what}");
-    let tokens: Vec<Token> = diesel::sql_query("select secret as token from t").load(&mut db.conn()).unwrap();
+    let tokens = texts(&mut db.conn(), "select secret from t");
     let new = keyring([2]);
-    let mut found: Vec<String> =
-        tokens.iter().map(|row| String::from_utf8(new.decrypt(row.token.as_bytes()).unwrap()).unwrap()).collect();
+    let open = |token: &String| String::from_utf8(new.decrypt(token.as_bytes()).unwrap()).unwrap();
+    let mut found: Vec<String> = tokens.iter().map(open).collect();
     found.sort();
     assert_eq!(found, plaintexts, "{what}");
 }

@@ -4,12 +4,11 @@ use std::fs;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
-use diesel::sql_types::Text;
 use diesel_encrypted::reencrypt::{ReencryptMigration, Task};
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use tempfile::TempDir;
 
+use super::sql::texts;
 use crate::backend::{Conn, TEXT, TestDatabase};
 use crate::support::keys::keyring;
 
@@ -57,13 +56,7 @@ fn applied(conn: &mut Conn) -> Vec<String> {
 
 /// Returns what the last migration has copied.
 fn copies(conn: &mut Conn) -> Vec<String> {
-    #[derive(QueryableByName)]
-    struct Copy {
-        #[diesel(sql_type = Text)]
-        secret: String,
-    }
-    let copies: Vec<Copy> = diesel::sql_query("select secret from copies").load(conn).unwrap();
-    copies.into_iter().map(|copy| copy.secret).collect()
+    texts(conn, "select secret from copies")
 }
 
 #[test]
@@ -94,7 +87,7 @@ fn stays_pending_until_it_is_proven() {
     application.batch_execute(&format!("begin; insert into t values (3, '{token}')")).unwrap();
     let impatient = migration_with(&db, Duration::ZERO).among(source.clone());
     let said = conn.run_pending_migrations(impatient).unwrap_err().to_string();
-    assert!(said.starts_with("the task is not proven to be finished: transactions that began"), "{said}");
+    assert!(said.starts_with("the task has not proven that its job is done: transactions that began"), "{said}");
     assert_eq!(applied(conn), ["20260101000000"]);
     application.batch_execute("commit").unwrap();
     conn.run_pending_migrations(migration(&db).among(source)).unwrap();

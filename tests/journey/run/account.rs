@@ -1,14 +1,14 @@
-//! The table that makes the journey, and the ledger, which knows what its values must be.
+//! The table that is encrypted and decrypted, and the ledger with the values that it must have.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use fastrand::Rng;
 
 use crate::backend::{BYTES, Conn, ON_UPDATE, TEXT, TIMESTAMP, WIDEN};
-use crate::support::ledger::PLAINTEXT;
+use crate::support::secrets::PLAINTEXT;
 
 diesel::table! {
-    /// The table as its models see it that hold plaintext, or either.
+    /// The table as the models for plaintext see it, and the models that read both.
     account (id) {
         id -> BigInt,
         note -> Text,
@@ -24,7 +24,7 @@ diesel::table! {
     use diesel::sql_types::*;
     use diesel_encrypted::sql_types::*;
 
-    /// The same when it is encrypted.
+    /// The same table when it is encrypted.
     #[sql_name = "account"]
     encrypted_account (id) {
         id -> BigInt,
@@ -52,14 +52,14 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(account, ledger);
 diesel::allow_tables_to_appear_in_same_query!(encrypted_account, ledger);
 
-/// The columns that make the journey.
+/// The columns that are encrypted.
 pub const COLUMNS: [&str; 3] = ["account.email", "account.phone", "account.scan"];
-/// A row that no application touches: its plaintext looks like a token.
+/// A row that no instance touches. Its plaintext looks like a token.
 pub const LOOKALIKE: i64 = -1;
-/// A row for the one who is left behind; the others leave it alone.
+/// A row for the last instance. The others do not touch it.
 pub const HOT: i64 = 1;
 
-/// What a row holds, besides its key and the time of its last change.
+/// The values of a row, except its key and its timestamp.
 #[derive(Clone, PartialEq, Queryable, Insertable)]
 #[diesel(table_name = ledger)]
 pub struct Account {
@@ -70,7 +70,7 @@ pub struct Account {
     pub scan: Option<Vec<u8>>,
 }
 
-/// What an update sets; the columns that are `None` stay.
+/// The values that an update sets. Columns with `None` keep their values.
 #[derive(Clone, AsChangeset)]
 #[diesel(table_name = ledger)]
 pub struct Change {
@@ -82,17 +82,17 @@ pub struct Change {
 }
 
 impl Account {
-    /// New values of many lengths; `writer` makes them tell where they come from.
+    /// Returns new values of many lengths. `writer` is part of the text and shows their origin.
     pub fn random(writer: &str, rng: &mut Rng) -> Self {
         let padding: String =
             (0..rng.usize(0..60)).map(|_| *rng.choice(&['a', 'ß', '日', ' ', '\'']).unwrap()).collect();
         let email = if rng.u8(0..30) == 0 { String::new() } else { format!("{PLAINTEXT}{writer} {padding}") };
-        // Of many magnitudes, and of either sign.
+        // Numbers of many magnitudes and of either sign.
         let phone = rng.i64(..) >> rng.u8(0..60);
         let length = if rng.u8(0..50) == 0 { rng.usize(1000..4000) } else { rng.usize(0..60) };
         let mut scan: Vec<u8> = std::iter::repeat_with(|| rng.u8(..)).take(length).collect();
         if let Some(first) = scan.first_mut() {
-            // Never what a token begins with, even by chance.
+            // The value must never begin like a token, not even by chance.
             *first &= 0x7f;
         }
         Self {
@@ -104,7 +104,7 @@ impl Account {
         }
     }
 
-    /// An update of some of the columns to these values.
+    /// Returns an update of some of the columns to these values.
     pub fn change(self, [email, phone, scan]: [bool; 3]) -> Change {
         Change {
             note: self.note,
@@ -116,7 +116,7 @@ impl Account {
     }
 }
 
-/// The table as it was before anybody thought of encryption: a column that holds numbers is as long as numbers are.
+/// Creates the table as it was without encryption: a column for numbers is only as long as numbers are.
 pub fn create(conn: &mut Conn) -> QueryResult<()> {
     let short = if WIDEN.is_some() { "varchar(20)" } else { TEXT };
     let table = |name: &str, timestamp: &str, phone: &str| {
@@ -130,12 +130,12 @@ pub fn create(conn: &mut Conn) -> QueryResult<()> {
     conn.batch_execute(&table("ledger", TIMESTAMP, "bigint"))
 }
 
-/// Rows of plaintext, and the one that looks like a token.
+/// Adds rows of plaintext, and the row that looks like a token.
 pub fn fill(conn: &mut Conn, rows: i64, rng: &mut Rng) -> QueryResult<()> {
     let stamp = "2001-02-03 04:05:06.789";
     let mut lookalike = Account::random("nobody", rng);
     (lookalike.email, lookalike.phone, lookalike.scan) = ("gAAAA is how this one is called".into(), None, None);
-    // The longest number that there is.
+    // The number with the most digits.
     let mut hot = Account::random("the beginning", rng);
     hot.phone = Some(i64::MIN);
     let mut all = vec![(LOOKALIKE, lookalike), (HOT, hot)];

@@ -1,4 +1,4 @@
-//! The instances of the application: transactions that change the table and the ledger together, and look before they do.
+//! The instances of the application. Their transactions compare the table with the ledger, and change both together.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
@@ -13,12 +13,12 @@ use super::checker::differences;
 use super::stages::Stage;
 use super::world::{INSTANCES, LAST, World};
 use crate::backend::{Conn, transaction};
-use crate::support::failures::Watch;
+use crate::support::failures::FailOnPanic;
 use crate::support::ledger::{one, stamp};
 
-/// What one instance does until the journey is over.
+/// Runs one instance until the journey is over.
 pub fn run(world: &World, number: usize, mut rng: Rng) {
-    let _watch = Watch(&world.failures);
+    let _guard = FailOnPanic(&world.failures);
     let mut session = world.session();
     let instance = &world.instances[number];
     for operation in 0.. {
@@ -41,12 +41,12 @@ pub fn run(world: &World, number: usize, mut rng: Rng) {
         world.transactions.fetch_add(1, Relaxed);
         world.compared.fetch_add(3, Relaxed);
         instance.end();
-        // The others have to have their turn, too.
+        // Lets the other instances have their turn.
         thread::sleep(Duration::from_millis(if is_hot { 1 } else { rng.u64(0..8) }));
     }
 }
 
-/// A transaction, with all that is random about it: when it is repeated it does the same.
+/// A transaction and all its random choices. When it is repeated, it does the same.
 struct Plan {
     id: i64,
     action: Action,
@@ -57,7 +57,7 @@ struct Plan {
     stamp: String,
 }
 
-/// What happens to a row that is there; one that is not is inserted.
+/// What happens to an existing row. A missing row is inserted.
 enum Action {
     Update,
     Delete,
@@ -67,7 +67,7 @@ enum Action {
 impl Plan {
     fn random(number: usize, operation: i64, rows: i64, rng: &mut Rng) -> Self {
         Self {
-            // Some of them are new.
+            // Some of these rows are new.
             id: rng.i64(HOT + 1..=rows + rows / 10),
             action: match rng.u8(0..10) {
                 0 => Action::Delete,
@@ -88,11 +88,12 @@ impl Plan {
         Self { id: HOT, action, is_rolled_back: false, new, changes, stamp: stamp(LAST, INSTANCES, operation) }
     }
 
-    /// Returns what is wrong with the row, as the model reads it, after which it does nothing.
+    /// Compares the row with the ledger, as the model reads it, and then changes both. Returns the differences. If
+    /// there are any, it changes nothing.
     fn carry_out(&self, conn: &mut Conn, stage: Stage) -> QueryResult<Vec<String>> {
         let mut wrong = Vec::new();
         let result = transaction(conn, |conn| {
-            // It locks the row of the ledger, if there is one, and so keeps the other instances away from both.
+            // This locks the row of the ledger, if there is one, and keeps the other instances away from both rows.
             let row = diesel::update(ledger::table.find(self.id)).set(ledger::counter.eq(ledger::counter));
             let is_there = row.execute(conn)? == 1;
             let seen = stage.read(conn, self.id..self.id + 1)?;
@@ -108,7 +109,7 @@ impl Plan {
         });
         match result {
             Ok(()) | Err(Error::RollbackTransaction) => Ok(wrong),
-            // Not to be tried again: every committed value has to be readable at every moment.
+            // This is not retried, because committed values must be readable at every moment.
             Err(Error::DeserializationError(error)) => Ok(vec![format!("id={}: cannot be read: {error}", self.id)]),
             Err(error) => Err(error),
         }

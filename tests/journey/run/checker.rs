@@ -1,5 +1,4 @@
-//! Whether everything is as it must be: by the models, and by Python's `cryptography`, which shares no code with this
-//! crate.
+//! Checks the table with the models, and with Python's `cryptography`, which shares no code with this crate.
 
 use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
@@ -13,10 +12,10 @@ use crate::backend::Conn;
 use crate::support::keys::key;
 use crate::support::python;
 
-/// Rows that are looked at together.
+/// The number of rows that are checked together.
 const PAGE: i64 = 10_000;
 
-/// What in a row is not as the ledger has it.
+/// Returns the differences between a row and the ledger.
 pub fn differences(seen: &Seen) -> Vec<String> {
     let Seen { id, account, truth, same_stamp } = seen;
     let Some(truth) = truth else { return vec![format!("id={id}: not in the ledger")] };
@@ -33,7 +32,7 @@ pub fn differences(seen: &Seen) -> Vec<String> {
     different.map(|(column, _)| told(column)).collect()
 }
 
-/// Every row as the models of this stage read it, while nobody writes.
+/// Checks every row as the models of this stage read it, while nobody writes.
 pub fn everything(world: &World, stage: Stage) {
     let mut session = world.session();
     world.in_quiet(|| {
@@ -54,7 +53,7 @@ pub fn everything(world: &World, stage: Stage) {
     });
 }
 
-/// Every value is a token under this key, and what is in it is what the ledger has.
+/// Checks that every value is a token under this key, and that its plaintext agrees with the ledger.
 pub fn every_token_by_python(world: &World, number: u8) {
     let conn = &mut world.db.conn();
     let key = key(number).to_text();
@@ -64,10 +63,10 @@ pub fn every_token_by_python(world: &World, number: u8) {
             let tokens: Vec<&[u8]> = cells.iter().filter_map(|cell| cell.stored.as_deref()).collect();
             let mut opened = python::open(&key, &tokens).into_iter();
             for Cell { place, stored, truth } in &cells {
-                // One for each token, in their order.
+                // There is one plaintext for each token, in the same order.
                 let opened = stored.as_ref().map(|_| opened.next().flatten().map(|(plaintext, _)| plaintext));
                 if opened != truth.clone().map(Some) {
-                    world.fail(format!("{place}: not what the ledger has, in the eyes of Python"));
+                    world.fail(format!("{place}: Python reads another value than the ledger has"));
                 }
             }
             world.compared.fetch_add(cells.len() as u64, Relaxed);
@@ -76,7 +75,7 @@ pub fn every_token_by_python(world: &World, number: u8) {
     });
 }
 
-/// That no row is missing, and none is there that should not be.
+/// Checks that no row is missing, and that none was added.
 pub fn as_many_as_in_the_ledger(world: &World, conn: &mut Conn) {
     let rows: i64 = account::table.count().get_result(conn).unwrap();
     let truths: i64 = ledger::table.count().get_result(conn).unwrap();
@@ -90,7 +89,7 @@ fn pages(world: &World) -> impl Iterator<Item = Range<i64>> {
     (LOOKALIKE..end).step_by(PAGE as usize).map(move |first| first..(first + PAGE).min(end))
 }
 
-/// A row as it is stored, and as it must be.
+/// A row as it is stored, and the values that it must have.
 #[derive(Queryable)]
 struct Raw {
     id: i64,

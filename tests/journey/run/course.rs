@@ -1,4 +1,4 @@
-//! The course of a journey.
+//! The steps of a journey.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
@@ -13,7 +13,7 @@ use super::world::{End, INSTANCES, World};
 use super::{application, checker, way_in, way_out};
 use crate::support::keys::{NEW, OLD, key};
 
-/// In, guarded, under a new key, and out again; while every instance of the application is at work.
+/// Encrypts a table, guards it, rotates it and decrypts it, while all instances of the application write.
 pub fn run(seed: u64, rows: u64) -> Result<String, String> {
     let mut rng = Rng::with_seed(seed);
     let world = World::new(i64::try_from(rows).unwrap());
@@ -28,7 +28,7 @@ pub fn run(seed: u64, rows: u64) -> Result<String, String> {
         }
         travel(&world)
     })?;
-    // The instances may have found something in their last moment.
+    // The instances may have found a difference just before their end.
     world.failures.check()?;
     Ok(figures(&world, &steps))
 }

@@ -1,4 +1,4 @@
-//! One journey: a table of plaintext, applications that never rest, the steps, and what has come of it.
+//! One journey: a table of plaintext, an application that writes all the time, the steps, and the checks.
 
 mod account;
 mod application;

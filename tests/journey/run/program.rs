@@ -1,4 +1,4 @@
-//! The program and Diesel's migrations on the table.
+//! Runs the program and Diesel's migrations on the table.
 
 use std::path::Path;
 
@@ -12,13 +12,13 @@ use super::account::{COLUMNS, HOT, LOOKALIKE, account};
 use super::world::World;
 use crate::backend::TestDatabase;
 use crate::support::keys::key;
-use crate::support::ledger::PLAINTEXT;
 use crate::support::runner::{NOT_PROVEN, PROVEN, Program};
+use crate::support::secrets::PLAINTEXT;
 
-/// What a process tells of that is waiting for a pause to end.
+/// A process prints this word while a pause file stops it.
 pub const IS_PAUSED: &str = "exists";
 
-/// A command with these keys, the primary first; it must not show any plaintext.
+/// A command with these keys, the primary key first. It must not show any plaintext.
 pub fn command(db: &TestDatabase, args: &[&str], keys: &[u8]) -> Program {
     let keys: Vec<String> = keys.iter().map(|number| key(*number).to_text().to_string()).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
@@ -30,7 +30,7 @@ pub fn on(world: &World, columns: &[&str], args: &[&str], keys: &[u8]) -> Progra
     command(&world.db, args, keys).args(columns.iter().flat_map(|column| ["--column", column]))
 }
 
-/// One job on all columns. What a process that was killed was at is taken over after a second.
+/// A job on all columns. The lease is short, so that the job soon takes over from a killed process.
 pub fn job(world: &World, name: &str, keys: &[u8]) -> Program {
     on(world, &COLUMNS, &[name, "--json", "--lease", "1"], keys)
 }
@@ -41,9 +41,9 @@ pub fn decrypt(world: &World, columns: &[&str], keys: &[u8]) -> Program {
     on(world, columns, &["decrypt", "--json", "--lease", "1"], keys).args(confirmed)
 }
 
-/// Runs a job that somebody undoes in the hot row as fast as he can. It does not end with a proof; or, if it had its
-/// moment by luck, the proof is true for that moment.
-pub fn in_vain(world: &World, job: impl Fn() -> Program, doubt: &str, is_left: impl Fn(&str) -> bool) {
+/// Runs a job while one instance undoes its work in the hot row as fast as it can. The job must not end with a proof.
+/// If a proof succeeds by luck, it must be true for its moment.
+pub fn never_proves(world: &World, job: impl Fn() -> Program, doubt: &str, is_left: impl Fn(&str) -> bool) {
     const MOST: usize = 20;
     world.while_hot(|| {
         for _ in 0..MOST {
@@ -53,8 +53,8 @@ pub fn in_vain(world: &World, job: impl Fn() -> Program, doubt: &str, is_left: i
             }
             match run.code {
                 NOT_PROVEN => {
-                    let told = run.json()["doubt"].as_str().unwrap_or_default().to_owned();
-                    assert!(told.contains(doubt), "{told}");
+                    let reason = run.json()["doubt"].as_str().unwrap_or_default().to_owned();
+                    assert!(reason.contains(doubt), "{reason}");
                     return;
                 }
                 PROVEN => world.in_quiet(|| {
@@ -63,17 +63,17 @@ pub fn in_vain(world: &World, job: impl Fn() -> Program, doubt: &str, is_left: i
                     let moment = (run.proof_moment().unix_timestamp_nanos() / 1_000_000) as i64;
                     let commit = world.hot_commit();
                     if is_left(&hot.unwrap()) && commit < moment {
-                        world.fail(format!("proven for {moment}, and undone since {commit}: {}", run.stdout));
+                        world.fail(format!("proven for {moment}, but undone at {commit}: {}", run.stdout));
                     }
                 }),
                 code => panic!("exit code {code}: {run:#?}"),
             }
         }
-        panic!("proven {MOST} times, with somebody who undoes it all the time");
+        panic!("proven {MOST} times, although an instance undid the work all the time");
     });
 }
 
-/// A file that keeps a process waiting until it is removed.
+/// A pause file. Dropping or removing it lets the processes continue.
 pub struct PauseFile(tempfile::NamedTempFile);
 
 impl PauseFile {
@@ -90,24 +90,24 @@ impl PauseFile {
     }
 }
 
-/// Walks so slowly that there is time to be killed in the middle, also where there are few rows.
-pub fn unhurriedly(world: &World, program: Program) -> Program {
+/// Limits the rate, so that there is time to kill the process even if there are few rows.
+pub fn slowly(world: &World, program: Program) -> Program {
     program.args(["--max-rows-per-second".to_owned(), (world.rows / 2).max(500).to_string()])
 }
 
-/// How many addresses are tokens.
+/// Returns the number of e-mail addresses that are tokens.
 pub fn tokens(world: &World) -> i64 {
     let tokens = account::table.filter(account::email.like("gAAAA%").and(account::id.ne(LOOKALIKE)));
     tokens.count().get_result(&mut world.db.conn()).unwrap()
 }
 
-/// Runs the migrations that were written, as the application would.
+/// Runs the migrations that the program wrote, as the application would.
 pub fn migrate(world: &World) -> MigrationResult<()> {
     let migrations = FileBasedMigrations::from_path(world.migrations.path())?;
     world.db.conn().run_pending_migrations(migrations).map(drop)
 }
 
-/// Reverts the last one.
+/// Reverts the last migration.
 pub fn revert(world: &World) -> MigrationResult<()> {
     let migrations = FileBasedMigrations::from_path(world.migrations.path())?;
     world.db.conn().revert_last_migration(migrations).map(drop)

@@ -1,4 +1,4 @@
-//! The models of the application, as they are deployed one after the other.
+//! The models of the application, in the order of their deployment.
 
 use std::ops::Range;
 
@@ -8,20 +8,20 @@ use diesel_encrypted::{Adopting, Encrypted, Leaving};
 use super::account::{Account, Change, account, encrypted_account, ledger};
 use crate::backend::Conn;
 
-/// What the fields of the model are.
+/// The type of the fields in a model.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Stage {
-    /// `String`
+    /// `String`.
     Plain,
-    /// `Leaving<String>`
+    /// `Leaving<String>`.
     Leaving,
-    /// `Adopting<String>`
+    /// `Adopting<String>`.
     Adopting,
     /// `Encrypted<String>`, in a table that is declared as encrypted.
     Encrypted,
 }
 
-/// A row as the model reads it, with its row of the ledger, at one moment.
+/// A row as the model reads it, and its row of the ledger, read in one statement.
 pub struct Seen {
     pub id: i64,
     pub account: Account,
@@ -30,7 +30,7 @@ pub struct Seen {
 }
 
 impl Stage {
-    /// The rows with these keys.
+    /// Returns the rows with these keys.
     pub fn read(self, conn: &mut Conn, ids: Range<i64>) -> QueryResult<Vec<Seen>> {
         match self {
             Self::Plain => plain::read(conn, ids),
@@ -59,7 +59,7 @@ impl Stage {
     }
 }
 
-/// The model of a stage: what its fields are, and how a number becomes the field and comes out of it.
+/// The model of a stage: the types of its fields, and the conversion of a number to and from its field.
 macro_rules! stage {
     ($stage:ident, $table:ident, $text:ty, $number:ty, $bytes:ty, $into_number:expr, $from_number:expr) => {
         mod $stage {

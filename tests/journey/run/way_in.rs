@@ -1,4 +1,4 @@
-//! From plaintext into encryption, with every wrong turn on the way.
+//! The way into encryption, with every possible mistake.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -8,18 +8,18 @@ use serde_json::json;
 
 use super::account::{COLUMNS, LOOKALIKE, account, create};
 use super::checker;
-use super::program::{IS_PAUSED, PauseFile, command, decrypt, guards, in_vain, job, migrate, on, tokens, unhurriedly};
+use super::program::{IS_PAUSED, PauseFile, command, decrypt, guards, job, migrate, never_proves, on, slowly, tokens};
 use super::stages::Stage;
 use super::world::{LAST, World};
 use crate::backend::{SHARES, TestDatabase, WIDEN};
 use crate::support::keys::{FOREIGN, NEW, OLD, key};
-use crate::support::ledger::PLAINTEXT;
 use crate::support::runner::{BAD_VALUES, NOT_PROVEN, PROVEN, Program, REFUSED, Run};
+use crate::support::secrets::PLAINTEXT;
 
-/// Numbers of up to 20 bytes: `token_len(20) + 1`.
+/// The length for numbers of up to 20 bytes: `token_len(20) + 1`.
 const WIDTH: &str = "121";
 
-/// The application reads either, and writes what it always wrote.
+/// The application reads plaintext and tokens, and still writes plaintext.
 pub fn prepare(world: &World) {
     world.settle();
     world.deploy(Stage::Leaving);
@@ -29,27 +29,27 @@ pub fn prepare(world: &World) {
     }
 }
 
-/// A column of numbers has no room for tokens; it is made longer while everybody is at work.
+/// A column for numbers is too short for tokens. It is made longer while the application writes.
 pub fn make_room(world: &World) {
     let Some(widen) = WIDEN else { return };
     let run = job(world, "encrypt", &[OLD]).exits_with(REFUSED);
-    let needed = format!("Make it {WIDTH} long at least");
+    let needed = format!("Make it at least {WIDTH} long");
     assert!(run.stderr.contains("account.phone is too short") && run.stderr.contains(&needed), "{}", run.stderr);
     assert_eq!(tokens(world), 0, "nothing was written");
     world.db.conn().batch_execute(&widen.replace("{}", WIDTH)).unwrap();
     world.settle();
 }
 
-/// A guard before the proof: the program writes none, and the database takes none.
+/// A guard before the proof: the program writes no migration, and the database refuses the guard.
 pub fn too_early(world: &World) {
     let run = guard_migration(world, &world.db).exits_with(REFUSED);
     assert!(run.stderr.contains("values that are not tokens"), "{}", run.stderr);
-    // Where nothing is in the table there is nothing against it.
+    // On an empty table, nothing prevents the guard.
     let twin = TestDatabase::new();
     create(&mut twin.conn()).unwrap();
     WIDEN.iter().for_each(|widen| twin.conn().batch_execute(&widen.replace("{}", WIDTH)).unwrap());
     let written = guard_migration(world, &twin).exits_with(PROVEN).stdout;
-    let error = migrate(world).expect_err("the database takes a guard that its values do not pass");
+    let error = migrate(world).expect_err("the database accepts a guard that its values violate");
     assert!(!error.to_string().contains(PLAINTEXT), "{error}");
     assert_eq!(guards(world), [None; 3]);
     world.in_quiet(|| checker::as_many_as_in_the_ledger(world, &mut world.db.conn()));
@@ -62,34 +62,34 @@ fn guard_migration(world: &World, db: &TestDatabase) -> Program {
     command(db, &args, &[OLD]).arg("--dir").arg(world.migrations.path())
 }
 
-/// All but one instance write tokens: as long as that one writes plaintext, nothing is proven.
+/// All instances but the last write tokens. While the last one writes plaintext, nothing is proven.
 pub fn one_left_behind(world: &World) {
     world.deploy_but_last(Stage::Adopting);
     assert_eq!(world.instances[LAST].stage(), Stage::Leaving);
     let phone = || on(world, &COLUMNS[1..2], &["encrypt", "--json"], &[OLD]);
-    in_vain(world, phone, "still plaintext", |stored| !stored.starts_with("gAAAA"));
-    // Now there is something to tell a keyring by.
+    never_proves(world, phone, "still plaintext", |stored| !stored.starts_with("gAAAA"));
+    // Now there are tokens that reveal a wrong keyring.
     let run = job(world, "encrypt", &[FOREIGN]).exits_with(REFUSED);
     assert!(run.stderr.contains("this keyring does not belong to this data"), "{}", run.stderr);
     world.deploy(Stage::Adopting);
 }
 
-/// Several processes encrypt; one of them is killed, and another job has to wait. What looks like a token is left alone,
-/// until somebody says what it is.
+/// Several processes encrypt. One of them is killed, and another job is refused meanwhile. A value that looks like a
+/// token stays unchanged until the operator confirms that it is plaintext.
 pub fn encrypt(world: &World) {
     on(world, &COLUMNS, &["encrypt", "--dry-run"], &[OLD]).exits_with(NOT_PROVEN);
     let pause = PauseFile::new();
     let first = on(world, &COLUMNS, &["encrypt", "--lease", "1"], &[OLD]).arg("--pause-file").arg(pause.path());
-    let mut first = unhurriedly(world, first).start();
+    let mut first = slowly(world, first).start();
     first.until_it_says(IS_PAUSED);
     let run = decrypt(world, &COLUMNS, &[OLD]).exits_with(REFUSED);
     assert!(run.stderr.contains("is encrypting this database"), "{}", run.stderr);
-    let second = unhurriedly(world, job(world, "encrypt", &[OLD])).start();
+    let second = slowly(world, job(world, "encrypt", &[OLD])).start();
     pause.remove();
     first.until(|| tokens(world) > world.rows / 3);
     first.signal("KILL");
     assert_eq!(first.wait().code, -1);
-    let third = unhurriedly(world, job(world, "encrypt", &[OLD])).start();
+    let third = slowly(world, job(world, "encrypt", &[OLD])).start();
     for process in [second, third] {
         let run = process.wait();
         assert_eq!((run.code, problems(&run)), (BAD_VALUES, vec![lookalike(world)]), "{run:#?}");
@@ -111,7 +111,7 @@ fn lookalike(world: &World) -> serde_json::Value {
     json!({ "table": table, "column": "email", "row": row, "kind": "unreadable" })
 }
 
-/// The database takes tokens only, and the models do not know of anything else.
+/// The database accepts tokens only, and the models expect nothing else.
 pub fn guard(world: &World) {
     guard_migration(world, &world.db).exits_with(PROVEN);
     migrate(world).unwrap();
@@ -130,7 +130,7 @@ pub fn guard(world: &World) {
     assert!(told.contains("is_encrypted") && !told.contains(PLAINTEXT), "{told}");
 }
 
-/// A new key, with which every instance reads before one writes.
+/// Introduces a new key. Every instance reads with it before the first one writes with it.
 pub fn rotate(world: &World) {
     let deploy = |numbers: &[u8]| {
         Keyring::new(numbers.iter().map(|number| key(*number))).unwrap().replace();

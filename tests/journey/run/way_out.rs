@@ -1,13 +1,14 @@
-//! Out of encryption again.
+//! The way out of encryption.
 
 use super::account::COLUMNS;
-use super::program::{decrypt, guards, in_vain, on, revert};
+use super::program::{decrypt, guards, never_proves, on, revert};
 use super::stages::Stage;
 use super::world::World;
 use crate::support::keys::NEW;
 use crate::support::runner::{BAD_VALUES, PROVEN, REFUSED, USAGE};
 
-/// The application reads either, and the database takes plaintext again; the program does not write it before.
+/// The application reads plaintext and tokens, and the database accepts plaintext again. Before that, the program
+/// refuses to write it.
 pub fn lift_guard(world: &World) {
     world.deploy(Stage::Adopting);
     on(world, &COLUMNS, &["decrypt"], &[NEW]).exits_with(USAGE);
@@ -18,15 +19,16 @@ pub fn lift_guard(world: &World) {
     world.settle();
 }
 
-/// All but one instance write plaintext: as long as that one writes tokens, nothing is proven.
+/// All instances but the last write plaintext. While the last one writes tokens, nothing is proven.
 pub fn one_left_behind(world: &World) {
     world.deploy_but_last(Stage::Leaving);
     let phone = || decrypt(world, &COLUMNS[1..2], &[NEW]);
-    in_vain(world, phone, "token", |stored| stored.starts_with("gAAAA"));
+    never_proves(world, phone, "token", |stored| stored.starts_with("gAAAA"));
     world.deploy(Stage::Leaving);
 }
 
-/// What looks like a token would be taken for one, and stays in its token until somebody says what it is.
+/// A value that looks like a token would be taken for one. It stays encrypted until the operator confirms that it is
+/// plaintext.
 pub fn leave(world: &World) {
     let run = decrypt(world, &COLUMNS, &[NEW]).exits_with(BAD_VALUES);
     let problems = &run.json()["problems"];

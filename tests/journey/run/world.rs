@@ -1,4 +1,4 @@
-//! What everybody on a journey shares.
+//! The shared state of a journey.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError, RwLock};
@@ -13,25 +13,25 @@ use crate::backend::{Conn, TestDatabase, connect};
 use crate::support::failures::Failures;
 use crate::support::session::Session;
 
-/// Instances of the application.
+/// The number of instances of the application.
 pub const INSTANCES: usize = 4;
-/// The one to which a new version comes last.
+/// The instance that gets a new version last.
 pub const LAST: usize = 0;
-/// Longer than any step of an instance takes, also when a table is locked.
+/// Longer than any step of an instance takes, even while a table is locked.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct World {
     pub db: TestDatabase,
     /// The migrations of the application.
     pub migrations: TempDir,
-    /// Keys of the rows: that many are there in the beginning.
+    /// The number of rows at the beginning. Their keys are the numbers from 1.
     pub rows: i64,
     pub instances: [Instance; INSTANCES],
     pub transactions: AtomicU64,
     pub compared: AtomicU64,
-    /// Whoever writes holds it shared.
+    /// Instances hold it shared while they write.
     turns: RwLock<()>,
-    /// Whether the last instance does nothing but to write to the hot row.
+    /// Whether the last instance writes to the hot row only.
     is_hot: AtomicBool,
     hot_commit: AtomicI64,
     is_over: AtomicBool,
@@ -40,7 +40,7 @@ pub struct World {
 
 pub struct Instance {
     stage: Mutex<Stage>,
-    /// How many transactions it has begun and ended.
+    /// How many transactions it has completed.
     done: AtomicU64,
 }
 
@@ -65,35 +65,35 @@ impl World {
         Session::new(connect, self.db.url())
     }
 
-    /// Gives every instance this version, one after the other.
+    /// Deploys a version to every instance, one after the other.
     pub fn deploy(&self, stage: Stage) {
         self.deploy_but_last(stage);
         self.deploy_to(LAST, stage);
     }
 
-    /// Gives this version to all instances but one.
+    /// Deploys a version to all instances but the last.
     pub fn deploy_but_last(&self, stage: Stage) {
         (0..INSTANCES).filter(|number| *number != LAST).for_each(|number| self.deploy_to(number, stage));
     }
 
-    /// All of them are at work while one has the new version and others do not.
+    /// All instances write while some have the new version and others do not.
     fn deploy_to(&self, number: usize, stage: Stage) {
         *self.instances[number].stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
         self.settle();
     }
 
-    /// Waits until every instance has done something that it began after now.
+    /// Waits until every instance has completed a transaction that it began after this call.
     pub fn settle(&self) {
         let before: Vec<u64> = self.instances.iter().map(Instance::done).collect();
         let deadline = Instant::now() + PATIENCE;
-        let has_gone_on = |(instance, before): (&Instance, &u64)| instance.done() >= before + 3;
-        while !self.is_over() && !self.instances.iter().zip(&before).all(has_gone_on) {
-            assert!(Instant::now() < deadline, "an instance of the application does not go on");
+        let has_continued = |(instance, before): (&Instance, &u64)| instance.done() >= before + 3;
+        while !self.is_over() && !self.instances.iter().zip(&before).all(has_continued) {
+            assert!(Instant::now() < deadline, "an instance of the application does not continue");
             thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// Does something while one instance writes to the hot row as fast as it can.
+    /// Runs `work` while one instance writes to the hot row as fast as it can.
     pub fn while_hot<T>(&self, work: impl FnOnce() -> T) -> T {
         self.is_hot.store(true, Relaxed);
         self.settle();
@@ -107,7 +107,7 @@ impl World {
         self.is_hot.load(Relaxed)
     }
 
-    /// When the hot row was written for the last time, to be asked in quiet: milliseconds since 1970.
+    /// When the hot row was last written, in milliseconds since 1970. To be called within `in_quiet`.
     pub fn hot_commit(&self) -> i64 {
         self.hot_commit.load(Relaxed)
     }
@@ -116,13 +116,13 @@ impl World {
         self.hot_commit.store((OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000) as i64, Relaxed);
     }
 
-    /// Does something while no instance is in a transaction.
+    /// Runs `work` while no instance is in a transaction.
     pub fn in_quiet<T>(&self, work: impl FnOnce() -> T) -> T {
         let _quiet = self.turns.write().unwrap_or_else(PoisonError::into_inner);
         work()
     }
 
-    /// Lets an instance do something, unless it is to be quiet.
+    /// Runs `work` of an instance, as soon as nobody needs quiet.
     pub fn in_turn<T>(&self, work: impl FnOnce() -> T) -> T {
         let _turn = self.turns.read().unwrap_or_else(PoisonError::into_inner);
         work()
@@ -151,7 +151,7 @@ impl Instance {
     }
 }
 
-/// Ends the journey when it goes: the instances would go on after a panic.
+/// Ends the journey when it is dropped. After a panic, the instances would otherwise never end.
 pub struct End<'a>(pub &'a World);
 
 impl Drop for End<'_> {

@@ -72,8 +72,8 @@ fn nothing_declared(discovered: &Discovered) -> Failure {
     Failure::new(
         Exit::Refused,
         format!(
-            "there is nothing to compare. The schema file declares no encrypted column, and {others}. Declare columns as \
-             EncryptedText or EncryptedBinary, or name the right schema file with --schema PATH."
+            "there is nothing to compare. The schema file declares no encrypted column, and {others}. Declare columns \
+             as EncryptedText or EncryptedBinary, or name the right schema file with --schema PATH."
         ),
     )
 }

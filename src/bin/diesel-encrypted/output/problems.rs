@@ -14,7 +14,7 @@ pub(crate) fn problems(recorded: Result<RecordedProblems, Failure>, json: bool) 
         document(&ProblemsDocument {
             recorded: recorded.is_some(),
             moment: recorded.and_then(|recorded| rfc3339(recorded.moment?)),
-            problems: recorded.into_iter().flat_map(|recorded| &recorded.problems).map(ProblemRow::new).collect(),
+            problems: recorded.map_or(&[], |recorded| &recorded.problems),
             problems_omitted: recorded.map_or(0, |recorded| recorded.omitted),
         })?;
     }
@@ -63,21 +63,6 @@ pub(super) fn problem_table<'a>(problems: impl IntoIterator<Item = &'a Problem>)
 struct ProblemsDocument<'a> {
     recorded: bool,
     moment: Option<String>,
-    problems: Vec<ProblemRow<'a>>,
+    problems: &'a [Problem],
     problems_omitted: u64,
-}
-
-#[derive(Serialize)]
-pub(super) struct ProblemRow<'a> {
-    table: &'a str,
-    column: &'a str,
-    row: &'a str,
-    kind: String,
-}
-
-impl<'a> ProblemRow<'a> {
-    pub(super) fn new(problem: &'a Problem) -> Self {
-        let Problem { table, column, row, kind, .. } = problem;
-        Self { table, column, row, kind: kind.to_string() }
-    }
 }

@@ -1,11 +1,11 @@
 //! The report of `reencrypt`, `encrypt` or `decrypt`.
 
-use diesel_encrypted::reencrypt::{ColumnReport, Doubt, Job, Outcome, ProblemKind, Report, TaskError};
+use diesel_encrypted::reencrypt::{ColumnReport, Doubt, Job, Outcome, Problem, ProblemKind, Proof, Report, TaskError};
 use diesel_encrypted::{Fingerprint, Keyring};
 use serde::Serialize;
 
-use super::problems::{ProblemRow, problem_table};
-use super::{count, document, line, rfc3339, sentence, table};
+use super::problems::problem_table;
+use super::{count, document, line, sentence, table};
 use crate::exit::{Exit, Failure};
 use crate::notes;
 
@@ -24,7 +24,7 @@ impl Ending {
             (Some(failure), _) => failure.exit,
             (None, None) => Exit::Internal,
             (None, Some(report)) => match report.outcome() {
-                Outcome::Proven if report.problems().is_empty() => Exit::Proven,
+                Outcome::Proven if report.old_keys_may_go() => Exit::Proven,
                 Outcome::Proven => Exit::BadValues,
                 Outcome::Stopped => Exit::Stopped,
                 _ => Exit::NotProven,
@@ -113,7 +113,8 @@ fn repairs(job: Job, report: &Report) -> &'static str {
     match (has(ProblemKind::Plaintext), has(ProblemKind::Unreadable)) {
         _ if job == Job::Decrypt => "Fix them.",
         (true, true) => {
-            "Encrypt the plaintext with `diesel-encrypted encrypt`. For unreadable values, find their key or repair the rows."
+            "Encrypt the plaintext with `diesel-encrypted encrypt`. For unreadable values, find their key or repair the \
+             rows."
         }
         (true, false) => "Encrypt them with `diesel-encrypted encrypt`.",
         (false, _) => "Find the key that wrote them, or repair the rows.",
@@ -155,54 +156,23 @@ struct ReportDocument<'a> {
     outcome: &'static str,
     primary: String,
     passes: u32,
-    columns: Vec<ReportColumn<'a>>,
-    problems: Vec<ProblemRow<'a>>,
+    columns: &'a [ColumnReport],
+    problems: &'a [Problem],
     problems_omitted: u64,
-    proof: Option<ReportProof>,
+    proof: Option<&'a Proof>,
     doubt: Option<String>,
-}
-
-#[derive(Serialize)]
-struct ReportColumn<'a> {
-    table: &'a str,
-    column: &'a str,
-    scanned: u64,
-    rewritten: u64,
-    current: u64,
-    null: u64,
-    raced: u64,
-    busy: u64,
-    bad: u64,
-}
-
-#[derive(Serialize)]
-struct ReportProof {
-    moment: Option<String>,
-    values: u64,
 }
 
 impl<'a> ReportDocument<'a> {
     fn new(keyring: &Keyring, report: Option<&'a Report>, exit: Exit) -> Self {
-        let columns = report.into_iter().flat_map(Report::columns).map(|column| ReportColumn {
-            table: &column.table,
-            column: &column.column,
-            scanned: column.scanned,
-            rewritten: column.rewritten,
-            current: column.current,
-            null: column.null,
-            raced: column.raced,
-            busy: column.busy,
-            bad: column.bad,
-        });
-        let proof = report.and_then(Report::proof);
         Self {
             outcome: exit.outcome(),
             primary: keyring.primary().to_string(),
             passes: report.map_or(0, Report::passes),
-            columns: columns.collect(),
-            problems: report.into_iter().flat_map(Report::problems).map(ProblemRow::new).collect(),
+            columns: report.map_or(&[], Report::columns),
+            problems: report.map_or(&[], Report::problems),
             problems_omitted: report.map_or(0, Report::problems_omitted),
-            proof: proof.map(|proof| ReportProof { moment: rfc3339(proof.moment), values: proof.values }),
+            proof: report.and_then(Report::proof),
             doubt: report.and_then(Report::doubt).map(Doubt::to_string),
         }
     }

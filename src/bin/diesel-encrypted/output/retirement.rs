@@ -46,8 +46,8 @@ fn advice(retirement: &Retirement, exit: Exit) -> String {
     let key = retirement.key;
     match exit {
         Exit::Proven => format!(
-            "yes: you can remove {key} from the keyring once no application encrypts with it. Store the key for as long as \
-             you keep older backups."
+            "yes: you can remove {key} from the keyring once no application encrypts with it. Store the key for as long \
+             as you keep older backups."
         ),
         Exit::Stopped => "stopped on request. Nothing is proven. Run the command again.".into(),
         _ => match retirement.values() {

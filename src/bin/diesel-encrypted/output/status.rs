@@ -4,7 +4,7 @@ use diesel_encrypted::Keyring;
 use diesel_encrypted::reencrypt::{ColumnStatus, SharedRun, Status};
 use serde::Serialize;
 
-use super::{document, line, rfc3339, role, table};
+use super::{document, line, rfc3339, table};
 use crate::exit::{Exit, Failure};
 
 /// Prints a status, and the run that is going on, if any.
@@ -49,7 +49,7 @@ const HEAD: [&str; 7] =
 
 fn row(column: &ColumnStatus) -> Vec<String> {
     let keys = column.keys.iter().map(|key| format!("{}={}", key.fingerprint, key.values));
-    let dates = [column.oldest, column.newest].map(|seconds| date(seconds).unwrap_or_else(|| "-".into()));
+    let dates = [column.oldest, column.newest].map(|date| date.and_then(rfc3339).unwrap_or_else(|| "-".into()));
     vec![
         format!("{}.{}", column.table, column.column),
         column.rows.to_string(),
@@ -61,47 +61,13 @@ fn row(column: &ColumnStatus) -> Vec<String> {
     ]
 }
 
-/// The date of a token, in seconds since 1970.
-fn date(seconds: Option<u64>) -> Option<String> {
-    rfc3339(seconds?.checked_mul(1000)?)
-}
-
 #[derive(Serialize)]
 struct StatusDocument<'a> {
     outcome: &'static str,
     primary: String,
     moment: Option<String>,
-    columns: Vec<StatusColumn<'a>>,
-    run: Option<StatusRun<'a>>,
-}
-
-#[derive(Serialize)]
-struct StatusRun<'a> {
-    processes: &'a [String],
-    job: String,
-    started: Option<String>,
-    pass: u32,
-    is_paused: bool,
-}
-
-#[derive(Serialize)]
-struct StatusColumn<'a> {
-    table: &'a str,
-    column: &'a str,
-    rows: u64,
-    null: u64,
-    plaintext: u64,
-    unreadable: u64,
-    keys: Vec<StatusKey>,
-    oldest: Option<String>,
-    newest: Option<String>,
-}
-
-#[derive(Serialize)]
-struct StatusKey {
-    fingerprint: String,
-    role: &'static str,
-    values: u64,
+    columns: &'a [ColumnStatus],
+    run: Option<&'a SharedRun>,
 }
 
 impl<'a> StatusDocument<'a> {
@@ -114,35 +80,8 @@ impl<'a> StatusDocument<'a> {
             outcome,
             primary: keyring.primary().to_string(),
             moment: status.and_then(|status| rfc3339(status.moment)),
-            columns: status.into_iter().flat_map(|status| &status.columns).map(StatusColumn::new).collect(),
-            run: run.map(|run| StatusRun {
-                processes: &run.processes,
-                job: run.job.to_string(),
-                started: rfc3339(run.started),
-                pass: run.pass,
-                is_paused: run.is_paused,
-            }),
-        }
-    }
-}
-
-impl<'a> StatusColumn<'a> {
-    fn new(column: &'a ColumnStatus) -> Self {
-        let keys = column.keys.iter().map(|key| StatusKey {
-            fingerprint: key.fingerprint.to_string(),
-            role: role(key.is_primary),
-            values: key.values,
-        });
-        Self {
-            table: &column.table,
-            column: &column.column,
-            rows: column.rows,
-            null: column.null,
-            plaintext: column.plaintext,
-            unreadable: column.unreadable,
-            keys: keys.collect(),
-            oldest: date(column.oldest),
-            newest: date(column.newest),
+            columns: status.map_or(&[], |status| &status.columns),
+            run,
         }
     }
 }

@@ -11,12 +11,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
-use diesel::sql_types::Binary;
 use diesel_encrypted::reencrypt::{Outcome, Report, Task};
 use diesel_encrypted::{Encrypted, Key, Keyring, Target};
 use serde_json::Value;
 
+use super::sql::bytes;
 use crate::backend::{BYTES_LITERAL, Conn, QUOTE, SELECT_BYTES, SELECT_TEXT, TestDatabase};
 use crate::support::python;
 use crate::support::recordings::{Cell, Recording, Row, Set};
@@ -47,18 +46,13 @@ fn reads_and_rotates_to_the_end(set: &Set, table: &str, columns: &str, target: T
 /// Checks the one row of a table that this crate wrote under the primary key of `set`. Its columns must hold the values
 /// that the original read when the data file was made.
 fn writes_what_the_original_was_asked_to_read(recording: &Recording, set: &Set, conn: &mut Conn, table: &str) {
-    #[derive(QueryableByName)]
-    struct Token {
-        #[diesel(sql_type = Binary)]
-        token: Vec<u8>,
-    }
     assert!(!recording.returned.is_empty());
     for (column, returned) in &recording.returned {
         let form = if returned.iter().any(|returned| returned.form == "bytes") { SELECT_BYTES } else { SELECT_TEXT };
         let select = form.replace("secret", column);
-        let row: Token = diesel::sql_query(format!("select {select} as token from {table}")).get_result(conn).unwrap();
-        let form = if row.token.is_ascii() { "text" } else { "bytes" };
-        let (plaintext, _) = python::open(&set.keys[0], &[row.token]).remove(0).expect("Python opens the token");
+        let token = bytes(conn, &format!("select {select} from {table}"));
+        let form = if token.is_ascii() { "text" } else { "bytes" };
+        let (plaintext, _) = python::open(&set.keys[0], &[token]).remove(0).expect("Python opens the token");
         let plaintext = String::from_utf8(plaintext).unwrap();
         let is_it = |(known, known_form): (&str, &str)| known == plaintext && known_form == form;
         let mut known = returned.iter().map(|returned| (returned.plaintext.as_str(), returned.form.as_str()));

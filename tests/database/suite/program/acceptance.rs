@@ -7,9 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
 use serde_json::json;
 
+use super::super::sql::texts;
 use super::{fingerprint, key_text};
 use crate::backend::{BYTES, OTHER_COLUMNS, TEXT, TestDatabase, shown};
 use crate::support::python::{self, Dated};
@@ -105,15 +105,8 @@ fn cells(db: &TestDatabase) -> Vec<Cells> {
 
 /// Returns everything in the table except the encrypted columns, row by row.
 fn rest(db: &TestDatabase) -> Vec<String> {
-    #[derive(QueryableByName)]
-    struct Line {
-        #[diesel(sql_type = Text)]
-        line: String,
-    }
     let columns: Vec<&str> = std::iter::once("id").chain(OTHER_COLUMNS.iter().map(|(name, ..)| *name)).collect();
-    let sql = format!("select {} as line from everything order by id", shown(&columns));
-    let lines: Vec<Line> = diesel::sql_query(sql).load(&mut db.conn()).unwrap();
-    lines.into_iter().map(|line| line.line).collect()
+    texts(&mut db.conn(), &format!("select {} from everything order by id", shown(&columns)))
 }
 
 /// Returns the cells that Python decrypts with one key, in the order of `(id, is_photo)`.

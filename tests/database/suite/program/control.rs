@@ -130,7 +130,7 @@ fn nobody_is_there_to_be_asked() {
         for command in ["pause", "resume", "stop"] {
             let run = vault.bare_program(&[command], &[]).exits_with(5);
             assert_eq!(run.stdout, "");
-            run.says("no process is re-encrypting this database now").says("SIGTERM");
+            run.says("no process is working on this database now").says("SIGTERM");
         }
     };
     let without_tables = Vault::sealed(OLD, 1..=5);

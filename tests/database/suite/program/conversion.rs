@@ -3,10 +3,11 @@
 use diesel::connection::SimpleConnection;
 use serde_json::json;
 
-use super::vault::{PLAINTEXT, Row, Vault, plaintext};
+use super::vault::{Row, Vault, plaintext};
 use super::{assert_is_report, cells, fingerprint, statement};
 use crate::backend::QUOTING_TRIGGER;
 use crate::support::keys::keyring;
+use crate::support::secrets::PLAINTEXT;
 
 const OLD: u8 = 1;
 const NEW: u8 = 2;
@@ -81,6 +82,10 @@ fn plaintext_is_written_only_to_columns_that_are_named_for_it() {
 
 #[test]
 fn values_that_look_like_tokens() {
+    let first = Vault::new();
+    first.insert(&[Row::new(1, Some("gAAAAB comes before the first token"), None)]);
+    let refused = first.program(&["encrypt"], &[OLD]).exits_with(5);
+    refused.says(". If it is plaintext that looks like a token, name its column with --token-like-plaintext\n");
     let vault = vault();
     let lookalike = "gAAAAB is what this ticket is called";
     vault.insert(&[Row::new(40, Some(lookalike), None)]);

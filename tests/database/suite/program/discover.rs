@@ -10,7 +10,6 @@ use serde_json::json;
 use super::super::guards::raw;
 use super::super::migrations::{Person, ada, migrated, nobody};
 use super::scene::{Scene, discover, findings, token};
-use super::vault::PLAINTEXT;
 use super::{cells, key_text};
 use crate::backend::{
     BYTES, BYTES_LITERAL, COPYING_TRIGGERS, DROP_INDEX, EXPRESSION_INDEXES, HAS_LENGTHS, IDLE_TRIGGERS,
@@ -20,6 +19,7 @@ use crate::schema::people;
 use crate::shipped::SCHEMA_FILE;
 use crate::support::keys::keyring;
 use crate::support::runner::{Program, write};
+use crate::support::secrets::PLAINTEXT;
 
 /// Quotes a name for SQL.
 fn quoted(name: &str) -> String {
@@ -370,9 +370,10 @@ fn a_thousand_columns() {
 #[test]
 fn nothing_to_compare_with() {
     let scene = Scene::new();
-    discover(&scene.db)
-        .exits_with(5)
-        .says("there is no schema file to compare with, because there is no diesel.toml in this folder or above. Pass --schema");
+    discover(&scene.db).exits_with(5).says(
+        "there is no schema file to compare with, because there is no diesel.toml in this folder or above. Pass \
+             --schema",
+    );
     scene.declare("t (id) { id -> BigInt, secret -> Text, }");
     scene.finds(&[("undeclared", "t.secret")]);
     scene.run("drop table t");

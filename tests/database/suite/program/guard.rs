@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 
 use diesel::connection::SimpleConnection;
-use diesel::deserialize::QueryableByName;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
 use diesel_encrypted::TableName;
 use diesel_encrypted::guard::{self, GuardKind};
 
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use tempfile::TempDir;
 
+use super::super::sql::{number, texts};
 use crate::backend::{BYTES, BYTES_LITERAL, Conn, QUOTE, TEXT, TestDatabase, shown};
 use crate::existing::{ODD_PEOPLE, shape, ways};
 use crate::support::keys::keyring;
@@ -119,23 +118,12 @@ fn people(columns: &str) -> String {
 }
 
 fn contents(conn: &mut Conn) -> Vec<String> {
-    #[derive(QueryableByName)]
-    struct Line {
-        #[diesel(sql_type = Text)]
-        line: String,
-    }
     let shown = shown(&["id", "name", &quoted("E Mail"), "photo", "parent", "loud"]);
-    let sql = format!("select {shown} as line from {} order by id", quoted("Odd People"));
-    diesel::sql_query(sql).load::<Line>(conn).unwrap().into_iter().map(|line| line.line).collect()
+    texts(conn, &format!("select {shown} from {} order by id", quoted("Odd People")))
 }
 
 fn count(conn: &mut Conn, from: &str) -> i64 {
-    #[derive(QueryableByName)]
-    struct Count {
-        #[diesel(sql_type = BigInt)]
-        count: i64,
-    }
-    diesel::sql_query(format!("select count(*) as count from {from}")).get_result::<Count>(conn).unwrap().count
+    number(conn, &format!("select count(*) from {from}"))
 }
 
 fn kinds(conn: &mut Conn) -> [Option<GuardKind>; 3] {

@@ -57,7 +57,7 @@ fn proven_as_people_see_it() {
     assert_eq!(cells(&run.stdout), expected);
     let expected = format!(
         "At TIME, on the clock of the database, every value of {} (photo, secret) was under the primary key {}: 50 \
-         values. Every transaction that began before is over.",
+         values. Every transaction that began before that time has ended.",
         vault.name(),
         fingerprint(NEW)
     );
@@ -183,7 +183,7 @@ fn a_wrong_keyring_is_refused_and_nothing_written() {
     run.notes("failed", "this keyring does not belong to this data");
     let run = vault.program(&["reencrypt_database"], &[NEW, UNKNOWN]).exits_with(5);
     assert_eq!(run.stdout, "");
-    run.says("this keyring does not belong to this data").says("What it cannot open was not touched");
+    run.says("this keyring does not belong to this data").says("The others were not touched");
     assert_eq!(vault.rows(), before);
 }
 
@@ -223,6 +223,8 @@ fn the_log() {
 fn a_message_of_the_database_that_quotes_tokens() {
     let vault = Vault::sealed(OLD, 1..=30);
     vault.db.conn().batch_execute(QUOTING_TRIGGER).unwrap();
+    let refused = vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(5);
+    refused.says(". To let them fire, add --accept-triggers\n");
     let program = vault.program(&["reencrypt", "--accept-triggers"], &[NEW, OLD]).set("RUST_LOG", "trace");
     program.exits_with(3).says("refused (a token) and (a token)");
     vault.assert_readable(&[OLD], 30);

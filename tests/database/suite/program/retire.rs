@@ -37,7 +37,7 @@ fn a_key_that_is_in_use_and_then_is_not() {
     assert_eq!(cells(&run.stdout), expected);
     let free = format!(
         "At TIME, on the clock of the database, none of 52 values of {name} (photo, secret) was under the key {old}. \
-         Every transaction that began before is over. It stays so as long as no application encrypts with it."
+         Every transaction that began before that time has ended. It stays so as long as no application encrypts with it."
     );
     assert_eq!(statement(&run.stdout), free);
     run.says(&format!("yes: you can remove {old} from the keyring once no application encrypts with it."));
@@ -98,6 +98,6 @@ fn bad_values_are_reported() {
     let vault = Vault::sealed(NEW, 1..=5);
     vault.insert(&[Row::new(6, Some("plaintext of 6"), None), Row::sealed(7, UNKNOWN)]);
     let run = retire(&vault, OLD).exits_with(0);
-    let expected = " 3 values are under no key of the keyring: keep this one if it may help to mend them.";
+    let expected = " 3 values are under no key of the keyring: keep this key if it may help to repair them.";
     assert!(statement(&run.stdout).ends_with(expected), "{}", run.stdout);
 }

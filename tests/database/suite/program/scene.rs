@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use diesel::connection::SimpleConnection;
 use serde_json::Value;
 
-use super::vault::{PLAINTEXT, plaintext};
+use super::vault::plaintext;
 use crate::backend::TestDatabase;
 use crate::support::keys::keyring;
 use crate::support::runner::{Program, Run, write};
+use crate::support::secrets::PLAINTEXT;
 
 /// A database, and a schema file to compare it with.
 pub struct Scene {

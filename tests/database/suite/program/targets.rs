@@ -1,9 +1,8 @@
 //! The targets of the program: named columns, or the columns of a schema file.
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
-use diesel::sql_types::Text;
 
+use super::super::sql::text;
 use super::vault::{Vault, is_under};
 use crate::backend::{QUOTE, TEXT};
 use crate::support::keys::keyring;
@@ -122,11 +121,6 @@ fn quoted(name: &str) -> String {
 /// Names that contain a dot, quotes and blanks, quoted as in SQL.
 #[test]
 fn odd_names() {
-    #[derive(QueryableByName)]
-    struct Cell {
-        #[diesel(sql_type = Text)]
-        cell: String,
-    }
     const TABLE: &str = "odd.\"table\" name";
     const COLUMN: &str = "e`mail's ?";
     let vault = Vault::new();
@@ -139,8 +133,8 @@ fn odd_names() {
     let named = format!("\"{}\".\"{COLUMN}\"", TABLE.replace('"', "\"\""));
     vault.bare_program(&["status", "--column", &named], &[NEW, OLD]).exits_with(3);
     vault.bare_program(&["reencrypt", "--column", &named], &[NEW, OLD]).exits_with(0);
-    let cell: Cell = diesel::sql_query(format!("select {column} as cell from {table}")).get_result(conn).unwrap();
-    assert_eq!(keyring([NEW]).decrypt(cell.cell.as_bytes()).unwrap(), b"plaintext of 1");
+    let cell = text(conn, &format!("select {column} from {table}"));
+    assert_eq!(keyring([NEW]).decrypt(cell.as_bytes()).unwrap(), b"plaintext of 1");
 
     let folder = tempfile::tempdir().unwrap();
     let schema = folder.path().join("schema.rs");

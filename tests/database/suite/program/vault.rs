@@ -12,6 +12,7 @@ use super::key_text;
 use crate::backend::{BYTES, Conn, TEXT, TestDatabase};
 use crate::support::keys::keyring;
 use crate::support::runner::Program;
+use crate::support::secrets::PLAINTEXT;
 
 diesel::table! {
     vault (id) {
@@ -31,9 +32,6 @@ pub struct Row {
     pub secret: Option<String>,
     pub photo: Option<Vec<u8>>,
 }
-
-/// How every plaintext begins. Output in which this is found has leaked one.
-pub const PLAINTEXT: &str = "plaintext of ";
 
 pub fn plaintext(id: i64) -> String {
     format!("{PLAINTEXT}{id}")

@@ -6,6 +6,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_encrypted::{Encrypted, raw_token_len, token_len};
 
+use super::super::sql;
 use crate::backend::{BYTES, Conn, TEXT, TestDatabase};
 use crate::support::keys::keyring;
 
@@ -158,14 +159,9 @@ fn every_column_holds_a_token_in_its_form() {
         }
     }
     // SQLite would keep bytes in a text column. Bytes equal no text, and `replace` returns text.
-    let as_text = "select count(*) as count from forms \
+    let as_text = "select count(*) from forms \
         where text = replace(text, 'g', 'g') and plain_text = replace(plain_text, 'g', 'g')";
-    #[derive(QueryableByName)]
-    struct Count {
-        #[diesel(sql_type = diesel::sql_types::BigInt)]
-        count: i64,
-    }
-    assert_eq!(diesel::sql_query(as_text).get_result::<Count>(conn).unwrap().count, rows.len() as i64);
+    assert_eq!(sql::number(conn, as_text), rows.len() as i64);
     assert_eq!(keyring([1]).scope(|| all(conn)), rows);
 }
 
