@@ -91,8 +91,9 @@ fn a_replica_that_goes_away_and_comes_back() {
                   __diesel_encrypted_run, __diesel_encrypted_chunk, __diesel_encrypted_problem to stranger";
     conn(&primary).batch_execute(rights).unwrap();
     let stranger = start(&primary.url_as("stranger", "postgres"));
-    stranger
-        .stays_paused_from_the_start("the lag of replica walreceiver is unknown: the server does not show its position");
+    stranger.stays_paused_from_the_start(
+        "the lag of replica walreceiver is unknown: the server does not show its position",
+    );
 
     // A program that only archives the log is not a replica.
     let _archive = Archive::new(&primary);
