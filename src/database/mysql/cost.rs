@@ -16,10 +16,9 @@ impl Cost for Mysql {
     /// bytes for each byte of a row (measured: 633 for a row of 362). The binary log, if there is one, takes the whole old
     /// row and the whole new row.
     fn estimate<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate> {
-        let figures = sql_query(FIGURES);
-        let figures =
-            figures.bind::<Text, _>(table.name.schema().unwrap_or_default()).bind::<Text, _>(table.name.name());
-        let figures: Figures = sql.get_result(conn)?;
+        let schema = table.name.schema().unwrap_or_default();
+        let figures = sql_query(FIGURES).bind::<Text, _>(schema).bind::<Text, _>(table.name.name());
+        let figures: Figures = figures.get_result(conn)?;
         let size = |number: i64| u64::try_from(number).unwrap_or_default();
         let rows = size(figures.rows);
         let bytes = size(figures.bytes);
