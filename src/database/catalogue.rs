@@ -1,6 +1,6 @@
 //! Tables as the catalogue describes them.
 
-use crate::fields::column::Form;
+use crate::fields::Form;
 use crate::targets::TableName;
 
 /// What the catalogue knows of a table.

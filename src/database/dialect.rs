@@ -14,7 +14,7 @@ use crate::database::row::{Cell, Change, KeyValue};
 use crate::database::side_effects::SideEffects;
 use crate::database::sql::{Conn, TextRows};
 use crate::database::words::Flavor;
-use crate::fields::backend::TokenBackend;
+use crate::fields::TokenBackend;
 use crate::targets::TableName;
 
 /// A backend on which the task runs: Diesel's `Pg`, `Mysql` and `Sqlite`, each with its feature. Sealed, as

@@ -32,3 +32,24 @@ pub(crate) mod sqlite;
 pub(crate) mod stop;
 pub(crate) mod swap;
 pub(crate) mod words;
+
+pub(crate) use catalogue::{Catalogue, CatalogueColumn, IndexKey, Relation, Trigger};
+pub(crate) use checkpoint::Checkpoint;
+pub(crate) use clock::DatabaseClock;
+pub(crate) use connection::{DialectConnection, TaskConnection};
+pub(crate) use dialect::{
+    CatalogueReader, Conversion, Cost, Dialect, Effects, GuardLookup, Language, Locks, ReplicationState, Snapshots,
+    SwapRows,
+};
+pub(crate) use estimate::Estimate;
+pub(crate) use failure::Failure;
+pub(crate) use guard_kind::GuardKind;
+pub(crate) use moment::Moment;
+pub(crate) use page::Page;
+pub(crate) use plan::{Plan, PlannedColumn, PlannedTable, Room};
+pub(crate) use replication::{Replay, ReplicaState, Replication};
+pub(crate) use row::{Cell, Change, KeyValue, Row, Swap};
+pub(crate) use session::Session;
+pub(crate) use sql::{Conn, Fields, Sql};
+pub(crate) use stop::StopHandle;
+pub(crate) use words::{Flavor, Word};

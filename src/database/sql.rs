@@ -10,7 +10,7 @@ use diesel::result::QueryResult;
 use diesel::row::{Field, NamedRow};
 use diesel::sql_types::Untyped;
 
-use crate::fields::backend::TokenBackend;
+use crate::fields::TokenBackend;
 
 /// A connection to a database of this backend.
 pub trait Conn<DB: Backend>: Connection<Backend = DB> + LoadConnection {}

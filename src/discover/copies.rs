@@ -1,7 +1,7 @@
 //! Whether a trigger copies an encrypted column. The task does not re-encrypt the copies.
 
-use crate::database::catalogue::Trigger;
-use crate::database::words::{Flavor, Word, closing, opening, words_of};
+use crate::database::words::{closing, opening, words_of};
+use crate::database::{Flavor, Trigger, Word};
 
 /// What a trigger copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

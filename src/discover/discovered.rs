@@ -1,7 +1,6 @@
 //! The result of a comparison.
 
-use crate::database::catalogue::Relation;
-use crate::database::dialect::Dialect;
+use crate::database::{Dialect, Relation};
 use crate::discover::finding::Finding;
 use crate::discover::register::Register;
 use crate::guard::names::place;

@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use diesel::r2d2::{ConnectionManager, Pool};
 
-use crate::database::catalogue::{CatalogueColumn, Relation};
-use crate::database::connection::TaskConnection;
-use crate::database::dialect::{CatalogueReader, Dialect, Language};
-use crate::database::session::Session;
-use crate::database::stop::StopHandle;
+use crate::database::{
+    CatalogueColumn, CatalogueReader, Dialect, Language, Relation, Session, StopHandle, TaskConnection,
+};
 use crate::discover::discovered::{ColumnFound, Discovered};
 use crate::discover::error::DiscoverError;
 use crate::discover::finding::{Finding, FindingKind};

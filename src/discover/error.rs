@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::database::failure::Failure;
+use crate::database::Failure;
 
 /// Why a comparison did not run to its end. It carries no value of any column.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::fields::column::Form;
+use crate::fields::Form;
 use crate::guard::names::place;
 use crate::targets::TableName;
 

@@ -1,11 +1,11 @@
 //! The findings on a column.
 
-use crate::database::catalogue::{CatalogueColumn, IndexKey, Relation};
-use crate::database::words::{Flavor, words_of};
+use crate::database::words::words_of;
+use crate::database::{CatalogueColumn, Flavor, IndexKey, Relation};
 use crate::discover::copies::{Copied, copied};
 use crate::discover::finding::FindingKind;
 use crate::discover::sample::Counts;
-use crate::fields::column::Form;
+use crate::fields::Form;
 use crate::guard::GuardKind;
 
 /// The findings on a declared column.

@@ -1,7 +1,6 @@
 //! Finds the relation and the column that a name refers to.
 
-use crate::database::catalogue::Relation;
-use crate::database::dialect::Dialect;
+use crate::database::{Dialect, Relation};
 use crate::targets::{TableName, Target};
 
 /// The schema that SQLite's names omit.

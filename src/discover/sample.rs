@@ -7,14 +7,10 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::Untyped;
 
-use crate::database::catalogue::{CatalogueColumn, Relation};
-use crate::database::connection::TaskConnection;
-use crate::database::dialect::{Dialect, Locks};
 use crate::database::quote::{push_all, push_column, push_table};
-use crate::database::session::Session;
-use crate::database::sql::Fields;
+use crate::database::{CatalogueColumn, Dialect, Fields, Locks, Relation, Session, TaskConnection};
 use crate::discover::error::DiscoverError;
-use crate::keys::fernet::token::Token;
+use crate::keys::fernet::Token;
 
 /// The number of rows from each end of a table.
 const END: usize = 100;

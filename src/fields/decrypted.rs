@@ -8,7 +8,7 @@ use crate::fields::backend::TokenBackend;
 use crate::fields::column::TokenType;
 use crate::fields::field;
 use crate::fields::plaintext::Plaintext;
-use crate::keys::error::Error;
+use crate::keys::Error;
 
 /// The decrypted value, or the reason why it cannot be read.
 ///

@@ -8,9 +8,8 @@ use zeroize::Zeroize;
 use crate::fields::backend::TokenBackend;
 use crate::fields::column::{Form, TokenColumn};
 use crate::fields::plaintext::Plaintext;
-use crate::keys::error::Error;
-use crate::keys::fernet::token::{Sealed, Token};
-use crate::keys::keyring::Keyring;
+use crate::keys::fernet::{Sealed, Token};
+use crate::keys::{Error, Keyring};
 
 /// Reads a value from a token.
 pub(crate) fn read_token<T: Plaintext>(bytes: &[u8]) -> Result<T, Error> {

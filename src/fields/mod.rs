@@ -13,3 +13,7 @@ pub(crate) mod leaving;
 pub(crate) mod multi;
 pub(crate) mod plaintext;
 pub mod sql_types;
+
+pub(crate) use backend::TokenBackend;
+pub(crate) use column::{Form, TokenColumn};
+pub(crate) use sql_types::{EncryptedBinary, EncryptedText};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use diesel::result::Error as DieselError;
 
-use crate::database::failure::Failure;
+use crate::database::Failure;
 use crate::guard::refusal::GuardRefusal;
 
 /// Why no migration was written. It carries no value of any column.

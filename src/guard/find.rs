@@ -2,9 +2,7 @@
 
 use diesel::result::QueryResult;
 
-use crate::database::connection::DialectConnection;
-use crate::database::dialect::GuardLookup;
-use crate::database::guard_kind::GuardKind;
+use crate::database::{DialectConnection, GuardKind, GuardLookup};
 use crate::targets::TableName;
 
 /// Finds the guard of a column. It recognizes the text of a guard in the catalogue, whether the guard comes from the

@@ -3,9 +3,8 @@
 use diesel::RunQueryDsl;
 use diesel::result::Error as DieselError;
 
-use crate::database::connection::DialectConnection;
 use crate::database::quote::quoted_table;
-use crate::database::sql::{Fields, Sql};
+use crate::database::{DialectConnection, Fields, Sql};
 use crate::guard::error::GuardError;
 use crate::guard::lookup::look_up;
 use crate::guard::migration::{GuardMigration, Way};

@@ -1,9 +1,7 @@
 //! Looks up the columns to guard, and refuses those that cannot have a guard.
 
-use crate::database::catalogue::CatalogueColumn;
-use crate::database::connection::DialectConnection;
-use crate::database::dialect::{CatalogueReader, Language};
-use crate::fields::column::Form;
+use crate::database::{CatalogueColumn, CatalogueReader, DialectConnection, Language};
+use crate::fields::Form;
 use crate::guard::error::GuardError;
 use crate::guard::find;
 use crate::guard::refusal::GuardRefusal;

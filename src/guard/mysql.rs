@@ -6,8 +6,8 @@ use diesel::result::QueryResult;
 
 use crate::database::mysql::server::{is_mariadb, show_create};
 use crate::database::quote::{quoted, quoted_table};
-use crate::database::sql::{Conn, Fields, Sql};
-use crate::fields::column::Form;
+use crate::database::{Conn, Fields, Sql};
+use crate::fields::Form;
 use crate::guard::error::GuardError;
 use crate::guard::migration::{GuardMigration, Way, default_note, indented};
 use crate::guard::names::constraint;

@@ -5,8 +5,8 @@ use diesel::pg::Pg;
 use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::quote::{quoted, quoted_table};
-use crate::database::sql::{Conn, Fields, Sql};
-use crate::fields::column::Form;
+use crate::database::{Conn, Fields, Sql};
+use crate::fields::Form;
 use crate::guard::error::GuardError;
 use crate::guard::migration::{GuardMigration, Way, default_note};
 use crate::guard::names::constraint;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::database::guard_kind::GuardKind;
+use crate::database::GuardKind;
 use crate::guard::names::place;
 use crate::targets::TableName;
 

@@ -1,6 +1,6 @@
 //! The columns to guard, with their names in the catalogue.
 
-use crate::fields::column::Form;
+use crate::fields::Form;
 use crate::guard::names;
 use crate::guard::refusal::GuardRefusal;
 use crate::targets::TableName;

@@ -2,8 +2,7 @@
 
 use diesel::result::QueryResult;
 
-use crate::database::dialect::Dialect;
-use crate::database::sql::Conn;
+use crate::database::{Conn, Dialect};
 use crate::guard::error::GuardError;
 use crate::guard::migration::{GuardMigration, Way};
 use crate::guard::table::{Column, Table};

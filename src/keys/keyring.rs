@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::{fmt, iter};
 
 use crate::keys::error::Error;
-use crate::keys::fernet::token::{Cipher, Sealed, Token};
+use crate::keys::fernet::{Cipher, Sealed, Token};
 use crate::keys::key::{Fingerprint, Key};
 use crate::keys::keyring_error::{KeyringError, Source, SourceProblem};
 

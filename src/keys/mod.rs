@@ -9,3 +9,9 @@ pub(crate) mod keyring_error;
 #[cfg(feature = "reencrypt")]
 pub(crate) mod rotation;
 pub(crate) mod source;
+
+pub(crate) use error::Error;
+pub(crate) use key::Fingerprint;
+pub(crate) use keyring::Keyring;
+#[cfg(feature = "reencrypt")]
+pub(crate) use rotation::{Opened, Opener, Rotation};

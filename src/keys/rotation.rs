@@ -5,8 +5,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::keys::fernet::iv::Ivs;
-use crate::keys::fernet::token::{Cipher, Sealed, Token};
+use crate::keys::fernet::{Cipher, Ivs, Sealed, Token};
 use crate::keys::keyring::Keyring;
 
 /// The opener and the sealer of one thread.

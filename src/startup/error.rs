@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use crate::database::failure::Failure;
-use crate::reencrypt::report::error::Cause;
-use crate::reencrypt::report::refusal::Refusal;
+use crate::database::Failure;
+use crate::reencrypt::report::{Cause, Refusal};
 
 /// Why a [`StartupCheck`](crate::reencrypt::StartupCheck) did not pass. It carries no value of any column.
 #[derive(Debug)]

@@ -6,8 +6,7 @@ use diesel::query_builder::QueryFragment;
 use diesel::query_source::{Column, Table};
 use diesel::sql_types::Nullable;
 
-use crate::fields::column::TokenColumn;
-use crate::fields::sql_types::{EncryptedBinary, EncryptedText};
+use crate::fields::{EncryptedBinary, EncryptedText, TokenColumn};
 use crate::targets::{TableName, Target};
 
 /// The backend that writes the name of a table. Any backend works: each of them writes the quoted name.

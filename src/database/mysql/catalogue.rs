@@ -12,7 +12,7 @@ use crate::database::catalogue::{Catalogue, CatalogueColumn, IndexKey, KeyColumn
 use crate::database::dialect::CatalogueReader;
 use crate::database::mysql::server::{is_mariadb, unescaped};
 use crate::database::sql::{Conn, Fields, Sql};
-use crate::fields::column::Form;
+use crate::fields::Form;
 use crate::targets::TableName;
 
 impl CatalogueReader for Mysql {

@@ -12,7 +12,7 @@ use crate::database::catalogue::{Catalogue, CatalogueColumn, IndexKey, KeyColumn
 use crate::database::dialect::CatalogueReader;
 use crate::database::quote::quoted_table;
 use crate::database::sql::Conn;
-use crate::fields::column::Form;
+use crate::fields::Form;
 use crate::targets::TableName;
 
 impl CatalogueReader for Pg {

@@ -11,7 +11,7 @@ use crate::database::dialect::RowFormat;
 use crate::database::quote::{push_column, push_filled};
 use crate::database::row::{Cell, KeyValue};
 use crate::database::sql::TextRows;
-use crate::fields::column::Form;
+use crate::fields::Form;
 use crate::keys::fernet::shape;
 
 impl TextRows for Pg {

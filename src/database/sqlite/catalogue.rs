@@ -13,7 +13,7 @@ use crate::database::dialect::CatalogueReader;
 use crate::database::quote::{literal, quoted};
 use crate::database::sql::{Conn, Fields, Sql};
 use crate::database::words::{closing, words};
-use crate::fields::column::Form;
+use crate::fields::Form;
 use crate::keys::fernet::shape::filled;
 use crate::keys::fernet::shape::sqlite::IS_MENTIONED;
 use crate::targets::TableName;

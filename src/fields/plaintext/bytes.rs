@@ -19,7 +19,7 @@ macro_rules! plaintext_as_text {
 
 use std::borrow::Cow;
 
-use crate::keys::error::Error;
+use crate::keys::Error;
 
 /// A value that converts to bytes and back, so that [`Encrypted`](crate::Encrypted) can hold it.
 ///

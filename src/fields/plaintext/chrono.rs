@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
 use crate::fields::plaintext::{Plaintext, scalars};
-use crate::keys::error::Error;
+use crate::keys::Error;
 
 plaintext_as_text! {
     NaiveDate => "a date",

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use crate::fields::plaintext::Plaintext;
-use crate::keys::error::Error;
+use crate::keys::Error;
 
 /// Lets [`Encrypted`](crate::Encrypted) hold any value that serde can write and read, as JSON.
 ///

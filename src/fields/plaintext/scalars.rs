@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use zeroize::Zeroizing;
 
 use crate::fields::plaintext::Plaintext;
-use crate::keys::error::Error;
+use crate::keys::Error;
 
 impl Plaintext for String {
     fn encode(&self) -> Result<Cow<'_, [u8]>, Error> {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::fields::plaintext::{Plaintext, scalars};
-use crate::keys::error::Error;
+use crate::keys::Error;
 
 impl Plaintext for SecretString {
     fn encode(&self) -> Result<Cow<'_, [u8]>, Error> {

@@ -8,7 +8,7 @@ use time::macros::format_description;
 use time::{Date, OffsetDateTime, PrimitiveDateTime, Time};
 
 use crate::fields::plaintext::{Plaintext, scalars};
-use crate::keys::error::Error;
+use crate::keys::Error;
 
 const DATE: StaticFormatDescription = format_description!("[year]-[month]-[day]");
 // Writing always includes the fraction. Reading does not require it.

@@ -2,8 +2,9 @@
 
 use diesel::sqlite::Sqlite;
 
+use crate::database::Word;
 use crate::database::quote::quoted;
-use crate::database::words::{Word, closing, words};
+use crate::database::words::{closing, words};
 
 /// `CREATE TABLE name (columns, constraints) options`
 pub(crate) struct CreateTable<'a> {

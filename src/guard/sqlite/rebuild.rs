@@ -4,9 +4,9 @@ use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sqlite::Sqlite;
 
 use crate::database::quote::{literal, quoted};
-use crate::database::sql::{Conn, Sql};
 use crate::database::sqlite::catalogue::{KnownColumn, MAIN, columns};
 use crate::database::words::words;
+use crate::database::{Conn, Sql};
 use crate::guard::error::GuardError;
 use crate::guard::refusal::GuardRefusal;
 use crate::guard::sqlite::create::CreateTable;

@@ -4,9 +4,9 @@ use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sqlite::Sqlite;
 
 use crate::database::quote::quoted;
-use crate::database::sql::{Conn, Sql};
 use crate::database::sqlite::catalogue::{MAIN, columns, create_table};
-use crate::fields::column::Form;
+use crate::database::{Conn, Sql};
+use crate::fields::Form;
 use crate::guard::error::GuardError;
 use crate::guard::migration::{GuardMigration, Way, default_note, indented};
 use crate::guard::names::constraint;

@@ -3,3 +3,6 @@
 pub(crate) mod iv;
 pub(crate) mod shape;
 pub(crate) mod token;
+
+pub(crate) use iv::Ivs;
+pub(crate) use token::{Cipher, Sealed, Token};

@@ -1,13 +1,8 @@
 //! Refuses tables and columns that the task cannot rewrite faithfully.
 
-use crate::database::connection::TaskConnection;
-use crate::database::dialect::{Conversion, Effects, GuardLookup};
-use crate::database::plan::{Plan, PlannedTable, Room};
-use crate::database::session::Session;
+use crate::database::{Conversion, Effects, GuardLookup, Plan, PlannedTable, Room, Session, TaskConnection};
 use crate::keys::fernet::token::{raw_token_len, token_len};
-use crate::reencrypt::report::error::Cause;
-use crate::reencrypt::report::job::Job;
-use crate::reencrypt::report::refusal::Refusal;
+use crate::reencrypt::report::{Cause, Job, Refusal};
 
 /// Refuses columns that cannot hold the values that the job writes: columns that are too short for their tokens, guarded
 /// against plaintext, or tied to other columns.

@@ -7,34 +7,19 @@ use std::time::Duration;
 
 use diesel::r2d2::{ConnectionManager, Pool};
 
-use crate::database::clock::{CLOCKS, DatabaseClock};
-use crate::database::connection::TaskConnection;
-use crate::database::plan::{Plan, PlannedTable};
-use crate::database::session::Session;
-use crate::database::stop::StopHandle;
+use crate::database::clock::CLOCKS;
+use crate::database::{DatabaseClock, Plan, PlannedTable, Session, StopHandle, TaskConnection};
 use crate::reencrypt::conduct::progress::ProgressReporter;
 use crate::reencrypt::conduct::proof::{Prover, Reading};
-use crate::reencrypt::report::column::ColumnReport;
-use crate::reencrypt::report::doubt::Doubt;
-use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::outcome::{Ending, Outcome, Proof, Report};
-use crate::reencrypt::report::progress::Observer;
-use crate::reencrypt::report::tally::Tally;
 use crate::reencrypt::report::time;
-use crate::reencrypt::run::claim::{ClaimNumber, LEFT, whole};
-use crate::reencrypt::run::rules::{Run, Scope, Step};
+use crate::reencrypt::report::{ColumnReport, Doubt, Ending, Observer, Outcome, Proof, Report, Tally, TaskError};
+use crate::reencrypt::run::claim::{LEFT, whole};
 use crate::reencrypt::run::state;
-use crate::reencrypt::run::store::Store;
-use crate::reencrypt::run::tables::Tables;
-use crate::reencrypt::throttle::heartbeat::Heartbeat;
-use crate::reencrypt::throttle::limits::Limits;
-use crate::reencrypt::throttle::monitor::Monitor;
-use crate::reencrypt::throttle::rate::Throttle;
-use crate::reencrypt::walk::found::{Counters, Found};
-use crate::reencrypt::walk::sessions::{Sessions, spare};
-use crate::reencrypt::walk::settings::Settings;
-use crate::reencrypt::walk::shared::{Mode, Shared};
+use crate::reencrypt::run::{ClaimNumber, Run, Scope, Step, Store, Tables};
+use crate::reencrypt::throttle::{Heartbeat, Limits, Monitor, Throttle};
+use crate::reencrypt::walk::sessions::spare;
 use crate::reencrypt::walk::workers::walk;
+use crate::reencrypt::walk::{Counters, Found, Mode, Sessions, Settings, Shared};
 
 /// The time between two looks at the run while another process reads for the proof.
 const NAP: Duration = Duration::from_millis(200);

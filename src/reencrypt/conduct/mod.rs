@@ -6,3 +6,6 @@ pub(crate) mod planning;
 pub(crate) mod progress;
 pub(crate) mod proof;
 pub(crate) mod sample;
+
+pub(crate) use conductor::Conductor;
+pub(crate) use proof::Reading;

@@ -1,13 +1,10 @@
 //! Plans a task: looks its targets up in the catalogue, and refuses those that it cannot walk.
 
-use crate::database::catalogue::Catalogue;
-use crate::database::connection::TaskConnection;
-use crate::database::dialect::{CatalogueReader, Cost, Language};
-use crate::database::plan::{Plan, PlannedColumn, PlannedTable, Room};
-use crate::database::session::Session;
-use crate::fields::column::Form;
-use crate::reencrypt::report::error::Cause;
-use crate::reencrypt::report::refusal::Refusal;
+use crate::database::{
+    Catalogue, CatalogueReader, Cost, Language, Plan, PlannedColumn, PlannedTable, Room, Session, TaskConnection,
+};
+use crate::fields::Form;
+use crate::reencrypt::report::{Cause, Refusal};
 use crate::targets::{TableName, Target};
 
 /// Looks up every target, and combines the targets of a table. The columns with `token_like` plaintext must be among the

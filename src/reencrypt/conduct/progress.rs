@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use crate::database::plan::Plan;
-use crate::reencrypt::report::progress::{Observer, Progress, TableProgress};
-use crate::reencrypt::walk::found::Counters;
+use crate::database::Plan;
+use crate::reencrypt::report::{Observer, Progress, TableProgress};
+use crate::reencrypt::walk::Counters;
 
 pub(crate) struct ProgressReporter<'a, 'o> {
     plan: &'a Plan,

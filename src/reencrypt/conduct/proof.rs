@@ -5,26 +5,13 @@ use std::time::{Duration, Instant};
 
 use diesel::r2d2::{ConnectionManager, Pool};
 
-use crate::database::clock::DatabaseClock;
-use crate::database::connection::TaskConnection;
-use crate::database::dialect::Snapshots;
-use crate::database::moment::Moment;
-use crate::database::plan::Plan;
-use crate::database::session::Session;
-use crate::database::stop::StopHandle;
-use crate::reencrypt::report::doubt::Doubt;
-use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::run::rules::{Run, Scope};
+use crate::database::{DatabaseClock, Moment, Plan, Session, Snapshots, StopHandle, TaskConnection};
+use crate::reencrypt::report::{Doubt, TaskError};
 use crate::reencrypt::run::state;
-use crate::reencrypt::run::store::Store;
-use crate::reencrypt::throttle::heartbeat::Heartbeat;
-use crate::reencrypt::throttle::limits::Limits;
-use crate::reencrypt::throttle::rate::Throttle;
-use crate::reencrypt::walk::found::{Counters, Found};
-use crate::reencrypt::walk::sessions::Sessions;
-use crate::reencrypt::walk::settings::Settings;
-use crate::reencrypt::walk::shared::{Mode, Shared};
+use crate::reencrypt::run::{Run, Scope, Store};
+use crate::reencrypt::throttle::{Heartbeat, Limits, Throttle};
 use crate::reencrypt::walk::workers::walk;
+use crate::reencrypt::walk::{Counters, Found, Mode, Sessions, Settings, Shared};
 
 /// The time between two looks for open transactions. It grows.
 const NAP: Duration = Duration::from_millis(100);

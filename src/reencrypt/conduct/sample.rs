@@ -2,18 +2,9 @@
 
 use diesel::RunQueryDsl;
 
-use crate::database::connection::TaskConnection;
-use crate::database::page::Page;
-use crate::database::plan::{Plan, PlannedTable};
-use crate::database::row::Row;
-use crate::database::session::Session;
-use crate::keys::keyring::Keyring;
-use crate::keys::rotation::Opener;
-use crate::reencrypt::report::error::Cause;
-use crate::reencrypt::report::job::Job;
-use crate::reencrypt::report::refusal::Refusal;
-use crate::reencrypt::report::tally::Tally;
-use crate::reencrypt::report::verdict::Verdict;
+use crate::database::{Page, Plan, PlannedTable, Row, Session, TaskConnection};
+use crate::keys::{Keyring, Opener};
+use crate::reencrypt::report::{Cause, Job, Refusal, Tally, Verdict};
 use crate::targets::TableName;
 
 /// The rows sampled at either end of a table.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::database::plan::Plan;
+use crate::database::Plan;
 use crate::reencrypt::report::job::Job;
 use crate::reencrypt::report::tally::{Tally, Written};
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::database::failure::Failure;
+use crate::database::Failure;
 use crate::reencrypt::report::outcome::Report;
 use crate::reencrypt::report::refusal::Refusal;
 

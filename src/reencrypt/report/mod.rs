@@ -16,3 +16,16 @@ pub(crate) mod status;
 pub(crate) mod tally;
 pub(crate) mod time;
 pub(crate) mod verdict;
+
+pub(crate) use column::ColumnReport;
+pub(crate) use doubt::Doubt;
+pub(crate) use error::{Cause, TaskError};
+pub(crate) use job::Job;
+pub(crate) use outcome::{Ending, Outcome, Proof, Report};
+pub(crate) use problem::{Problem, ProblemKind, Problems};
+pub(crate) use progress::{Observer, Progress, TableProgress};
+pub(crate) use refusal::Refusal;
+pub(crate) use retire::Retirement;
+pub(crate) use status::{ColumnStatus, Status};
+pub(crate) use tally::{Tally, Written};
+pub(crate) use verdict::{Standing, Verdict};

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::keys::key::Fingerprint;
+use crate::keys::Fingerprint;
 use crate::reencrypt::report::column::ColumnReport;
 use crate::reencrypt::report::doubt::Doubt;
 use crate::reencrypt::report::job::Job;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::keys::key::Fingerprint;
+use crate::keys::Fingerprint;
 use crate::reencrypt::report::refusal::Refusal;
 use crate::reencrypt::report::time;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use crate::keys::key::Fingerprint;
+use crate::keys::Fingerprint;
 use crate::reencrypt::report::job::Job;
 use crate::reencrypt::report::reason::Reason;
 use crate::reencrypt::report::remedy::Remedy;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::keys::key::Fingerprint;
+use crate::keys::Fingerprint;
 use crate::targets::TableName;
 
 /// What you can do about a [`Refusal`](crate::reencrypt::Refusal), besides what its

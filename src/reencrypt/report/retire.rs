@@ -1,6 +1,6 @@
 //! Whether a key may be removed from the keyring.
 
-use crate::keys::key::Fingerprint;
+use crate::keys::Fingerprint;
 use crate::reencrypt::report::status::Status;
 
 /// Whether a key may be removed from the keyring; the result of [`Task::retire`](crate::reencrypt::Task::retire).

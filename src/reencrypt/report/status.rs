@@ -4,10 +4,8 @@ use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
 
-use crate::database::moment::Moment;
-use crate::database::plan::Plan;
-use crate::keys::key::Fingerprint;
-use crate::keys::keyring::Keyring;
+use crate::database::{Moment, Plan};
+use crate::keys::{Fingerprint, Keyring};
 use crate::reencrypt::report::doubt::Doubt;
 use crate::reencrypt::report::tally::Tally;
 use crate::reencrypt::report::time;

@@ -6,7 +6,7 @@ use ::time::OffsetDateTime;
 use ::time::format_description::well_known::Rfc3339;
 use serde::{Serialize, Serializer};
 
-use crate::database::moment::Moment;
+use crate::database::Moment;
 
 /// Stands for every time that `SystemTime` cannot hold. It is later than any time that has a text.
 const LATEST: Duration = Duration::from_secs(300_000_000_000);

@@ -1,9 +1,8 @@
 //! Judges what a cell holds, and what a job has to do with it.
 
-use crate::database::plan::{PlannedColumn, PlannedTable};
-use crate::database::row::{Cell, Row};
-use crate::keys::fernet::token::Token;
-use crate::keys::rotation::{Opened, Opener};
+use crate::database::{Cell, PlannedColumn, PlannedTable, Row};
+use crate::keys::fernet::Token;
+use crate::keys::{Opened, Opener};
 use crate::reencrypt::report::job::Job;
 
 /// What a cell holds, as far as the keyring can open it.

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::database::row::KeyValue;
-use crate::reencrypt::report::tally::{Tally, Written};
+use crate::database::KeyValue;
+use crate::reencrypt::report::{Tally, Written};
 
 /// The most ranges that a pass leaves to the next one by one. If there are more, the next pass walks whole tables.
 pub(crate) const LEFT: usize = 1_000;

@@ -2,9 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::database::connection::TaskConnection;
-use crate::database::session::Session;
-use crate::reencrypt::report::error::TaskError;
+use crate::database::{Session, TaskConnection};
+use crate::reencrypt::report::TaskError;
 use crate::reencrypt::run::place::{Place, Update};
 use crate::reencrypt::run::rules::Run;
 

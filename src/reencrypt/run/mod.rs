@@ -7,3 +7,9 @@ pub(crate) mod rules;
 pub(crate) mod state;
 pub(crate) mod store;
 pub(crate) mod tables;
+
+pub(crate) use claim::{Claim, ClaimNumber, ClaimProgress, Range};
+pub(crate) use rules::{Asked, Run, Scope, Step};
+pub(crate) use state::Stored;
+pub(crate) use store::{Claimed, Store};
+pub(crate) use tables::Tables;

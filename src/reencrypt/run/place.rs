@@ -2,12 +2,8 @@
 
 use diesel::result::QueryResult;
 
-use crate::database::connection::TaskConnection;
-use crate::database::moment::Moment;
-use crate::database::plan::Plan;
-use crate::database::session::Session;
-use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::problem::{Problem, Problems};
+use crate::database::{Moment, Plan, Session, TaskConnection};
+use crate::reencrypt::report::{Problem, Problems, TaskError};
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
 use crate::reencrypt::run::rules::{Asked, Run};
 

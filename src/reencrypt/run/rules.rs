@@ -11,13 +11,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::database::moment::Moment;
-use crate::database::plan::Plan;
-use crate::database::row::KeyValue;
-use crate::reencrypt::report::column::ColumnReport;
-use crate::reencrypt::report::job::Job;
-use crate::reencrypt::report::outcome::Ending;
-use crate::reencrypt::report::tally::{Tally, Written};
+use crate::database::{KeyValue, Moment, Plan};
+use crate::reencrypt::report::{ColumnReport, Ending, Job, Tally, Written};
 use crate::reencrypt::run::claim::{Claim, ClaimNumber, ClaimProgress, LEFT, Range, whole};
 
 /// A run ends without a proof after this many passes: rows stay locked, or somebody keeps writing under an old key.

@@ -11,11 +11,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::database::checkpoint::CHUNK;
-use crate::database::connection::DialectConnection;
-use crate::database::dialect::{CatalogueReader, Dialect, Language};
-use crate::database::moment::Moment;
-use crate::database::sql::{Fields, Sql};
-use crate::reencrypt::report::problem::{LISTED, Problem, ProblemKind, Problems};
+use crate::database::{CatalogueReader, Dialect, DialectConnection, Fields, Language, Moment, Sql};
+use crate::reencrypt::report::problem::LISTED;
+use crate::reencrypt::report::{Problem, ProblemKind, Problems};
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
 use crate::reencrypt::run::rules::Run;
 use crate::targets::TableName;

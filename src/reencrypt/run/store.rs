@@ -6,15 +6,8 @@ use std::time::Duration;
 use diesel::RunQueryDsl;
 use diesel::result::QueryResult;
 
-use crate::database::connection::TaskConnection;
-use crate::database::failure::Failure;
-use crate::database::moment::Moment;
-use crate::database::page::Page;
-use crate::database::plan::Plan;
-use crate::database::row::{KeyValue, Row};
-use crate::database::session::Session;
-use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::problem::{Problem, Problems};
+use crate::database::{Failure, KeyValue, Moment, Page, Plan, Row, Session, TaskConnection};
+use crate::reencrypt::report::{Problem, Problems, TaskError};
 use crate::reencrypt::run::claim::{Claim, ClaimNumber, ClaimProgress, Range};
 use crate::reencrypt::run::memory::Memory;
 use crate::reencrypt::run::place::Place;

@@ -4,14 +4,8 @@ use std::time::Duration;
 
 use diesel::result::{Error as DieselError, QueryResult};
 
-use crate::database::connection::TaskConnection;
-use crate::database::dialect::Locks;
-use crate::database::moment::Moment;
-use crate::database::plan::Plan;
-use crate::database::session::Session;
-use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::problem::{Problem, Problems};
-use crate::reencrypt::report::refusal::Refusal;
+use crate::database::{Locks, Moment, Plan, Session, TaskConnection};
+use crate::reencrypt::report::{Problem, Problems, Refusal, TaskError};
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
 use crate::reencrypt::run::place::{Place, Update};
 use crate::reencrypt::run::rules::{Asked, Run, Scope};

@@ -5,17 +5,11 @@ use diesel::result::{Error as DieselError, QueryResult};
 use serde::{Serialize, Serializer};
 use std::time::{Duration, SystemTime};
 
-use crate::database::connection::TaskConnection;
-use crate::database::moment::Moment;
-use crate::database::session::Session;
-use crate::database::stop::StopHandle;
-use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::job::Job;
-use crate::reencrypt::report::problem::Problem;
-use crate::reencrypt::report::refusal::Refusal;
+use crate::database::{Moment, Session, StopHandle, TaskConnection};
 use crate::reencrypt::report::time;
-use crate::reencrypt::run::rules::Run;
-use crate::reencrypt::run::state::{self, Stored};
+use crate::reencrypt::report::{Job, Problem, Refusal, TaskError};
+use crate::reencrypt::run::state;
+use crate::reencrypt::run::{Run, Stored};
 
 /// Pauses, resumes or stops all processes that work on a database, through the tables of the task.
 ///

@@ -8,10 +8,8 @@ use diesel::connection::{BoxableConnection, Connection, LoadConnection};
 use diesel::migration::{self, Migration, MigrationMetadata, MigrationName, MigrationSource, MigrationVersion};
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 
-use crate::database::connection::TaskConnection;
-use crate::database::dialect::Dialect;
-use crate::reencrypt::report::doubt::Doubt;
-use crate::reencrypt::report::outcome::{Outcome, Report};
+use crate::database::{Dialect, TaskConnection};
+use crate::reencrypt::report::{Doubt, Outcome, Report};
 use crate::reencrypt::task::settings::Task;
 
 /// Runs a [`Task`] as a Diesel migration, between others of SQL.

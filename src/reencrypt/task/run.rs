@@ -2,25 +2,15 @@
 
 use diesel::r2d2::{ConnectionManager, Pool};
 
-use crate::database::connection::TaskConnection;
-use crate::database::dialect::Cost;
-use crate::database::estimate::Estimate;
-use crate::database::plan::Plan;
-use crate::database::session::Session;
-use crate::keys::key::Fingerprint;
+use crate::database::{Cost, Estimate, Plan, Session, TaskConnection};
+use crate::keys::Fingerprint;
 use crate::reencrypt::conduct::checks;
-use crate::reencrypt::conduct::conductor::Conductor;
 use crate::reencrypt::conduct::planning;
-use crate::reencrypt::conduct::proof::Reading;
 use crate::reencrypt::conduct::sample;
-use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::job::Job;
-use crate::reencrypt::report::outcome::Report;
-use crate::reencrypt::report::refusal::Refusal;
-use crate::reencrypt::report::retire::Retirement;
-use crate::reencrypt::report::status::Status;
+use crate::reencrypt::conduct::{Conductor, Reading};
+use crate::reencrypt::report::{Job, Refusal, Report, Retirement, Status, TaskError};
 use crate::reencrypt::task::settings::Task;
-use crate::reencrypt::walk::settings::Settings;
+use crate::reencrypt::walk::Settings;
 
 /// # Running it
 impl Task<'_> {

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::database::stop::StopHandle;
-use crate::keys::keyring::Keyring;
-use crate::reencrypt::report::job::Job;
-use crate::reencrypt::report::progress::{Observer, Progress};
-use crate::reencrypt::throttle::limits::Limits;
-use crate::reencrypt::walk::settings::Settings;
+use crate::database::StopHandle;
+use crate::keys::Keyring;
+use crate::reencrypt::report::{Job, Observer, Progress};
+use crate::reencrypt::throttle::Limits;
+use crate::reencrypt::walk::Settings;
 use crate::targets::Target;
 
 /// Re-encrypts the values of its targets under the primary key of a keyring, or reads their status.

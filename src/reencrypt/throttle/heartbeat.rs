@@ -3,13 +3,10 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::database::connection::TaskConnection;
-use crate::database::session::Session;
-use crate::database::stop::StopHandle;
-use crate::reencrypt::report::error::TaskError;
+use crate::database::{Session, StopHandle, TaskConnection};
+use crate::reencrypt::report::TaskError;
 use crate::reencrypt::report::progress::PAUSED;
-use crate::reencrypt::run::rules::Asked;
-use crate::reencrypt::run::store::Store;
+use crate::reencrypt::run::{Asked, Store};
 use crate::reencrypt::throttle::pause::PauseReason;
 use crate::reencrypt::throttle::rate::Throttle;
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::database::replication::{Replay, ReplicaState};
+use crate::database::{Replay, ReplicaState};
 use crate::reencrypt::throttle::pause::PauseReason;
 
 /// How far a replica may be behind.

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::database::dialect::Dialect;
-use crate::database::replication::Replication;
-use crate::reencrypt::report::refusal::Refusal;
+use crate::database::{Dialect, Replication};
+use crate::reencrypt::report::Refusal;
 use crate::reencrypt::throttle::lag::MaxLag;
 
 /// The limit of the lag if replicas are named and no limit is set.

@@ -7,3 +7,8 @@ pub(crate) mod monitor;
 pub(crate) mod pause;
 pub(crate) mod rate;
 pub(crate) mod replica;
+
+pub(crate) use heartbeat::Heartbeat;
+pub(crate) use limits::Limits;
+pub(crate) use monitor::Monitor;
+pub(crate) use rate::Throttle;

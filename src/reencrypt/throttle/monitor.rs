@@ -6,12 +6,8 @@ use std::time::{Duration, Instant};
 
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
-use crate::database::connection::TaskConnection;
-use crate::database::dialect::ReplicationState;
-use crate::database::replication::{Replay, ReplicaState};
-use crate::database::stop::StopHandle;
-use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::refusal::Refusal;
+use crate::database::{Replay, ReplicaState, ReplicationState, StopHandle, TaskConnection};
+use crate::reencrypt::report::{Refusal, TaskError};
 use crate::reencrypt::throttle::lag::{MaxLag, Positions};
 use crate::reencrypt::throttle::limits::Limits;
 use crate::reencrypt::throttle::pause::PauseReason;

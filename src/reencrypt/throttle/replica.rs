@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::database::connection::TaskConnection;
-use crate::database::dialect::ReplicationState;
-use crate::database::replication::{Replay, ReplicaState};
+use crate::database::{Replay, ReplicaState, ReplicationState, TaskConnection};
 
 /// The time between two questions.
 const INTERVAL: Duration = Duration::from_secs(1);

@@ -5,23 +5,16 @@ use std::time::{Duration, Instant};
 use diesel::RunQueryDsl;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError, QueryResult};
 
-use crate::database::checkpoint::Checkpoint;
 use crate::database::clock::CLOCKS;
-use crate::database::connection::TaskConnection;
-use crate::database::dialect::{Dialect, Locks, SwapRows};
-use crate::database::failure::Failure;
-use crate::database::page::Page;
-use crate::database::plan::PlannedTable;
 use crate::database::probe::write_nothing;
-use crate::database::row::{Change, KeyValue, Row, Swap};
-use crate::database::session::Session;
-use crate::keys::fernet::token::Token;
-use crate::keys::rotation::Rotation;
-use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::job::Job;
-use crate::reencrypt::report::tally::Written;
-use crate::reencrypt::report::verdict::{Standing, Verdict};
-use crate::reencrypt::run::claim::Range;
+use crate::database::{
+    Change, Checkpoint, Dialect, Failure, KeyValue, Locks, Page, PlannedTable, Row, Session, Swap, SwapRows,
+    TaskConnection,
+};
+use crate::keys::Rotation;
+use crate::keys::fernet::Token;
+use crate::reencrypt::report::{Job, Standing, TaskError, Verdict, Written};
+use crate::reencrypt::run::Range;
 use crate::reencrypt::walk::decision::decide;
 use crate::reencrypt::walk::shared::Shared;
 

@@ -1,11 +1,8 @@
 //! Decides what to write in the place of a row's values.
 
-use crate::database::failure::Failure;
-use crate::database::plan::PlannedTable;
-use crate::database::row::{Cell, Change, Row, Swap};
-use crate::keys::rotation::Rotation;
-use crate::reencrypt::report::job::Job;
-use crate::reencrypt::report::verdict::{Standing, Verdict};
+use crate::database::{Cell, Change, Failure, PlannedTable, Row, Swap};
+use crate::keys::Rotation;
+use crate::reencrypt::report::{Job, Standing, Verdict};
 
 /// The change that does the job on a row, if the row needs one. Reports to `see` what every cell holds.
 pub(crate) fn decide(

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use crate::database::plan::Plan;
-use crate::reencrypt::report::problem::{Problem, Problems};
-use crate::reencrypt::report::tally::{Tally, Written};
-use crate::reencrypt::run::claim::{LEFT, Range};
+use crate::database::Plan;
+use crate::reencrypt::report::{Problem, Problems, Tally, Written};
+use crate::reencrypt::run::Range;
+use crate::reencrypt::run::claim::LEFT;
 
 /// What this process has found and written.
 pub(crate) struct Found {

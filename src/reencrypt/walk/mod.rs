@@ -10,3 +10,8 @@ pub(crate) mod settings;
 pub(crate) mod shared;
 pub(crate) mod workers;
 pub(crate) mod writer;
+
+pub(crate) use found::{Counters, Found};
+pub(crate) use sessions::Sessions;
+pub(crate) use settings::Settings;
+pub(crate) use shared::{Mode, Shared};

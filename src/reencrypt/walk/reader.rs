@@ -4,19 +4,10 @@ use std::time::Duration;
 
 use diesel::RunQueryDsl;
 
-use crate::database::connection::TaskConnection;
-use crate::database::dialect::SwapRows;
-use crate::database::page::Page;
-use crate::database::plan::PlannedTable;
-use crate::database::row::{Change, KeyValue, Row};
-use crate::database::session::Session;
-use crate::keys::rotation::Rotation;
-use crate::reencrypt::report::error::TaskError;
-use crate::reencrypt::report::problem::{Problem, ProblemKind};
-use crate::reencrypt::report::tally::Tally;
-use crate::reencrypt::report::verdict::{Standing, Verdict};
-use crate::reencrypt::run::claim::{Claim, ClaimNumber, Range};
-use crate::reencrypt::run::store::Claimed;
+use crate::database::{Change, KeyValue, Page, PlannedTable, Row, Session, SwapRows, TaskConnection};
+use crate::keys::Rotation;
+use crate::reencrypt::report::{Problem, ProblemKind, Standing, Tally, TaskError, Verdict};
+use crate::reencrypt::run::{Claim, ClaimNumber, Claimed, Range};
 use crate::reencrypt::walk::decision::decide;
 use crate::reencrypt::walk::shared::{Mode, Shared};
 

@@ -2,9 +2,8 @@
 
 use diesel::r2d2::{ConnectionManager, Pool};
 
-use crate::database::connection::TaskConnection;
-use crate::database::session::Session;
-use crate::reencrypt::report::error::TaskError;
+use crate::database::{Session, TaskConnection};
+use crate::reencrypt::report::TaskError;
 use crate::reencrypt::walk::settings::Settings;
 
 /// The connections of a worker. With two, it reads a page while it writes another.

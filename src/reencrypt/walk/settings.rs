@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::database::stop::StopHandle;
-use crate::keys::keyring::Keyring;
-use crate::reencrypt::report::job::Job;
-use crate::reencrypt::throttle::limits::Limits;
+use crate::database::StopHandle;
+use crate::keys::Keyring;
+use crate::reencrypt::report::Job;
+use crate::reencrypt::throttle::Limits;
 
 /// The settings of a [`Task`](crate::reencrypt::Task), except its targets.
 pub(crate) struct Settings {

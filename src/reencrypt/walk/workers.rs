@@ -5,9 +5,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::database::connection::TaskConnection;
-use crate::database::session::Session;
-use crate::reencrypt::report::error::TaskError;
+use crate::database::{Session, TaskConnection};
+use crate::reencrypt::report::TaskError;
 use crate::reencrypt::walk::found::Found;
 use crate::reencrypt::walk::reader::{Message, Reader};
 use crate::reencrypt::walk::sessions::Sessions;
