@@ -20,6 +20,7 @@ pub(crate) fn quoted_table<DB: Language>(table: &TableName) -> String {
 }
 
 /// A text as a literal of standard SQL.
+#[cfg(feature = "sqlite")]
 pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
@@ -70,7 +71,7 @@ pub(crate) fn push_table<DB: Backend>(table: &TableName, out: &mut AstPass<'_, '
     out.push_identifier(table.name())
 }
 
-#[cfg(all(test, feature = "postgres", feature = "mysql"))]
+#[cfg(all(test, feature = "postgres", feature = "mysql", feature = "sqlite"))]
 mod tests {
     use diesel::mysql::Mysql;
     use diesel::pg::Pg;

@@ -65,7 +65,7 @@ impl Token<'_> {
 }
 
 /// A piece of SQL with the value in its place.
-#[cfg(feature = "reencrypt")]
+#[cfg(all(feature = "reencrypt", any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
 pub(crate) fn filled(sql: &str, value: &str) -> String {
     sql.replace("VALUE", value)
 }
