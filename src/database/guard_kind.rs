@@ -32,7 +32,8 @@ pub(crate) fn is_among_checks(flavor: Flavor, sql: &str, column: &str) -> Option
             is_name && words[at].names(column) && !words[at + 1].is("(")
         };
         let mentions_it = (position..end).any(is_its_name);
-        let (condition, rest) = (&sql[pair[1].start..words[end].end()], &sql[words[end].end()..]);
+        let condition = &sql[pair[1].start..words[end].end()];
+        let rest = &sql[words[end].end()..];
         // As MySQL shows it.
         let is_enforced = !rest.trim_start().starts_with("/*!80016 NOT ENFORCED");
         if mentions_it && is_enforced && is_guard(condition) {

@@ -96,7 +96,8 @@ impl<C> RunQueryDsl<C> for Page<'_> {}
 
 impl<DB: Dialect> QueryableByName<DB> for Row {
     fn build<'a>(row: &impl NamedRow<'a, DB>) -> deserialize::Result<Self> {
-        let (mut key, mut cells) = (Vec::new(), Vec::new());
+        let mut key = Vec::new();
+        let mut cells = Vec::new();
         for index in 0..row.field_count() {
             let Some(field) = diesel::row::Row::get(row, index) else { continue };
             if field.field_name().is_some_and(|name| name.starts_with(KEY_ALIAS)) {

@@ -88,7 +88,7 @@ impl Running {
 
     /// Checks that the task pauses for this reason at its start, before it writes anything.
     #[track_caller]
-    pub fn is_paused_from_the_start(self, reason: &str) {
+    pub fn stays_paused_from_the_start(self, reason: &str) {
         self.until_paused(reason);
         let report = self.stopped();
         assert_eq!((report.outcome(), report.columns()[0].scanned), (Outcome::Stopped, 0));

@@ -72,9 +72,10 @@ impl CatalogueReader for Mysql {
             if index == "PRIMARY" {
                 relation.key.push(column.clone());
             }
-            let key = match expression.is_empty() {
-                true => IndexKey::Column(column),
-                false => IndexKey::Expression(unescaped(&expression)),
+            let key = if expression.is_empty() {
+                IndexKey::Column(column)
+            } else {
+                IndexKey::Expression(unescaped(&expression))
             };
             relation.add_index_key(index, is_unique == "1", key);
         }

@@ -16,7 +16,8 @@ use crate::targets::TableName;
 
 impl Conversion for Mysql {
     fn ties<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {
-        let (schema, name) = (table.name.schema().unwrap_or_default(), table.name.name());
+        let schema = table.name.schema().unwrap_or_default();
+        let name = table.name.name();
         let mut ties = Vec::new();
         for column in &table.columns {
             let mut sql = Sql::new(TIES);

@@ -19,12 +19,13 @@ impl Cost for Mysql {
         let figures = sql_query(FIGURES);
         let figures =
             figures.bind::<Text, _>(table.name.schema().unwrap_or_default()).bind::<Text, _>(table.name.name());
-        let Figures { rows, bytes, has_binlog } = figures.get_result(conn)?;
+        let figures: Figures = sql.get_result(conn)?;
         let size = |number: i64| u64::try_from(number).unwrap_or_default();
-        let (rows, bytes) = (size(rows), size(bytes));
-        let binlog = if has_binlog { 2 * bytes } else { 0 };
+        let rows = size(figures.rows);
+        let bytes = size(figures.bytes);
+        let binlog = if figures.has_binlog { 2 * bytes } else { 0 };
         let mut advice = Vec::new();
-        if bytes >= LARGE && has_binlog {
+        if bytes >= LARGE && figures.has_binlog {
             advice.push(
                 "the binary log keeps the rewritten rows until it expires. Check that its disk has room for them (SHOW \
                  BINARY LOGS), and watch the lag of the replicas"

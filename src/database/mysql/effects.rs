@@ -13,7 +13,8 @@ impl Effects for Mysql {
     const WITHOUT_TRIGGERS: &'static str = "drop them while it runs. The application then runs without them, too";
 
     fn side_effects<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {
-        let (schema, name) = (table.name.schema().unwrap_or_default(), table.name.name());
+        let schema = table.name.schema().unwrap_or_default();
+        let name = table.name.name();
         let triggers = Sql::new(TRIGGERS).bind(schema).bind(name).column(conn)?;
         let may_see = Sql::new(MAY_SEE_TRIGGERS).bind(schema).bind(schema).bind(name).first(conn)?;
         Ok(SideEffects { triggers, rules: Vec::new(), may_be_hidden: may_see.is_none() })

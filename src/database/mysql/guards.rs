@@ -18,13 +18,12 @@ impl GuardLookup for Mysql {
         };
         let schema = schema.unwrap_or_default();
         let Some(version) = Sql::new(TABLE).bind(&schema).bind(table.name()).first(conn)? else { return Ok(None) };
-        let statements = match is_of_mariadb(&version) {
+        let statements = if is_of_mariadb(&version) {
             // Its `information_schema` hides the CHECKs from users who may not alter the table.
-            true => vec![show_create(conn, table)?],
-            false => {
-                let clauses = Sql::new(CHECKS).bind(&schema).bind(table.name()).column(conn)?;
-                clauses.iter().map(|clause| format!("CHECK {}", unescaped(clause))).collect()
-            }
+            vec![show_create(conn, table)?]
+        } else {
+            let clauses = Sql::new(CHECKS).bind(&schema).bind(table.name()).column(conn)?;
+            clauses.iter().map(|clause| format!("CHECK {}", unescaped(clause))).collect()
         };
         let is_guard = |sql: &String| is_among_checks(Flavor::Mysql, sql, column).unwrap_or(false);
         Ok(statements.iter().any(is_guard).then_some(GuardKind::Check))

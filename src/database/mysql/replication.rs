@@ -85,7 +85,8 @@ impl QueryableByName<Mysql> for Channel {
 
 impl Channel {
     fn into_state(self) -> ReplicaState {
-        let (receiver, applier) = (self.receiver.unwrap_or_default(), self.applier.unwrap_or_default());
+        let receiver = self.receiver.unwrap_or_default();
+        let applier = self.applier.unwrap_or_default();
         let replay = match self.seconds.map(u64::try_from) {
             _ if receiver != "Yes" || applier != "Yes" => {
                 Replay::Unknown(format!("its replication does not run (receiving: {receiver}, applying: {applier})"))

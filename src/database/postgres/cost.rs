@@ -33,7 +33,9 @@ impl Cost for Pg {
 impl Figures {
     fn estimate(&self, table: String) -> TableEstimate {
         let size = |bytes: i64| u64::try_from(bytes).unwrap_or_default();
-        let (heap, indexes, fill) = (size(self.heap), size(self.indexes), size(self.fill_factor).clamp(10, 100));
+        let heap = size(self.heap);
+        let indexes = size(self.indexes);
+        let fill = size(self.fill_factor).clamp(10, 100);
         let moved = |bytes: u64| bytes - bytes.min(bytes * (100 - fill) / fill);
         let rows = self.rows.map(size);
         let new_entries = |rows: u64| {

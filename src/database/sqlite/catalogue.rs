@@ -187,9 +187,10 @@ fn of_schema<C: Conn<Sqlite>>(conn: &mut C, schema: &str) -> QueryResult<Vec<Rel
     }
     for [table, index, is_unique, column, sql] in load(conn, INDEXES, schema)? {
         let Some(relation) = relations.get_mut(&table) else { continue };
-        let key = match column.is_empty() {
-            false => IndexKey::Column(column),
-            true => IndexKey::Expression(keys_of_index(&sql).unwrap_or_default()),
+        let key = if column.is_empty() {
+            IndexKey::Expression(keys_of_index(&sql).unwrap_or_default())
+        } else {
+            IndexKey::Column(column)
         };
         relation.add_index_key(index, is_unique == "1", key);
     }

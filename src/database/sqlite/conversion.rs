@@ -38,7 +38,9 @@ impl Conversion for Sqlite {
 /// The generated columns of a `CREATE TABLE`, each with the names in its expression.
 fn generated(sql: &str) -> Vec<(String, Vec<String>)> {
     let words = words(sql).unwrap_or_default();
-    let (mut depth, mut column, mut found) = (0, None, Vec::new());
+    let mut depth = 0;
+    let mut column = None;
+    let mut found = Vec::new();
     for (position, word) in words.iter().enumerate() {
         match word.text {
             "(" => depth += 1,

@@ -30,7 +30,8 @@ impl Cost for Sqlite {
             );
         }
         let bytes = Some(bytes);
-        let (rows, table) = (table.rows, table.name.to_string());
+        let rows = table.rows;
+        let table = table.name.to_string();
         Ok(TableEstimate { rows, rewritten: bytes, logged: bytes, growth: Some(0), advice, table })
     }
 

@@ -109,7 +109,7 @@ fn a_message_of_the_database_that_quotes_plaintext() {
         let before = start.rows();
         let program = start.bare_program(args, &[OLD]).args(["--column", "vault.secret", "--accept-triggers"]);
         let run = program.set("RUST_LOG", "trace").exits_with(3);
-        run.says("Its message is not shown, since it could quote the value");
+        run.says("Its message is not shown, because it could quote the value");
         assert_eq!(start.rows(), before);
     }
 }
