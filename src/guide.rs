@@ -48,7 +48,7 @@ macro_rules! guide {
         #[cfg_attr(feature = "reencrypt", doc = "[guide-readme-in-ci]: crate::discover")]
         #[cfg_attr(
             feature = "reencrypt",
-            doc = "[guide-readme-when-the-application-starts]: crate::reencrypt::StartupCheck"
+            doc = "[guide-readme-when-the-application-starts]: crate::startup::StartupCheck"
         )]
         #[doc = links!()]
         #[doc = ""]

@@ -25,7 +25,7 @@
 //! | generate a key | [`Key::generate`] |
 //! | set the keys of the process, or change them | [`Keyring::install`], [`Keyring::replace`] |
 //! | use other keys in one thread, in a test for example | [`Keyring::scope`] |
-//! | check the keys when the application starts | [`reencrypt::StartupCheck`] |
+//! | check the keys when the application starts | [`startup::StartupCheck`] |
 //! | re-encrypt, encrypt or decrypt existing values | [`reencrypt::Task`] |
 //! | know whether an old key may be removed | [`Report::old_keys_may_go`](reencrypt::Report::old_keys_may_go), [`Task::retire`](reencrypt::Task::retire) |
 //! | run the task as a Diesel migration | [`reencrypt::ReencryptMigration`] |
@@ -93,7 +93,7 @@
 //! names. [`Keyring::replace`] changes the keys while the process runs, [`Keyring::scope`] for the current thread only.
 //! Messages show the [fingerprint](Key::fingerprint) of a key, never the key.
 //!
-//! Early in `main`, a [`StartupCheck`](reencrypt::StartupCheck) (feature `reencrypt`) checks that the keyring, the schema and
+//! Early in `main`, a [`StartupCheck`](startup::StartupCheck) (feature `reencrypt`) checks that the keyring, the schema and
 //! the data belong together:
 //!
 //! ```text
@@ -121,7 +121,7 @@
 //! | plaintext written by another program, a token truncated by a column that is too short | the database: a domain on PostgreSQL, a `CHECK` elsewhere ([`guard`]) |
 //! | an unreadable value taken for plaintext, or encrypted a second time | the task and the field types: they return or list an error, and never guess |
 //! | a task without targets, or with the wrong keyring | the task, before it writes |
-//! | an application started with the wrong keyring, or with an old primary key | [`StartupCheck`](reencrypt::StartupCheck) |
+//! | an application started with the wrong keyring, or with an old primary key | [`StartupCheck`](startup::StartupCheck) |
 //!
 //! Diesel leaves no way to refuse these: `filter(nullable_column.eq(Some(encrypted)))`, a comparison in `having(…)` or in
 //! the `on(…)` of a join, and the filter of an `update(table).filter(…)` or `delete(table).filter(…)`. They match nothing,
@@ -170,7 +170,7 @@ pub mod guide;
 #[cfg(feature = "reencrypt")]
 pub mod reencrypt;
 #[cfg(feature = "reencrypt")]
-mod startup;
+pub mod startup;
 #[cfg(feature = "reencrypt")]
 mod targets;
 

@@ -79,8 +79,6 @@ pub(crate) mod walk;
 pub use crate::database::dialect::Dialect;
 pub use crate::database::estimate::{Estimate, TableEstimate};
 pub use crate::database::stop::StopHandle;
-pub use crate::startup::check::{StartupCheck, StartupReport};
-pub use crate::startup::error::StartupError;
 pub use report::column::ColumnReport;
 pub use report::doubt::Doubt;
 pub use report::error::TaskError;

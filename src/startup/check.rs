@@ -24,7 +24,7 @@ use crate::targets::Target;
 #[cfg_attr(all(feature = "cli-sqlite", feature = "reencrypt"), doc = "```")]
 #[cfg_attr(not(all(feature = "cli-sqlite", feature = "reencrypt")), doc = "```ignore")]
 /// use diesel::r2d2::{ConnectionManager, Pool};
-/// use diesel_encrypted::reencrypt::StartupCheck;
+/// use diesel_encrypted::startup::StartupCheck;
 /// use diesel_encrypted::{Key, Keyring, Target};
 ///
 /// diesel::table! {

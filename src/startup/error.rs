@@ -5,7 +5,7 @@ use std::fmt;
 use crate::database::Failure;
 use crate::reencrypt::report::{Cause, Refusal};
 
-/// Why a [`StartupCheck`](crate::reencrypt::StartupCheck) did not pass. It carries no value of any column.
+/// Why a [`StartupCheck`](crate::startup::StartupCheck) did not pass. It carries no value of any column.
 #[derive(Debug)]
 pub struct StartupError(Cause);
 

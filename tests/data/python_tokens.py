@@ -1,8 +1,8 @@
-"""Prints tokens made by Python's `cryptography`: the source of python-tokens.json.
+"""Print tokens that Python's `cryptography` makes: the source of python-tokens.json.
 
     python3 tests/data/python_tokens.py > tests/data/python-tokens.json
 
-Initialisation vectors are random, so each run prints other tokens of the same plaintexts.
+Initialisation vectors are random, so each run prints different tokens of the same plaintexts.
 """
 
 import base64
@@ -12,8 +12,8 @@ from cryptography.fernet import Fernet
 
 KEYS = [base64.urlsafe_b64encode(bytes([start + i for i in range(32)])).decode() for start in (1, 100, 220)]
 
-# seconds since 1970: the first, the specification's, a billion, beyond 31 and 32 bits, the last of the year 9999, and
-# the last that a token can hold
+# Seconds since 1970: the first, the one in the specification, a billion, beyond 31 and 32 bits, the last of the year
+# 9999, and the last that a token can hold.
 DATES = [0, 499162800, 1_000_000_000, 2**31, 2**32, 253402300799, 2**64 - 1]
 
 PLAINTEXTS = [bytes((7 * i + length) % 256 for i in range(length)) for length in range(65)] + [

@@ -2,7 +2,7 @@
 
 use diesel::connection::SimpleConnection;
 use diesel::r2d2::{ConnectionManager, Pool};
-use diesel_encrypted::reencrypt::StartupCheck;
+use diesel_encrypted::startup::StartupCheck;
 use serde_json::{Value, json};
 
 use crate::backend::{Conn, LimitedUser};

@@ -1,11 +1,11 @@
-"""Seals and opens Fernet tokens with Python's `cryptography`, for the tests.
+"""Encrypt and decrypt Fernet tokens with Python's `cryptography`, for the tests.
 
-One request as JSON on standard input, one answer as JSON on standard output; bytes are written in base64.
+Read one request as JSON from standard input, and write one answer as JSON to standard output. Bytes are in base64.
 
     {"seal": [[key, seconds, plaintext], ...]}   ->  [token, ...]
     {"open": [cell, ...], "key": key}            ->  [[plaintext, seconds] or null, ...]
 
-A cell is what a column holds: a token as text or as raw bytes. Keys travel this way too, never as arguments.
+A cell is the content of a column: a token as text or as raw bytes. Keys are in the request, and never in arguments.
 """
 
 import base64

@@ -24,7 +24,7 @@ pub enum Remedy {
         column: String,
     },
     /// Declare that this column may hold plaintext:
-    /// [`StartupCheck::adopting`](crate::reencrypt::StartupCheck::adopting).
+    /// [`StartupCheck::adopting`](crate::startup::StartupCheck::adopting).
     #[non_exhaustive]
     Adopt {
         /// The table.
@@ -35,7 +35,7 @@ pub enum Remedy {
     /// Return to this key by running a [`Task`](crate::reencrypt::Task) that has it as the primary key.
     ReturnTo(Fingerprint),
     /// Run the stateless task that stopped half-way to its end, if this key is the new one; or raise
-    /// [`StartupCheck::deployment`](crate::reencrypt::StartupCheck::deployment).
+    /// [`StartupCheck::deployment`](crate::startup::StartupCheck::deployment).
     FinishRun(Fingerprint),
     /// Declare that tokens which no key opens are plaintext:
     /// [`Task::token_like_plaintext`](crate::reencrypt::Task::token_like_plaintext).

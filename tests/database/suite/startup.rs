@@ -6,9 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, Pool};
-use diesel_encrypted::reencrypt::{
-    Progress, StartupCheck, StartupError, StartupReport, StopHandle, Task, state_tables,
-};
+use diesel_encrypted::reencrypt::{Progress, StopHandle, Task, state_tables};
+use diesel_encrypted::startup::{StartupCheck, StartupError, StartupReport};
 use diesel_encrypted::{TableName, Target};
 use fernet::Fernet;
 

@@ -1,4 +1,4 @@
-"""Prints apache-airflow.json: connections, variables and triggers as Apache Airflow writes them.
+"""Print apache-airflow.json: connections, variables and triggers as Apache Airflow writes them.
 
     tests/data/elsewhere/make/run apache-airflow
 """
@@ -46,7 +46,7 @@ def insert(*models):
 
 
 def rows(model):
-    """The columns that are encrypted, and those that say so."""
+    """Return the encrypted columns, and the columns that mark them as encrypted."""
     columns = COLUMNS[model.__tablename__]
     stored = [{name: row[name] for name in columns} for row in recording.cells(path, model.__tablename__)]
     with Session(engine) as session:

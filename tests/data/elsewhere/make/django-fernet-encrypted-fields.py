@@ -1,4 +1,4 @@
-"""Prints django-fernet-encrypted-fields.json: people as the fields of django-fernet-encrypted-fields write them.
+"""Print django-fernet-encrypted-fields.json: people as the fields of django-fernet-encrypted-fields write them.
 
     tests/data/elsewhere/make/run django-fernet-encrypted-fields
 """
@@ -57,7 +57,7 @@ def use(values):
 
 
 def people(values):
-    """Rows as the database file and as Django have them; the first of them under the last key, where there are more."""
+    """Return rows as the database file and as Django have them. The first is under the last of several keys."""
     Person.objects.all().delete()
     if "SECRET_KEY_FALLBACKS" in values:
         use({"SECRET_KEY": values["SECRET_KEY_FALLBACKS"][0], "SALT_KEY": values["SALT_KEY"][1:]})
@@ -67,7 +67,7 @@ def people(values):
     Person(id=1, **words, age=-42, score=-1.5e300, active=True, born=recording.BORN, seen=SEEN).save()
     use(values)
     Person(id=2, options={"password": "東京 🔑", "port": 465, "tags": ["a", None]}).save()
-    # Values that Python takes for false are stored as NULL.
+    # Values that are false in Python are stored as NULL.
     whole = SEEN.replace(microsecond=0)
     Person(id=3, name="東京 🔑", note="", age=0, score=0.0, active=False, seen=whole).save()
     stored = [

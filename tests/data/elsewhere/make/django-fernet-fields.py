@@ -1,4 +1,4 @@
-"""Prints django-fernet-fields.json: people as the fields of django-fernet-fields write them.
+"""Print django-fernet-fields.json: people as the fields of django-fernet-fields write them.
 
     tests/data/elsewhere/make/run django-fernet-fields
 """
@@ -64,7 +64,7 @@ def person(number):
 
 
 def people(values):
-    """Rows as the database file and as Django have them; the first of them under the old key, where there is one."""
+    """Return rows as the database file and as Django have them. The first is under the old key, if there is one."""
     Person.objects.all().delete()
     keys = values.get("FERNET_KEYS")
     use({**values, "FERNET_KEYS": keys[1:]} if keys else values)
@@ -81,7 +81,7 @@ def derived():
 
 
 def on_postgresql():
-    """What Django would send to PostgreSQL, where it adapts moments in another way, and reads from there."""
+    """Return what Django sends to PostgreSQL and reads from there. It adapts times differently."""
     row, connection = person(1), connections["postgresql"]
     stored, read = {"id": row.id}, {"id": row.id}
     for name, field in FIELDS.items():
@@ -110,7 +110,7 @@ exec(recording.snippet("django-fernet-fields"), scope)
 
 
 class Reader(models.Model):
-    """The same table through the documented mixin, which reads tokens as bytes too."""
+    """Return the same table with the documented mixin, which also reads raw tokens."""
 
     id = models.BigAutoField(primary_key=True)
     note = scope["EncryptedTextField"](null=True)

@@ -1,4 +1,4 @@
-"""Prints pinakes.json: settings of notifications as the Django field of Pinakes writes them.
+"""Print pinakes.json: settings of notifications as the Django field of Pinakes writes them.
 
 Pinakes is not on PyPI. The field is taken from a checkout, https://github.com/ansible/pinakes at commit 98490d09cd9b:
 

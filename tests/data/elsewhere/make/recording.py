@@ -1,4 +1,4 @@
-"""What the scripts beside this one share: tokens that come out the same every time, and the form of the data files.
+"""Code that the other scripts share: tokens that are the same in every run, and the format of the data files.
 
     {"made_by": {package: version},
      "sets": [{"settings": {name: value}, "keys": [key as the original derives it, the primary first],
@@ -7,10 +7,10 @@
      "returned": {column: [{"plaintext": text, "form": "text" or "bytes", "read": value or "refused": exception,
                             "documented": value}]}}
 
-`stored` is what the database holds, read without the original: a cell of bytes is {"hex": digits}. `read` is what the
-original makes of it, with moments in ISO 8601. `foreign` are cells that are no token, or hold what only Python reads.
-`returned` tells what the original makes of tokens as diesel-encrypted writes them; `documented`, what it makes of them
-with the code of docs/elsewhere.md.
+`stored` is the content of the database, read without the original; a binary cell is {"hex": digits}. `read` is the value
+that the original reads, with times in ISO 8601. `foreign` contains cells that are not tokens, or that only Python can
+read. `returned` contains the values that the original reads from tokens of diesel-encrypted; `documented` is the value
+that it reads with the code of docs/elsewhere.md.
 """
 
 import base64
@@ -36,7 +36,7 @@ BORN = datetime.date(1815, 12, 10)
 
 _folder = tempfile.TemporaryDirectory()
 _count = itertools.count()
-# In the place of the modules `os` and `time`, there alone.
+# Replace the modules `os` and `time` within this module only.
 cryptography.fernet.os = types.SimpleNamespace(
     urandom=lambda length: hashlib.sha256(b"%d" % next(_count)).digest()[:length]
 )
@@ -44,12 +44,12 @@ cryptography.fernet.time = types.SimpleNamespace(time=lambda: 1_795_449_600)
 
 
 def path(name="database"):
-    """A path that is gone when the script ends."""
+    """Return a path that disappears when the script ends."""
     return f"{_folder.name}/{name}"
 
 
 def key(name):
-    """A Fernet key that says what it is."""
+    """Return a Fernet key that contains its name."""
     return base64.urlsafe_b64encode(f"not secret, for tests: {name}".ljust(32, ".").encode()).decode()
 
 
@@ -58,13 +58,13 @@ def versions(*packages):
 
 
 def token(key, plaintext, form):
-    """A token as diesel-encrypted writes it to a column of text or of bytes."""
+    """Return a token as diesel-encrypted writes it to a text or binary column."""
     text = cryptography.fernet.Fernet(key).encrypt(plaintext.encode())
     return text.decode() if form == "text" else base64.urlsafe_b64decode(text)
 
 
 def cells(path, table):
-    """The rows of a table as the database file holds them."""
+    """Return the rows of a table as the database file stores them."""
     connection = sqlite3.connect(path)
     connection.row_factory = sqlite3.Row
     rows = connection.execute(f"select * from {table} order by id").fetchall()
@@ -77,7 +77,7 @@ def cell(value):
 
 
 def values(row):
-    """What the original read, in JSON."""
+    """Return the values that the original read, for JSON."""
     return {name: moment(value) for name, value in row.items()}
 
 
@@ -92,7 +92,7 @@ def rows(stored, read):
 
 
 def attempt(read):
-    """What a read comes to."""
+    """Return the result of a read, or its exception."""
     try:
         return {"read": values({"": read()})[""]}
     except Exception as error:
@@ -100,20 +100,20 @@ def attempt(read):
 
 
 def snippet(section):
-    """The last piece of Python in this section of docs/elsewhere.md."""
+    """Return the last code block in Python in this section of docs/elsewhere.md."""
     text = (Path(__file__).parents[4] / "docs/elsewhere.md").read_text()
     (section,) = [part for part in re.split(r"^## ", text, flags=re.M) if part.startswith(section + "\n")]
     return re.findall(r"^```python\n(.*?)^```$", section, flags=re.M | re.S)[-1]
 
 
 def write(**document):
-    """Prints the data file."""
+    """Print the data file."""
     sys.stdout.reconfigure(encoding="utf-8")
     print(spread(document))
 
 
 def spread(value, indent="\n"):
-    """JSON with one row per line."""
+    """Format JSON with one row a line."""
     if isinstance(value, dict) and not value.keys() & {"stored", "plaintext"}:
         parts = [f"{json.dumps(name)}: {spread(part, indent + '  ')}" for name, part in value.items()]
         brackets = "{}"

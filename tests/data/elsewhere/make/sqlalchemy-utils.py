@@ -1,4 +1,4 @@
-"""Prints sqlalchemy-utils.json: people as the FernetEngine of SQLAlchemy-Utils writes them.
+"""Print sqlalchemy-utils.json: people as the FernetEngine of SQLAlchemy-Utils writes them.
 
     tests/data/elsewhere/make/run sqlalchemy-utils
 """
@@ -16,7 +16,7 @@ from sqlalchemy_utils.types.encrypted.encrypted_type import AesEngine, FernetEng
 
 import recording
 
-warnings.simplefilter("ignore")  # of EncryptedType
+warnings.simplefilter("ignore")  # EncryptedType warns
 SEEN = recording.SEEN
 
 
@@ -36,7 +36,7 @@ def person(key, bytes_type=EncryptedType):
         seen = sa.Column(text(sa.DateTime))
         at = sa.Column(text(sa.Time))
         options = sa.Column(text(JSONType))
-        # What only Python reads back, or not even Python.
+        # Values that only Python can read back, or not even Python.
         photo = sa.Column(text(sa.LargeBinary))
         price = sa.Column(text(sa.Numeric))
         other = sa.Column(StringEncryptedType(sa.Unicode, key, AesEngine, "pkcs5"))
@@ -71,7 +71,7 @@ def people(key, name):
         session.commit()
     rows = recording.cells(path, "person")
     foreign = [{"stored": {"id": 4, name: rows[3][name]}} for name in FOREIGN]
-    # JSON is repr(), not JSON, where the dialect is PostgreSQL's.
+    # With the dialect of PostgreSQL, JSON columns contain the output of repr().
     bound = Person.__table__.c.options.type.process_bind_param({"proxy": None}, postgresql.dialect())
     foreign.append({"stored": {"id": 5, "options": bound}})
     rows = [{name: cell for name, cell in row.items() if name not in FOREIGN} for row in rows[:3]]
