@@ -48,7 +48,7 @@ pub(crate) fn guard(args: &GuardArgs) -> Result<Exit, Failure> {
 
 const LIMITS_OF_GUARDS: &str = "\
 - A guard knows the shape of a token, but no keys. It accepts tokens that no key of the keyring opens, tokens from
-  another row, and plaintext of the same shape. `diesel-encrypted status` shows what the columns hold.
+  another row, and plaintext with the same shape. `diesel-encrypted status` shows what the columns hold.
 Read the SQL, then run it with `diesel migration run`.";
 
 /// The files of a migration.
