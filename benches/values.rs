@@ -1,29 +1,17 @@
-//! One value: `cargo bench --bench values --features reencrypt`
+//! Measures the work on one value: `cargo bench --bench values --features reencrypt`
 //!
-//! Encrypting and decrypting as the application does, by length of the plaintext and by the position of the key that
-//! opens it; what the task does with a value; and the same with the `fernet` crate.
+//! The benchmarks encrypt and decrypt as the application does, by the length of the plaintext and the position of the
+//! key. They also measure each step of the task, and the same work with the `fernet` crate.
 
 #![allow(clippy::unwrap_used)]
-// The task's own steps are not public: the files they are in are compiled in, of which not everything is used.
+// The task's steps are not public, so this file includes their folder. It does not use all of it.
 #![allow(dead_code, unused_imports)]
 
 use diesel_encrypted::{Key, Keyring};
 use divan::{Bencher, black_box};
 
-#[path = "../src/error.rs"]
-mod error;
-#[path = "../src/iv.rs"]
-mod iv;
-#[path = "../src/key.rs"]
-mod key;
-#[path = "../src/keyring.rs"]
-mod keyring;
-#[path = "../src/keyring_error.rs"]
-mod keyring_error;
-#[path = "../src/rotation.rs"]
-mod rotation;
-#[path = "../src/token.rs"]
-mod token;
+#[path = "../src/keys/mod.rs"]
+mod keys;
 
 const LENGTHS: [usize; 4] = [16, 40, 256, 1024];
 const KEYS: [usize; 3] = [1, 2, 10];
@@ -39,7 +27,7 @@ fn encrypt(bencher: Bencher, length: usize) {
     bencher.bench(|| keyring.encrypt(black_box(&plaintext)));
 }
 
-/// A token under the last key of so many: every key before it is tried.
+/// The token is under the last of `COUNT` keys, so that every key is tried.
 #[divan::bench(args = LENGTHS, consts = KEYS)]
 fn decrypt<const COUNT: usize>(bencher: Bencher, length: usize) {
     let keys: Vec<Key> = (0..COUNT).map(|_| Key::generate()).collect();
@@ -73,10 +61,11 @@ mod fernet_crate {
         bencher.bench(|| fernet.decrypt(black_box(&token)).unwrap());
     }
 
-    /// What the task does: decrypt with the second key, encrypt with the first, read back.
+    /// The work of the task: decrypt with the secondary key, encrypt with the primary key, read back.
     #[divan::bench(args = LENGTHS)]
     fn rotate(bencher: Bencher, length: usize) {
-        let (new, old) = (fernet(), fernet());
+        let new = fernet();
+        let old = fernet();
         let token = old.encrypt(&vec![7; length]);
         let keyring = MultiFernet::new(vec![new.clone(), old]);
         bencher.bench(|| {
@@ -88,17 +77,17 @@ mod fernet_crate {
     }
 }
 
-/// One step of the task each, for a token under the second key.
+/// Each benchmark is one step of the task, for a token under the secondary key.
 #[divan::bench_group]
 mod task {
-    use super::rotation::Rotation;
+    use super::keys::rotation::Rotation;
     use super::*;
 
     fn with_rotation(length: usize, work: impl FnOnce(&mut Rotation<'_>, &str, &[u8])) {
-        let keys = [(); 2].map(|()| key::Key::generate());
+        let keys = [(); 2].map(|()| keys::key::Key::generate());
         let plaintext = vec![7; length];
-        let token = keyring::Keyring::new([keys[1].clone()]).unwrap().encrypt(&plaintext);
-        let keyring = keyring::Keyring::new(keys).unwrap();
+        let token = keys::keyring::Keyring::new([keys[1].clone()]).unwrap().encrypt(&plaintext);
+        let keyring = keys::keyring::Keyring::new(keys).unwrap();
         work(&mut Rotation::new(&keyring), &token, &plaintext);
     }
 
@@ -109,7 +98,7 @@ mod task {
         });
     }
 
-    /// With reading back. Of 256 values one waits for the random numbers of all.
+    /// Includes reading the token back. One value in 256 waits for the random numbers of all 256.
     #[divan::bench(args = LENGTHS, sample_size = 256)]
     fn seal(bencher: Bencher, length: usize) {
         with_rotation(length, |rotation, _, plaintext| {

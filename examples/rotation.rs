@@ -1,4 +1,4 @@
-//! A key rotation from end to end, on an embedded SQLite:
+//! A complete key rotation on an embedded SQLite:
 //!
 //! ```sh
 //! cargo run --example rotation --features sqlite,reencrypt
@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-// As `diesel print-schema` writes it. The types of the columns are what makes them encrypted.
+// As `diesel print-schema` writes it. Columns with these types are encrypted.
 diesel::table! {
     use diesel::sql_types::*;
     use diesel_encrypted::sql_types::*;
@@ -46,8 +46,8 @@ struct NewPerson {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // The application makes one keyring, early in `main`. In production it comes from the environment:
-    // without this line, the first use reads DB_ENCRYPTION_KEYS.
+    // The application installs one keyring, early in `main`. In production, leave this out:
+    // the first use then reads the keyring from DB_ENCRYPTION_KEYS.
     let first = Key::generate();
     Keyring::new([first.clone()])?.install()?;
 
@@ -68,27 +68,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("Debug says         {:?}", ada.email);
     println!("the database holds {}…", &raw_email(conn)?[..60]);
 
-    heading("Put a new key in front");
+    heading("Make a new key the primary key");
     let second = Key::generate();
     Keyring::new([second.clone(), first.clone()])?.replace();
     println!("primary   {}  encrypts and decrypts", second.fingerprint());
     println!("secondary {}  only decrypts", first.fingerprint());
 
-    heading("Re-encrypt, while the application keeps running");
+    heading("Re-encrypt while the application keeps running");
     let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template("[{bar:40}] {pos}/{len} rows {msg}")?);
     let report = Task::new(Keyring::current()?)
         .target(Target::of(people::table)?)
         .workers(2)
-        .observer(|progress| show(&bar, progress))
+        .on_progress(|progress| show(&bar, progress))
         .run(&pool)?;
     bar.finish_and_clear();
     for column in report.columns() {
         println!("{}.{}: {} values rewritten, {} NULL", column.table, column.column, column.rewritten, column.null);
     }
-    assert!(report.is_proven() && report.problems().is_empty());
-    println!("proven: no value is under another key than {}", report.primary());
+    assert!(report.old_keys_may_go());
+    println!("proven: every value is under the key {}", report.primary());
 
-    heading("Drop the old key, and read everything back");
+    heading("Remove the old key, and read everything back");
     Keyring::new([second])?.replace();
     let read: Vec<Person> = people::table.order(people::id).select(Person::as_select()).load(conn)?;
     let same = read
@@ -96,7 +96,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .zip(&people)
         .all(|(read, written)| read.name == written.name && read.email == written.email && read.phone == written.phone);
     assert!(same && read.len() == people.len());
-    println!("{} people, every value as it was written", read.len());
+    println!("{} people, and every value is unchanged", read.len());
     println!("the database holds {}…", &raw_email(conn)?[..60]);
     Ok(())
 }
@@ -109,7 +109,7 @@ fn new_person(number: u32) -> NewPerson {
     }
 }
 
-/// What is in the column, past the model.
+/// The stored value, read without the model.
 fn raw_email(conn: &mut SqliteConnection) -> QueryResult<String> {
     use diesel::dsl::sql;
     use diesel::sql_types::Text;

@@ -1,8 +1,8 @@
 //! Encrypted columns for [Diesel](diesel).
 //!
-//! A model declares `Encrypted<String>`; the database only ever holds Fernet tokens; one process-wide keyring holds the
-//! keys. When a key is rotated, one task re-encrypts every table batch by batch while the application keeps running,
-//! and proves that the old key may go.
+//! A model declares `Encrypted<String>`, and the database only ever holds Fernet tokens. One keyring for the whole process
+//! holds the keys. After a key rotation, a task re-encrypts every table in batches while the application keeps running. Then
+//! it proves that no value needs the old key.
 //!
 //! ```text
 //! model       email: Encrypted<String>     "ada@example.org"
@@ -10,12 +10,38 @@
 //! keyring     DB_ENCRYPTION_KEYS=new:old   the first key encrypts, every key decrypts
 //! ```
 //!
+//! # Where to find things
+//!
+//! | you want to | use |
+//! |---|---|
+//! | declare an encrypted column in the schema | [`EncryptedText`](sql_types::EncryptedText), [`EncryptedBinary`](sql_types::EncryptedBinary) |
+//! | declare its field in the model | [`Encrypted<T>`](Encrypted) |
+//! | encrypt a type of your own | [`Plaintext`] |
+//! | find the length for `VARCHAR(n)` or `VARBINARY(n)` | [`token_len`], [`raw_token_len`] |
+//! | load a list although some of its values cannot be read | [`Decrypted<T>`](Decrypted) |
+//! | read and write a column while it is being encrypted or decrypted | [`Adopting<T>`](Adopting), [`Leaving<T>`](Leaving) |
+//! | serialize a field | [`expose`] (feature `serde`) |
+//! | use `#[derive(MultiConnection)]` | [`multi_backend!`] |
+//! | generate a key | [`Key::generate`] |
+//! | set the keys of the process, or change them | [`Keyring::install`], [`Keyring::replace`] |
+//! | use other keys in one thread, in a test for example | [`Keyring::scope`] |
+//! | check the keys when the application starts | [`startup::StartupCheck`] |
+//! | re-encrypt, encrypt or decrypt existing values | [`reencrypt::Task`] |
+//! | know whether an old key may be removed | [`Report::old_keys_may_go`](reencrypt::Report::old_keys_may_go), [`Task::retire`](reencrypt::Task::retire) |
+//! | run the task as a Diesel migration | [`reencrypt::ReencryptMigration`] |
+//! | pause, resume or stop the task in all processes | [`reencrypt::Control`] |
+//! | name the tables and columns for all of these | [`Target`] |
+//! | let the database refuse values that are not tokens | [`guard`] |
+//! | find columns that you forgot to declare | [`discover`] |
+//!
+//! The last eight need the feature `reencrypt`. [`bounds`] holds the traits that you meet in compiler messages only.
+//!
 //! # Declaring columns
 //!
-//! In the schema, an encrypted column is of the type [`EncryptedText`](sql_types::EncryptedText) (a token as text, in a
-//! `text` or `varchar` column) or [`EncryptedBinary`](sql_types::EncryptedBinary) (its raw bytes, in a `bytea`, `blob` or
-//! `varbinary` column, a quarter smaller). In the model, it is an [`Encrypted<T>`](Encrypted); `T` is anything that is
-//! [`Plaintext`].
+//! In the schema, an encrypted column has the type [`EncryptedText`](sql_types::EncryptedText) or
+//! [`EncryptedBinary`](sql_types::EncryptedBinary). The first stores tokens as text, in a `text` or `varchar` column. The
+//! second stores their raw bytes, in a `bytea`, `blob` or `varbinary` column, which takes a quarter less space. In the
+//! model, the field is an [`Encrypted<T>`](Encrypted), where `T` is any [`Plaintext`] type.
 //!
 #![cfg_attr(feature = "cli-sqlite", doc = "```")]
 #![cfg_attr(not(feature = "cli-sqlite"), doc = "```ignore")]
@@ -54,141 +80,119 @@
 //! # }
 //! ```
 //!
-//! A column that still holds plaintext, or is to hold plaintext again, is read and written by [`Adopting<T>`](Adopting)
-//! and [`Leaving<T>`](Leaving). A list that shall survive a value that cannot be read loads it as
-//! [`Decrypted<T>`](Decrypted).
-//!
-//! `Encrypted<T>` also serves columns that the schema declares as plain `Text` or `Binary`; then the compiler no longer
-//! refuses plaintext in other statements on that column. A token is longer than its plaintext: [`token_len`] gives the
-//! length for `VARCHAR(n)`.
+//! `Encrypted<T>` also works with columns that the schema declares as plain `Text` or `Binary`. But then the compiler does
+//! not refuse plaintext in other statements on that column.
 //!
 //! # Keys
 //!
-//! A [`Key`] is 32 bytes in base64url, as Python's `cryptography` and the program's `keygen` make it. A [`Keyring`] is an
-//! ordered list of them. The application calls [`Keyring::install`] early in `main`, or leaves it to the first use to
-//! read the environment ([`Keyring::from_env`]): `DB_ENCRYPTION_KEYS`, `PINAKES_DB_ENCRYPTION_KEYS`, or the file that
-//! `DB_ENCRYPTION_KEYS_FILE` names. [`Keyring::replace`] changes it while the process runs, [`Keyring::scope`] for the
-//! current thread only. Keys are shown as [fingerprints](Key::fingerprint), never as text.
+//! A [`Key`] is 32 bytes in base64url, the same form that Python's `cryptography` uses. A [`Keyring`] is an ordered list of
+//! keys: the first one is the primary key and encrypts, and every key decrypts.
 //!
-//! Early in `main` a [`StartupCheck`](reencrypt::StartupCheck) (feature `reencrypt`) tells whether the keyring, the schema
-//! and the data belong together:
-//! `StartupCheck::new(Keyring::current()?).target(Target::of(users::table)?).run(&pool)?;`
+//! Call [`Keyring::install`] early in `main`. If you do not, the first use of a key reads the environment
+//! ([`Keyring::from_env`]): `DB_ENCRYPTION_KEYS`, `PINAKES_DB_ENCRYPTION_KEYS`, or the file that `DB_ENCRYPTION_KEYS_FILE`
+//! names. [`Keyring::replace`] changes the keys while the process runs, [`Keyring::scope`] for the current thread only.
+//! Messages show the [fingerprint](Key::fingerprint) of a key, never the key.
+//!
+//! Early in `main`, a [`StartupCheck`](startup::StartupCheck) (feature `reencrypt`) checks that the keyring, the schema and
+//! the data belong together:
+//!
+//! ```text
+//! StartupCheck::new(Keyring::current()?).target(Target::of(users::table)?).run(&pool)?;
+//! ```
 //!
 //! # Rotation
 //!
-//! 1. Make a key (`diesel-encrypted keygen`) and put it in front: `DB_ENCRYPTION_KEYS=new:old`. Restart every process
-//!    of the application, or let each call [`Keyring::replace`]. New values are now under the new key.
-//! 2. Run the task: `diesel-encrypted reencrypt`, or [`reencrypt::Task`] from the application itself (feature
-//!    `reencrypt`). It may be stopped, killed and run again at any time.
-//! 3. It ends with exit code 0, an outcome of `proven` and no problems: nothing is under another key.
-//! 4. Remove the old key from `DB_ENCRYPTION_KEYS`. Keep it as long as you keep backups from before.
+//! 1. Generate a key ([`Key::generate`]), and add it to the keyring of every process as a secondary key, `old:new`. Every
+//!    process can then read what others will write under it.
+//! 2. Make it the primary key everywhere, `new:old`: restart the processes, or let each call [`Keyring::replace`].
+//! 3. Run a [`reencrypt::Task`]. You can stop or kill it at any time, and run it again.
+//! 4. If [`Report::old_keys_may_go`](reencrypt::Report::old_keys_may_go) returns `true`, remove the old key from the keyring. Keep the key as long as you keep
+//!    backups from before.
 //!
-//! Where several processes encrypt, first add the new key *behind* the old one everywhere (`old:new`), then put it in
-//! front: otherwise a process that has it writes what one that has not cannot read.
+//! The program `diesel-encrypted` (features `cli-postgres`, `cli-mysql`, `cli-sqlite`) does the same from the command line.
 //!
-//! # What is refused, and why
+//! # Mistakes that are refused
 //!
 //! | mistake | refused by |
 //! |---|---|
 //! | plaintext written to an `EncryptedText` column, or such a column loaded as `String` | the compiler |
-//! | an encrypted value compared in a filter: two encryptions of the same value differ, it would never match | the compiler |
-//! | a type that has no plaintext form, a column that cannot hold a token | the compiler |
-//! | plaintext written past the application, a token cut off by a column too short | the database: a domain on PostgreSQL, a `CHECK` elsewhere (`migrations/`) |
-//! | an unreadable value taken for plaintext, or encrypted a second time | nothing is guessed: an error, and the row is listed |
-//! | a re-encrypt task without targets, or with the wrong keyring | the task, before it writes |
-//! | an application started with the wrong keyring, or with an old key in front | [`StartupCheck`](reencrypt::StartupCheck) |
+//! | an encrypted value compared in a filter: it would never match, because two encryptions of the same value differ | the compiler |
+//! | a type without a plaintext form, a column that cannot hold a token | the compiler |
+//! | plaintext written by another program, a token truncated by a column that is too short | the database: a domain on PostgreSQL, a `CHECK` elsewhere ([`guard`]) |
+//! | an unreadable value taken for plaintext, or encrypted a second time | the task and the field types: they return or list an error, and never guess |
+//! | a task without targets, or with the wrong keyring | the task, before it writes |
+//! | an application started with the wrong keyring, or with an old primary key | [`StartupCheck`](startup::StartupCheck) |
 //!
-//! Not refused, for there Diesel leaves no room to: `filter(nullable_column.eq(Some(encrypted)))`, a comparison in
-//! `having(…)` or in the `on(…)` of a join, and the filter of an `update(table).filter(…)` or
-//! `delete(table).filter(…)`. They match nothing, and their negation (`ne`) matches everything. Comparing, ordering or
-//! grouping columns with each other compiles, and works on tokens, not on values.
+//! Diesel leaves no way to refuse these: `filter(nullable_column.eq(Some(encrypted)))`, a comparison in `having(…)` or in
+//! the `on(…)` of a join, and the filter of an `update(table).filter(…)` or `delete(table).filter(…)`. They match nothing,
+//! and their negation (`ne`) matches everything. Comparing, ordering or grouping columns with each other compiles, and works
+//! on tokens, not on values.
 //!
 //! # What Fernet does not give
 //!
-//! * A token is not bound to its row or column: who can write to the database can move tokens between rows.
-//! * The length of a value (to 16 bytes) and the second in which it was encrypted are visible in its token.
-//! * Equal values have different tokens: no lookup, no unique index, no order. Keep a keyed hash in a second column for
-//!   that.
-//! * AES-128-CBC with HMAC-SHA256, both keys random: sound, and older than today's AEAD ciphers.
+//! * A token is not bound to its row or column. Anyone who can write to the database can move tokens between rows.
+//! * A token shows the length of its value (to 16 bytes) and the second in which it was encrypted.
+//! * Equal values have different tokens, so there is no lookup, no unique index and no order. For these, keep a keyed hash in
+//!   a second column.
+//! * Fernet is AES-128-CBC with HMAC-SHA256, each with a random key. That is sound, and older than today's AEAD ciphers.
 //!
 //! # Features
 //!
-//! | feature | gives |
+//! | feature | adds |
 //! |---|---|
 //! | `postgres`, `mysql`, `sqlite` | the Diesel traits for a backend; the first two link no client library |
-//! | `json`, `chrono`, `time`, `uuid`, `secrecy` | more types of [`Plaintext`] |
-//! | `serde` | `Deserialize`, and `Serialize` by [`expose`] |
+//! | `json`, `chrono`, `time`, `uuid`, `secrecy` | more [`Plaintext`] types |
+//! | `serde` | `Deserialize` for the field types, and [`expose`] to serialize a field |
 //! | `full` | all of the types above |
-//! | `reencrypt` | the task |
+//! | `reencrypt` | the task, the check at the start, guards and discovery |
 //! | `schema-file` | targets from a schema file |
 //! | `cli-postgres`, `cli-mysql`, `cli-sqlite` | the program, with these databases |
 //!
-//! With diesel-async nothing changes: the same models work on its connections. The task wants a connection pool of
-//! Diesel's own; call it in `spawn_blocking`.
+//! With diesel-async nothing changes: the same models work on its connections. The task needs a connection pool of Diesel
+//! itself; call it in `spawn_blocking`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs, rustdoc::broken_intra_doc_links)]
 #![warn(unreachable_pub)]
-// One level for each column of the widest table that Diesel knows, see `target/table.rs`.
+// One level for each column of the widest table that Diesel knows, see `targets/table.rs`.
 #![recursion_limit = "256"]
 
-// keys
-mod global;
-mod iv;
-mod key;
-mod keyring;
-mod keyring_error;
-mod source;
-mod token;
+pub mod bounds;
+mod fields;
+mod keys;
 
-// values
-mod adopting;
-mod backend;
-mod bind;
-mod column;
-mod decrypted;
-mod encrypted;
-mod error;
-#[cfg(feature = "serde")]
-pub mod expose;
-mod field;
-mod leaving;
-mod multi;
-mod plaintext;
-pub mod sql_types;
-
-// the task
+#[cfg(feature = "reencrypt")]
+mod database;
 #[cfg(feature = "reencrypt")]
 pub mod discover;
 #[cfg(feature = "reencrypt")]
 pub mod guard;
+pub mod guide;
 #[cfg(feature = "reencrypt")]
 pub mod reencrypt;
 #[cfg(feature = "reencrypt")]
-mod rotation;
+pub mod startup;
 #[cfg(feature = "reencrypt")]
-mod target;
-#[cfg(feature = "reencrypt")]
-mod words;
+mod targets;
 
-pub use adopting::Adopting;
-pub use backend::TokenBackend;
-pub use bind::{ComparableInSql, EncryptedBind};
-pub use column::{Form, PlainColumn, TokenColumn, TokenType};
-pub use decrypted::Decrypted;
-pub use encrypted::Encrypted;
-pub use error::Error;
-pub use global::AlreadyInstalled;
-pub use key::{Fingerprint, InvalidFingerprint, InvalidKey, Key};
-pub use keyring::Keyring;
-pub use keyring_error::KeyringError;
-pub use leaving::Leaving;
+pub use fields::adopting::Adopting;
+pub use fields::decrypted::Decrypted;
+pub use fields::encrypted::Encrypted;
+#[cfg(feature = "serde")]
+pub use fields::expose;
+pub use fields::leaving::Leaving;
 #[cfg(feature = "json")]
-pub use plaintext::Json;
-pub use plaintext::Plaintext;
+pub use fields::plaintext::Json;
+pub use fields::plaintext::Plaintext;
+pub use fields::sql_types;
+pub use keys::error::Error;
+pub use keys::fernet::token::{raw_token_len, token_len};
+pub use keys::global::AlreadyInstalled;
+pub use keys::key::{Fingerprint, InvalidFingerprint, InvalidKey, Key};
+pub use keys::keyring::Keyring;
+pub use keys::keyring_error::KeyringError;
 #[cfg(feature = "schema-file")]
-pub use target::SchemaFileError;
+pub use targets::SchemaFileError;
 #[cfg(all(feature = "reencrypt", any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-pub use target::{ColumnTuple, TableNames, UnsuitableTable};
+pub use targets::UnsuitableTable;
 #[cfg(feature = "reencrypt")]
-pub use target::{InvalidTarget, TableName, Target};
-pub use token::{raw_token_len, token_len};
+pub use targets::{InvalidTarget, TableName, Target};

@@ -54,8 +54,8 @@ fn a_keyring_is_installed_once() {
         let error = keyring(&[B]).install().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "a keyring is in force already (installed before, or read from the environment on first use): \
-             install it earlier, or use `Keyring::replace` to change it"
+            "the process already has a keyring (installed, or read from the environment on first use). \
+             Install yours earlier, or replace the keyring with `Keyring::replace`"
         );
         assert_eq!(*Keyring::current().unwrap(), keyring(&[A]));
         thread::scope(|threads| {
@@ -207,16 +207,19 @@ fn errors_about_invalid_settings_say_why() {
 
     let disagree = |one: &str, other: &str| {
         format!(
-            "{one} and {other} are both set and hold different keys: unset one of them, \
-             or make them hold the same keys in the same order"
+            "{one} and {other} are both set and hold different keys. \
+             Unset one of them, or set both to the same keys in the same order"
         )
     };
     let unreadable = |path: &OsStr, why: &str| {
-        format!("DB_ENCRYPTION_KEYS_FILE: cannot read the key file {}: {why}", Path::new(path).display())
+        format!(
+            "DB_ENCRYPTION_KEYS_FILE: cannot read the key file {}: {why}. \
+             Name a text file that holds the keys and that this process may read",
+            Path::new(path).display()
+        )
     };
-    let missing = "no encryption key is configured: set DB_ENCRYPTION_KEYS or DB_ENCRYPTION_KEYS_FILE \
-                   (`diesel-encrypted keygen` makes a key)";
-    let no_key = "holds no key: put at least one key there (`diesel-encrypted keygen` makes one)";
+    let missing = "no encryption key is configured: set DB_ENCRYPTION_KEYS or DB_ENCRYPTION_KEYS_FILE";
+    let no_key = "holds no key. Put at least one key there";
     let none = OsStr::new("/no/such/file");
     let no_such_file = fs::read(none).unwrap_err().to_string();
 
@@ -227,14 +230,14 @@ fn errors_about_invalid_settings_say_why() {
         (vec![(KEYS_FILE, of_nothing)], format!("DB_ENCRYPTION_KEYS_FILE {no_key}")),
         (
             vec![(KEYS, short)],
-            "DB_ENCRYPTION_KEYS: key 2 of 2 is 43 characters long, a key is 44 (32 bytes in padded base64url); \
-             `diesel-encrypted keygen` makes a valid one"
+            "DB_ENCRYPTION_KEYS: key 2 of 2 is 43 characters long, not 44 (a key is 32 bytes in padded base64url). \
+             Replace it with a valid key"
                 .into(),
         ),
         (
             vec![(PINAKES_KEYS, standard)],
             "PINAKES_DB_ENCRYPTION_KEYS: key 1 of 1 is written in the standard base64 alphabet: \
-             replace `+` by `-` and `/` by `_`; `diesel-encrypted keygen` makes a valid one"
+             replace `+` with `-` and `/` with `_`. Replace it with a valid key"
                 .into(),
         ),
         (vec![(KEYS, a), (PINAKES_KEYS, b)], disagree(KEYS, PINAKES_KEYS)),
@@ -245,8 +248,8 @@ fn errors_about_invalid_settings_say_why() {
         (
             vec![(KEYS_FILE, ab)],
             format!(
-                "DB_ENCRYPTION_KEYS_FILE: cannot read the key file, whose path is not shown for it looks like a key: \
-                 {no_such_file}. Name a file that holds the keys, or put the keys into DB_ENCRYPTION_KEYS"
+                "DB_ENCRYPTION_KEYS_FILE: cannot read the key file (its path is not shown because it looks like a \
+                 key): {no_such_file}. Name a file that holds the keys, or put the keys in DB_ENCRYPTION_KEYS"
             ),
         ),
         // A valid setting does not excuse an invalid one.
@@ -270,7 +273,7 @@ fn errors_about_settings_that_are_not_unicode_say_so() {
     for setting in [KEYS, PINAKES_KEYS] {
         let settings = [(setting, OsStr::from_bytes(&keys))];
         let (message, said) = in_own_process(&settings, || outcome(Keyring::current())).unwrap_err();
-        assert_eq!(message, format!("{setting} is not text: set it to keys in base64url"));
+        assert_eq!(message, format!("{setting} is not valid Unicode. Set it to keys in base64url"));
         assert_hides(&said, [A]);
     }
 }

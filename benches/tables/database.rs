@@ -1,4 +1,4 @@
-//! What the benches ask of a database.
+//! The statements and settings of each database.
 
 #[cfg(feature = "cli-mysql")]
 mod mysql;
@@ -21,17 +21,17 @@ pub(crate) trait Database: Connection<Backend: Dialect> + LoadConnection + R2D2C
     const NAME: &'static str;
     /// The settings of every connection of the benches.
     const SESSION: &'static str;
-    /// The settings of a connection of an application, which does not wait long for a lock.
+    /// The settings of an application's connections, which do not wait long for a lock.
     const APPLICATION: &'static str;
-    /// Threads of the application.
+    /// The number of threads of the application.
     const WRITERS: usize;
-    /// Statements after which the table is as if nothing had been measured before.
+    /// Statements that remove the effects of earlier measurements on the table.
     const SETTLE: &'static [&'static str];
 
     /// The settings of the server that a figure depends on.
     fn settings(&mut self) -> String;
 
-    /// All rows, in the order of the row key.
+    /// All rows in the order of the row key.
     fn rows(&mut self) -> Vec<PlainRow>;
 
     fn encrypted_rows(&mut self) -> Vec<Row>;
@@ -49,7 +49,7 @@ pub(crate) trait Database: Connection<Backend: Dialect> + LoadConnection + R2D2C
     }
 }
 
-/// So many connections with the settings of the benches.
+/// Opens this many connections with the settings of the benches.
 pub(crate) fn connect<D: Database>(url: &str, connections: usize) -> Connections<D> {
     let builder = Pool::builder().max_size(connections as u32).connection_customizer(Box::new(Session));
     builder.build(ConnectionManager::new(url)).unwrap()
@@ -64,11 +64,11 @@ impl<D: Database> CustomizeConnection<D, Error> for Session {
     }
 }
 
-/// The batch that one would write by hand for this one table: the statement that is fastest on each database, with
-/// the new tokens ready. It swaps on the old tokens too; without that, writes of the application would be lost.
+/// The batch that you would write by hand for this one table: the fastest statement of each database, with the new
+/// tokens ready. It also swaps on the old tokens, because it would otherwise overwrite writes of the application.
 pub(crate) struct Batch<'a, const ROWS: usize> {
     ids: Vec<i64>,
-    /// The old and the new tokens of the first column, and of the second.
+    /// The old and new tokens of the first column, then those of the second.
     tokens: [Vec<&'a str>; 4],
 }
 
@@ -85,7 +85,7 @@ impl<'a, const ROWS: usize> Batch<'a, ROWS> {
     }
 }
 
-/// The text depends on the number of rows alone: it is made and prepared once.
+/// The text depends only on the number of rows, so it is built and prepared once.
 impl<const ROWS: usize> QueryId for Batch<'_, ROWS> {
     type QueryId = Batch<'static, ROWS>;
 
@@ -94,7 +94,7 @@ impl<const ROWS: usize> QueryId for Batch<'_, ROWS> {
 
 impl<D, const ROWS: usize> RunQueryDsl<D> for Batch<'_, ROWS> {}
 
-/// The methods that are the same to read and not to the compiler.
+/// Methods with the same text but different types on each database.
 macro_rules! queries {
     () => {
         fn rows(&mut self) -> Vec<$crate::people::PlainRow> {
@@ -123,7 +123,7 @@ macro_rules! queries {
 #[cfg(any(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite"))]
 use queries;
 
-/// Pushes `?, ?, ?, ?, ?` for each row.
+/// Appends `?, ?, ?, ?, ?` for each row.
 #[cfg(any(feature = "cli-mysql", feature = "cli-sqlite"))]
 fn push_rows<'a, 'b, DB, const ROWS: usize>(
     batch: &'b Batch<'a, ROWS>,

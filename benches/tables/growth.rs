@@ -1,4 +1,4 @@
-//! What a rotation adds to a table and to the log of its database.
+//! How much a rotation adds to a table and to the log of its database.
 
 #[cfg(feature = "cli-mysql")]
 mod mysql;
@@ -10,6 +10,6 @@ mod sqlite;
 use crate::database::Database;
 
 pub(crate) trait Growth: Database {
-    /// Measures and prints.
+    /// Measures the growth and prints it.
     fn measure(url: &str);
 }

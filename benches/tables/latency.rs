@@ -1,4 +1,4 @@
-//! The latency of an application's transactions on hot rows, without the task and with it.
+//! The latency of an application's transactions on hot rows, with and without the task.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::thread;
@@ -12,12 +12,12 @@ use crate::measure::{Table, count, quantile, rate, rows, setting};
 use crate::people::{Keys, USUAL, create, drop_table, fill};
 use crate::task::task;
 
-/// Rows that the application uses, spread over the table: every batch of the task meets some.
+/// The rows that the application uses. They are spread over the table, so that every batch of the task meets some.
 const HOT: usize = 1000;
-/// Between two transactions of a thread.
+/// The time between two transactions of a thread.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// The transactions, which take turns.
+/// The kinds of transactions. Each thread runs them in turn.
 const KINDS: [(&str, Transaction); 3] =
     [("SELECT", Transaction::Select), ("UPDATE", Transaction::Update), ("UPDATE of two rows", Transaction::UpdateTwo)];
 
@@ -25,25 +25,25 @@ const KINDS: [(&str, Transaction); 3] =
 enum Transaction {
     Select,
     Update,
-    /// The second row has the lower key: against the order in which the task goes.
+    /// The second row has the lower key: this is the opposite order to the task.
     UpdateTwo,
 }
 
 #[derive(Default)]
 struct Application {
-    /// Per kind of transaction.
+    /// For each kind of transaction.
     times: [Vec<Duration>; KINDS.len()],
     deadlocks: usize,
     timeouts: usize,
 }
 
-/// What the threads of a window share.
+/// The state that the threads of a window share.
 struct Window<'a> {
     keys: &'a Keys,
     rows: usize,
     primary: AtomicUsize,
     is_over: AtomicBool,
-    /// Rows that the task rewrote.
+    /// The number of rows that the task rewrote.
     rewritten: AtomicU64,
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn measure<D: Database>(url: &str) {
     drop_table(&mut *connections.get().unwrap());
 
     let title = format!(
-        "{}: milliseconds of a transaction in {windows} windows of {seconds} s; rows: {}, hot: {}, threads of the \
+        "{}: milliseconds per transaction in {windows} windows of {seconds} s; rows: {}, hot rows: {}, threads of the \
          application: {}, workers of the task: {workers}",
         D::NAME,
         count(rows),
@@ -104,7 +104,7 @@ pub(crate) fn measure<D: Database>(url: &str) {
         println!("{state}: {} deadlock victims, {} lock timeouts", seen.deadlocks, seen.timeouts);
     }
     let time = Duration::from_secs_f64(seconds * windows as f64);
-    println!("the task rewrote {} rows/s meanwhile, proofs included", rate(rewritten as usize, time));
+    println!("the task rewrote {} rows/s in this time, including proofs", rate(rewritten as usize, time));
 }
 
 impl Window<'_> {
@@ -137,7 +137,7 @@ impl Window<'_> {
         sum
     }
 
-    /// One rotation after the other: the application writes under the new key before the task begins.
+    /// Runs one rotation after the other. The application writes under the new key before the task begins.
     fn rotate<D: Database>(&self, connections: &Connections<D>, workers: usize, stop: &StopHandle) {
         while !self.is_over.load(Relaxed) {
             let primary = 1 - self.primary.load(Relaxed);
@@ -148,7 +148,7 @@ impl Window<'_> {
         }
     }
 
-    /// A thread of the application.
+    /// The work of one thread of the application.
     fn use_rows<D: Database>(&self, conn: &mut D, number: usize) -> Application {
         let mut seen = Application::default();
         let mut random = number as u64;

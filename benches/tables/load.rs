@@ -1,4 +1,4 @@
-//! Loading rows with two `Encrypted<String>`, against loading the same tokens as `String`.
+//! Loading rows with two `Encrypted<String>`, compared with loading the same tokens as `String`.
 
 use crate::database::{Database, connect};
 use crate::measure::{Table, count, median, rate, ratio, rows, setting, time};

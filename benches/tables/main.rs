@@ -1,19 +1,19 @@
-//! Whole tables. `docs/performance.md` says what each measurement shows.
+//! Measurements on whole tables. `docs/performance.md` explains each of them.
 //!
-//! `bin/bench` starts them on servers with their default settings; without it:
+//! `bin/bench` runs them on servers with default settings. To run them directly:
 //!
 //! ```sh
 //! cargo bench --bench tables --features cli-sqlite,cli-postgres,cli-mysql -- rates sqlite
 //! ```
 //!
-//! The words are measurements (`load`, `rates`, `processes`, `latency`, `memory`, `growth`; otherwise the first two) and
-//! databases (`sqlite`, `postgres`, `mysql`; otherwise those whose URL is set).
+//! The arguments are measurements (`load`, `rates`, `processes`, `latency`, `memory`, `growth`) and databases (`sqlite`,
+//! `postgres`, `mysql`). By default, it measures `load` and `rates` on SQLite and on the servers whose URL is set.
 //!
-//! Candidates take turns, and the figures are medians. Sizes can be set in the environment: `ROWS` of the table,
-//! `RUNS` of each candidate, and those that `docs/performance.md` names.
+//! Candidates take turns, and the figures are medians. You can set sizes in the environment: the `ROWS` of the table,
+//! the `RUNS` of each candidate, and the others that `docs/performance.md` names.
 
 #![allow(clippy::unwrap_used)]
-// Without a database there is nothing to measure.
+// Without the feature of a database, most of this is unused.
 #![cfg_attr(not(any(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite")), allow(unused))]
 
 mod database;
@@ -34,10 +34,10 @@ const MEASUREMENTS: [&str; 6] = ["load", "rates", "processes", "latency", "memor
 const DATABASES: [&str; 3] = ["sqlite", "postgres", "mysql"];
 
 fn main() {
-    // Cargo itself says `--bench`.
+    // Cargo itself adds `--bench`.
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     if let Some(word) = words.iter().find(|word| ![&MEASUREMENTS[..], &DATABASES].concat().contains(&word.as_str())) {
-        eprintln!("{word} is none of {} {}", MEASUREMENTS.join(" "), DATABASES.join(" "));
+        eprintln!("{word} is not one of: {} {}", MEASUREMENTS.join(" "), DATABASES.join(" "));
         std::process::exit(2);
     }
     let named = |names: &[&'static str]| -> Vec<&'static str> {
@@ -71,7 +71,7 @@ fn main() {
 fn server<D: Growth>(measurements: &[&str], variable: &str) {
     match std::env::var(variable) {
         Ok(url) => measure::<D>(measurements, &url),
-        Err(_) => println!("\n{}: not measured, {variable} is not set", D::NAME),
+        Err(_) => println!("\n{}: not measured, because {variable} is not set", D::NAME),
     }
 }
 

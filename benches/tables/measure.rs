@@ -1,4 +1,4 @@
-//! Settings, medians, and the tables in which figures are printed.
+//! Settings, medians, and the tables that print the figures.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -6,22 +6,22 @@ use std::time::{Duration, Instant};
 
 use indicatif::HumanCount;
 
-/// A number in the environment.
+/// A number from the environment.
 pub(crate) fn setting<T: FromStr>(name: &str, default: T) -> T {
     std::env::var(name).map_or(default, |value| parse(name, &value))
 }
 
-/// A list in the environment, with commas in between.
+/// A list from the environment, separated by commas.
 pub(crate) fn list<T: FromStr>(name: &str, default: &str) -> Vec<T> {
     let values = std::env::var(name).unwrap_or_else(|_| default.to_owned());
     values.split(',').map(|value| parse(name, value)).collect()
 }
 
 fn parse<T: FromStr>(name: &str, value: &str) -> T {
-    value.parse().unwrap_or_else(|_| panic!("{name} cannot be {value}"))
+    value.parse().unwrap_or_else(|_| panic!("{name} cannot have the value {value}"))
 }
 
-/// The rows of the table: a multiple of every batch and of every writer's share.
+/// The number of rows, rounded up to a multiple of every batch and of every writer's share.
 pub(crate) fn rows(default: usize) -> usize {
     setting("ROWS", default).max(1).next_multiple_of(2000)
 }
@@ -32,7 +32,7 @@ pub(crate) fn time(work: impl FnOnce()) -> Duration {
     started.elapsed()
 }
 
-/// The value at this share of all, from 0 to 1; 0.5 is the median.
+/// The quantile at `share`, from 0 to 1; 0.5 is the median.
 pub(crate) fn quantile(times: &mut [Duration], share: f64) -> Duration {
     times.sort();
     times[(share * (times.len() - 1) as f64).round() as usize]
@@ -42,7 +42,7 @@ pub(crate) fn median(times: &mut [Duration]) -> Duration {
     quantile(times, 0.5)
 }
 
-/// Rows per second, to three places.
+/// Rows per second, with three significant digits.
 pub(crate) fn rate(rows: usize, time: Duration) -> String {
     let rate = rows as f64 / time.as_secs_f64();
     let unit = 10_f64.powf((rate.log10().floor() - 2.0).max(0.0));
@@ -66,7 +66,7 @@ pub(crate) fn ratio(ratio: f64) -> String {
     format!("{ratio:.2}")
 }
 
-/// A Markdown table, printed row by row as the figures come in.
+/// A Markdown table that is printed row by row as the figures come in.
 pub(crate) struct Table;
 
 impl Table {

@@ -1,4 +1,4 @@
-//! The peak memory of the program, by the size of the table.
+//! The peak memory of the program for tables of different sizes.
 
 use std::fs;
 use std::process::Child;
@@ -10,14 +10,14 @@ use crate::measure::{Table, count, list, mebibytes, rate, setting};
 use crate::people::{Keys, SHORT, create, drop_table, fill};
 use crate::program;
 
-/// The system forgets the figure when a process ends, so it is read again and again.
+/// How often to read the figure. The system forgets it when the process ends.
 const INTERVAL: Duration = Duration::from_millis(10);
 
 pub(crate) fn measure<D: Database>(url: &str) {
     let workers = setting("WORKERS", 1);
     let keys = Keys::generate();
     let title = format!("{}: peak resident memory of the program, workers: {workers}", D::NAME);
-    let table = Table::new(title, &["rows", "MiB", "rows/s, proof included"]);
+    let table = Table::new(title, &["rows", "MiB", "rows/s, including the proof"]);
     for size in list("SIZES", "1000000") {
         let connections = connect::<D>(url, 1);
         create(&mut *connections.get().unwrap(), "");
@@ -34,7 +34,7 @@ pub(crate) fn measure<D: Database>(url: &str) {
     }
 }
 
-/// Waits for the end of the process. Bytes, from the `VmHWM` of Linux.
+/// Waits for the end of the process. Returns its peak memory in bytes, from the `VmHWM` of Linux.
 fn peak(program: &mut Child) -> Option<u64> {
     let path = format!("/proc/{}/status", program.id());
     let mut peak = None;

@@ -20,7 +20,7 @@ pub(crate) mod encrypted {
     }
 }
 
-/// The same table as the database knows it.
+/// The same table with the column types of the database.
 pub(crate) mod plain {
     diesel::table! {
         bench_people (id) {
@@ -35,15 +35,15 @@ pub(crate) mod plain {
 pub(crate) type Row = (i64, String, Encrypted<String>, Encrypted<String>);
 pub(crate) type PlainRow = (i64, String, String, String);
 
-/// Bytes of the values: those that addresses and numbers have. Their tokens have 120 to 164 characters.
+/// Lengths of values in bytes, typical of addresses and numbers. Their tokens have 120 to 164 characters.
 pub(crate) const USUAL: &[usize] = &[24, 29, 33, 38, 42, 47, 51, 56, 60, 64];
-/// Their tokens have 100 characters, the fewest there are.
+/// Lengths of short values. Their tokens have 100 characters, the minimum.
 pub(crate) const SHORT: &[usize] = &[9, 10, 11, 12, 13, 14, 15];
 
-/// Rows of one INSERT, so that no log of a database grows with the table.
+/// The number of rows in one INSERT. It keeps the log of the database from growing with the table.
 const INSERT: usize = 100_000;
 
-/// Two keys, between which the table goes back and forth.
+/// Two keys. Each rotation switches the table from one to the other.
 pub(crate) struct Keys {
     keys: [Key; 2],
     keyrings: [Arc<Keyring>; 2],
@@ -57,28 +57,28 @@ impl Keys {
         Self { keys, keyrings }
     }
 
-    /// Both keys, with this one as the primary.
+    /// Both keys, with the key at this index as the primary key.
     pub(crate) fn keyring(&self, primary: usize) -> Arc<Keyring> {
         Arc::clone(&self.keyrings[primary])
     }
 
-    /// The same as `DB_ENCRYPTION_KEYS` holds it.
+    /// The same keyring as text for `DB_ENCRYPTION_KEYS`.
     pub(crate) fn setting(&self, primary: usize) -> String {
         format!("{}:{}", *self.keys[primary].to_text(), *self.keys[1 - primary].to_text())
     }
 }
 
-/// Makes the table anew; `options` are those of the database for a table.
+/// Drops and creates the table. `options` end the `CREATE TABLE` statement.
 pub(crate) fn create<D: Database>(conn: &mut D, options: &str) {
     drop_table(conn);
     let columns = "id bigint not null primary key, name text not null, email text not null, ssn text not null";
     conn.batch_execute(&format!("create table bench_people ({columns}) {options}")).unwrap();
 }
 
-/// Fills the table on the server. Tokens repeat in it, which nobody can tell from their plaintexts.
+/// Fills the table on the server, which repeats a few tokens over all rows.
 pub(crate) fn fill<D: Database>(conn: &mut D, count: usize, lengths: &[usize], keyring: &Keyring) {
     let token = |length: &usize| keyring.encrypt(&vec![b'x'; *length]);
-    // The two columns of a row need not have the same length.
+    // The two values of a row may have different lengths.
     let column = |step: usize| {
         let arms = lengths.iter().map(token).enumerate().map(|(index, token)| format!("when {index} then '{token}' "));
         format!("case i * {step} % {} {}end", lengths.len(), arms.collect::<String>())

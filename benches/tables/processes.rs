@@ -11,10 +11,10 @@ use crate::program;
 
 struct Candidate {
     processes: usize,
-    /// Of each process.
+    /// The number of workers in each process.
     workers: usize,
     times: Vec<Duration>,
-    /// Values written by each process in the last turn.
+    /// The number of values that each process wrote in the last turn.
     written: Vec<String>,
 }
 
@@ -26,7 +26,7 @@ pub(crate) fn measure<D: Database>(url: &str) {
         let conn = &mut *connections.get().unwrap();
         create(conn, "");
         fill(conn, rows, USUAL, &keys.keyring(0));
-        // Without them processes would not share the work on SQLite.
+        // Without these tables, processes would not share the work on SQLite.
         state_tables::<D::Backend>().create.iter().for_each(|statement| conn.batch_execute(statement).unwrap());
         println!("\n{}: {}", D::NAME, conn.settings());
     }
@@ -50,8 +50,9 @@ pub(crate) fn measure<D: Database>(url: &str) {
         state_tables::<D::Backend>().drop.iter().for_each(|statement| conn.batch_execute(statement).unwrap());
     }
 
-    let title = format!("{}: re-encrypting {} rows, proof included, median of {runs}", D::NAME, count(rows));
-    let table = Table::new(title, &["processes × workers", "rows/s", "÷ 1 × 1", "values written by each, once"]);
+    let title = format!("{}: re-encrypting {} rows, including the proof, median of {runs}", D::NAME, count(rows));
+    let table =
+        Table::new(title, &["processes × workers", "rows/s", "÷ 1 × 1", "values written by each process, last run"]);
     let one = median(&mut candidates[0].times);
     for Candidate { processes, workers, times, written } in &mut candidates {
         let time = median(times);
@@ -61,7 +62,7 @@ pub(crate) fn measure<D: Database>(url: &str) {
 }
 
 impl Candidate {
-    /// Whether a process starts fast is part of its time.
+    /// The time includes the start of the processes.
     fn take_turn<D: Database>(&mut self, connections: &Connections<D>, url: &str, keys: &str) {
         connections.get().unwrap().settle();
         let mut outputs = Vec::new();

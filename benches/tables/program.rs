@@ -1,10 +1,10 @@
-//! The program as a process.
+//! Runs the program as a process.
 
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-/// Settings of the machine that the program must not see.
+/// Environment variables that the program must not inherit.
 const SETTINGS: [&str; 4] =
     ["DATABASE_URL", "DB_ENCRYPTION_KEYS", "DB_ENCRYPTION_KEYS_FILE", "PINAKES_DB_ENCRYPTION_KEYS"];
 
@@ -19,7 +19,7 @@ pub(crate) fn reencrypt(url: &str, keys: &str, workers: usize) -> Child {
         .args(["--workers", &workers.to_string()])
         .env("DATABASE_URL", url)
         .env("DB_ENCRYPTION_KEYS", keys)
-        // Where no .env has a say.
+        // Away from a file .env in the current directory.
         .current_dir(env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -28,7 +28,7 @@ pub(crate) fn reencrypt(url: &str, keys: &str, workers: usize) -> Child {
         .unwrap()
 }
 
-/// The values that a program wrote, once it has proven that none is left.
+/// The number of values that the program wrote. It must have proven that none is left.
 pub(crate) fn rewritten(output: &Output) -> u64 {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -1,5 +1,5 @@
-//! The task against a hand-written batch with the new tokens ready: one worker against one such writer, two workers
-//! against two.
+//! The task compared with a hand-written batch that has the new tokens ready. One worker is compared with one such
+//! writer, two workers with two.
 
 use std::thread;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use crate::measure::{Table, count, median, rate, ratio, rows, setting, time};
 use crate::people::{Keys, PlainRow, USUAL, create, drop_table, fill};
 use crate::task;
 
-/// Workers of the task, and as many writers with connections of their own, each with its share of the table.
+/// The numbers of workers and of writers to compare. Each writer has its own connection and its share of the table.
 const SIDE_BY_SIDE: [usize; 2] = [1, 2];
-/// Rows of a batch that is written by hand. The faster of the two is the floor.
+/// The sizes of the hand-written batches. The faster of the two is the floor.
 const BATCHES: [usize; 2] = [500, 1000];
 
-/// What takes its turn in each round, and its times.
+/// A candidate that takes its turn in each round, with its times.
 struct Candidate {
     writers: usize,
     by_hand: Option<usize>,
     whole: Vec<Duration>,
     rewriting: Vec<Duration>,
     proof: Vec<Duration>,
-    /// Of one thread, for the tokens that are written by hand.
+    /// The time that one thread takes to create the tokens of a hand-written batch.
     making_tokens: Vec<Duration>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn measure<D: Database>(url: &str) {
         candidates.extend(BATCHES.map(|rows| Candidate::new(writers, Some(rows))));
         candidates.push(Candidate::new(writers, None));
     }
-    // Unmeasured, so that every candidate finds a table that was rewritten before.
+    // This run is not measured. It makes sure that every candidate finds a table that was rewritten before.
     let mut primary = 1;
     task::reencrypt(&connections, &keys.keyring(primary), 1, |_| {});
     for round in 0..runs {
@@ -99,8 +99,8 @@ impl Candidate {
             table.row([name, rate(rows, time), ratio]);
         };
         if let Some(batch) = self.by_hand {
-            print(format!("by hand, writers: {writers}, rows a batch: {batch}"), &mut self.whole, true);
-            return print("its tokens, made beforehand by one thread".into(), &mut self.making_tokens, false);
+            print(format!("by hand, writers: {writers}, rows per batch: {batch}"), &mut self.whole, true);
+            return print("its tokens, created beforehand by one thread".into(), &mut self.making_tokens, false);
         }
         print(format!("the task, workers: {writers}, rewriting and proof"), &mut self.whole, true);
         print(format!("the task, workers: {writers}, rewriting alone"), &mut self.rewriting, true);

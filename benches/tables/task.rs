@@ -1,4 +1,4 @@
-//! One run of the task in this process.
+//! A run of the task in this process.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,12 +8,12 @@ use diesel_encrypted::{Keyring, TableName, Target};
 
 use crate::database::{Connections, Database};
 
-/// The time of a run from the call to the report, and of its parts.
+/// The times of a run, from the call to the report, and of its parts.
 pub(crate) struct Run {
     pub(crate) whole: Duration,
-    /// To the end of the first pass, with the planning before it.
+    /// The time until the end of the first pass, including the planning.
     pub(crate) rewriting: Duration,
-    /// The reading of everything that finds nothing left.
+    /// The time of the proof.
     pub(crate) proof: Duration,
 }
 
@@ -22,7 +22,7 @@ pub(crate) fn task<'a>(keyring: &Arc<Keyring>, workers: usize) -> Task<'a> {
     Task::new(Arc::clone(keyring)).target(target.unwrap()).workers(workers)
 }
 
-/// Re-encrypts a table in which every value needs it and that nobody else writes to.
+/// Re-encrypts a table. Every value must be under the other key, and nobody else may write to the table.
 pub(crate) fn reencrypt<D: Database>(
     connections: &Connections<D>,
     keyring: &Arc<Keyring>,
@@ -31,7 +31,7 @@ pub(crate) fn reencrypt<D: Database>(
 ) -> Run {
     let started = Instant::now();
     let mut rewriting = None;
-    let task = task(keyring, workers).observer(|progress| {
+    let task = task(keyring, workers).on_progress(|progress| {
         if progress.is_proving {
             rewriting.get_or_insert_with(|| started.elapsed());
         }
@@ -41,7 +41,7 @@ pub(crate) fn reencrypt<D: Database>(
     let whole = started.elapsed();
     assert!(report.is_proven() && report.passes() == 1, "{report:?}");
     assert!(report.columns().iter().all(|column| column.rewritten == column.scanned), "{report:?}");
-    // The first call of the proof is at its beginning.
+    // The first call of the observer for the proof comes at the beginning of the proof.
     let rewriting = rewriting.unwrap();
     Run { whole, rewriting, proof: whole - rewriting }
 }

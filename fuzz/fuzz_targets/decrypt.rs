@@ -1,4 +1,4 @@
-//! Bytes that no key signed never open; bytes that the right key signed never crash, whatever they are.
+//! A token that no key signed never opens. Decrypting arbitrary bytes that the right key signed never panics.
 
 #![no_main]
 

@@ -1,11 +1,11 @@
-//! A list of keys is read as it is written, or refused.
+//! A keyring is parsed exactly as it is written, or refused.
 
 #![no_main]
 
 use diesel_encrypted::Keyring;
 use libfuzzer_sys::fuzz_target;
 
-/// Stand for `a` and `b` in the input, since chance does not find a key.
+/// They replace `a` and `b` in the input, because a fuzzer does not find a valid key by chance.
 const KEYS: [&str; 2] =
     ["cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=", "VjFfbm90X2FfcmVhbF9rZXlfMzJieXRlc19sb25nISE="];
 

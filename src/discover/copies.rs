@@ -1,20 +1,20 @@
-//! Whether a trigger copies an encrypted column. What it copies to is not re-encrypted.
+//! Whether a trigger copies an encrypted column. The task does not re-encrypt the copies.
 
-use super::catalogue::Trigger;
-use crate::words::{Flavor, Word, closing, opening, words_of};
+use crate::database::words::{closing, opening, words_of};
+use crate::database::{Flavor, Trigger, Word};
 
 /// What a trigger copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Copied {
+pub(crate) enum Copied {
     Column,
     Row,
 }
 
-/// What of a row the trigger seems to copy that has this column of the table in it.
+/// Whether the trigger seems to copy this column of the table, or a whole row with it.
 ///
-/// To compare the column, or the whole row, with what it was before is no copy, nor is it one to write to the column or to
-/// return the row: a trigger that keeps an `updated_at` does no more.
-pub(super) fn copied(trigger: &Trigger, flavor: Flavor, table: &str, column: &str) -> Option<Copied> {
+/// A trigger that maintains an `updated_at` copies nothing. So none of these is a copy: to compare the column or the row
+/// with its former value, to write to the column, and to return the row.
+pub(crate) fn copied(trigger: &Trigger, flavor: Flavor, table: &str, column: &str) -> Option<Copied> {
     if trigger.arguments.iter().any(|argument| argument.eq_ignore_ascii_case(column)) {
         return Some(Copied::Column);
     }
@@ -22,10 +22,10 @@ pub(super) fn copied(trigger: &Trigger, flavor: Flavor, table: &str, column: &st
     readings.find_map(|definition| copied_by(definition, trigger, flavor, table, column))
 }
 
-/// The same of the trigger in one reading.
+/// The same for one reading of the definition.
 fn copied_by(definition: &str, trigger: &Trigger, flavor: Flavor, table: &str, column: &str) -> Option<Copied> {
     let Some(words) = words_of(flavor, definition) else {
-        // What is not understood may copy anything.
+        // A definition with an unknown form may copy anything.
         let is_mentioned = definition.to_ascii_lowercase().contains(&column.to_ascii_lowercase());
         return Some(if is_mentioned { Copied::Column } else { Copied::Row });
     };
@@ -50,16 +50,16 @@ fn copied_by(definition: &str, trigger: &Trigger, flavor: Flavor, table: &str, c
     copied.or_else(|| selected(&words, trigger, table, column))
 }
 
-/// `NEW` or `OLD` in a definition, and the column of it that is meant; `None` for the whole row, also as `NEW.*`.
+/// `NEW` or `OLD` in a definition, with its column. `None` is the whole row, also as `NEW.*`.
 #[derive(Clone, Copy)]
 struct Reference<'w> {
     position: usize,
     column: Option<Word<'w>>,
 }
 
-/// Words that end a statement, or behind which one begins.
+/// Words that end a statement, or after which a statement begins.
 const BOUNDARIES: [&str; 6] = [";", "begin", "then", "else", "loop", "do"];
-/// Operators with a value on either side that stays where it is. `=` and `:=` may also assign one.
+/// Operators that compare two values. `=` and `:=` may also assign a value.
 const COMPARISONS: [&str; 9] = ["=", ":=", "<>", "!=", "<=>", "<", ">", "<=", ">="];
 
 /// Whether it is one of these keywords or signs.
@@ -98,7 +98,7 @@ fn without_parentheses<'w>(words: &[Word<'w>]) -> Vec<Word<'w>> {
     plain
 }
 
-/// Where rows are mentioned and nothing of them goes anywhere.
+/// The positions of rows whose values are not copied.
 fn harmless(words: &[Word<'_>]) -> Vec<usize> {
     let mut harmless = Vec::new();
     for position in 0..words.len() {
@@ -123,7 +123,7 @@ fn harmless(words: &[Word<'_>]) -> Vec<usize> {
     harmless
 }
 
-/// Where the right side of the comparison at this position begins, and whether that is `NULL`.
+/// The position of the right side of the comparison at this position, and whether that side is `NULL`.
 fn comparison(words: &[Word<'_>], position: usize) -> Option<(usize, bool)> {
     if is_one_of(&words[position], &COMPARISONS) {
         return Some((position + 1, false));
@@ -138,7 +138,7 @@ fn comparison(words: &[Word<'_>], position: usize) -> Option<(usize, bool)> {
     Some((end, words.get(end).is_some_and(|word| word.is("null"))))
 }
 
-/// The rows in the expression that ends before `end`: one of them, or those in parentheses.
+/// The rows in the expression that ends before `end`: a single row, or the rows in parentheses.
 fn operand_before<'w>(words: &[Word<'w>], end: usize) -> Vec<Reference<'w>> {
     let Some(last) = end.checked_sub(1) else { return Vec::new() };
     if words[last].is(")") {
@@ -148,7 +148,7 @@ fn operand_before<'w>(words: &[Word<'w>], end: usize) -> Vec<Reference<'w>> {
     single.filter(|row| row.position == last || words[row.position + 1].is(".")).take(1).collect()
 }
 
-/// The rows in the expression that begins at `start`: one of them, or those in parentheses, also of a function.
+/// The rows in the expression that begins at `start`: a single row, or the rows in parentheses, also of a function.
 fn operand_after<'w>(words: &[Word<'w>], start: usize) -> Vec<Reference<'w>> {
     let open = [start, start + 1].into_iter().find(|position| words.get(*position).is_some_and(|word| word.is("(")));
     match (reference(words, start), open) {
@@ -177,12 +177,12 @@ fn is_returned(words: &[Word<'_>], position: usize) -> bool {
     words[start].is("return")
 }
 
-/// Whether the column is taken out of the row right behind it: `to_jsonb(NEW) - 'email'`, `… - ARRAY['email', 'phone']`.
+/// Whether the expression removes the column from the row: `to_jsonb(NEW) - 'email'`, `… - ARRAY['email', 'phone']`.
 fn is_left_out(words: &[Word<'_>], row: Reference<'_>, column: &str) -> bool {
     let is = |at: usize, sign: &str| words.get(at).is_some_and(|word| word.is(sign));
     let mut start = row.position;
     let mut end = row.position + if is(row.position + 1, ".") { 3 } else { 1 };
-    // The one function of the row, then parentheses of no function: in what others return, it has another place.
+    // One function of the row, and plain parentheses. A second function may move the column to another place.
     let mut is_called = false;
     while is(end, ")") && start > 0 && is(start - 1, "(") {
         start -= 1;
@@ -192,19 +192,19 @@ fn is_left_out(words: &[Word<'_>], row: Reference<'_>, column: &str) -> bool {
             return false;
         }
         start -= usize::from(name.is_some());
-        end = behind_cast(words, end);
+        end = after_cast(words, end);
     }
     while is(end, "-") {
-        let (items, behind) = keys(words, end + 1);
+        let (items, after) = keys(words, end + 1);
         if items.iter().any(|item| item == column) {
             return true;
         }
-        end = behind;
+        end = after;
     }
     false
 }
 
-/// The keys that a list or literal stands for, and what comes behind it.
+/// The keys in a list or a literal, and the position after it.
 fn keys(words: &[Word<'_>], start: usize) -> (Vec<String>, usize) {
     let is_array = words.get(start).is_some_and(|word| word.is("array"));
     let is_of_list = |word: &&Word| word.literal().is_some() || is_one_of(word, &["array", "[", ","]);
@@ -216,11 +216,11 @@ fn keys(words: &[Word<'_>], start: usize) -> (Vec<String>, usize) {
         _ => vec![literal],
     });
     let keys = keys.collect();
-    (keys, behind_cast(words, end + usize::from(is_array)))
+    (keys, after_cast(words, end + usize::from(is_array)))
 }
 
-/// The position behind `::jsonb` or `::text[]`, if there is one.
-fn behind_cast(words: &[Word<'_>], start: usize) -> usize {
+/// The position after a cast such as `::jsonb` or `::text[]`, if there is one.
+fn after_cast(words: &[Word<'_>], start: usize) -> usize {
     if !words.get(start).is_some_and(|word| word.is("::")) {
         return start;
     }
@@ -228,7 +228,7 @@ fn behind_cast(words: &[Word<'_>], start: usize) -> usize {
     start + 2 + brackets
 }
 
-/// What is read back from the table itself, or from the rows of the statement.
+/// What the trigger selects from the table itself, or from its transition tables.
 fn selected(words: &[Word<'_>], trigger: &Trigger, table: &str, column: &str) -> Option<Copied> {
     let is_source = |word: &Word| word.names(table) || trigger.transitions.iter().any(|name| word.names(name));
     if !words.iter().any(is_source) {

@@ -1,11 +1,12 @@
-//! Where the database and what is declared do not agree, and what to do about it.
+//! A difference between the database and the declared columns, and what to do about it.
 
 use std::fmt;
 
-use crate::column::Form;
-use crate::target::TableName;
+use crate::fields::Form;
+use crate::guard::names::place;
+use crate::targets::TableName;
 
-/// Something about a column on which the database and what is declared do not agree. It carries no value.
+/// A difference between the database and the declared columns. It carries no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
@@ -13,186 +14,210 @@ pub struct Finding {
     pub table: TableName,
     /// The column; `*` for the table as a whole.
     pub column: String,
-    /// What it is about.
+    /// The kind of the difference.
     pub kind: FindingKind,
 }
 
-/// What a [`Finding`] is about. Counts are of the sample.
+/// The kind of a [`Finding`]. Counts refer to the sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FindingKind {
-    /// The column holds tokens, or has a guard, and is not declared.
+    /// The column holds tokens, or has a guard, but is not declared.
     Undeclared {
-        /// Values that are tokens.
+        /// The number of tokens.
         tokens: u64,
-        /// Values, without `NULL`s.
+        /// The number of values, without `NULL`s.
         sampled: u64,
         /// The form of the tokens.
         form: Form,
-        /// What holds the column, if it is none that the task can rewrite.
+        /// What holds the values, if the task cannot rewrite it.
         within: Option<String>,
     },
     /// There is no such table, or it has no such column.
     Missing {
         /// Whether there is no such table.
         is_table: bool,
-        /// Tables of the same name in schemas in which the connection does not look for it.
+        /// Tables of the same name in schemas where the connection does not look for it.
         elsewhere: Vec<TableName>,
     },
-    /// The task cannot rewrite such a column; why not.
+    /// The task cannot rewrite the column, for this reason.
     WrongType(String),
     /// Nothing in the database refuses plaintext.
     Unguarded {
-        /// Whether there is a guard for what is written, and nobody has validated that it holds for what is there.
+        /// Whether a guard applies to later writes, but has not been validated for older rows.
         is_unvalidated: bool,
     },
     /// The column holds plaintext.
     Plaintext {
-        /// Values that do not set out to be tokens.
+        /// The number of values that do not begin as a token does.
         values: u64,
-        /// Values, without `NULL`s.
+        /// The number of values, without `NULL`s.
         sampled: u64,
     },
-    /// Tokens do not fit into the column.
+    /// Tokens do not fit in the column.
     TooShort {
         /// The length of the column.
         limit: u64,
-        /// The least length that is known to be needed.
+        /// The smallest sufficient length that the sample shows.
         needed: u64,
-        /// Values that are as long as the column and have lost their ends.
+        /// The number of truncated tokens, which are as long as the column.
         cut: u64,
     },
-    /// An index on the column: two encryptions of the same value differ.
+    /// The column has an index, which has no use because two encryptions of the same value differ.
     UselessIndex {
         /// Its name.
         index: String,
         /// Whether it, or its constraint, is unique.
         is_unique: bool,
     },
-    /// A trigger that seems to copy the column. The copies are not re-encrypted.
+    /// A trigger seems to copy the column. The task does not re-encrypt the copies.
     Trigger {
         /// Its name.
         trigger: String,
         /// Whether it copies the whole row.
         whole_row: bool,
     },
-    /// It cannot be looked into; why not.
+    /// This user cannot read it, for this reason.
     NotRead(String),
 }
 
+/// A remedy that an [advice](Finding::advice) names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FindingRemedy {
+    /// Encrypt the column.
+    Encrypt,
+    /// Write a migration that guards the column.
+    Guard,
+    /// Accept the findings on the column.
+    Ignore,
+}
+
 impl Finding {
+    pub(crate) fn new(table: &TableName, column: &str, kind: FindingKind) -> Self {
+        Self { table: table.clone(), column: column.to_owned(), kind }
+    }
+
+    /// `public.people.email`, in the form that [`Target`](crate::Target) parses.
+    #[must_use]
+    pub fn place(&self) -> String {
+        place(&self.table, &self.column)
+    }
+
     /// What was found, in words.
     #[must_use]
     pub fn detail(&self) -> String {
         match &self.kind {
             FindingKind::Undeclared { tokens: 0, .. } => {
-                "the database guards it as an encrypted column, and nothing declares it as one".into()
+                "the column has a guard, but it is not declared as encrypted".into()
             }
             FindingKind::Undeclared { tokens, sampled, within, .. } => {
-                let within = within.as_ref().map(|what| format!(" of {what}")).unwrap_or_default();
-                format!("{} a token{within}, and nothing declares the column as encrypted", of(*tokens, *sampled))
+                let within = within.as_ref().map(|what| format!(" in {what}")).unwrap_or_default();
+                let are = if *tokens == 1 { "is a token" } else { "are tokens" };
+                format!("{tokens} of {}{within} {are}, but the column is not declared as encrypted", values(*sampled))
             }
             FindingKind::Missing { is_table: true, elsewhere } => match elsewhere.as_slice() {
-                [] => "it is declared, and there is no such table".into(),
+                [] => "it is declared, but there is no such table".into(),
                 tables => format!(
-                    "it is declared without a schema, and the connection does not find the table there: it is {}",
+                    "it is declared without a schema, but the connection finds the table only as {}",
                     tables.iter().map(TableName::to_string).collect::<Vec<_>>().join(", ")
                 ),
             },
-            FindingKind::Missing { .. } => "it is declared, and the table has no such column".into(),
-            FindingKind::WrongType(reason) => format!("it is declared, and {reason}"),
+            FindingKind::Missing { .. } => "it is declared, but the table has no such column".into(),
+            FindingKind::WrongType(reason) => format!("it is declared, but {reason}"),
             FindingKind::Unguarded { is_unvalidated: true } => {
-                "its guard is not validated, and plaintext may be there from before".into()
+                "its guard is not validated, so older rows may hold plaintext".into()
             }
             FindingKind::Unguarded { .. } => "nothing in the database refuses plaintext".into(),
-            FindingKind::Plaintext { values, sampled } => format!("{} plaintext", of(*values, *sampled)),
+            FindingKind::Plaintext { values: count, sampled } => {
+                let are = if *count == 1 { "is" } else { "are" };
+                format!("{count} of {} {are} plaintext", values(*sampled))
+            }
             FindingKind::TooShort { limit, needed, cut: 0 } => {
-                format!("its length is {limit}, and its tokens take {} at least", needed - 1)
+                format!("its length is {limit}, but its tokens need at least {}", needed - 1)
             }
             FindingKind::TooShort { limit, cut: 1, .. } => {
-                format!("its length is {limit}, and 1 sampled token of that length has lost its end")
+                format!("its length is {limit}, and 1 sampled token of that length is truncated")
             }
             FindingKind::TooShort { limit, cut, .. } => {
-                format!("its length is {limit}, and {cut} sampled tokens of that length have lost their ends")
+                format!("its length is {limit}, and {cut} sampled tokens of that length are truncated")
             }
-            FindingKind::UselessIndex { index, is_unique: true } => {
-                format!("{index} is unique, and guards nothing: two encryptions of the same value differ")
-            }
-            FindingKind::UselessIndex { index, .. } => {
-                format!("the index {index} finds nothing: two encryptions of the same value differ")
+            FindingKind::UselessIndex { index, is_unique } => {
+                let effect = if *is_unique { "is unique, but guarantees" } else { "finds" };
+                format!("the index {index} {effect} nothing, because two encryptions of the same value differ")
             }
             FindingKind::Trigger { trigger, whole_row: true } => {
-                format!("the trigger {trigger} uses the whole row, and so seems to copy the column")
+                format!("the trigger {trigger} uses the whole row, so it seems to copy the column")
             }
-            FindingKind::Trigger { trigger, .. } => format!("the trigger {trigger} seems to copy it"),
+            FindingKind::Trigger { trigger, .. } => format!("the trigger {trigger} seems to copy the column"),
             FindingKind::NotRead(reason) => reason.clone(),
         }
     }
 
-    /// What to do next.
+    /// What to do next, in terms of this crate. It ends without a period.
     #[must_use]
     pub fn advice(&self) -> String {
-        let place = self.place();
-        let accept = format!("accept it with `--ignore {place}`");
+        self.advice_with(|remedy| remedy.to_string())
+    }
+
+    /// The [advice](Finding::advice) of a program that has its own `name` for each remedy.
+    #[must_use]
+    pub fn advice_with(&self, name: impl Fn(FindingRemedy) -> String) -> String {
+        let accept = || format!("accept the finding with {}", name(FindingRemedy::Ignore));
         match &self.kind {
             FindingKind::Undeclared { within: Some(what), .. } => format!(
-                "a re-encryption does not reach {what}: keep each value in a text or binary column of a table, or renew \
-                 the copies after each rotation and {accept}"
+                "keep each value in a text or binary column of a table, because a re-encryption does not reach {what}. \
+                 Or renew the copies after each rotation, and {}",
+                accept()
             ),
             FindingKind::Undeclared { form, .. } => {
                 let sql_type = if *form == Form::Binary { "EncryptedBinary" } else { "EncryptedText" };
                 format!(
-                    "declare it as {sql_type} in the schema, or its values need the old key for ever; if another \
-                         program looks after them, {accept}"
+                    "declare it as {sql_type} in the schema. Otherwise its values need the old key forever. If another \
+                     program maintains them, {}",
+                    accept()
                 )
             }
             FindingKind::Missing { is_table: true, elsewhere } if !elsewhere.is_empty() => {
-                "declare the table with its schema, or connect with a search path that has it".into()
+                "declare the table with its schema, or connect with a search path that includes the schema".into()
             }
-            FindingKind::Missing { .. } => "run the migrations, or renew the schema with `diesel print-schema`".into(),
+            FindingKind::Missing { .. } => "run the migrations, or update the schema with `diesel print-schema`".into(),
             FindingKind::WrongType(_) => {
-                "declare as encrypted only what a re-encryption can rewrite: a text or binary column of a table. An \
-                 `Encrypted` field also reads a column that is declared as `Text` or `Binary`"
+                "declare as encrypted only a text or binary column of a table, because a re-encryption cannot rewrite \
+                 anything else. An `Encrypted` field also reads a column that is declared as `Text` or `Binary`"
                     .into()
             }
             FindingKind::Unguarded { is_unvalidated: true } => {
                 "run the migration that validates it, or ALTER TABLE … VALIDATE CONSTRAINT".into()
             }
-            FindingKind::Unguarded { .. } => {
-                format!("write a migration with `diesel-encrypted migration guard {place}`")
-            }
+            FindingKind::Unguarded { .. } => format!("write a migration with {}", name(FindingRemedy::Guard)),
             FindingKind::Plaintext { .. } => format!(
-                "find out what writes it, encrypt it with `diesel-encrypted encrypt --column {place}`, and let a guard \
-                 refuse it from then on"
+                "find out what writes it, encrypt it with {}, and add a guard that refuses it from then on",
+                name(FindingRemedy::Encrypt)
             ),
             FindingKind::TooShort { needed, cut, .. } => {
-                let lost = if *cut > 0 { "; what has lost its end has to come from a backup" } else { "" };
+                let lost = if *cut > 0 { ". Restore the truncated values from a backup" } else { "" };
                 format!(
-                    "make it {needed} long at least, which is token_len(n) + 1 for the longest value of n bytes{lost}"
+                    "make it at least {needed} long, which is token_len(n) + 1 for the longest value of n bytes{lost}"
                 )
             }
             FindingKind::UselessIndex { .. } => {
-                "drop it; for lookups and uniqueness keep a keyed hash in a column of its own".into()
+                "drop it. For lookups and uniqueness, keep a keyed hash in another column".into()
             }
             FindingKind::Trigger { .. } => format!(
-                "copies keep the old key: leave the column out, or declare the column that they go to; if it copies \
-                 nothing, {accept}"
+                "leave the column out, or declare the column that the copies go to, because copies keep the old key. If \
+                 the trigger copies nothing, {}",
+                accept()
             ),
-            FindingKind::NotRead(_) => format!("let this user read it, or {accept}"),
+            FindingKind::NotRead(_) => format!("allow this user to read it, or {}", accept()),
         }
-    }
-
-    /// As `--ignore` takes it.
-    fn place(&self) -> String {
-        // A column is quoted as a table is.
-        format!("{}.{}", self.table, TableName::new(&self.column))
     }
 }
 
-/// One line: where, what, and what to do next.
+/// The place, the kind, the detail and the advice on one line.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}. Next: {}", self.place(), self.kind, self.detail(), self.advice())
+        write!(f, "{}: {}: {}. Next: {}.", self.place(), self.kind, self.detail(), self.advice())
     }
 }
 
@@ -213,8 +238,18 @@ impl fmt::Display for FindingKind {
     }
 }
 
-/// `1 of 200 sampled values is`, `3 of 200 sampled values are`; and behind it what.
-fn of(some: u64, all: u64) -> String {
-    let values = if all == 1 { "value" } else { "values" };
-    format!("{some} of {all} sampled {values} {}", if some == 1 { "is" } else { "are" })
+/// The name of the item in this crate.
+impl fmt::Display for FindingRemedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Encrypt => "`Job::Encrypt`",
+            Self::Guard => "`guard::migrations`",
+            Self::Ignore => "`Discovery::ignore`",
+        })
+    }
+}
+
+/// `1 sampled value`, `200 sampled values`
+fn values(count: u64) -> String {
+    if count == 1 { "1 sampled value".into() } else { format!("{count} sampled values") }
 }

@@ -1,23 +1,23 @@
-//! What is to be said of a column.
+//! The findings on a column.
 
-use super::catalogue::{Column, IndexKey, Relation};
-use super::copies::{Copied, copied};
-use super::finding::FindingKind;
-use super::sample::Counts;
-use crate::column::Form;
+use crate::database::words::words_of;
+use crate::database::{CatalogueColumn, Flavor, IndexKey, Relation};
+use crate::discover::copies::{Copied, copied};
+use crate::discover::finding::FindingKind;
+use crate::discover::sample::Counts;
+use crate::fields::Form;
 use crate::guard::GuardKind;
-use crate::words::{Flavor, words_of};
 
-/// What is wrong with a column that is declared.
-pub(super) fn declared(
+/// The findings on a declared column.
+pub(crate) fn declared(
     relation: &Relation,
     flavor: Flavor,
-    column: &Column,
+    column: &CatalogueColumn,
     counts: Counts,
     guard: Option<GuardKind>,
 ) -> Vec<FindingKind> {
     let wrong = |reason: String| vec![FindingKind::WrongType(reason)];
-    if let Some(kind) = no_table(relation) {
+    if let Some(kind) = not_a_table(relation) {
         return vec![kind];
     }
     if column.is_generated {
@@ -25,7 +25,7 @@ pub(super) fn declared(
     }
     if column.form.is_none() || column.is_array {
         let what =
-            if column.is_array { "an array, which cannot be rewritten" } else { "which is not one for text or bytes" };
+            if column.is_array { "an array, which cannot be rewritten" } else { "which holds neither text nor bytes" };
         return wrong(format!("its type is {}, {what}", column.type_name));
     }
     let mut kinds = Vec::new();
@@ -40,15 +40,14 @@ pub(super) fn declared(
     let is_key = |key: &IndexKey| match key {
         IndexKey::Column(name) => *name == column.name,
         IndexKey::Expression(expression) => {
-            // What is not understood may be of any column.
+            // An expression with an unknown form may use any column.
             words_of(flavor, expression).is_none_or(|words| words.iter().any(|word| word.names(&column.name)))
         }
     };
     let indexes = relation.indexes.iter().filter(|index| index.keys.iter().any(is_key));
-    kinds.extend(indexes.map(|index| {
-        let (index, is_unique) = (index.name.clone(), index.is_unique);
-        FindingKind::UselessIndex { index, is_unique }
-    }));
+    kinds.extend(
+        indexes.map(|index| FindingKind::UselessIndex { index: index.name.clone(), is_unique: index.is_unique }),
+    );
     kinds.extend(relation.triggers.iter().filter_map(|trigger| {
         let copied = copied(trigger, flavor, relation.name.name(), &column.name)?;
         Some(FindingKind::Trigger { trigger: trigger.name.clone(), whole_row: copied == Copied::Row })
@@ -56,10 +55,10 @@ pub(super) fn declared(
     kinds
 }
 
-/// What is wrong with a column that is not declared: that it is not.
-pub(super) fn other(
+/// The finding that a column is not declared, if it holds tokens or has a guard.
+pub(crate) fn undeclared(
     relation: &Relation,
-    column: &Column,
+    column: &CatalogueColumn,
     counts: Counts,
     guard: Option<GuardKind>,
 ) -> Vec<FindingKind> {
@@ -75,14 +74,14 @@ pub(super) fn other(
     vec![FindingKind::Undeclared { tokens: counts.tokens, sampled: counts.sampled, form, within }]
 }
 
-/// That what is declared is in no table.
-pub(super) fn no_table(relation: &Relation) -> Option<FindingKind> {
-    relation.other.as_ref().map(|what| FindingKind::WrongType(format!("what holds it is {what}")))
+/// The finding that a declared column is not in a table.
+pub(crate) fn not_a_table(relation: &Relation) -> Option<FindingKind> {
+    relation.other.as_ref().map(|what| FindingKind::WrongType(format!("it belongs to {what}")))
 }
 
-/// Whether the column is shorter than the shortest token, than one that it has cut off, or than that of its longest
-/// plaintext.
-fn too_short(column: &Column, counts: Counts) -> Option<FindingKind> {
+/// The finding that the column is too short: for the shortest token, for a token that is truncated, or for the token of
+/// its longest plaintext.
+fn too_short(column: &CatalogueColumn, counts: Counts) -> Option<FindingKind> {
     let limit = column.limit?;
     let longer_than =
         |length: u64| (0..).map(|blocks| column.token_len(16 * blocks) as u64).find(|token| *token > length);

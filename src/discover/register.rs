@@ -1,16 +1,16 @@
-//! Which relation and column is meant by a name.
+//! Finds the relation and the column that a name refers to.
 
-use super::catalogue::{Discoverable, Relation};
-use crate::target::{TableName, Target};
+use crate::database::{Dialect, Relation};
+use crate::targets::{TableName, Target};
 
-/// What SQLite calls the schema that it leaves out of names.
+/// The schema that SQLite's names omit.
 const MAIN: &str = "main";
 
-/// Targets, each with the full name of its table if there is one.
-pub(super) struct Register<'t>(Vec<(&'t TableName, &'t [String])>);
+/// Targets, each with the full name of its table if the table exists.
+pub(crate) struct Register<'t>(Vec<(&'t TableName, &'t [String])>);
 
 impl<'t> Register<'t> {
-    pub(super) fn new<DB: Discoverable>(targets: &'t [Target], relations: &'t [Relation]) -> Self {
+    pub(crate) fn new<DB: Dialect>(targets: &'t [Target], relations: &'t [Relation]) -> Self {
         let entry = |target: &'t Target| {
             let found = relation::<DB>(relations, target.table()).map_or(target.table(), |relation| &relation.name);
             (found, target.columns())
@@ -18,15 +18,15 @@ impl<'t> Register<'t> {
         Self(targets.iter().map(entry).collect())
     }
 
-    /// Whether the column is named.
-    pub(super) fn names<DB: Discoverable>(&self, table: &TableName, column: &str) -> bool {
+    /// Whether a target names the column.
+    pub(crate) fn names<DB: Dialect>(&self, table: &TableName, column: &str) -> bool {
         let mut of_table = self.0.iter().filter(|(name, _)| *name == table);
         of_table.any(|(_, columns)| columns.iter().any(|name| same::<DB>(name, column)))
     }
 }
 
 /// The relation that a name finds.
-pub(super) fn relation<'r, DB: Discoverable>(relations: &'r [Relation], name: &TableName) -> Option<&'r Relation> {
+pub(crate) fn relation<'r, DB: Dialect>(relations: &'r [Relation], name: &TableName) -> Option<&'r Relation> {
     let is_it = |relation: &Relation, same: fn(&str, &str) -> bool| {
         let in_schema = match name.schema() {
             Some(schema) => same(relation.name.schema().unwrap_or(MAIN), schema),
@@ -34,12 +34,12 @@ pub(super) fn relation<'r, DB: Discoverable>(relations: &'r [Relation], name: &T
         };
         in_schema && same(relation.name.name(), name.name())
     };
-    // Two that differ in case may both be there.
+    // Two names that differ only in case may both exist.
     let exactly: fn(&str, &str) -> bool = |a, b| a == b;
     [exactly, same::<DB>].into_iter().find_map(|same| relations.iter().find(|relation| is_it(relation, same)))
 }
 
 /// Whether two names are the same to the database.
-pub(super) fn same<DB: Discoverable>(a: &str, b: &str) -> bool {
+pub(crate) fn same<DB: Dialect>(a: &str, b: &str) -> bool {
     if DB::FOLDS_CASE { a.eq_ignore_ascii_case(b) } else { a == b }
 }

@@ -1,61 +1,56 @@
-//! What a few values of each column are: tokens or not.
+//! Samples of each column, and how many of the values are tokens.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use diesel::RunQueryDsl;
-use diesel::connection::LoadConnection;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::r2d2::R2D2Connection;
 use diesel::result::QueryResult;
 use diesel::sql_types::Untyped;
 
-use super::catalogue::{Column, Discoverable, Relation};
-use crate::reencrypt::{Dialect, Fields, Session, TaskError, push_all, push_column, push_table};
-use crate::token::Token;
+use crate::database::quote::{push_all, push_column, push_table};
+use crate::database::{CatalogueColumn, Dialect, Fields, Locks, Relation, Session, TaskConnection};
+use crate::discover::error::DiscoverError;
+use crate::keys::fernet::Token;
 
-/// Rows at either end of a table.
+/// The number of rows from each end of a table.
 const END: usize = 100;
-/// Rows in which the first values are looked for of a column that is `NULL` at both ends.
+/// The number of rows to search for values if a column is `NULL` at both ends.
 const SPARSE: usize = 100_000;
-/// Columns of one statement, so that its result stays small.
+/// The number of columns in a statement, so that its result stays small.
 const WIDTH: usize = 100;
-/// When Fernet was yet to be written: no token is as old, but some binary data looks as if.
+/// Fernet did not exist yet. Binary data with an older date only looks like a token.
 const BEFORE_FERNET: u64 = 1_262_304_000; // 2010
-/// How far the clocks of two machines may differ.
+/// The most that the clocks of two machines may differ.
 const A_DAY: u64 = 86_400;
 
-/// What the sampled values of one column are.
+/// Counts of the sampled values of a column.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     /// Values, without `NULL`s.
-    pub(super) sampled: u64,
-    /// Those that begin as a token does.
-    pub(super) begun: u64,
-    /// Those of which nobody can doubt that they are tokens.
-    pub(super) tokens: u64,
-    /// Those that are as long as the column allows, begin as a token does, and are none.
-    pub(super) cut: u64,
-    /// The length of the longest one that does not begin as a token does.
-    pub(super) longest: usize,
+    pub(crate) sampled: u64,
+    /// Values that begin as a token does.
+    pub(crate) begun: u64,
+    /// Values that are tokens beyond doubt.
+    pub(crate) tokens: u64,
+    /// Truncated tokens: values that begin as a token does, and are as long as the column.
+    pub(crate) cut: u64,
+    /// The length of the longest value that does not begin as a token does.
+    pub(crate) longest: usize,
 }
 
 /// Why there is no sample.
-pub(super) enum Obstacle {
-    /// This user cannot read the table, in the words of the server.
+pub(crate) enum Obstacle {
+    /// This user cannot read the table, for the reason that the server gives.
     Refused(String),
-    Failed(TaskError),
+    Failed(DiscoverError),
 }
 
 /// Samples these columns of a relation.
-pub(super) fn sample<C>(
+pub(crate) fn sample<C: TaskConnection>(
     session: &mut Session<'_, C>,
     relation: &Relation,
-    columns: &[&Column],
-) -> Result<Vec<Counts>, Obstacle>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Discoverable,
-{
+    columns: &[&CatalogueColumn],
+) -> Result<Vec<Counts>, Obstacle> {
     let mut all = Vec::with_capacity(columns.len());
     for columns in columns.chunks(WIDTH) {
         let mut counts = vec![Counts::default(); columns.len()];
@@ -76,19 +71,18 @@ where
     Ok(all)
 }
 
-/// Asks the database something that this user may not be allowed to know.
-pub(super) fn ask<C, T>(session: &mut Session<'_, C>, query: impl Fn(&mut C) -> QueryResult<T>) -> Result<T, Obstacle>
-where
-    C: R2D2Connection + LoadConnection + 'static,
-    C::Backend: Discoverable,
-{
-    match session.once(&query).map_err(Obstacle::Failed)? {
+/// Asks the database something that it may refuse to this user.
+pub(crate) fn ask<C: TaskConnection, T>(
+    session: &mut Session<'_, C>,
+    query: impl Fn(&mut C) -> QueryResult<T>,
+) -> Result<T, Obstacle> {
+    match session.once(&query).map_err(|failure| Obstacle::Failed(failure.into()))? {
         Ok(answer) => Ok(answer),
-        // The connection is sound, and nobody holds the table: it is this user who cannot.
+        // The connection works, and nobody locks the table, so the server refuses this user.
         Err(error) if session.is_connected() && !C::Backend::is_lock_conflict(&error.to_string()) => {
             Err(Obstacle::Refused(Token::hide_in(&error.to_string())))
         }
-        Err(_) => session.run(query).map_err(Obstacle::Failed),
+        Err(_) => session.run(query).map_err(|failure| Obstacle::Failed(failure.into())),
     }
 }
 
@@ -108,13 +102,13 @@ impl Counts {
     }
 }
 
-/// Which rows.
+/// Which rows a sample takes.
 #[derive(Clone, Copy)]
 enum Part {
     Start,
     End,
     Any,
-    /// Those with a value, of the first [`SPARSE`].
+    /// The rows with a value among the first [`SPARSE`].
     Sparse,
 }
 
@@ -127,20 +121,16 @@ impl Part {
 #[derive(Clone, Copy)]
 struct Sample<'a> {
     relation: &'a Relation,
-    columns: &'a [&'a Column],
+    columns: &'a [&'a CatalogueColumn],
     part: Part,
 }
 
 impl Sample<'_> {
-    fn read<C>(&self, session: &mut Session<'_, C>) -> Result<Vec<Fields>, Obstacle>
-    where
-        C: R2D2Connection + LoadConnection + 'static,
-        C::Backend: Discoverable,
-    {
+    fn read<C: TaskConnection>(&self, session: &mut Session<'_, C>) -> Result<Vec<Fields>, Obstacle> {
         ask(session, |conn| (*self).load(conn))
     }
 
-    /// Counts the values in these rows, and returns how many rows they are.
+    /// Counts the values in these rows, and returns the number of rows.
     fn count(&self, rows: Vec<Fields>, counts: &mut [Counts]) -> usize {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let length = rows.len();
@@ -156,10 +146,10 @@ impl Sample<'_> {
     }
 }
 
-impl<DB: Discoverable> QueryFragment<DB> for Sample<'_> {
+impl<DB: Dialect> QueryFragment<DB> for Sample<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Self { relation, columns, part } = self;
-        // Each is made once.
+        // Each statement runs once.
         out.unsafe_to_cache_prepared();
         out.push_sql("SELECT ");
         push_all(*columns, ", ", &mut out, |column, out| DB::push_sampled(column, out))?;
@@ -211,7 +201,7 @@ impl QueryId for Sample<'_> {
 
 impl<C> RunQueryDsl<C> for Sample<'_> {}
 
-/// What hexadecimal digits stand for; nothing for what is none.
+/// The bytes of hexadecimal digits, up to the first invalid pair.
 fn bytes(digits: &str) -> Vec<u8> {
     let pairs = (0..digits.len() / 2).map(|index| digits.get(2 * index..2 * index + 2));
     pairs.map_while(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
@@ -220,9 +210,9 @@ fn bytes(digits: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::iv::Iv;
-    use crate::key::Key;
-    use crate::token::Cipher;
+    use crate::keys::fernet::iv::Iv;
+    use crate::keys::fernet::token::Cipher;
+    use crate::keys::key::Key;
 
     const NOW: u64 = 1_800_000_000;
 
@@ -256,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_fills_its_column_has_lost_its_end() {
+    fn an_incomplete_token_that_fills_its_column_is_truncated() {
         let cut = |limit: u64| counts(NOW, 50, |value| value.truncate(100), Some(limit));
         assert_eq!([cut(100), cut(101)].map(|counts| counts.iter().map(|counts| counts.cut).sum::<u64>()), [2, 0]);
         assert!(counts(NOW, 0, |_| {}, Some(100)).iter().all(|counts| counts.cut == 0));

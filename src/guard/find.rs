@@ -1,23 +1,18 @@
-//! Looking for the guard of a column.
+//! Finds the guard of a column.
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::result::QueryResult;
 
-use crate::reencrypt::Dialect;
-use crate::reencrypt::guard_kind::GuardKind;
-use crate::target::TableName;
+use crate::database::{DialectConnection, GuardKind, GuardLookup};
+use crate::targets::TableName;
 
-/// The guard of a column, if it has one: that of the shipped migrations, one of
-/// [`diesel-encrypted migration guard`](crate::guard), or one that was written after them by hand. It is known by its
-/// text in the catalogue. `None` also if there is no such table or column.
+/// Finds the guard of a column. It recognizes the text of a guard in the catalogue, whether the guard comes from the
+/// shipped migrations, from [`migrations`](crate::guard::migrations), or was copied from them by hand.
+///
+/// Returns `None` if there is no such table or column.
 ///
 /// # Errors
 ///
-/// Those of the database.
-pub fn of<C>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>
-where
-    C: Connection + LoadConnection,
-    C::Backend: Dialect,
-{
+/// The errors of the database.
+pub fn of<C: DialectConnection>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>> {
     C::Backend::guard(conn, table, column)
 }

@@ -1,86 +1,65 @@
-//! MySQL and MariaDB: a CHECK of the table; or, without a copy of the table, one of the column.
+//! MySQL and MariaDB: a CHECK of the table, or a CHECK of the column, which MariaDB adds without copying the table.
 
 use diesel::RunQueryDsl;
-use diesel::connection::{Connection, LoadConnection};
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 
-use super::error::{GuardError, Refusal};
-use super::migration::{GuardMigration, Way, filled, indented, places};
-use super::names::{constraint, quoted, quoted_table};
-use super::table::{Column, GuardWriter, Table};
-use crate::column::Form;
-use crate::reencrypt::mysql::server::{is_mariadb, show_create};
-use crate::reencrypt::{Fields, Sql};
-
-/// The conditions of the shipped migration, word for word.
-const TEXT: &str = "\
-LENGTH(VALUE) >= 100
-AND LENGTH(VALUE) - LENGTH(TRIM(TRAILING '=' FROM VALUE))
-    = CASE LENGTH(VALUE) % 64 WHEN 36 THEN 2 WHEN 56 THEN 1 WHEN 12 THEN 0 ELSE -1 END
-AND VALUE LIKE 'gAAAA%'
-AND TRIM(TRAILING '=' FROM VALUE) NOT REGEXP '[^A-Za-z0-9_-]'";
-const BYTES: &str = "\
-(
-    LEFT(VALUE, 3) = X'800000'
-    AND LENGTH(VALUE) >= 73
-    AND LENGTH(VALUE) % 16 = 9
-)";
-const TEXT_AS_BYTES: &str = "\
-LENGTH(VALUE) >= 100
-AND LENGTH(VALUE) - LENGTH(TRIM(TRAILING '=' FROM VALUE))
-    = CASE LENGTH(VALUE) % 64 WHEN 36 THEN 2 WHEN 56 THEN 1 WHEN 12 THEN 0 ELSE -1 END
-AND VALUE LIKE 'gAAAA%'
--- MySQL takes no bytes for REGEXP; every byte is a character of latin1.
-AND CONVERT(TRIM(TRAILING '=' FROM VALUE) USING latin1) NOT REGEXP '[^A-Za-z0-9_-]'";
+use crate::database::mysql::server::{is_mariadb, show_create};
+use crate::database::quote::{quoted, quoted_table};
+use crate::database::{Conn, Fields, Sql};
+use crate::fields::Form;
+use crate::guard::error::GuardError;
+use crate::guard::migration::{GuardMigration, Way, default_note, indented};
+use crate::guard::names::constraint;
+use crate::guard::table::{Column, Table};
+use crate::guard::writer::GuardWriter;
+use crate::keys::fernet::shape::filled;
+use crate::keys::fernet::shape::mysql::{TEXT, TEXT_AS_BYTES, binary};
 
 impl GuardWriter for Mysql {
-    const QUOTE: char = '`';
-
-    fn conditions<C>(conn: &mut C, table: &Table) -> QueryResult<Vec<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn conditions<C: Conn<Self>>(conn: &mut C, table: &Table) -> QueryResult<Vec<String>> {
         let condition = |column: &Column| {
-            let name = quoted(&column.name, '`');
+            let name = quoted::<Mysql>(&column.name);
             Ok(match column.form {
                 Form::Binary => filled(&binary(), &name),
                 Form::Text if Known::of(conn, table, column)?.is_ascii() => filled(TEXT, &name),
-                // Other collations take other letters for equal, and a conversion to ASCII would be an error that shows
-                // what it cannot convert.
+                // Other collations treat different letters as equal. A conversion to ASCII would fail with an error that
+                // shows the value.
                 Form::Text => filled(TEXT_AS_BYTES, &format!("CAST(CONVERT({name} USING utf8mb4) AS BINARY)")),
             })
         };
         table.columns.iter().map(condition).collect()
     }
 
-    fn write<C>(conn: &mut C, table: &Table, conditions: &[String], way: Way) -> Result<Vec<GuardMigration>, GuardError>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn write<C: Conn<Self>>(
+        conn: &mut C,
+        table: &Table,
+        conditions: &[String],
+        way: Way,
+    ) -> Result<Vec<GuardMigration>, GuardError> {
         let is_mariadb = is_mariadb(conn)?;
         let mut notes = Vec::new();
         for column in &table.columns {
             notes.extend(Known::of(conn, table, column)?.notes(table, column));
         }
         notes.push(
-            "The error of a refused value does not show it, but for the bytes of a character that the column's \
+            "The error of a refused value does not show the value, except for the bytes of a character that the column's \
              character set does not have"
                 .into(),
         );
         if is_mariadb {
-            notes.push("A session with check_constraint_checks = 0 writes what it likes".into());
+            notes.push("The guards do not check a session with check_constraint_checks = 0".into());
         }
         if way == Way::AtOnce && is_mariadb {
-            refuse_names_that_are_taken(conn, table)?;
+            refuse_taken_names(conn, table)?;
         }
         let mut migrations = match way {
             Way::AtOnce => vec![at_once(table, conditions, is_mariadb, &size(conn, table)?)],
             Way::Online if is_mariadb => online(conn, table, conditions)?,
             Way::Online => {
-                let reason = "MySQL copies the table to add a CHECK, and writers wait. Without --online the migration does \
-                    that; pt-online-schema-change and gh-ost do it for large tables, with the ADD CONSTRAINT of its up.sql";
-                return Err(Refusal::NotOnline { reason: reason.into() }.into());
+                let reason = "MySQL copies the table to add a CHECK, and writers wait. For large tables, \
+                    pt-online-schema-change and gh-ost can run the ADD CONSTRAINT of a guard that is not online";
+                return Err(table.not_online(None, reason.into()).into());
             }
         };
         if let Some(last) = migrations.last_mut() {
@@ -90,69 +69,67 @@ impl GuardWriter for Mysql {
     }
 }
 
-/// A token as bytes; or as text, the way other Fernet programs fill a binary column.
-fn binary() -> String {
-    let text: Vec<String> = TEXT_AS_BYTES.lines().map(|line| format!("    {line}")).collect();
-    format!("{BYTES}\nOR (\n{}\n)", text.join("\n"))
-}
-
 fn at_once(table: &Table, conditions: &[String], is_mariadb: bool, size: &str) -> GuardMigration {
-    // A server that went away before Diesel noted the migration is no reason for it to fail the second time.
+    // If the server goes away before Diesel records the migration, the second run must not fail.
     let (unless_there, if_there) = if is_mariadb { (" IF NOT EXISTS", " IF EXISTS") } else { ("", "") };
-    let name = |column: &Column| quoted(&constraint(table.name.name(), &column.name), '`');
+    let name = |column: &Column| quoted::<Mysql>(&constraint(table.name.name(), &column.name));
     let add = table.columns.iter().zip(conditions).map(|(column, condition)| {
         format!("ADD CONSTRAINT{unless_there} {} CHECK (\n{}\n    )", name(column), indented(condition))
     });
     let drop = table.columns.iter().map(|column| format!("DROP CONSTRAINT{if_there} {}", name(column)));
-    let up = format!("-- The database refuses what is not a Fernet token in {}.\n{}", places(table), alter(table, add));
+    let up = format!(
+        "-- The database refuses every value that is not a Fernet token in {}.\n{}",
+        table.places(),
+        alter(table, add)
+    );
     let mut this = GuardMigration::of(table, up, alter(table, drop));
-    let more = match is_mariadb {
-        true => "With --online writers go on",
-        false => "pt-online-schema-change and gh-ost take the ADD CONSTRAINT of up.sql, for large tables",
+    this.has_online_way = is_mariadb;
+    let tools = if is_mariadb {
+        ""
+    } else {
+        ". For large tables, pt-online-schema-change and gh-ost can run the ADD CONSTRAINT of up.sql"
     };
     this.notes.push(format!(
-        "{}: ALTER TABLE copies the table ({size}): it can be read meanwhile, writers wait until that is done, and it \
-         takes as much disk again. {more}. One statement: it is done as a whole, or not at all",
+        "{}: ALTER TABLE copies the table ({size}), all or nothing. Readers continue; writers wait until it is done. It \
+         takes the same space on the disk once more{tools}",
         table.name
     ));
     this
 }
 
-/// MariaDB would leave the guard out without an error, and drop what has its name afterwards.
-fn refuse_names_that_are_taken<C>(conn: &mut C, table: &Table) -> Result<(), GuardError>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
+/// MariaDB would omit the guard without an error. A revert would then drop the other object of that name.
+fn refuse_taken_names<C: Conn<Mysql>>(conn: &mut C, table: &Table) -> Result<(), GuardError> {
     let written = show_create(conn, &table.name)?.to_lowercase();
     for column in &table.columns {
         let name = constraint(table.name.name(), &column.name);
-        if written.contains(&quoted(&name, '`').to_lowercase()) {
+        if written.contains(&quoted::<Mysql>(&name).to_lowercase()) {
             let reason = format!(
-                "its table has a {name} already, which is no guard. Look at it in SHOW CREATE TABLE, and drop or rename \
-                 it in a migration before this one"
+                "its table already has a {name}, which is not a guard. Look it up with SHOW CREATE TABLE, and drop or rename \
+                 it in an earlier migration"
             );
-            return Err(Refusal::Column { place: table.place(column), reason }.into());
+            return Err(table.unsuitable(column, reason).into());
         }
     }
     Ok(())
 }
 
-/// MariaDB adds the CHECK of a column without looking at the rows, and without a copy. The second migration looks.
-fn online<C>(conn: &mut C, table: &Table, conditions: &[String]) -> Result<Vec<GuardMigration>, GuardError>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
+/// MariaDB adds the CHECK of a column without a copy, and does not check the rows. The second migration checks them.
+fn online<C: Conn<Mysql>>(
+    conn: &mut C,
+    table: &Table,
+    conditions: &[String],
+) -> Result<Vec<GuardMigration>, GuardError> {
     let refuse = |column: &Column, reason: &str| {
-        let reason = format!("{}: {reason}. Without --online the table gets a CHECK", table.place(column));
-        GuardError::from(Refusal::NotOnline { reason })
+        table.not_online(Some(column), format!("{reason}. A guard that is not online is a CHECK of the table"))
     };
     let written = show_create(conn, &table.name)?;
     let mut definitions = Vec::new();
     for column in &table.columns {
         let definition = definition(&written, &column.name);
-        let definition = definition.ok_or_else(|| refuse(column, "SHOW CREATE TABLE shows it in an unknown way"))?;
+        let definition =
+            definition.ok_or_else(|| refuse(column, "the output of SHOW CREATE TABLE has an unknown form"))?;
         if definition.contains(" CHECK (") {
-            return Err(refuse(column, "it has a CHECK of its own, and a column has one"));
+            return Err(refuse(column, "it already has a CHECK of its own, and a column can have only one").into());
         }
         definitions.push(definition);
     }
@@ -162,43 +139,42 @@ where
     let down = definitions.iter().map(|definition| format!("MODIFY {definition}"));
     let at_once = || std::iter::once("ALGORITHM = INSTANT".to_owned());
     let up = format!(
-        "-- The database refuses what is not a Fernet token in {}, from now on. The columns are as they were.\n{}",
-        places(table),
+        "-- The database refuses every value that is not a Fernet token in {}, from now on.\n\
+         -- The definitions of the columns are otherwise unchanged.\n{}",
+        table.places(),
         patiently(table, up.chain(at_once()))
     );
     let mut first = GuardMigration::of(table, up, patiently(table, down.chain(at_once())));
     first.notes.push(format!(
-        "{}: ALTER TABLE … MODIFY changes the definition only, under an exclusive lock for a moment (ALGORITHM = \
-         INSTANT). It waits for transactions that use the table for 5 s, and everybody behind it, and then gives up: \
-         run it again. Change nothing else about these columns between now and then: their definitions are written \
-         out in it",
+        "{}: ALTER TABLE … MODIFY changes only the definition, and locks the table for a moment (ALGORITHM = INSTANT). \
+         It waits for transactions that use the table for 5 s, and everybody else waits behind it. Then it gives up: run \
+         it again. Do not change these columns before you run it, because it contains their definitions",
         table.name
     ));
     let fails = conditions.iter().map(|passes| format!("NOT (\n{}\n    )", indented(passes)));
-    let name = quoted_table(&table.written(), '`');
+    let name = quoted_table::<Mysql>(&table.written());
     let message = format!("{} holds values that are not tokens: see status", table.named);
     let up = format!(
-        "-- Looks at the rows that were there before the guards.\n\
+        "-- Checks the rows that are older than the guards.\n\
          BEGIN NOT ATOMIC\n    \
-         -- A variable hides the columns of its name.\n    DECLARE __diesel_encrypted_found BOOLEAN;\n    \
-         -- A SELECT of its own: as a part of IF it would lock the rows.\n    \
+         -- A variable hides a column of the same name.\n    DECLARE __diesel_encrypted_found BOOLEAN;\n    \
+         -- A separate SELECT, because as a part of IF it would lock the rows.\n    \
          SELECT EXISTS (SELECT 1 FROM {name} WHERE {}) INTO __diesel_encrypted_found;\n    \
          IF __diesel_encrypted_found THEN\n        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{}';\n    END IF;\nEND;\n",
         fails.collect::<Vec<_>>().join(" OR "),
         literal(&message)
     );
-    let mut second = GuardMigration::second(table, up, "-- The guards go with the migration before.\nDO 0;\n".into());
+    let mut second = GuardMigration::second(table, up, "DO 0;\n");
     second.notes.push(format!(
-        "{}: reads the table ({}) once, and locks nothing. If it fails, the guards bind whoever writes nevertheless, \
-         also who writes another column of a row that does not pass: `diesel-encrypted status --column …` tells which \
-         values those are",
+        "{}: the second migration reads the table ({}) once, and locks nothing. If it fails, the guards still apply to \
+         every write, even to another column of a row that does not pass. The status of the column lists those values",
         table.name,
         size(conn, table)?
     ));
     Ok(vec![first, second])
 }
 
-/// What the catalogue says of a column.
+/// A column's entry in the catalogue.
 struct Known {
     character_set: String,
     collation: String,
@@ -210,10 +186,7 @@ struct Known {
 }
 
 impl Known {
-    fn of<C>(conn: &mut C, table: &Table, column: &Column) -> QueryResult<Self>
-    where
-        C: Connection<Backend = Mysql> + LoadConnection,
-    {
+    fn of<C: Conn<Mysql>>(conn: &mut C, table: &Table, column: &Column) -> QueryResult<Self> {
         let schema = table.name.schema().unwrap_or_default();
         let row: Fields = Sql::new(COLUMN).bind(schema).bind(table.name.name()).bind(&column.name).get_result(conn)?;
         let mut fields = row.into_iter();
@@ -239,24 +212,21 @@ impl Known {
         if column.form == Form::Text && !self.is_ascii() {
             let null = if self.is_nullable { "" } else { " NOT NULL" };
             notes.push(format!(
-                "{place}: its character set is {character_set}, from which the guard converts every value that is \
-                 written. Tokens need ASCII only: in a migration before this one, ALTER TABLE {} MODIFY {} \
-                 {column_type} CHARACTER SET ascii COLLATE ascii_bin{null} (with its DEFAULT and COMMENT, if it has \
-                 them; copies the table)",
-                quoted_table(&table.written(), '`'),
-                quoted(&column.name, '`')
+                "{place}: its character set is {character_set}, and the guard converts every value that is written. Tokens \
+                 need only ASCII. In an earlier migration, run ALTER TABLE {} MODIFY {} {column_type} CHARACTER SET ascii \
+                 COLLATE ascii_bin{null} (with its DEFAULT and COMMENT, if it has them). It copies the table",
+                quoted_table::<Mysql>(&table.written()),
+                quoted::<Mysql>(&column.name)
             ));
         }
         if self.length.is_some_and(|length| ends_like_a_token(column.form, length)) {
             notes.push(format!(
-                "{place}: {column_type} ends where a shorter token could end, so that the guard takes one that a \
-                 server without a strict sql_mode cut off there: make the column one longer"
+                "{place}: {column_type} ends where a shorter token could end. Without a strict sql_mode, the server \
+                 truncates longer tokens there, and the guard accepts them. Make the column longer by one"
             ));
         }
         if self.has_default {
-            notes.push(format!(
-                "{place}: has a default, which stays; unless that is a token, an INSERT that relies on it is refused"
-            ));
+            notes.push(default_note(table, column));
         }
         notes
     }
@@ -270,19 +240,16 @@ fn ends_like_a_token(form: Form, length: usize) -> bool {
     }
 }
 
-fn size<C>(conn: &mut C, table: &Table) -> QueryResult<String>
-where
-    C: Connection<Backend = Mysql> + LoadConnection,
-{
+fn size<C: Conn<Mysql>>(conn: &mut C, table: &Table) -> QueryResult<String> {
     let sql = "SELECT CAST(ROUND((data_length + index_length) / 1048576) AS CHAR(20)) FROM information_schema.tables \
         WHERE table_schema = ? AND table_name = ?";
     let size = Sql::new(sql).bind(table.name.schema().unwrap_or_default()).bind(table.name.name()).first(conn)?;
     Ok(format!("about {} MiB", size.as_deref().unwrap_or("?").trim()))
 }
 
-/// The name and the definition of a column, which has a line of its own.
+/// The name and the definition of a column, which are on one line.
 fn definition<'a>(written: &'a str, column: &str) -> Option<&'a str> {
-    let name = quoted(column, '`');
+    let name = quoted::<Mysql>(column);
     let mut lines = written.lines().skip(1).filter_map(|line| line.strip_prefix("  "));
     let line = lines.find(|line| line.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with(' ')))?;
     Some(line.strip_suffix(',').unwrap_or(line))
@@ -290,15 +257,15 @@ fn definition<'a>(written: &'a str, column: &str) -> Option<&'a str> {
 
 fn alter(table: &Table, actions: impl Iterator<Item = String>) -> String {
     let actions: Vec<String> = actions.map(|action| format!("\n    {action}")).collect();
-    format!("ALTER TABLE {}{};\n", quoted_table(&table.written(), '`'), actions.join(","))
+    format!("ALTER TABLE {}{};\n", quoted_table::<Mysql>(&table.written()), actions.join(","))
 }
 
-/// Whoever wants to use the table waits behind the statement.
+/// Everybody else who needs the table waits behind the statement.
 fn patiently(table: &Table, actions: impl Iterator<Item = String>) -> String {
     format!("SET STATEMENT lock_wait_timeout = 5 FOR {}", alter(table, actions))
 }
 
-/// The longest text of an error is 128 characters.
+/// The message of an error, as a literal. The server allows 128 characters.
 fn literal(message: &str) -> String {
     message.chars().take(120).collect::<String>().replace('\\', "\\\\").replace('\'', "''")
 }

@@ -1,29 +1,22 @@
-//! Names in SQL, and the names of guards and migrations.
+//! The names of guards and migrations.
 
 use sha2::{Digest, Sha256};
 
-use crate::target::TableName;
+use crate::targets::TableName;
 
-/// The longest name of a constraint on PostgreSQL; MySQL and MariaDB take one more, SQLite any.
+/// The longest name of a constraint on PostgreSQL. MySQL and MariaDB allow one byte more, SQLite any length.
 const LONGEST: usize = 63;
-/// A folder has 255 bytes in most file systems, and there is a time before the name, and perhaps a word behind.
+/// Most file systems allow 255 bytes. A timestamp precedes the name, and a word may follow it.
 const LONGEST_MIGRATION: usize = 200;
 
-/// The name between these quotes.
-pub(super) fn quoted(name: &str, quote: char) -> String {
-    let doubled = name.replace(quote, &format!("{quote}{quote}"));
-    format!("{quote}{doubled}{quote}")
+/// `public.users.email`
+pub(crate) fn place(table: &TableName, column: &str) -> String {
+    format!("{table}.{}", TableName::new(column))
 }
 
-/// The name of a table, with its schema if there is one.
-pub(super) fn quoted_table(table: &TableName, quote: char) -> String {
-    let schema = table.schema().map(|schema| quoted(schema, quote) + ".");
-    schema.unwrap_or_default() + &quoted(table.name(), quote)
-}
-
-/// `people_email_is_encrypted`, as in the shipped migrations. A name that would be too long ends in a hash: two of them
-/// in one database must differ.
-pub(super) fn constraint(table: &str, column: &str) -> String {
+/// `people_email_is_encrypted`, as in the shipped migrations. A name that would be too long ends in a hash, because two
+/// names in one database must differ.
+pub(crate) fn constraint(table: &str, column: &str) -> String {
     let name = format!("{table}_{column}_is_encrypted");
     if name.len() <= LONGEST {
         return name;
@@ -31,7 +24,7 @@ pub(super) fn constraint(table: &str, column: &str) -> String {
     cut(&name, &format!("{}_is_encrypted", hash(&name)), LONGEST)
 }
 
-/// So much of a name that it fits with this end.
+/// As much of a name as fits with this end.
 fn cut(name: &str, end: &str, longest: usize) -> String {
     let begin = name.char_indices().take_while(|(at, character)| at + character.len_utf8() <= longest - end.len());
     begin.map(|(_, character)| character).chain(end.chars()).collect()
@@ -43,9 +36,9 @@ fn hash(name: &str) -> String {
     format!("_{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3])
 }
 
-/// `guard_people_email_phone`: what a migration may be called whatever the names in the database are. One that would be
+/// `guard_people_email_phone`, a valid name for a migration, whatever the names in the database are. A name that would be
 /// too long ends in a hash.
-pub(super) fn migration<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn migration<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut name = String::from("guard");
     for part in names {
         name.push('_');
@@ -59,13 +52,6 @@ pub(super) fn migration<'a>(names: impl IntoIterator<Item = &'a str>) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quotes() {
-        let odd = TableName::in_schema("a.b", "c\"d`e");
-        assert_eq!(quoted_table(&odd, '"'), r#""a.b"."c""d`e""#);
-        assert_eq!(quoted_table(&TableName::new("c\"d`e"), '`'), "`c\"d``e`");
-    }
 
     #[test]
     fn names_of_constraints_fit_and_differ() {

@@ -1,61 +1,32 @@
-//! PostgreSQL: domains as types of columns; or a CHECK that casts to the domain, validated afterwards.
+//! PostgreSQL: a domain as the type of the column, or a CHECK that casts to the domain and is validated afterwards.
 
 use diesel::RunQueryDsl;
-use diesel::connection::{Connection, LoadConnection};
 use diesel::pg::Pg;
 use diesel::result::{Error as DieselError, QueryResult};
 
-use super::error::{GuardError, Refusal};
-use super::migration::{GuardMigration, Way, places};
-use super::names::{constraint, quoted, quoted_table};
-use super::table::{Column, GuardWriter, Table};
-use crate::column::Form;
-use crate::reencrypt::guard_kind::is_guard;
-use crate::reencrypt::{Fields, Sql};
-use crate::target::TableName;
+use crate::database::quote::{quoted, quoted_table};
+use crate::database::{Conn, Fields, Sql};
+use crate::fields::Form;
+use crate::guard::error::GuardError;
+use crate::guard::migration::{GuardMigration, Way, default_note};
+use crate::guard::names::constraint;
+use crate::guard::table::{Column, Table};
+use crate::guard::writer::GuardWriter;
+use crate::keys::fernet::shape::is_guard;
+use crate::keys::fernet::shape::postgres::{ENCRYPTED_BINARY, ENCRYPTED_TEXT};
+use crate::targets::TableName;
 
-/// The domains of the shipped migration, word for word.
-const ENCRYPTED_TEXT: &str = "\
-CREATE DOMAIN encrypted_text AS text COLLATE \"C\"
-    CONSTRAINT value_is_encrypted CHECK (
-        octet_length(VALUE) >= 100
-        AND octet_length(VALUE) - octet_length(rtrim(VALUE, '='))
-            = CASE octet_length(VALUE) % 64 WHEN 36 THEN 2 WHEN 56 THEN 1 WHEN 12 THEN 0 ELSE -1 END
-        AND VALUE ~ '^gAAAA[A-Za-z0-9_-]*=*$'
-    );";
-const ENCRYPTED_BINARY: &str = "\
-CREATE DOMAIN encrypted_binary AS bytea
-    CONSTRAINT value_is_encrypted CHECK (
-        (
-            substring(VALUE FOR 3) = '\\x800000'
-            AND octet_length(VALUE) >= 73
-            AND octet_length(VALUE) % 16 = 9
-        )
-        OR (
-            octet_length(VALUE) >= 100
-            -- Not rtrim, which takes no bytea before PostgreSQL 14.
-            AND octet_length(VALUE) - octet_length(btrim(VALUE, '='))
-                = CASE octet_length(VALUE) % 64 WHEN 36 THEN 2 WHEN 56 THEN 1 WHEN 12 THEN 0 ELSE -1 END
-            AND encode(VALUE, 'escape') ~ '^gAAAA[A-Za-z0-9_-]*=*$'
-        )
-    );";
-
-/// How long to wait for the lock of a table. Whoever wants to use it meanwhile waits behind.
+/// How long to wait for the lock of a table. Everybody else who needs the table waits behind this statement.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '5s';\n";
 
 impl GuardWriter for Pg {
-    const QUOTE: char = '"';
-
-    fn conditions<C>(_conn: &mut C, table: &Table) -> QueryResult<Vec<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    fn conditions<C: Conn<Self>>(_conn: &mut C, table: &Table) -> QueryResult<Vec<String>> {
         let condition = |column: &Column| {
             let (_, condition) = domain(column.form).1.split_once("CHECK (").unwrap_or_default();
             let condition = condition.trim_end_matches(");");
-            let name = quoted(&column.name, '"');
+            let name = quoted::<Pg>(&column.name);
             match column.form {
-                // As the domain sees it.
+                // The value as the domain sees it.
                 Form::Text => condition.replace("VALUE", &format!("({name}::text COLLATE \"C\")")),
                 Form::Binary => condition.replace("VALUE", &format!("{name}::bytea")),
             }
@@ -63,24 +34,18 @@ impl GuardWriter for Pg {
         Ok(table.columns.iter().map(condition).collect())
     }
 
-    /// The children of a table are guarded with it.
-    fn obstacle<C>(conn: &mut C, table: &TableName, of_task: String) -> QueryResult<Option<String>>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
-        let parent = Sql::new(PARENT).bind(&quoted_table(table, '"')).first(conn)?;
+    /// The children of a table get its guards.
+    fn obstacle<C: Conn<Self>>(conn: &mut C, table: &TableName, of_task: String) -> QueryResult<Option<String>> {
+        let parent = Sql::new(PARENT).bind(&quoted_table::<Pg>(table)).first(conn)?;
         Ok(parent.is_none().then_some(of_task))
     }
 
-    fn write<C>(
+    fn write<C: Conn<Self>>(
         conn: &mut C,
         table: &Table,
         _conditions: &[String],
         way: Way,
-    ) -> Result<Vec<GuardMigration>, GuardError>
-    where
-        C: Connection<Backend = Self> + LoadConnection,
-    {
+    ) -> Result<Vec<GuardMigration>, GuardError> {
         let guarded = table.columns.iter().map(|column| Guarded::of(conn, table, column));
         let guarded = guarded.collect::<Result<Vec<_>, GuardError>>()?;
         match way {
@@ -90,39 +55,36 @@ impl GuardWriter for Pg {
     }
 }
 
-/// A column, and what the catalogue says of it.
+/// A column, with its entry in the catalogue.
 struct Guarded<'a> {
     column: &'a Column,
     /// The column, quoted.
     name: String,
-    /// The type with its length, schema and collation, as `ALTER TABLE` takes it.
+    /// The type with its length, schema and collation, as `ALTER TABLE` spells it.
     type_name: String,
     has_length: bool,
-    /// Whether the type fills values with blanks.
+    /// Whether the type pads values with blanks.
     is_padded: bool,
     default: Option<String>,
-    /// The schema in which the domain is, or is to be made.
+    /// The schema in which the domain exists, or in which to create it.
     schema: String,
-    /// What keeps the server from changing the type, in its own words.
+    /// The objects that keep the server from changing the type, in its own words.
     users: Option<String>,
-    /// Of the table.
+    /// The size of the table.
     size: String,
 }
 
 impl<'a> Guarded<'a> {
-    fn of<C>(conn: &mut C, table: &Table, column: &'a Column) -> Result<Self, GuardError>
-    where
-        C: Connection<Backend = Pg> + LoadConnection,
-    {
+    fn of<C: Conn<Pg>>(conn: &mut C, table: &Table, column: &'a Column) -> Result<Self, GuardError> {
         let (domain, _) = domain(column.form);
-        let relation = quoted_table(&table.name, '"');
+        let relation = quoted_table::<Pg>(&table.name);
         let row: Fields =
             Sql::new(COLUMN).bind(domain).bind(domain).bind(&relation).bind(&column.name).get_result(conn)?;
         let mut fields = row.into_iter();
         let mut next = || fields.next().flatten();
         let this = Self {
             column,
-            name: quoted(&column.name, '"'),
+            name: quoted::<Pg>(&column.name),
             type_name: next().ok_or(DieselError::NotFound)?,
             has_length: next().as_deref() == Some("true"),
             is_padded: next().as_deref() == Some("true"),
@@ -131,13 +93,13 @@ impl<'a> Guarded<'a> {
             users: next(),
             size: next().unwrap_or_default(),
         };
-        let refuse = |reason: String| Err(Refusal::Column { place: table.place(column), reason }.into());
+        let refuse = |reason: String| Err(table.unsuitable(column, reason).into());
         if next().as_deref() == Some("true") {
-            return refuse("the column belongs to the parent of this table: name the parent".into());
+            return refuse("the column belongs to the parent of this table. Name the parent".into());
         }
         match next() {
             Some(checks) if !is_guard(&checks) => refuse(format!(
-                "the type {}.{domain} is there, and is not the domain of that name that takes tokens only: rename it",
+                "the type {}.{domain} exists, but it is not the domain that accepts only tokens. Rename that type",
                 this.schema
             )),
             _ => Ok(this),
@@ -146,23 +108,19 @@ impl<'a> Guarded<'a> {
 
     /// The domain with its schema.
     fn domain(&self) -> String {
-        format!("{}.{}", quoted(&self.schema, '"'), domain(self.column.form).0)
+        format!("{}.{}", quoted::<Pg>(&self.schema), domain(self.column.form).0)
     }
 
-    /// Changes the type and leaves the default as it is: left alone, it would be wrapped in casts.
+    /// Changes the type. Drops the default first and sets it again, because the server would wrap it in casts.
     fn change_type(&self, type_name: &str) -> String {
         let Self { name, default, .. } = self;
         let change = format!("ALTER COLUMN {name} TYPE {type_name}");
-        match default {
-            Some(default) => format!(
-                "ALTER COLUMN {name} DROP DEFAULT,\n    {change},\n    ALTER COLUMN {name} SET DEFAULT {default}"
-            ),
-            None => change,
-        }
+        let Some(default) = default else { return change };
+        format!("ALTER COLUMN {name} DROP DEFAULT,\n    {change},\n    ALTER COLUMN {name} SET DEFAULT {default}")
     }
 
     fn constraint(&self, table: &Table) -> String {
-        quoted(&constraint(table.name.name(), &self.column.name), '"')
+        quoted::<Pg>(&constraint(table.name.name(), &self.column.name))
     }
 }
 
@@ -170,36 +128,41 @@ fn at_once(table: &Table, guarded: &[Guarded<'_>]) -> GuardMigration {
     let up = guarded.iter().map(|guarded| guarded.change_type(&guarded.domain()));
     let down = guarded.iter().map(|guarded| guarded.change_type(&guarded.type_name));
     let up = format!(
-        "-- The database refuses what is not a Fernet token in {}.\n{LOCK_TIMEOUT}\n{}{}",
-        places(table),
+        "-- The database refuses every value that is not a Fernet token in {}.\n{LOCK_TIMEOUT}\n{}{}",
+        table.places(),
         domains(guarded),
         alter(table, up)
     );
     let down = format!(
-        "-- The former types. The domains stay: other columns may be of them.\n{LOCK_TIMEOUT}\n{}",
+        "-- The former types. The domains stay, because other columns may use them.\n{LOCK_TIMEOUT}\n{}",
         alter(table, down)
     );
     let mut this = GuardMigration::of(table, up, down);
-    let (name, size) = (&table.name, guarded.first().map_or("", |guarded| &guarded.size));
+    this.has_online_way = true;
+    let name = &table.name;
+    let size = guarded.first().map_or("", |guarded| &guarded.size);
     this.notes.push(format!(
-        "{name}: ALTER TABLE writes the table ({size}) and its indexes anew under ACCESS EXCLUSIVE: nobody reads or \
-         writes it until that is done, and it takes as much disk again meanwhile. It waits for the lock for 5 s, and \
-         everybody behind it, and then gives up: run it again. With --online readers and writers go on"
+        "{name}: ALTER TABLE rewrites the table ({size}) and its indexes under ACCESS EXCLUSIVE. Nobody reads or writes \
+         the table until that is done, and it takes the same space on the disk once more. The statement waits for the \
+         lock for 5 s, and everybody else waits behind it. Then it gives up: run it again"
     ));
-    this.notes.push(format!("{name}: its columns have no statistics afterwards: ANALYZE {}", quoted_table(name, '"')));
+    this.notes
+        .push(format!("{name}: afterwards the columns have no statistics. Run ANALYZE {}", quoted_table::<Pg>(name)));
     for guarded in guarded {
-        let (place, type_name, domain) = (table.place(guarded.column), &guarded.type_name, guarded.domain());
-        this.notes.push(match guarded.has_length {
-            true => format!(
-                "{place}: was {type_name}; {domain} has no length. down.sql brings the length back, and fails if a \
-                 token is longer by then"
-            ),
-            false => format!("{place}: was {type_name}, and becomes {domain}"),
-        });
+        let place = table.place(guarded.column);
+        let type_name = &guarded.type_name;
+        let domain = guarded.domain();
+        let loss = if guarded.has_length {
+            ", which has no length. down.sql restores the length, and fails if a token has become longer"
+        } else {
+            ""
+        };
+        this.notes.push(format!("{place}: the type {type_name} becomes {domain}{loss}"));
         if let Some(users) = &guarded.users {
             this.notes.push(format!(
-                "{place}: PostgreSQL changes no type that others use: {users}. Put a DROP for each before the ALTER \
-                 TABLE of up.sql and down.sql, and its CREATE behind; or take --online, which leaves the type as it is"
+                "{place}: PostgreSQL does not change a type that other objects use: {users}. In up.sql and down.sql, DROP \
+                 each of them before the ALTER TABLE, and CREATE it again after it. An online guard leaves the type \
+                 unchanged"
             ));
         }
     }
@@ -210,82 +173,77 @@ fn at_once(table: &Table, guarded: &[Guarded<'_>]) -> GuardMigration {
 fn online(table: &Table, guarded: &[Guarded<'_>]) -> Result<Vec<GuardMigration>, GuardError> {
     if let Some(padded) = guarded.iter().find(|guarded| guarded.is_padded) {
         let reason = format!(
-            "{} is {}, which fills tokens with blanks, and no guard would see them. Without --online its type changes, too",
-            table.place(padded.column),
+            "its type is {}, which pads tokens with blanks, and a CHECK does not see them. A guard that is \
+             not online also changes the type",
             padded.type_name
         );
-        return Err(Refusal::NotOnline { reason }.into());
+        return Err(table.not_online(Some(padded.column), reason).into());
     }
     let add = guarded.iter().map(|guarded| {
-        let (name, domain, constraint) = (&guarded.name, guarded.domain(), guarded.constraint(table));
+        let name = &guarded.name;
+        let domain = guarded.domain();
+        let constraint = guarded.constraint(table);
         format!("ADD CONSTRAINT {constraint}\n        CHECK (({name}::{domain} IS NULL) = ({name} IS NULL)) NOT VALID")
     });
     let drop = guarded.iter().map(|guarded| format!("DROP CONSTRAINT {}", guarded.constraint(table)));
     let validate = guarded.iter().map(|guarded| format!("VALIDATE CONSTRAINT {}", guarded.constraint(table)));
     let up = format!(
-        "-- The database refuses what is not a Fernet token in {}, from now on.\n\
-         -- A cast to the domain, whose error shows no value: that of a CHECK shows the whole row.\n{LOCK_TIMEOUT}\n{}{}",
-        places(table),
+        "-- The database refuses every value that is not a Fernet token in {}, from now on.\n\
+         -- The CHECK casts to the domain, because the error of the cast shows no value. The error of a CHECK shows the \
+         row.\n{LOCK_TIMEOUT}\n{}{}",
+        table.places(),
         domains(guarded),
         alter(table, add)
     );
-    let down = format!("-- The domains stay: others may use them.\n{LOCK_TIMEOUT}\n{}", alter(table, drop));
+    let down =
+        format!("-- The domains stay, because other columns may use them.\n{LOCK_TIMEOUT}\n{}", alter(table, drop));
     let mut first = GuardMigration::of(table, up, down);
     let name = &table.name;
     first.notes.push(format!(
-        "{name}: ADD CONSTRAINT takes ACCESS EXCLUSIVE for a moment. It waits for the lock for 5 s, and everybody \
-         behind it, and then gives up: run it again"
+        "{name}: ADD CONSTRAINT takes ACCESS EXCLUSIVE for a moment. It waits for the lock for 5 s, and everybody else \
+         waits behind it. Then it gives up: run it again"
     ));
-    let up = format!("-- Looks at the rows that were there before the guards.\n{}", alter(table, validate));
-    let mut second =
-        GuardMigration::second(table, up, "-- The guards go with the migration before.\nSELECT 1;\n".into());
+    let up = format!("-- Checks the rows that are older than the guards.\n{}", alter(table, validate));
+    let mut second = GuardMigration::second(table, up, "SELECT 1;\n");
     let size = guarded.first().map_or("", |guarded| &guarded.size);
     second.notes.push(format!(
-        "{name}: VALIDATE CONSTRAINT reads the table ({size}) once under SHARE UPDATE EXCLUSIVE: readers and writers \
-         go on; VACUUM and other changes of the schema wait. If it fails, the guards bind whoever writes \
-         nevertheless, also who writes another column of a row that does not pass: find the value, encrypt it, and \
-         run it again"
+        "{name}: VALIDATE CONSTRAINT reads the table ({size}) once under SHARE UPDATE EXCLUSIVE. Readers and writers \
+         continue; VACUUM and other schema changes wait. If it fails, the guards still apply to every write, even to \
+         another column of a row that does not pass. Find the value, encrypt it, and run the migration again"
     ));
     let declared = guarded.iter().map(|guarded| {
         let sql_type = if guarded.column.form == Form::Text { "EncryptedText" } else { "EncryptedBinary" };
         format!("{sql_type} for {}", guarded.column.name)
     });
     second.notes.push(format!(
-        "{name}: the types stay, and so does what `diesel print-schema` makes of them. Declare the columns by a \
-         patch_file, as docs/columns.md shows for the databases without domains: {}",
+        "{name}: the types stay the same, and so does the output of `diesel print-schema`. Declare the columns in a \
+         patch_file, as docs/columns.md shows for databases without domains: {}",
         declared.collect::<Vec<_>>().join(", ")
     ));
     second.notes.extend(notes(table, guarded));
     Ok(vec![first, second])
 }
 
-/// What holds for both ways.
+/// The notes on both ways.
 fn notes(table: &Table, guarded: &[Guarded<'_>]) -> Vec<String> {
-    let with_default = guarded.iter().filter_map(|guarded| Some((guarded, guarded.default.as_ref()?)));
-    let mut notes: Vec<String> = with_default
-        .map(|(guarded, _)| {
-            format!(
-                "{}: has a default, which stays; unless that is a token, an INSERT that relies on it is refused",
-                table.place(guarded.column)
-            )
-        })
-        .collect();
+    let with_default = guarded.iter().filter(|guarded| guarded.default.is_some());
+    let mut notes: Vec<String> = with_default.map(|guarded| default_note(table, guarded.column)).collect();
     notes.push(
-        "The error of a refused value does not show it. The server's log may show the statement, and COPY the line in \
-         the error's context"
+        "The error of a refused value does not show the value. The server's log may show the statement, and the context \
+         of a COPY error may show the line"
             .into(),
     );
     notes
 }
 
-/// Makes the domains that are needed where they are missing.
+/// Creates the domains that are missing.
 fn domains(guarded: &[Guarded<'_>]) -> String {
     let mut statements: Vec<String> = Vec::new();
     for guarded in guarded {
         let (name, text) = domain(guarded.column.form);
         let text = text.replacen(name, &guarded.domain(), 1);
         let statement = format!(
-            "DO $guard$ BEGIN\n{text}\nEXCEPTION WHEN duplicate_object THEN\n    NULL; -- It is there.\nEND $guard$;\n\n"
+            "DO $guard$ BEGIN\n{text}\nEXCEPTION WHEN duplicate_object THEN\n    NULL; -- It exists.\nEND $guard$;\n\n"
         );
         if !statements.contains(&statement) {
             statements.push(statement);
@@ -294,13 +252,13 @@ fn domains(guarded: &[Guarded<'_>]) -> String {
     statements.concat()
 }
 
-/// One statement, and so one walk over the table.
+/// One statement, so that the server reads the table only once.
 fn alter(table: &Table, actions: impl Iterator<Item = String>) -> String {
     let actions: Vec<String> = actions.map(|action| format!("\n    {action}")).collect();
-    format!("ALTER TABLE {}{};\n", quoted_table(&table.name, '"'), actions.join(","))
+    format!("ALTER TABLE {}{};\n", quoted_table::<Pg>(&table.name), actions.join(","))
 }
 
-/// The name of the domain, and the statement that makes it.
+/// The name of the domain, and the statement that creates it.
 fn domain(form: Form) -> (&'static str, &'static str) {
     match form {
         Form::Text => ("encrypted_text", ENCRYPTED_TEXT),

@@ -32,7 +32,7 @@ fn main() {
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = people, check_for_backend(Pg))]
 struct Loaded {
-    // refused: EncryptedText` never gets plaintext
+    // refused: EncryptedText` never accepts plaintext
     // refused: drop the guard of the column and declare it as `Text` or `Binary`
     email: Leaving<String>,
     // compiles
@@ -49,12 +49,12 @@ struct New {
 }
 
 fn execute(conn: &mut impl LoadConnection<Backend = Pg>) {
-    // refused: EncryptedText` never gets plaintext
+    // refused: EncryptedText` never accepts plaintext
     let _ = diesel::update(people::table).set(people::phone.eq(Some(Leaving::from(1i64)))).execute(conn);
     // compiles
     let _ = diesel::update(people::table).set(people::fax.eq(Some(Leaving::from(1i64)))).execute(conn);
 
-    // refused: EncryptedText` never gets plaintext
+    // refused: EncryptedText` never accepts plaintext
     let _ = people::table.select(people::email).load::<Leaving<String>>(conn);
     // compiles
     let _ = people::table.select(people::secret_name).load::<Leaving<String>>(conn);

@@ -10,7 +10,7 @@ struct Readable;
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = people, check_for_backend(Pg))]
 struct Person {
-    // refused: `Address` cannot be held by `Encrypted<_>`
+    // refused: `Encrypted<_>` cannot hold `Address`
     // refused: store it as JSON with `Encrypted<Json<Address>>`
     // refused: or implement `diesel_encrypted::Plaintext` for `Address`
     email: Encrypted<Address>,
@@ -19,7 +19,7 @@ struct Person {
 }
 
 fn load(conn: &mut impl LoadConnection<Backend = Pg>) {
-    // refused: `Address` cannot be held by `Encrypted<_>`
+    // refused: `Encrypted<_>` cannot hold `Address`
     let _ = people::table.select(people::email).load::<Encrypted<Address>>(conn);
     // compiles
     let _ = people::table.select(people::email).load::<Encrypted<Json<Readable>>>(conn);

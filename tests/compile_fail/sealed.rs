@@ -1,6 +1,6 @@
 //! SQL types of another crate. A re-encrypt task would not find their tokens.
 
-use diesel_encrypted::Form;
+use diesel_encrypted::bounds::Form;
 
 #[derive(diesel::sql_types::SqlType)]
 #[diesel(postgres_type(oid = 25, array_oid = 1009))]
@@ -12,7 +12,7 @@ trait TokenColumn {
 }
 
 // refused: Sealed
-impl diesel_encrypted::TokenColumn for Mine {
+impl diesel_encrypted::bounds::TokenColumn for Mine {
 // compiles
 impl TokenColumn for Mine {
     const FORM: Form = Form::Text;

@@ -44,9 +44,9 @@ fn a_run_whose_row_is_gone() {
     let db = table(TEXT);
     let mut operator = db.conn();
     let observer = |_: &Progress| operator.batch_execute("delete from __diesel_encrypted_run").unwrap();
-    let error = task().observer(observer).run(&db.pool(2)).unwrap_err();
+    let error = task().on_progress(observer).run(&db.pool(2)).unwrap_err();
     assert!(
-        error.is_refused() && error.to_string().ends_with("What was rewritten is rewritten: run it again"),
+        error.is_refused() && error.to_string().ends_with("Completed work is safe: run the task again to continue"),
         "{error}"
     );
     assert!(error.report().is_some());

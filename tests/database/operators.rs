@@ -2,7 +2,7 @@
 
 use diesel::connection::SimpleConnection;
 use diesel::r2d2::{ConnectionManager, Pool};
-use diesel_encrypted::reencrypt::StartupCheck;
+use diesel_encrypted::startup::StartupCheck;
 use serde_json::{Value, json};
 
 use crate::backend::{Conn, LimitedUser};
@@ -31,7 +31,7 @@ fn nothing_is_proven_while_an_older_transaction_is_open() {
     let vault = vault_with_another_table();
     let mut application = open_transaction(&vault);
     let reencrypt = |args: &[&str]| vault.program(&["reencrypt", "--fence-timeout=1"], &[NEW, OLD]).args(args.to_vec());
-    let open = "transactions that began before the last reading are still open";
+    let open = "transactions that began before everything was read are still open";
     let run = reencrypt(&["--json"]).exits_with(3);
     let json = run.json();
     assert_eq!((&json["outcome"], &json["proof"]["values"]), (&json!("incomplete"), &json!(50)));
@@ -46,7 +46,7 @@ fn nothing_is_proven_while_an_older_transaction_is_open() {
     let run = retire().exits_with(3);
     let expected = format!("was under the key {old}. It is not proven that this is all: {open}");
     assert!(statement(&run.stdout).contains(&expected), "{}", run.stdout);
-    run.says(&format!("not proven: keep {old}, and ask again"));
+    run.says(&format!("not proven. Keep {old} in the keyring, and run the command again."));
 
     application.batch_execute("commit").unwrap();
     retire().args(["--fence-timeout=60"]).exits_with(2).says("cannot be used multiple times");
@@ -67,7 +67,7 @@ fn a_pause_before_the_proof() {
         status["run"]["is_paused"] == true
     };
     running.until(is_paused);
-    running.until_it_says("paused: `diesel-encrypted resume` lets it go on");
+    running.until_it_says("paused: run `diesel-encrypted resume` to continue");
     application.batch_execute("commit").unwrap();
     vault.bare_program(&["resume"], &[]).exits_with(0);
     let run = running.wait();
@@ -81,7 +81,7 @@ fn a_user_who_may_not_create_tables() {
     let user = LimitedUser::new(&vault.db, &["vault"]);
     let as_user = |args: &[&str]| vault.program(args, &[NEW, OLD]).database(&user.url());
     let run = as_user(&["reencrypt"]).exits_with(5);
-    run.says("the tables that the task shares its work through are not there, and it may not create them: ")
+    run.says("the tables through which processes share the work do not exist, and this user may not create them: ")
         .says("`diesel-encrypted migration state`");
     vault.assert_readable(&[OLD], 30);
 
@@ -90,7 +90,7 @@ fn a_user_who_may_not_create_tables() {
     user.grant(&vault.db, &tables.each_ref().map(String::as_str));
     let run = as_user(&["reencrypt", "--json"]).exits_with(0);
     assert_eq!(run.json()["columns"][1]["rewritten"], 30);
-    vault.bare_program(&["problems"], &[]).database(&user.url()).exits_with(0).says("no value is on record");
+    vault.bare_program(&["problems"], &[]).database(&user.url()).exits_with(0).says("no problem is recorded");
     vault.assert_readable(&[NEW], 30);
 }
 

@@ -52,7 +52,7 @@ fn a_server_that_goes_away() {
     proxy.close();
     let run = running.wait();
     assert_eq!(run.code, 7, "{run:#?}");
-    assert!(run.stderr.contains("Nothing is lost: run the task again to go on"), "{}", run.stderr);
+    assert!(run.stderr.contains("Completed work is safe: run the task again to continue"), "{}", run.stderr);
     let json = run.json();
     assert_is_report(&json, "failed");
     vault.assert_readable(&[NEW, OLD], ROWS as usize);
@@ -93,7 +93,7 @@ fn a_server_that_comes_back() {
 /// Sends Ctrl-C, and waits until the program has noticed it.
 fn interrupt(running: &mut Running) {
     running.signal("INT");
-    running.until_it_says("stopping after this batch");
+    running.until_it_says("stopping after the current batch");
 }
 
 /// A signal before the first row stops the program, too.

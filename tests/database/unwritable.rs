@@ -27,7 +27,7 @@ fn a_locked_row_is_left_for_the_next_pass_and_the_others_are_written() {
         }
     };
     let report =
-        Task::new(keyring([2, 1])).target("t.secret".parse().unwrap()).observer(observer).run(&db.pool(1)).unwrap();
+        Task::new(keyring([2, 1])).target("t.secret".parse().unwrap()).on_progress(observer).run(&db.pool(1)).unwrap();
     let column = &report.columns()[0];
     assert_eq!((report.outcome(), column.rewritten, column.busy), (Outcome::Proven, 8, 0));
     assert!(report.passes() > 1, "one left the locked row, another wrote it");

@@ -18,14 +18,14 @@ fn status() -> Program {
 
 #[test]
 fn no_database() {
-    refused(status(), "no database: set DATABASE_URL, or give --database-url");
+    refused(status(), "no database is named. Set DATABASE_URL, or pass --database-url.");
 }
 
 #[test]
 fn an_unknown_scheme() {
     refused(
         status().database("oracle://scott:tiger-and-lion@db.example.org/app"),
-        "unknown database scheme oracle: use postgres://, mysql:// or the path of an SQLite file",
+        "the database URL has the unknown scheme oracle://. Use postgres://, mysql:// or the path of an SQLite file.",
     );
 }
 
@@ -33,7 +33,10 @@ fn an_unknown_scheme() {
 #[test]
 fn a_url_without_a_scheme() {
     let forgotten = "scott:tiger-and-lion@db.example.org/app";
-    refused(status().database(forgotten).secrets(["tiger-and-lion"]), "the database URL has no scheme");
+    refused(
+        status().database(forgotten).secrets(["tiger-and-lion"]),
+        "the database URL has no scheme, and no SQLite file has that name",
+    );
 }
 
 #[cfg(feature = "cli-mysql")]
@@ -48,14 +51,14 @@ fn a_password_that_is_not_escaped() {
     for password in ["tiger@lion", "tiger/lion", "tiger%lion", "tiger:lion#x"] {
         let url = format!("postgres://scott:{password}@127.0.0.1:1/app");
         let program = status().database(&url).secrets(["tiger", "lion"]);
-        refused(program, "write special characters of the password as %XX");
+        refused(program, "Write special characters in the password as %XX");
     }
 }
 
 #[cfg(not(feature = "cli-postgres"))]
 #[test]
 fn a_database_that_was_not_built_in() {
-    refused(status().database("postgres://localhost/app"), "install it with `--features cli-postgres`");
+    refused(status().database("postgres://localhost/app"), "Install it again with `--features cli-postgres`");
 }
 
 #[cfg(feature = "cli-sqlite")]
@@ -65,7 +68,7 @@ fn an_sqlite_file_that_does_not_exist() {
     let path = folder.path().join("mistyped.db");
     let path = path.display();
     for url in [path.to_string(), format!("sqlite://{path}")] {
-        refused(status().database(&url), &format!("there is no SQLite file {path}"));
+        refused(status().database(&url), &format!("there is no SQLite file {path}. Check the path"));
     }
     for uri in [format!("file:{path}"), format!("file://{path}?cache=private")] {
         refused(status().database(&uri), "cannot connect to the database: unable to open database file");
@@ -128,11 +131,14 @@ fn nothing_to_work_on() {
         "problems_omitted": 0, "proof": null, "doubt": null,
     });
     let run = reencrypt().exits_with(5);
-    run.notes("failed", "there is nothing to work on: no diesel.toml in this folder or above");
+    run.notes(
+        "failed",
+        "no column is selected, because there is no diesel.toml in this folder or above. Pass --schema PATH",
+    );
     assert_eq!(run.json(), refused);
     write(folder.path().join("diesel.toml"), "[print_schema]\n");
     let run = reencrypt().exits_with(5).says("diesel.toml names no schema file");
-    run.notes("failed", "there is nothing to work on: ");
+    run.notes("failed", "no column is selected, because ");
     assert_eq!(run.json(), refused);
     let status = Program::new(["status", "--json"]).keys(&[A]).database("unused").folder(folder.path());
     let refused =

@@ -7,13 +7,13 @@ use crate::support::runner::{Program, Run};
 fn invalid_limits() {
     for (option, values, reason) in [
         ("--max-rows-per-second", &["0", "-1", "many"][..], "--max-rows-per-second"),
-        ("--nice", &["-1", "1001", "NaN", "inf", "x"], "a number from 0 to 1000, such as 0.5"),
-        ("--max-lag", &["-1", "NaN", "inf", "5s"], "a number of seconds, such as 5 or 0.5"),
-        ("--max-runtime", &["", "1e300"], "a number of seconds, such as 5 or 0.5"),
+        ("--nice", &["-1", "1001", "NaN", "inf", "x"], "expected a number from 0 to 1000, such as 0.5"),
+        ("--max-lag", &["-1", "NaN", "inf", "5s"], "expected a number of seconds, such as 5 or 0.5"),
+        ("--max-runtime", &["", "1e300"], "expected a number of seconds, such as 5 or 0.5"),
         (
             "--max-lag-bytes",
             &["", "M", "1.5M", "256MB", "-1", "99999999999G", "1\u{20ac}"],
-            "a number of bytes, such as 268435456 or 256M",
+            "expected a number of bytes, such as 268435456 or 256M",
         ),
     ] {
         for value in values {

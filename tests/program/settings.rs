@@ -25,7 +25,8 @@ fn none() -> Program {
 
 #[test]
 fn no_keys() {
-    refused(none, "no encryption key is configured: set DB_ENCRYPTION_KEYS or DB_ENCRYPTION_KEYS_FILE");
+    let reason = "no encryption key is configured: set DB_ENCRYPTION_KEYS or DB_ENCRYPTION_KEYS_FILE";
+    refused(none, &format!("{reason}. `diesel-encrypted keygen` generates a key"));
 }
 
 #[test]
@@ -38,10 +39,10 @@ fn texts_that_are_not_keys() {
         (format!("{A}:"), ": key 2 of 2 is empty"),
         (format!("{A}::{B}"), ": key 2 of 3 is empty"),
         (format!("{A}: :{B}"), ": key 2 of 3 is empty"),
-        (format!("{A}:{B}:{A}"), ": key 3 is key 1 again"),
-        (format!("{A}:{}", &B[..43]), ": key 2 of 2 is 43 characters long, a key is 44"),
-        (format!("{A}{B}"), ": key 1 of 1 is 88 characters long, a key is 44"),
-        (format!("{A},{B}"), ": key 1 of 1 has a comma in it: keys are separated by `:`"),
+        (format!("{A}:{B}:{A}"), ": key 3 repeats key 1"),
+        (format!("{A}:{}", &B[..43]), ": key 2 of 2 is 43 characters long, not 44"),
+        (format!("{A}{B}"), ": key 1 of 1 is 88 characters long, not 44"),
+        (format!("{A},{B}"), ": key 1 of 1 contains a comma: separate keys with `:`"),
         (
             format!("{B}:{}", A.replace('_', "/").replace('-', "+")),
             ": key 2 of 2 is written in the standard base64 alphabet",
@@ -99,7 +100,7 @@ fn a_key_where_the_name_of_a_file_belongs() {
     // The last text is a key without its padding, which is invalid.
     for keys in [A.to_owned(), format!("{A}:{B}"), format!(" {B}\n"), A[..43].to_owned()] {
         let reason =
-            "DB_ENCRYPTION_KEYS_FILE: cannot read the key file, whose path is not shown for it looks like a key";
+            "DB_ENCRYPTION_KEYS_FILE: cannot read the key file (its path is not shown because it looks like a key)";
         refused(|| none().set("DB_ENCRYPTION_KEYS_FILE", &keys).secrets([A, &A[..43], B]), reason);
     }
 }
@@ -109,7 +110,7 @@ fn a_key_where_the_name_of_a_file_belongs() {
 fn keys_that_are_not_text() {
     use std::os::unix::ffi::OsStrExt;
     let value = std::ffi::OsStr::from_bytes(&[0xff; 44]);
-    refused(|| none().set("DB_ENCRYPTION_KEYS", value), "DB_ENCRYPTION_KEYS is not text");
+    refused(|| none().set("DB_ENCRYPTION_KEYS", value), "DB_ENCRYPTION_KEYS is not valid Unicode");
 }
 
 #[test]
@@ -119,7 +120,7 @@ fn a_broken_line_in_dot_env() {
     for line in lines {
         write(folder.path().join(".env"), format!("DB_ENCRYPTION_KEYS={A}\n{line}\n"));
         let here = || none().folder(folder.path()).secrets([A, B]);
-        refused(here, "the file .env has a line that is not NAME=value");
+        refused(here, "the file .env has a line that is not NAME=value. The line is not shown");
     }
 }
 

@@ -73,7 +73,7 @@ fn a_replica_that_stops_and_one_that_falls_behind() {
             task.batch_size(10).max_rows_per_second(rows_per_second).max_lag(Duration::from_secs(1)).replicas(urls)
         })
     };
-    start(&primary, SLOW).is_paused_from_the_start("is unknown: it is not a replica");
+    start(&primary, SLOW).stays_paused_from_the_start("is unknown: it is not a replica");
 
     let source = words.source.replace("PORT", &primary.port().to_string());
     let follow = |delay: u32| {

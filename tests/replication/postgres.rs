@@ -61,10 +61,10 @@ fn a_replica_that_falls_behind() {
     let paused = running.stays_paused("replica 127.0.0.1 is ");
     assert!(paused.waits_for.as_ref().unwrap().ends_with(" s behind, more than 1 s"), "{paused:?}");
 
-    start(&|task| task.max_lag_bytes(20_000)).is_paused_from_the_start(" KiB behind, more than 19.5 KiB");
+    start(&|task| task.max_lag_bytes(20_000)).stays_paused_from_the_start(" KiB behind, more than 19.5 KiB");
     // Every user may query the lag on the replica itself.
     let by_url = start(&|task| task.max_lag(second).replicas([replica.url_as("stranger", "postgres")]));
-    by_url.is_paused_from_the_start(&format!("replica {} is ", replica.address()));
+    by_url.stays_paused_from_the_start(&format!("replica {} is ", replica.address()));
 
     conn(&replica).batch_execute("select pg_wal_replay_resume()").unwrap();
     running.continues_from(&paused);
@@ -82,7 +82,7 @@ fn a_replica_that_goes_away_and_comes_back() {
         })
     };
     let url = primary.url("postgres");
-    start(&url).is_paused_from_the_start("the lag of the replicas is unknown: no replica is connected");
+    start(&url).stays_paused_from_the_start("the lag of the replicas is unknown: no replica is connected");
 
     let mut replica = PrivateServer::postgres_replica(&primary, &REPLICA);
     until(&primary, "select count(*) = 1 from pg_stat_replication where replay_lsn is not null");
@@ -91,8 +91,9 @@ fn a_replica_that_goes_away_and_comes_back() {
                   __diesel_encrypted_run, __diesel_encrypted_chunk, __diesel_encrypted_problem to stranger";
     conn(&primary).batch_execute(rights).unwrap();
     let stranger = start(&primary.url_as("stranger", "postgres"));
-    stranger
-        .is_paused_from_the_start("the lag of replica walreceiver is unknown: the server does not tell its position");
+    stranger.stays_paused_from_the_start(
+        "the lag of replica walreceiver is unknown: the server does not show its position",
+    );
 
     // A program that only archives the log is not a replica.
     let _archive = Archive::new(&primary);
@@ -114,14 +115,14 @@ fn replicas_that_do_not_answer() {
         keys.start::<PgConnection>(&primary.url("postgres"), |task| task.replicas([replica.to_owned()]))
     };
 
-    start(&primary.url("postgres")).is_paused_from_the_start("is unknown: it is not a replica");
-    start(&primary.url_as("nobody", "postgres")).is_paused_from_the_start("password authentication failed");
+    start(&primary.url("postgres")).stays_paused_from_the_start("is unknown: it is not a replica");
+    start(&primary.url_as("nobody", "postgres")).stays_paused_from_the_start("password authentication failed");
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let refused = primary.url("postgres").replace(&primary.address(), &closed.to_string());
-    start(&refused).is_paused_from_the_start("Connection refused");
+    start(&refused).stays_paused_from_the_start("Connection refused");
     let silent = Proxy::to(&primary.url("postgres"));
     silent.stall();
-    start(&silent.url()).is_paused_from_the_start("is unknown: it has not answered yet");
+    start(&silent.url()).stays_paused_from_the_start("is unknown: it has not answered yet");
 
     // This replica answers once, and then no more.
     let replica = PrivateServer::postgres_replica(&primary, &REPLICA);

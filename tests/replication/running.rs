@@ -56,7 +56,7 @@ impl Keys {
         let task = Task::new(Keyring::new([self.new.clone(), self.old.clone()]).unwrap())
             .target(Target::named(TableName::new("people"), ["secret"]).unwrap())
             .stop_handle(stop.clone())
-            .observer(move |progress| *observed.lock().unwrap() = Some(progress.clone()));
+            .on_progress(move |progress| *observed.lock().unwrap() = Some(progress.clone()));
         let task = limit(task);
         Running { latest, stop, thread: thread::spawn(move || task.run(&pool).unwrap()) }
     }
@@ -88,7 +88,7 @@ impl Running {
 
     /// Checks that the task pauses for this reason at its start, before it writes anything.
     #[track_caller]
-    pub fn is_paused_from_the_start(self, reason: &str) {
+    pub fn stays_paused_from_the_start(self, reason: &str) {
         self.until_paused(reason);
         let report = self.stopped();
         assert_eq!((report.outcome(), report.columns()[0].scanned), (Outcome::Stopped, 0));

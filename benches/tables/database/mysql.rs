@@ -11,7 +11,7 @@ impl Database for MysqlConnection {
     const SESSION: &'static str = "set max_recursive_iterations = 1000000";
     const APPLICATION: &'static str = "set innodb_lock_wait_timeout = 1";
     const WRITERS: usize = 4;
-    /// InnoDB rewrites in place and cleans up by itself.
+    /// InnoDB rewrites rows in place and cleans up by itself.
     const SETTLE: &'static [&'static str] = &[];
 
     fn settings(&mut self) -> String {

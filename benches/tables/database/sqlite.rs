@@ -14,7 +14,7 @@ impl Database for SqliteConnection {
     const SETTLE: &'static [&'static str] = &["pragma wal_checkpoint(truncate)"];
 
     fn settings(&mut self) -> String {
-        let text = "'version=' || sqlite_version() || ', journal_mode=wal, synchronous=normal; in the program full'";
+        let text = "'version=' || sqlite_version() || ', journal_mode=wal, synchronous=normal (full in the program)'";
         diesel::select(sql::<Text>(text)).get_result(self).unwrap()
     }
 

@@ -12,7 +12,7 @@ use crate::task;
 
 const INDEXES: [&str; 2] = ["do 0", "create index bench_name on bench_people (name(32))"];
 
-/// The file of the table with its indexes.
+/// The size of the file that holds the table and its indexes.
 const SIZE: &str = "(select file_size from information_schema.innodb_sys_tablespaces \
                     where name = concat(database(), '/bench_people'))";
 
@@ -23,9 +23,9 @@ impl Growth for MysqlConnection {
         let connections = connect::<Self>(url, 3);
         let conn = &mut *connections.get().unwrap();
         println!("\n{}: {}", Self::NAME, conn.settings());
-        let title = format!("MariaDB: growth by re-encrypting {} rows", count(rows));
+        let title = format!("MariaDB: growth when re-encrypting {} rows", count(rows));
         let head =
-            ["secondary indexes", "table, MiB", "after", "growth", "redo log, bytes a row", "binary log", "rows/s"];
+            ["secondary indexes", "table, MiB", "after", "growth", "redo log, bytes per row", "binary log", "rows/s"];
         let table = Table::new(title, &head);
         for (number, index) in INDEXES.into_iter().enumerate() {
             create(conn, "");

@@ -16,17 +16,17 @@ use crate::measure::{Table, count, growth, list, mebibytes, rate, rows, time};
 use crate::people::{Keys, USUAL, create, drop_table, fill};
 use crate::task::{self, Run};
 
-/// Secondary indexes, none of them on an encrypted column.
+/// Secondary indexes. None of them is on an encrypted column.
 const INDEXES: [&str; 3] = ["(name)", "(lower(name))", "(name, id)"];
-/// A VACUUM each time that this share of the rows was rewritten.
+/// `Vacuum::Often` vacuums each time that another twentieth of the rows is rewritten.
 const SHARE: u64 = 20;
-/// How long the statistics of a connection take to arrive at the most.
+/// The longest time until the statistics of a connection arrive.
 const STATISTICS: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Vacuum {
     Never,
-    /// As eager as a setting of the table makes it.
+    /// Autovacuum, with a setting of the table that starts it early.
     Auto,
     /// From a second connection, while the task runs.
     Often,
@@ -50,7 +50,7 @@ impl Growth for PgConnection {
         let rows = rows(200_000);
         let conn = &mut *connect::<Self>(url, 1).get().unwrap();
         println!("\n{}: {}", Self::NAME, conn.settings());
-        let title = format!("PostgreSQL: growth by re-encrypting {} rows", count(rows));
+        let title = format!("PostgreSQL: growth when re-encrypting {} rows", count(rows));
         let table = Table::new(title, &[&["fill factor", "secondary indexes", "VACUUM"], &HEAD[..]].concat());
         for vacuum in list("VACUUM", "never,often") {
             for indexes in list("INDEXES", "0,1,3") {
@@ -74,9 +74,9 @@ impl Growth for PgConnection {
     }
 }
 
-const HEAD: [&str; 7] = ["heap, MiB", "after", "growth", "growth of indexes", "HOT", "WAL, bytes a row", "rows/s"];
+const HEAD: [&str; 7] = ["heap, MiB", "after", "growth", "growth of indexes", "HOT", "WAL, bytes per row", "rows/s"];
 
-/// What can be done to a full table before a rotation.
+/// How to prepare a full table before a rotation.
 #[derive(Clone, Copy)]
 enum Preparation {
     Nothing,
@@ -106,11 +106,11 @@ impl Preparation {
     }
 }
 
-/// A table that was filled with a fill factor of 100.
+/// Measures a table that was filled with a fill factor of 100.
 fn full_table(conn: &mut PgConnection, url: &str, rows: usize) {
     use Preparation::{FillFactor, FillFactorAndRewrite, FormerRotation, Nothing};
     let title = format!("PostgreSQL: {} rows in full pages, one secondary index", count(rows));
-    let table = Table::new(title, &[&["before", "statements took, s"], &HEAD[..]].concat());
+    let table = Table::new(title, &[&["before", "the statements took, s"], &HEAD[..]].concat());
     for preparation in [Nothing, FillFactor, FillFactorAndRewrite, FormerRotation] {
         let keys = Keys::generate();
         prepare(conn, rows, 100, 1, Vacuum::Never, &keys.keyring(0));
@@ -150,7 +150,7 @@ fn prepare(
     conn.settle();
 }
 
-/// Runs the task, and tells the cells of [`HEAD`], then the number of VACUUMs.
+/// Runs the task. Returns the cells of [`HEAD`], then the number of VACUUMs.
 fn rotate(conn: &mut PgConnection, url: &str, rows: usize, vacuum: Vacuum, keyring: &Arc<Keyring>) -> [String; 8] {
     let before = Figures::read(conn);
     let run = run(url, rows, vacuum, keyring);
@@ -168,7 +168,7 @@ fn rotate(conn: &mut PgConnection, url: &str, rows: usize, vacuum: Vacuum, keyri
     ]
 }
 
-/// With connections that end here: what they counted is then in the statistics.
+/// Runs the task on connections that end here, so that their counters arrive in the statistics.
 fn run(url: &str, rows: usize, vacuum: Vacuum, keyring: &Arc<Keyring>) -> Run {
     let (written, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
     let share = rows as u64 / SHARE;
@@ -188,7 +188,7 @@ fn run(url: &str, rows: usize, vacuum: Vacuum, keyring: &Arc<Keyring>) -> Run {
         }
         let connections = connect::<PgConnection>(url, 3);
         let run = task::reencrypt(&connections, keyring, 1, |progress| {
-            // Of two values.
+            // A row has two values.
             written.store(progress.rewritten / 2, Relaxed);
         });
         is_over.store(true, Relaxed);
@@ -196,7 +196,7 @@ fn run(url: &str, rows: usize, vacuum: Vacuum, keyring: &Arc<Keyring>) -> Run {
     })
 }
 
-/// What the server says.
+/// The figures that the server reports.
 struct Figures {
     heap: u64,
     indexes: u64,
@@ -224,7 +224,7 @@ impl Figures {
         }
     }
 
-    /// Once the statistics are complete.
+    /// Waits until the statistics are complete.
     fn after(conn: &mut PgConnection, updates: u64) -> Self {
         let started = Instant::now();
         loop {

@@ -17,7 +17,7 @@ impl Growth for SqliteConnection {
         let keys = Keys::generate();
         let connections = connect::<Self>(url, 3);
         let conn = &mut *connections.get().unwrap();
-        let title = format!("SQLite: growth of the files by re-encrypting {} rows", count(rows));
+        let title = format!("SQLite: growth of the files when re-encrypting {} rows", count(rows));
         let head = ["secondary indexes", "database, MiB", "after", "growth", "largest WAL file, MiB", "rows/s"];
         let table = Table::new(title, &head);
         for (number, index) in INDEXES.into_iter().enumerate() {
@@ -28,7 +28,7 @@ impl Growth for SqliteConnection {
             conn.settle();
             let before = size(url);
             let run = task::reencrypt(&connections, &keys.keyring(1), 1, |_| {});
-            // SQLite begins it anew without cutting it off.
+            // SQLite writes the WAL from its start again without truncating it.
             let log = size(&format!("{url}-wal"));
             conn.settle();
             let after = size(url);

@@ -1,7 +1,7 @@
--- The CHECKs refuse what is not a Fernet token; they work from MySQL 8.0.16 and MariaDB 10.2 on. NULL passes.
+-- The CHECKs refuse every value that is not a Fernet token. They need MySQL 8.0.16 or MariaDB 10.2. NULL passes.
 --
--- A VARCHAR is one longer than its longest token. No token has that length: what a server without a strict
--- `sql_mode` cut off at the column's end is refused too. The lengths of TEXT and BLOB are none of a token either.
+-- A VARCHAR is one character longer than its longest token. No token has that length. Without a strict `sql_mode`,
+-- a server truncates longer values to it, so the CHECKs refuse them too. No token is as long as a TEXT or BLOB either.
 CREATE TABLE people (
     id BIGINT AUTO_INCREMENT PRIMARY KEY,
     name VARCHAR(255) NOT NULL,
@@ -12,7 +12,7 @@ CREATE TABLE people (
     photo MEDIUMBLOB,
     updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,
 
-    -- A token as text: base64url of 57 + 16 n bytes (n > 0), with `=` up to a multiple of four characters.
+    -- A token as text: base64url of 57 + 16 n bytes (n > 0), padded with `=` to a multiple of four characters.
     CONSTRAINT people_email_is_encrypted CHECK (
         LENGTH(email) >= 100
         AND LENGTH(email) - LENGTH(TRIM(TRAILING '=' FROM email))
@@ -27,7 +27,7 @@ CREATE TABLE people (
         AND phone LIKE 'gAAAA%'
         AND TRIM(TRAILING '=' FROM phone) NOT REGEXP '[^A-Za-z0-9_-]'
     ),
-    -- A token as bytes; or as text, the way other Fernet programs fill a binary column.
+    -- A token as bytes, or as text: other Fernet programs write text to a binary column.
     CONSTRAINT people_photo_is_encrypted CHECK (
         (
             LEFT(photo, 3) = X'800000'

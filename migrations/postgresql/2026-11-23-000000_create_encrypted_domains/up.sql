@@ -1,9 +1,9 @@
--- The types of encrypted columns: they refuse what is not a Fernet token.
+-- The types of encrypted columns. They refuse every value that is not a Fernet token.
 --
--- Domains and not a CHECK of each table: the error of a table's CHECK shows the whole refused row.
--- NULL passes; a column that must have a value says NOT NULL.
+-- These are domains because the error of a CHECK on a table shows the whole refused row.
+-- NULL passes. Declare a column NOT NULL if it must have a value.
 
--- A token as text: base64url of 57 + 16 n bytes (n > 0), with `=` up to a multiple of four characters.
+-- A token as text: base64url of 57 + 16 n bytes (n > 0), padded with `=` to a multiple of four characters.
 CREATE DOMAIN encrypted_text AS text COLLATE "C"
     CONSTRAINT value_is_encrypted CHECK (
         octet_length(VALUE) >= 100
@@ -12,7 +12,7 @@ CREATE DOMAIN encrypted_text AS text COLLATE "C"
         AND VALUE ~ '^gAAAA[A-Za-z0-9_-]*=*$'
     );
 
--- A token as bytes; or as text, the way other Fernet programs fill a binary column.
+-- A token as bytes, or as text: other Fernet programs write text to a binary column.
 CREATE DOMAIN encrypted_binary AS bytea
     CONSTRAINT value_is_encrypted CHECK (
         (

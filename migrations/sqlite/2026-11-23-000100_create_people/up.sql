@@ -1,4 +1,4 @@
--- The CHECKs refuse what is not a Fernet token. NULL passes where the column takes it.
+-- The CHECKs refuse every value that is not a Fernet token. NULL passes if the column is nullable.
 CREATE TABLE people (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     name TEXT NOT NULL,
@@ -7,8 +7,8 @@ CREATE TABLE people (
     photo BLOB,
     updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
-    -- A token as text: base64url of 57 + 16 n bytes (n > 0), with `=` up to a multiple of four characters.
-    -- `length` and GLOB stop at a NUL character.
+    -- A token as text: base64url of 57 + 16 n bytes (n > 0), padded with `=` to a multiple of four characters.
+    -- `length` and GLOB stop at a NUL character, so `instr` looks for one.
     CONSTRAINT people_email_is_encrypted CHECK (
         typeof(email) = 'text'
         AND length(email) >= 100
@@ -27,7 +27,7 @@ CREATE TABLE people (
         AND rtrim(phone, '=') NOT GLOB '*[^A-Za-z0-9_-]*'
         AND instr(phone, char(0)) = 0
     ),
-    -- A token as bytes; or as text, the way other Fernet programs fill a binary column.
+    -- A token as bytes, or as text: other Fernet programs write text to a binary column.
     CONSTRAINT people_photo_is_encrypted CHECK (
         typeof(photo) IN ('blob', 'null')
         AND (

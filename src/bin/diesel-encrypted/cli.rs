@@ -1,4 +1,4 @@
-//! The arguments.
+//! The command line.
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use diesel_encrypted::Target;
 
-/// Keys, status and re-encryption of encrypted columns.
+/// Encrypt, re-encrypt and decrypt the values of database columns, and manage the keys.
 ///
-/// The keys come from DB_ENCRYPTION_KEYS (the primary first, separated by `:`), PINAKES_DB_ENCRYPTION_KEYS, or the
-/// file that DB_ENCRYPTION_KEYS_FILE names. Settings are also read from a file .env.
+/// Keys come from DB_ENCRYPTION_KEYS (the primary key first, separated by `:`), from PINAKES_DB_ENCRYPTION_KEYS, or
+/// from the file that DB_ENCRYPTION_KEYS_FILE names. You can also set environment variables in a file .env.
 #[derive(Parser)]
 #[command(version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -20,272 +20,279 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Prints a new key, and nothing else
+    /// Print a new key, and nothing else
     #[command(visible_alias = "generate_encryption_key")]
     Keygen,
-    /// Lists the keys of the keyring: position, role, fingerprint
+    /// List the keys of the keyring: position, role, fingerprint
     Keys {
-        /// Prints one JSON document
+        /// Print one JSON document
         #[arg(long)]
         json: bool,
     },
-    /// Tells under which keys the values are, per column; writes nothing
-    Status(Walk),
-    /// Rewrites every value under the primary key, and proves that none is left under another
+    /// Count the values under each key, column by column (read-only)
+    Status(ReadArgs),
+    /// Rewrite every value under the primary key, and prove that none is left under another key
     #[command(visible_alias = "reencrypt_database")]
-    Reencrypt(Rewrite),
-    /// Turns plaintext into tokens under the primary key while the application runs, and proves that none is left
-    Encrypt(Encrypt),
-    /// Turns tokens back into plaintext while the application runs, and proves that none is left
-    Decrypt(Decrypt),
-    /// Proves that no value is under a key, which may then be removed from the keyring; writes nothing
-    Retire(Retire),
-    /// Compares the database with the columns that the schema file declares as encrypted; writes nothing
-    Discover(Discover),
-    /// Lists the values that had to be left as they are, as they were recorded
-    Problems(Problems),
-    /// Lets the processes wait that are rewriting the database now
-    Pause(Server),
-    /// Lets them go on
-    Resume(Server),
-    /// Ends them after the batch that they are at
-    Stop(Server),
-    /// Writes Diesel migrations
+    Reencrypt(RewriteArgs),
+    /// Encrypt plaintext under the primary key while the application runs, and prove that none is left
+    Encrypt(EncryptArgs),
+    /// Decrypt tokens to plaintext while the application runs, and prove that no token is left
+    Decrypt(DecryptArgs),
+    /// Prove that you can remove a key from the keyring, because no value is under it (read-only)
+    Retire(RetireArgs),
+    /// Compare the database with the encrypted columns that the schema file declares (read-only)
+    ///
+    /// The command reads the catalogue and samples every text and binary column for tokens. It needs no keys.
+    Discover(DiscoverArgs),
+    /// List the recorded problems: values that a run could not change
+    Problems(ProblemsArgs),
+    /// Pause all running processes
+    Pause(DatabaseArgs),
+    /// Resume all paused processes
+    Resume(DatabaseArgs),
+    /// Stop all running processes, each after its current batch
+    Stop(DatabaseArgs),
+    /// Write Diesel migrations
     #[command(subcommand)]
     Migration(Migration),
 }
 
 #[derive(Args)]
-pub(crate) struct Server {
-    /// The database: postgres://…, mysql://…, or the path of an SQLite file
+pub(crate) struct DatabaseArgs {
+    /// Connect to this database: postgres://…, mysql://…, or the path of an SQLite file
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,
 
-    /// How long a failing database is tried again before giving up
+    /// Give up when the database has failed for this long
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(crate) give_up_after: u64,
 }
 
+/// The options of all commands that read the encrypted columns.
 #[derive(Args)]
-pub(crate) struct Walk {
+pub(crate) struct ReadArgs {
     #[command(flatten)]
-    pub(crate) server: Server,
+    pub(crate) database: DatabaseArgs,
 
-    /// An encrypted column; may be given several times. Default: those that the schema file declares
+    /// Select a column. Repeat for more. Default: all columns that the schema file declares as encrypted
     #[arg(long = "column", value_name = "TABLE.COLUMN", conflicts_with = "schema")]
     pub(crate) columns: Vec<Target>,
 
-    /// The schema file with the `table!` declarations. Default: the one that diesel.toml names
+    /// Read the `table!` declarations from this file. Default: the file that diesel.toml names
     #[arg(long, value_name = "PATH")]
     pub(crate) schema: Option<PathBuf>,
 
-    /// Workers side by side; while one of their pages is written, the next is read
+    /// Run this many workers in parallel. Each reads its next batch while it writes the current one
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) workers: NonZeroUsize,
 
-    /// Prints one JSON document; what is told on standard error is then JSON, too, an object on each line
+    /// Print one JSON document. Messages on standard error are then JSON too, one object per line
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Args)]
-pub(crate) struct Fence {
-    /// How long to wait for transactions that are open when everything is about to be read for the proof
+pub(crate) struct FenceArgs {
+    /// Before the proof, wait at most this long for open transactions to end
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(crate) fence_timeout: u64,
 }
 
 /// The options of all jobs.
 #[derive(Args)]
-pub(crate) struct Rewrite {
+pub(crate) struct RewriteArgs {
     #[command(flatten)]
-    pub(crate) walk: Walk,
+    pub(crate) read: ReadArgs,
 
-    /// Rows per batch. Default: what is fastest on the database
+    /// Write this many rows per batch. Default: the fastest size for the database
     #[arg(long, value_name = "ROWS")]
     pub(crate) batch_size: Option<NonZeroUsize>,
 
-    /// Does everything but write
+    /// Read everything and count what would be rewritten, but write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Lets triggers fire that the writes set off; without it, tables that have any are refused
+    /// Allow UPDATE triggers to fire. By default, tables that have any are refused
     #[arg(long)]
     pub(crate) accept_triggers: bool,
 
-    /// Works alone and without tables of its own
+    /// Run as a single process, without tables of its own
     #[arg(long)]
     pub(crate) stateless: bool,
 
-    /// After so many seconds without a sign of life, other processes take over what one was at
+    /// Let other processes take over the rows of a process after this time without a heartbeat
     #[arg(long, value_name = "SECONDS", default_value = "60", hide_short_help = true)]
     pub(crate) lease: NonZeroU64,
 
     #[command(flatten)]
-    pub(crate) fence: Fence,
+    pub(crate) fence: FenceArgs,
 
-    /// Keeps this file up to date with metrics for Prometheus
+    /// Write metrics for Prometheus to this file, every ten seconds
     #[arg(long, value_name = "PATH")]
     pub(crate) metrics_file: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) limits: Limits,
+    pub(crate) limits: LimitArgs,
+}
+
+// The options of one job come before those of all: the heading of the limits would swallow them.
+#[derive(Args)]
+pub(crate) struct EncryptArgs {
+    #[command(flatten)]
+    pub(crate) lookalikes: LookalikeArgs,
+
+    #[command(flatten)]
+    pub(crate) rewrite: RewriteArgs,
 }
 
 #[derive(Args)]
-pub(crate) struct Encrypt {
-    #[command(flatten)]
-    pub(crate) rewrite: Rewrite,
-
-    #[command(flatten)]
-    pub(crate) lookalikes: Lookalikes,
-}
-
-#[derive(Args)]
-pub(crate) struct Decrypt {
-    #[command(flatten)]
-    pub(crate) rewrite: Rewrite,
-
-    /// Confirms that plaintext is to be written into this column; once for each of the columns, in the same words
+pub(crate) struct DecryptArgs {
+    /// Confirm that this column will hold plaintext. Required for every selected column, in the same spelling
     #[arg(long, value_name = "TABLE.COLUMN", required = true)]
     pub(crate) write_plaintext: Vec<Target>,
 
     #[command(flatten)]
-    pub(crate) lookalikes: Lookalikes,
+    pub(crate) lookalikes: LookalikeArgs,
+
+    #[command(flatten)]
+    pub(crate) rewrite: RewriteArgs,
 }
 
 #[derive(Args)]
-pub(crate) struct Lookalikes {
-    /// A column of which what looks like a token, and opens under no key, is plaintext; may be given several times.
+pub(crate) struct LookalikeArgs {
+    /// Treat values of this column as plaintext if they look like tokens but no key opens them. Repeat for more.
     ///
-    /// Without it such values are listed and left alone: nobody can tell them from damaged tokens, or from tokens whose
-    /// key is missing. With it those would be encrypted once more. Look at all that --dry-run lists first.
+    /// By default, such values are listed and left unchanged, because they may also be damaged tokens or tokens whose
+    /// key is missing. With this option, `encrypt` encrypts such tokens once more. First check every value that
+    /// --dry-run lists.
     #[arg(long, value_name = "TABLE.COLUMN")]
     pub(crate) token_like_plaintext: Vec<Target>,
 }
 
-/// What the task may take of the database.
 #[derive(Args)]
-#[command(next_help_heading = "Sparing the database")]
-pub(crate) struct Limits {
-    /// Walks at most so many rows in a second
+#[command(next_help_heading = "Limiting the load")]
+pub(crate) struct LimitArgs {
+    /// Read at most this many rows per second
     #[arg(long, value_name = "N")]
     pub(crate) max_rows_per_second: Option<NonZeroU64>,
 
-    /// Rests after each write for R times as long as it took: 1 halves the load
+    /// After each write, pause R times as long as the write took. R = 1 halves the load
     #[arg(long, value_name = "R", value_parser = ratio)]
     pub(crate) nice: Option<f64>,
 
-    /// Waits while a replica is further behind than this, or does not tell
+    /// Pause while a replica lags behind by more than this, or its lag is unknown
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) max_lag: Option<Duration>,
 
-    /// Waits while a replica has more than this of the log before it (PostgreSQL); K, M and G are understood
+    /// Pause while a replica has more than this much log left to replay (PostgreSQL). Accepts K, M and G
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) max_lag_bytes: Option<u64>,
 
-    /// A replica to ask for its lag; may be given several times. Default on PostgreSQL: those that are connected.
+    /// Ask this replica for its lag. Repeat for more. Default on PostgreSQL: the connected replicas.
     ///
-    /// Arguments are visible to every user of the machine: a URL with a password belongs into the environment, where
-    /// blanks separate several. With no limit of the lag, it is 5 seconds.
+    /// Every user of the machine can read arguments. Put URLs with passwords in the environment variable, separated by
+    /// spaces. Without --max-lag and --max-lag-bytes, the limit is 5 seconds.
     #[arg(long = "replica", value_name = "URL", env = "DB_REPLICA_URLS", hide_env_values = true)]
     pub(crate) replicas: Vec<String>,
 
-    /// Waits while this file exists
+    /// Pause while this file exists
     #[arg(long, value_name = "PATH")]
     pub(crate) pause_file: Option<PathBuf>,
 
-    /// Stops after this time, with exit code 6
+    /// Stop after this time, with exit code 6
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) max_runtime: Option<Duration>,
 }
 
 #[derive(Args)]
-pub(crate) struct Retire {
-    /// The key, as `keys` shows it
-    // Text, and not parsed here: clap would repeat it, and it may be a key.
+pub(crate) struct RetireArgs {
+    /// The key to retire, as `diesel-encrypted keys` shows it
+    // A `Fingerprint` here would let clap repeat a wrong text, and that may be a key.
     #[arg(value_name = "FINGERPRINT")]
     pub(crate) key: String,
 
     #[command(flatten)]
-    pub(crate) walk: Walk,
+    pub(crate) read: ReadArgs,
 
     #[command(flatten)]
-    pub(crate) fence: Fence,
+    pub(crate) fence: FenceArgs,
 }
 
-/// Looks through the catalogue, and samples every text and binary column for tokens. It needs no keys.
 #[derive(Args)]
-pub(crate) struct Discover {
+pub(crate) struct DiscoverArgs {
     #[command(flatten)]
-    pub(crate) server: Server,
+    pub(crate) database: DatabaseArgs,
 
-    /// The schema file with the `table!` declarations. Default: the one that diesel.toml names
+    /// Read the `table!` declarations from this file. Default: the file that diesel.toml names
     #[arg(long, value_name = "PATH")]
     pub(crate) schema: Option<PathBuf>,
 
-    /// Accepts what is found on this column; `TABLE.*` is all of a table. May be given several times
+    /// Accept all findings on this column, or with `TABLE.*` on a whole table. Repeat for more
     #[arg(long = "ignore", value_name = "TABLE.COLUMN")]
     pub(crate) ignored: Vec<Target>,
 
-    /// Prints one JSON document
+    /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Args)]
-pub(crate) struct Problems {
+pub(crate) struct ProblemsArgs {
     #[command(flatten)]
-    pub(crate) server: Server,
+    pub(crate) database: DatabaseArgs,
 
-    /// Prints one JSON document
+    /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Migration {
-    /// The tables through which several processes share a run, for users who may not create tables, and for SQLite
-    State(State),
-    /// Guards of existing columns, which refuse what is not a token: looks the columns up, and changes nothing
-    Guard(Guard),
+    /// Write a migration that creates the tables through which processes share a run
+    ///
+    /// Processes create these tables themselves, except on SQLite and where their user may not create tables.
+    State(StateArgs),
+    /// Write migrations that make the database refuse values that are not tokens
+    ///
+    /// The command reads the columns and changes nothing in the database. The migrations add the guards.
+    Guard(GuardArgs),
 }
 
 #[derive(Args)]
-pub(crate) struct State {
-    /// The database whose SQL is to be written. Default: that of --database-url
+pub(crate) struct StateArgs {
+    /// Write SQL for this database. Default: the database of --database-url
     #[arg(long, value_name = "NAME")]
     pub(crate) backend: Option<Backend>,
 
-    /// Where its scheme tells the database; nothing connects to it
+    /// Derive the backend from the scheme of this URL, without connecting to it
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,
 
-    /// The folder of the migrations. Default: the one that diesel.toml names, else `migrations`
+    /// Write to this folder. Default: the migrations folder that diesel.toml names, or else `migrations`
     #[arg(long, value_name = "PATH")]
     pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Args)]
-pub(crate) struct Guard {
-    /// The columns; those of one table are guarded together
+pub(crate) struct GuardArgs {
+    /// The columns to guard. Columns of the same table share a migration
     #[arg(value_name = "TABLE.COLUMN", required = true)]
     pub(crate) columns: Vec<Target>,
 
-    /// Two migrations, between which and after which readers and writers go on (PostgreSQL, MariaDB)
+    /// Write two migrations that run while the application reads and writes (PostgreSQL, MariaDB)
     #[arg(long)]
     pub(crate) online: bool,
 
-    /// The database: postgres://…, mysql://…, or the path of an SQLite file
+    /// Connect to this database: postgres://…, mysql://…, or the path of an SQLite file
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,
 
-    /// The folder of the migrations. Default: the one that diesel.toml names, else `migrations`
+    /// Write to this folder. Default: the migrations folder that diesel.toml names, or else `migrations`
     #[arg(long, value_name = "PATH")]
     pub(crate) dir: Option<PathBuf>,
 }
 
-/// The databases.
+/// The databases that the program knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Backend {
     #[value(alias = "postgresql")]
@@ -296,17 +303,17 @@ pub(crate) enum Backend {
 }
 
 impl Command {
-    /// Whether everything that it says is JSON.
+    /// Whether all output is JSON.
     pub(crate) fn is_json(&self) -> bool {
         match self {
-            Self::Keys { json } | Self::Problems(Problems { json, .. }) | Self::Discover(Discover { json, .. }) => {
-                *json
-            }
-            Self::Status(walk)
-            | Self::Reencrypt(Rewrite { walk, .. })
-            | Self::Encrypt(Encrypt { rewrite: Rewrite { walk, .. }, .. })
-            | Self::Decrypt(Decrypt { rewrite: Rewrite { walk, .. }, .. })
-            | Self::Retire(Retire { walk, .. }) => walk.json,
+            Self::Keys { json }
+            | Self::Problems(ProblemsArgs { json, .. })
+            | Self::Discover(DiscoverArgs { json, .. }) => *json,
+            Self::Status(read)
+            | Self::Reencrypt(RewriteArgs { read, .. })
+            | Self::Encrypt(EncryptArgs { rewrite: RewriteArgs { read, .. }, .. })
+            | Self::Decrypt(DecryptArgs { rewrite: RewriteArgs { read, .. }, .. })
+            | Self::Retire(RetireArgs { read, .. }) => read.json,
             Self::Keygen | Self::Pause(_) | Self::Resume(_) | Self::Stop(_) | Self::Migration(_) => false,
         }
     }
@@ -315,16 +322,16 @@ impl Command {
 fn ratio(text: &str) -> Result<f64, &'static str> {
     match text.parse() {
         Ok(ratio) if (0.0..=1000.0).contains(&ratio) => Ok(ratio),
-        _ => Err("a number from 0 to 1000, such as 0.5"),
+        _ => Err("expected a number from 0 to 1000, such as 0.5"),
     }
 }
 
 fn seconds(text: &str) -> Result<Duration, &'static str> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds.ok_or("a number of seconds, such as 5 or 0.5")
+    seconds.ok_or("expected a number of seconds, such as 5 or 0.5")
 }
 
-/// `256M` is 256 MiB.
+/// Reads a number of bytes, in which `256M` is 256 MiB.
 fn bytes(text: &str) -> Result<u64, &'static str> {
     let (number, unit) = match text.char_indices().next_back() {
         Some((index, 'K' | 'k')) => (&text[..index], 1 << 10),
@@ -333,23 +340,33 @@ fn bytes(text: &str) -> Result<u64, &'static str> {
         _ => (text, 1),
     };
     let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    bytes.ok_or("a number of bytes, such as 268435456 or 256M")
+    bytes.ok_or("expected a number of bytes, such as 268435456 or 256M")
 }
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done and proven (status: every value is under the primary key; retire: the key may be removed;
-     problems: none is recorded; discover: nothing was forgotten)
-  1  internal error
-  2  usage or configuration
-  3  walked everything, not proven (status: values under secondary keys remain; retire: the key is
-     in use, or may be)
-  4  proven except for the listed rows (status: plaintext or unreadable values exist; problems: some
-     are recorded; discover: there are findings)
-  5  refused: no targets, unknown table or column, no usable row key, a column too short for its
-     tokens or tied to others, triggers, wrong keyring, limits that cannot be kept, `decrypt`
-     without its confirmation; others are at work with other keys, columns or another job; nobody
-     is there to be paused, resumed or stopped; nothing was ever recorded; the key is the primary
-     one, or not in the keyring
-  6  stopped on request; run it again to go on
-  7  gave up (database gone, retries exhausted); run it again to go on";
+  0  Success: the job is done and proven.
+       status:    every value is under the primary key
+       retire:    you can remove the key from the keyring
+       problems:  no problem is recorded
+       discover:  the database and the schema file agree
+  1  Internal error.
+  2  Wrong usage or configuration.
+  3  Everything was read, but the job is not proven to be done.
+       status:    values under secondary keys remain
+       retire:    the key is in use, or may be
+  4  The job is proven to be done, except for the listed rows.
+       status:    there are plaintext or unreadable values
+       problems:  there are recorded problems
+       discover:  there are findings
+  5  Refused, for one of these reasons:
+       - No column is selected, a table or column is unknown, or there is no usable row key.
+       - A column is too short for its tokens, or tied to a generated column or foreign key.
+       - There are UPDATE triggers, the keyring is wrong, or limits cannot be kept.
+       - `decrypt` lacks its confirmation.
+       - Other processes run with other keys, other columns or another job.
+       - pause, resume, stop: no process is running.
+       - problems: nothing was ever recorded.
+       - retire: the key is the primary key, or not in the keyring.
+  6  Stopped on request. Run the command again to continue.
+  7  Gave up, because the database kept failing. Run the command again to continue.";

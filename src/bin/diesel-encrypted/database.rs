@@ -1,10 +1,10 @@
-//! From a URL to a pool of connections, and what is done with it.
+//! The database that a URL names: a pool of connections, and the library's calls on it.
 
 use std::time::Duration;
 
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 use diesel::{Connection, ConnectionError};
-use diesel_encrypted::discover::{Discovered, Discovery};
+use diesel_encrypted::discover::{DiscoverError, Discovered, Discovery};
 use diesel_encrypted::guard::{self, GuardMigration, Way};
 use diesel_encrypted::reencrypt::{
     Control, Estimate, RecordedProblems, Report, Retirement, SharedRun, StateTables, Status, Task, TaskError,
@@ -12,10 +12,10 @@ use diesel_encrypted::reencrypt::{
 };
 use diesel_encrypted::{Fingerprint, Target};
 
-use crate::cli::{Backend, Server};
+use crate::cli::{Backend, DatabaseArgs};
 use crate::exit::{Exit, Failure};
 
-/// Does the same with the pool of any backend.
+/// Evaluates an expression with the pool of whichever backend this is.
 macro_rules! on_pool {
     ($database:expr, $pool:ident => $does:expr) => {
         match $database {
@@ -39,12 +39,12 @@ pub(crate) enum Database {
 }
 
 impl Database {
-    /// Two connections for each worker, one to keep in touch with other processes.
-    pub(crate) fn connect(server: &Server, workers: usize) -> Result<Self, Failure> {
-        let url = url(server.database_url.as_deref())?;
-        let connections = workers.checked_mul(2).and_then(|count| count.checked_add(1));
-        let connections =
-            connections.and_then(|count| u32::try_from(count).ok()).ok_or_else(|| usage("too many workers"))?;
+    /// Opens a pool with two connections for each worker, and one for the heartbeat.
+    pub(crate) fn connect(args: &DatabaseArgs, workers: usize) -> Result<Self, Failure> {
+        let url = url(args.database_url.as_deref())?;
+        let connections = connections(workers).ok_or_else(|| {
+            usage("--workers is too large. Each worker takes two connections. Choose a smaller number.")
+        })?;
         match Backend::of(url)? {
             #[cfg(feature = "cli-postgres")]
             Backend::Postgres => pool(url, connections, Exit::GaveUp).map(Self::Postgres),
@@ -79,11 +79,11 @@ impl Database {
         on_pool!(self, pool => task.retire(key, pool))
     }
 
-    pub(crate) fn discover(&self, discovery: Discovery) -> Result<Discovered, TaskError> {
+    pub(crate) fn discover(&self, discovery: Discovery) -> Result<Discovered, DiscoverError> {
         on_pool!(self, pool => discovery.run(pool))
     }
 
-    /// Who is at work.
+    /// The run that is going on, if any.
     pub(crate) fn run(&self) -> Result<Option<SharedRun>, TaskError> {
         on_pool!(self, pool => Control::new(pool).run())
     }
@@ -92,7 +92,7 @@ impl Database {
         on_pool!(self, pool => Control::new(pool).give_up_after(give_up_after).problems())
     }
 
-    /// The migrations that guard these columns.
+    /// The migrations that add guards to these columns.
     pub(crate) fn guard(&self, columns: &[Target], way: Way) -> Result<Vec<GuardMigration>, Failure> {
         on_pool!(self, pool => {
             let conn = pool.get().map_err(|error| Failure::new(Exit::GaveUp, error.to_string()));
@@ -100,7 +100,7 @@ impl Database {
         })
     }
 
-    /// Asks the processes that are at work.
+    /// Sends a request to the running processes.
     pub(crate) fn ask(&self, request: Request, give_up_after: Duration) -> Result<SharedRun, TaskError> {
         on_pool!(self, pool => {
             let control = Control::new(pool).give_up_after(give_up_after);
@@ -113,7 +113,7 @@ impl Database {
     }
 }
 
-/// What processes can be asked.
+/// A request to the running processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Request {
     Pause,
@@ -122,19 +122,20 @@ pub(crate) enum Request {
 }
 
 impl Backend {
-    /// The one that the scheme of a URL names.
+    /// The backend that the scheme of a URL names.
     pub(crate) fn of(url: &str) -> Result<Self, Failure> {
         match url.split_once("://").map(|(scheme, _)| scheme) {
             Some("postgres" | "postgresql") => Ok(Self::Postgres),
             Some("mysql" | "mariadb") => Ok(Self::Mysql),
             None | Some("sqlite" | "file") => Ok(Self::Sqlite),
             Some(scheme) => Err(usage(&format!(
-                "unknown database scheme {scheme}: use postgres://, mysql:// or the path of an SQLite file"
+                "the database URL has the unknown scheme {scheme}://. Use postgres://, mysql:// or the path of an SQLite \
+                 file."
             ))),
         }
     }
 
-    /// The statements for the tables of the task.
+    /// The SQL for the state tables.
     pub(crate) fn state_tables(self) -> Result<StateTables, Failure> {
         match self {
             #[cfg(feature = "cli-postgres")]
@@ -155,13 +156,13 @@ impl Backend {
             Self::Mysql => "mysql",
             Self::Sqlite => "sqlite",
         };
-        usage(&format!("this program was built without {name}: install it with `--features cli-{name}`"))
+        usage(&format!("this program was built without {name}. Install it again with `--features cli-{name}`."))
     }
 }
 
-/// The URL that was given.
+/// The URL, or the failure that none is set.
 pub(crate) fn url(url: Option<&str>) -> Result<&str, Failure> {
-    url.ok_or_else(|| usage("no database: set DATABASE_URL, or give --database-url"))
+    url.ok_or_else(|| usage("no database is named. Set DATABASE_URL, or pass --database-url."))
 }
 
 fn pool<C>(url: &str, connections: u32, if_unreachable: Exit) -> Result<Pool<ConnectionManager<C>>, Failure>
@@ -170,46 +171,54 @@ where
 {
     let failure =
         |exit, error: String| Failure::new(exit, format!("cannot connect to the database: {}", error.trim_end()));
-    // Once, to tell a wrong address at once and in the server's own words.
+    // The pool would retry. This first connection reports a wrong address at once, in the server's own words.
     let mut conn = C::establish(url).map_err(|error| match error {
         ConnectionError::InvalidConnectionUrl(_) => failure(Exit::Usage, error.to_string()),
-        // The driver would quote the part that puzzles it, which is a piece of the password.
+        // The driver would quote the part that it cannot parse, which is a piece of the password.
         _ if !is_password_escaped(url) => failure(
             Exit::Usage,
-            "the URL is not valid: write special characters of the password as %XX (`@` is %40, `/` is %2F)".into(),
+            "the URL is not valid. Write special characters in the password as %XX: `@` is %40, `/` is %2F.".into(),
         ),
-        _ => failure(if_unreachable, error.to_string()),
+        _ => failure(
+            if_unreachable,
+            format!("{}\nCheck the database URL, then run the command again.", error.to_string().trim_end()),
+        ),
     })?;
-    // SQLite opens any file, and looks into it only now. Anything else, such as a lock, may be over in a moment.
-    match conn.ping() {
-        Err(error) if error.to_string().contains("not a database") => {
+    // SQLite opens any file, and reads it only now. Any other failure, such as a lock, may pass.
+    if let Err(error) = conn.ping() {
+        if error.to_string().contains("not a database") {
             return Err(failure(Exit::Usage, error.to_string()));
         }
-        _ => drop(conn),
     }
+    drop(conn);
     let pool = Pool::builder().max_size(connections).min_idle(Some(0)).build(ConnectionManager::new(url));
     pool.map_err(|error| failure(if_unreachable, error.to_string()))
 }
 
-/// SQLite would make a new, empty database of a mistyped path.
+/// Refuses a path where there is no database, because SQLite would create an empty one there.
 #[cfg(feature = "cli-sqlite")]
 fn existing(path: &str) -> Result<String, Failure> {
     if path.starts_with("file:") {
         let mut parameters = path.split(['?', '&']).skip(1);
         let separator = if path.contains('?') { '&' } else { '?' };
-        return Ok(match parameters.any(|parameter| parameter.starts_with("mode=")) {
-            true => path.to_owned(),
-            false => format!("{path}{separator}mode=rw"),
-        });
+        let has_mode = parameters.any(|parameter| parameter.starts_with("mode="));
+        return Ok(if has_mode { path.to_owned() } else { format!("{path}{separator}mode=rw") });
     }
     if std::path::Path::new(path).is_file() {
         return Ok(path.to_owned());
     }
-    // Not repeated if it may be a server's URL, password and all, that lost its scheme.
-    Err(usage(&match path.contains('@') {
-        true => "the database URL has no scheme, such as postgres://, and there is no SQLite file of that name".into(),
-        false => format!("there is no SQLite file {path}"),
-    }))
+    // The URL of a server without its scheme may hold a password, so it is not shown.
+    if path.contains('@') {
+        return Err(usage(
+            "the database URL has no scheme, and no SQLite file has that name. Add postgres:// or mysql://.",
+        ));
+    }
+    Err(usage(&format!("there is no SQLite file {path}. Check the path: this program creates no databases.")))
+}
+
+/// Two for each worker, and one for the heartbeat.
+fn connections(workers: usize) -> Option<u32> {
+    u32::try_from(workers.checked_mul(2)?.checked_add(1)?).ok()
 }
 
 fn usage(message: &str) -> Failure {
@@ -220,7 +229,7 @@ fn is_password_escaped(url: &str) -> bool {
     let user_info = url.split_once("://").and_then(|(_, rest)| Some(rest.rsplit_once('@')?.0)).unwrap_or_default();
     let password = user_info.split_once(':').map_or("", |(_, password)| password);
     let is_plain = |character: char| character.is_alphanumeric() || "-._~!$&'()*+,;=%".contains(character);
-    // Those of other parts, too: there may be a password among the parameters.
+    // The parameters after `?` may hold a password, too.
     let mut escapes = url.split('%').skip(1).map(|escape| escape.get(..2).unwrap_or_default());
     password.chars().all(is_plain) && escapes.all(|hex| hex.len() == 2 && u8::from_str_radix(hex, 16).is_ok())
 }

@@ -1,11 +1,14 @@
-//! Exit codes, and the failures that lead to them.
+//! Exit codes, and the failures behind them.
 
 use std::fmt;
 use std::process::ExitCode;
 
-use diesel_encrypted::KeyringError;
-use diesel_encrypted::guard::GuardError;
+use diesel_encrypted::discover::DiscoverError;
+use diesel_encrypted::guard::{GuardError, GuardRemedy};
 use diesel_encrypted::reencrypt::TaskError;
+use diesel_encrypted::{KeyringError, TableName};
+
+use crate::remedy;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +24,7 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// The outcome, as JSON documents give it.
+    /// The outcome in a JSON document.
     pub(crate) fn outcome(self) -> &'static str {
         match self {
             Self::Proven | Self::BadValues => "proven",
@@ -39,7 +42,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// An end before the task began or ran through.
+/// Why a command did not run to its end.
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     message: String,
@@ -50,7 +53,7 @@ impl Failure {
         Self { exit, message }
     }
 
-    /// Whether there is a JSON document of it. Of a wrong call there is none.
+    /// Whether it ends in a JSON document. A usage error does not.
     pub(crate) fn has_document(&self) -> bool {
         self.exit != Exit::Usage
     }
@@ -64,24 +67,48 @@ impl fmt::Display for Failure {
 
 impl From<KeyringError> for Failure {
     fn from(error: KeyringError) -> Self {
-        Self::new(Exit::Usage, error.to_string())
+        Self::new(Exit::Usage, remedy::explain_keyring(&error))
     }
 }
 
 impl From<TaskError> for Failure {
     fn from(error: TaskError) -> Self {
-        let exit = match () {
-            () if error.is_refused() => Exit::Refused,
-            () if error.is_database() => Exit::GaveUp,
-            () => Exit::Internal,
+        let exit = if error.is_refused() {
+            Exit::Refused
+        } else if error.is_database() {
+            Exit::GaveUp
+        } else {
+            Exit::Internal
         };
-        Self::new(exit, error.to_string())
+        Self::new(exit, remedy::explain(&error))
     }
 }
 
 impl From<GuardError> for Failure {
     fn from(error: GuardError) -> Self {
         let exit = if error.is_refused() { Exit::Refused } else { Exit::GaveUp };
+        Self::new(exit, no_guard(&error))
+    }
+}
+
+impl From<DiscoverError> for Failure {
+    fn from(error: DiscoverError) -> Self {
+        let exit = if error.is_database() { Exit::GaveUp } else { Exit::Internal };
         Self::new(exit, error.to_string())
+    }
+}
+
+/// Why there is no guard, and the command or option that helps.
+fn no_guard(error: &GuardError) -> String {
+    let Some((refusal, remedy)) = error.refusal().and_then(|refusal| Some((refusal, refusal.remedy()?))) else {
+        return error.to_string();
+    };
+    match remedy {
+        GuardRemedy::Encrypt { table, column } => {
+            let column = TableName::new(&column);
+            format!("{refusal} First run `diesel-encrypted encrypt --column {table}.{column}` until it is proven.")
+        }
+        GuardRemedy::AtOnce => format!("{refusal} Run the command again without --online."),
+        other => format!("{refusal} {other}"),
     }
 }

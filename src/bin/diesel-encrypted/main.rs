@@ -1,6 +1,6 @@
-//! `diesel-encrypted`: keys, status and re-encryption of encrypted columns, from the command line.
+//! `diesel-encrypted`: manages encrypted columns from the command line.
 //!
-//! Results go to standard output, everything for people to standard error; the exit code tells how it ended.
+//! Results go to standard output, messages and progress to standard error. The exit code says how the command ended.
 
 #![forbid(unsafe_code)]
 
@@ -12,6 +12,7 @@ mod migration;
 mod notes;
 mod output;
 mod progress;
+mod remedy;
 mod targets;
 
 use std::io::{self, IsTerminal};
@@ -25,15 +26,19 @@ use diesel_encrypted::discover::Discovery;
 use diesel_encrypted::reencrypt::{Job, StopHandle, Task};
 use diesel_encrypted::{Fingerprint, InvalidFingerprint, Key, Keyring, Target};
 
-use cli::{Cli, Command, Decrypt, Discover, Encrypt, Limits, Migration, Problems, Retire, Rewrite, Server, Walk};
+use cli::{
+    Cli, Command, DatabaseArgs, DecryptArgs, DiscoverArgs, EncryptArgs, LimitArgs, Migration, ProblemsArgs, ReadArgs,
+    RetireArgs, RewriteArgs,
+};
 use database::{Database, Request};
 use exit::{Exit, Failure};
 use metrics::Metrics;
+use output::Ending;
 use progress::ProgressDisplay;
 
 fn main() -> ExitCode {
     if let Err(failure) = load_dotenv() {
-        // Before the arguments are read, since settings may be among them.
+        // The file may set arguments, so they are not parsed yet.
         return fail(&failure, std::env::args_os().any(|argument| argument == "--json"));
     }
     let Cli { command } = Cli::parse();
@@ -42,9 +47,10 @@ fn main() -> ExitCode {
         .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into())
         .from_env_lossy();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match json {
-        true => log.json().flatten_event(true).init(),
-        false => log.with_ansi(io::stderr().is_terminal()).init(),
+    if json {
+        log.json().flatten_event(true).init();
+    } else {
+        log.with_ansi(io::stderr().is_terminal()).init();
     }
     match run(&command) {
         Ok(exit) => exit.into(),
@@ -61,152 +67,163 @@ fn run(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Keygen => output::line(&*Key::generate().to_text()),
         Command::Keys { json } => output::keys(&Keyring::from_env()?, *json),
-        Command::Status(walk) => status(walk),
-        Command::Reencrypt(options) => rewrite(options, Job::Reencrypt, &[], |_| Ok(())),
-        Command::Encrypt(Encrypt { rewrite: options, lookalikes }) => {
-            rewrite(options, Job::Encrypt, &lookalikes.token_like_plaintext, |_| Ok(()))
+        Command::Status(args) => status(args),
+        Command::Reencrypt(args) => rewrite(args, Job::Reencrypt, &[], |_| Ok(())),
+        Command::Encrypt(EncryptArgs { rewrite: args, lookalikes }) => {
+            rewrite(args, Job::Encrypt, &lookalikes.token_like_plaintext, |_| Ok(()))
         }
-        Command::Decrypt(Decrypt { rewrite: options, write_plaintext, lookalikes }) => {
-            rewrite(options, Job::Decrypt, &lookalikes.token_like_plaintext, |targets| {
+        Command::Decrypt(DecryptArgs { rewrite: args, write_plaintext, lookalikes }) => {
+            rewrite(args, Job::Decrypt, &lookalikes.token_like_plaintext, |targets| {
                 targets::confirm(targets, write_plaintext)
             })
         }
-        Command::Retire(options) => retire(options),
-        Command::Discover(options) => discover(options),
-        Command::Problems(options) => problems(options),
-        Command::Pause(server) => ask(Request::Pause, server),
-        Command::Resume(server) => ask(Request::Resume, server),
-        Command::Stop(server) => ask(Request::Stop, server),
-        Command::Migration(Migration::State(options)) => migration::state(options),
-        Command::Migration(Migration::Guard(options)) => migration::guard(options),
+        Command::Retire(args) => retire(args),
+        Command::Discover(args) => discover(args),
+        Command::Problems(args) => problems(args),
+        Command::Pause(args) => ask(Request::Pause, args),
+        Command::Resume(args) => ask(Request::Resume, args),
+        Command::Stop(args) => ask(Request::Stop, args),
+        Command::Migration(Migration::State(args)) => migration::state(args),
+        Command::Migration(Migration::Guard(args)) => migration::guard(args),
     }
 }
 
-fn status(walk: &Walk) -> Result<Exit, Failure> {
-    let stop = stop_on_signal(walk.json)?;
+fn status(args: &ReadArgs) -> Result<Exit, Failure> {
+    let stop = stop_on_signal(args.json)?;
     let keyring = Arc::new(Keyring::from_env()?);
     let read = || {
-        let (database, task) = prepare(walk, targets::find(walk)?, &keyring, &stop)?;
-        let mut display = ProgressDisplay::new("reading".into(), walk.json);
-        let status = database.status(task.observer(|progress| display.show(progress)));
+        let targets = targets::find(args)?;
+        let database = connect(args)?;
+        let task = task(args, targets, &keyring, &stop);
+        let mut display = ProgressDisplay::new("reading".into(), args.json);
+        let status = database.status(task.on_progress(|progress| display.show(progress)));
         display.finish();
         Ok((status?, database.run()?))
     };
-    output::status(&keyring, read(), walk.json)
+    output::status(&keyring, read(), args.json)
 }
 
-fn retire(options: &Retire) -> Result<Exit, Failure> {
-    let Retire { walk, fence, key } = options;
-    let stop = stop_on_signal(walk.json)?;
+fn retire(args: &RetireArgs) -> Result<Exit, Failure> {
+    let RetireArgs { read, fence, key } = args;
+    let stop = stop_on_signal(read.json)?;
     let keyring = Arc::new(Keyring::from_env()?);
-    let key: Fingerprint =
-        key.parse().map_err(|error: InvalidFingerprint| Failure::new(Exit::Usage, format!("the key {error}")))?;
-    let read = || {
-        let (database, task) = prepare(walk, targets::find(walk)?, &keyring, &stop)?;
-        let mut display = ProgressDisplay::new("reading".into(), walk.json);
-        let task = task.fence_timeout(Duration::from_secs(fence.fence_timeout));
-        let retirement = database.retire(task.observer(|progress| display.show(progress)), key);
+    let key: Fingerprint = key.parse().map_err(|error: InvalidFingerprint| {
+        Failure::new(Exit::Usage, format!("the key {error}, as `diesel-encrypted keys` shows them"))
+    })?;
+    let retirement = || {
+        let targets = targets::find(read)?;
+        let database = connect(read)?;
+        let task = task(read, targets, &keyring, &stop).fence_timeout(Duration::from_secs(fence.fence_timeout));
+        let mut display = ProgressDisplay::new("reading".into(), read.json);
+        let retirement = database.retire(task.on_progress(|progress| display.show(progress)), key);
         display.finish();
         Ok(retirement?)
     };
-    output::retirement(&keyring, read(), walk.json)
+    output::retirement(&keyring, retirement(), read.json)
 }
 
-/// `reencrypt`, `encrypt` or `decrypt`, on columns that `check` agrees to.
+/// Runs `reencrypt`, `encrypt` or `decrypt`, if `check` accepts the columns.
 fn rewrite(
-    options: &Rewrite,
+    args: &RewriteArgs,
     job: Job,
     token_like_plaintext: &[Target],
     check: impl FnOnce(&[Target]) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
-    let Rewrite { walk, dry_run, .. } = options;
-    let stop = stop_on_signal(walk.json)?;
+    let json = args.read.json;
+    let stop = stop_on_signal(json)?;
     let keyring = Arc::new(Keyring::from_env()?);
-    let mut metrics = options.metrics_file.as_deref().map(Metrics::new).transpose()?;
-    let checked = targets::find(walk).and_then(|targets| check(&targets).map(|()| targets));
-    let (report, failure) = match checked.and_then(|targets| prepare(walk, targets, &keyring, &stop)) {
-        Err(failure) => (None, Some(failure)),
-        Ok((database, mut task)) => {
-            if let Some(rows) = options.batch_size {
-                task = task.batch_size(rows.get());
-            }
-            task = task.job(job).dry_run(*dry_run).stateless(options.stateless);
-            task = token_like_plaintext.iter().cloned().fold(task, Task::token_like_plaintext);
-            task = task.lease(Duration::from_secs(options.lease.get())).accept_triggers(options.accept_triggers);
-            task = task.fence_timeout(Duration::from_secs(options.fence.fence_timeout));
-            task = limited(task, &options.limits);
-            let verb = if *dry_run { "dry run".to_owned() } else { job.to_string() };
-            let mut display = ProgressDisplay::new(verb, walk.json);
-            let task = task.observer(|progress| {
+    let mut metrics = args.metrics_file.as_deref().map(Metrics::new).transpose()?;
+    let prepare = || -> Result<(Database, Task<'_>), Failure> {
+        let targets = targets::find(&args.read)?;
+        check(&targets)?;
+        let database = connect(&args.read)?;
+        let task = with_job_options(task(&args.read, targets, &keyring, &stop), args, job);
+        Ok((database, token_like_plaintext.iter().cloned().fold(task, Task::token_like_plaintext)))
+    };
+    let ending = match prepare() {
+        Err(failure) => Ending { report: None, failure: Some(failure) },
+        Ok((database, task)) => {
+            let verb = if args.dry_run { format!("dry run, {job}") } else { job.to_string() };
+            let mut display = ProgressDisplay::new(verb, json);
+            let observed = task.on_progress(|progress| {
                 display.show(progress);
                 if let Some(metrics) = &mut metrics {
                     metrics.show(progress);
                 }
             });
-            let result = database.estimate(&task).and_then(|estimate| {
-                notes::estimate(walk.json, &estimate);
-                database.reencrypt(task)
+            let result = database.estimate(&observed).and_then(|estimate| {
+                notes::estimate(json, &estimate);
+                database.reencrypt(observed)
             });
             display.finish();
-            match result {
-                Ok(report) => (Some(report), None),
-                Err(error) => (error.report().cloned(), Some(Failure::from(error))),
-            }
+            Ending::from(result)
         }
     };
-    let exit = output::exit(report.as_ref(), failure.as_ref());
     if let Some(metrics) = &mut metrics {
-        metrics.finish(report.as_ref(), exit);
+        metrics.finish(ending.report.as_ref(), ending.exit());
     }
-    output::report(&keyring, job, report, failure, walk.json, *dry_run)
+    output::report(&keyring, job, ending, json, args.dry_run)
 }
 
-fn discover(options: &Discover) -> Result<Exit, Failure> {
-    let Discover { server, schema, ignored, json } = options;
-    let look = || {
+fn discover(args: &DiscoverArgs) -> Result<Exit, Failure> {
+    let DiscoverArgs { database, schema, ignored, json } = args;
+    let discovered = || {
         let discovery = Discovery::new()
-            .declared(targets::register(schema.as_deref())?)
+            .declared(targets::declared_in(schema.as_deref())?)
             .ignore(ignored.iter().cloned())
-            .give_up_after(Duration::from_secs(server.give_up_after));
-        Ok(Database::connect(server, 1)?.discover(discovery)?)
+            .give_up_after(Duration::from_secs(database.give_up_after));
+        Ok(Database::connect(database, 1)?.discover(discovery)?)
     };
-    output::discovery(look(), *json)
+    output::discovery(discovered(), *json)
 }
 
-fn problems(options: &Problems) -> Result<Exit, Failure> {
-    let Problems { server, json } = options;
-    let read = || Ok(Database::connect(server, 1)?.problems(Duration::from_secs(server.give_up_after))?);
-    output::problems(read(), *json)
+fn problems(args: &ProblemsArgs) -> Result<Exit, Failure> {
+    let ProblemsArgs { database, json } = args;
+    let recorded = || Ok(Database::connect(database, 1)?.problems(Duration::from_secs(database.give_up_after))?);
+    output::problems(recorded(), *json)
 }
 
-/// Asks the processes that are at work, and tells which those are.
-fn ask(request: Request, server: &Server) -> Result<Exit, Failure> {
-    let run = Database::connect(server, 1)?.ask(request, Duration::from_secs(server.give_up_after))?;
-    let verb = match request {
+/// Sends a request to the running processes, and prints their names.
+fn ask(request: Request, args: &DatabaseArgs) -> Result<Exit, Failure> {
+    let run = Database::connect(args, 1)?.ask(request, Duration::from_secs(args.give_up_after))?;
+    let answer = match request {
         Request::Pause => "paused",
-        Request::Resume => "going on",
+        Request::Resume => "resumed",
         Request::Stop => "stopping",
     };
-    output::line(format_args!("{verb}: {}", run.processes.join(", ")))
+    output::line(format_args!("{answer}: {}", run.processes.join(", ")))
 }
 
-/// What all commands that read the columns have in common: database and targets.
-fn prepare<'a>(
-    walk: &Walk,
-    targets: Vec<Target>,
-    keyring: &Arc<Keyring>,
-    stop: &StopHandle,
-) -> Result<(Database, Task<'a>), Failure> {
-    let database = Database::connect(&walk.server, walk.workers.get())?;
-    let task = Task::new(Arc::clone(keyring))
+fn connect(args: &ReadArgs) -> Result<Database, Failure> {
+    Database::connect(&args.database, args.workers.get())
+}
+
+/// A task with the options of all commands that read the columns.
+fn task<'a>(args: &ReadArgs, targets: Vec<Target>, keyring: &Arc<Keyring>, stop: &StopHandle) -> Task<'a> {
+    Task::new(Arc::clone(keyring))
         .targets(targets)
-        .workers(walk.workers.get())
-        .give_up_after(Duration::from_secs(walk.server.give_up_after))
-        .stop_handle(stop.clone());
-    Ok((database, task))
+        .workers(args.workers.get())
+        .give_up_after(Duration::from_secs(args.database.give_up_after))
+        .stop_handle(stop.clone())
 }
 
-fn limited<'a>(mut task: Task<'a>, limits: &Limits) -> Task<'a> {
+/// Adds the options of all jobs.
+fn with_job_options<'a>(task: Task<'a>, args: &RewriteArgs, job: Job) -> Task<'a> {
+    let rewriting = task
+        .job(job)
+        .dry_run(args.dry_run)
+        .stateless(args.stateless)
+        .accept_triggers(args.accept_triggers)
+        .lease(Duration::from_secs(args.lease.get()))
+        .fence_timeout(Duration::from_secs(args.fence.fence_timeout));
+    let limited = with_limits(rewriting, &args.limits);
+    match args.batch_size {
+        Some(rows) => limited.batch_size(rows.get()),
+        None => limited,
+    }
+}
+
+fn with_limits<'a>(mut task: Task<'a>, limits: &LimitArgs) -> Task<'a> {
     if let Some(rows) = limits.max_rows_per_second {
         task = task.max_rows_per_second(rows.get());
     }
@@ -232,19 +249,24 @@ fn limited<'a>(mut task: Task<'a>, limits: &Limits) -> Task<'a> {
     }))
 }
 
-/// The first signal lets the workers finish their batch, the second ends the program at once, which is safe too.
+/// Makes the first signal stop the workers after their batch, and the second end the program at once. Both are safe.
 fn stop_on_signal(json: bool) -> Result<StopHandle, Failure> {
     let stop = StopHandle::default();
     let handle = stop.clone();
-    let asked = AtomicBool::new(false);
+    let is_asked = AtomicBool::new(false);
     let handler = move || {
-        if asked.swap(true, Ordering::Relaxed) {
+        if is_asked.swap(true, Ordering::Relaxed) {
             std::process::exit(Exit::Stopped as i32);
         }
-        notes::warn(json, "stopping", "stopping after this batch; once more to stop at once");
+        notes::warn(
+            json,
+            "stopping",
+            "stopping after the current batch. Press Ctrl-C or send the signal again to stop at once.",
+        );
         handle.stop();
     };
-    ctrlc::set_handler(handler).map_err(|error| Failure::new(Exit::Internal, format!("no signal handler: {error}")))?;
+    ctrlc::set_handler(handler)
+        .map_err(|error| Failure::new(Exit::Internal, format!("cannot handle signals: {error}")))?;
     Ok(stop)
 }
 
@@ -254,7 +276,9 @@ fn load_dotenv() -> Result<(), Failure> {
         Err(error) if error.not_found() => Ok(()),
         // dotenvy's own message quotes the line, which may hold a key.
         Err(dotenvy::Error::LineParse(..)) => {
-            Err(Failure::new(Exit::Usage, "the file .env has a line that is not NAME=value".into()))
+            let message = "the file .env has a line that is not NAME=value. The line is not shown, because it may hold a \
+                           key. Correct it, then run the command again.";
+            Err(Failure::new(Exit::Usage, message.into()))
         }
         Err(error) => Err(Failure::new(Exit::Usage, format!("the file .env cannot be read: {error}"))),
     }

@@ -1,4 +1,4 @@
-//! `migration state` and `migration guard`: the tables of the task, and guards of columns, as Diesel migrations.
+//! `migration state` and `migration guard`: Diesel migrations for the state tables and for guards.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -9,47 +9,51 @@ use diesel_encrypted::reencrypt::StateTables;
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime};
 
-use crate::cli::{Backend, Guard, Server, State};
+use crate::cli::{Backend, DatabaseArgs, GuardArgs, StateArgs};
 use crate::database::{self, Database};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
-/// Writes the tables of the task, and prints where.
-pub(crate) fn state(options: &State) -> Result<Exit, Failure> {
-    let backend = match options.backend {
+/// Writes a migration for the state tables, and prints its folder.
+pub(crate) fn state(args: &StateArgs) -> Result<Exit, Failure> {
+    let backend = match args.backend {
         Some(backend) => backend,
-        None => Backend::of(database::url(options.database_url.as_deref())?)?,
+        None => Backend::of(database::url(args.database_url.as_deref())?)?,
     };
     let tables = backend.state_tables()?;
-    write(&folder(options.dir.as_deref())?, vec![Files::of_state(&tables)])
+    write(&folder(args.dir.as_deref())?, vec![Files::of_state(&tables)])
 }
 
-/// Writes guards, prints where, and tells what they will do to the tables.
-pub(crate) fn guard(options: &Guard) -> Result<Exit, Failure> {
-    // Before whole tables are read.
-    let folder = folder(options.dir.as_deref())?;
-    let server = Server { database_url: options.database_url.clone(), give_up_after: 0 };
-    let way = if options.online { Way::Online } else { Way::AtOnce };
-    let migrations = Database::connect(&server, 1)?.guard(&options.columns, way)?;
+/// Writes migrations for guards, prints their folders, and then what they do to the tables.
+pub(crate) fn guard(args: &GuardArgs) -> Result<Exit, Failure> {
+    // A missing folder is an error before whole tables are read.
+    let folder = folder(args.dir.as_deref())?;
+    let database = DatabaseArgs { database_url: args.database_url.clone(), give_up_after: 0 };
+    let way = if args.online { Way::Online } else { Way::AtOnce };
+    let migrations = Database::connect(&database, 1)?.guard(&args.columns, way)?;
     let notes: Vec<String> = migrations.iter().flat_map(|migration| migration.notes.clone()).collect();
+    let has_online_way = migrations.iter().any(|migration| migration.has_online_way);
     let exit = write(&folder, migrations.into_iter().map(Files::of_guard).collect())?;
-    // The same holds for several tables.
-    let mut told = BTreeSet::new();
-    for note in notes.iter().filter(|note| told.insert(note.as_str())) {
+    // Several tables may have the same note.
+    let mut printed = BTreeSet::new();
+    for note in notes.iter().filter(|note| printed.insert(note.as_str())) {
         eprintln!("- {note}.");
     }
-    eprintln!("{WHAT_GUARDS_DO_NOT_DO}");
+    if has_online_way {
+        eprintln!("- With --online, readers and writers continue.");
+    }
+    eprintln!("{LIMITS_OF_GUARDS}");
     Ok(exit)
 }
 
-const WHAT_GUARDS_DO_NOT_DO: &str = "\
-- A guard knows the shape of a token and no keys: it takes tokens that no key of the keyring opens, tokens from another
-  row, and plaintext that has the shape. `diesel-encrypted status` tells what is in the columns.
-Run it with `diesel migration run`, after a look at the SQL.";
+const LIMITS_OF_GUARDS: &str = "\
+- A guard knows the shape of a token, but no keys. It accepts tokens that no key of the keyring opens, tokens from
+  another row, and plaintext with the same shape. `diesel-encrypted status` shows what the columns hold.
+Read the SQL, then run it with `diesel migration run`.";
 
-/// A migration, as the files in its folder.
+/// The files of a migration.
 struct Files {
-    /// How the folder is called, behind its time.
+    /// The name of the folder after its timestamp.
     name: String,
     up: String,
     down: String,
@@ -59,8 +63,8 @@ struct Files {
 impl Files {
     fn of_state(tables: &StateTables) -> Self {
         let up = format!(
-            "-- The tables through which any number of `diesel-encrypted reencrypt` share one run. They hold no values.\n\
-             -- Whoever runs it needs SELECT, INSERT, UPDATE and DELETE on them.\n\n{}",
+            "-- Through these tables, several processes of `diesel-encrypted` share a run. They hold no values.\n\
+             -- The user of these processes needs SELECT, INSERT, UPDATE and DELETE on them.\n\n{}",
             statements(&tables.create)
         );
         Self { name: "diesel_encrypted_state".into(), up, down: statements(&tables.drop), in_transaction: true }
@@ -81,20 +85,18 @@ impl Files {
     }
 }
 
-/// Writes migrations with the time of now, which Diesel runs in this order, and prints where.
+/// Writes migrations with the current time, so that Diesel runs them in this order, and prints their folders.
 fn write(dir: &Path, migrations: Vec<Files>) -> Result<Exit, Failure> {
-    let there = there(dir)?;
+    let existing = existing(dir)?;
     for files in &migrations {
-        let former = there.iter().find(|folder| folder.split_once('_').is_some_and(|(_, name)| name == files.name));
+        let former = existing.iter().find(|folder| folder.split_once('_').is_some_and(|(_, name)| name == files.name));
         if let Some(former) = former {
-            let former = dir.join(former);
             return Err(Failure::new(
                 Exit::Refused,
                 format!(
-                    "a migration of this name is there already: {}. If it was never run, run it with `diesel migration \
-                     run`, or delete it to have it written anew. If it was, and another one took back what it did, \
-                     rename its folder behind the time",
-                    former.display()
+                    "a migration with this name exists: {}. If it has not run yet, run it with `diesel migration run`, \
+                     or delete it and try again. If a later migration has undone it, change its name after the timestamp.",
+                    dir.join(former).display()
                 ),
             ));
         }
@@ -102,8 +104,8 @@ fn write(dir: &Path, migrations: Vec<Files>) -> Result<Exit, Failure> {
     let mut time = OffsetDateTime::now_utc();
     for files in &migrations {
         let mut version = version(time)?;
-        // Two migrations of one version are one to Diesel.
-        while there.iter().any(|folder| folder.starts_with(&version)) {
+        // Diesel takes two migrations of the same version for one.
+        while existing.iter().any(|folder| folder.starts_with(&version)) {
             time += Duration::SECOND;
             version = self::version(time)?;
         }
@@ -119,12 +121,12 @@ fn statements(statements: &[String]) -> String {
     statements.iter().map(|statement| format!("{statement};\n")).collect()
 }
 
-/// The one that is named, or the one that Diesel takes.
+/// The folder of the migrations: the one that is named, or Diesel's default.
 fn folder(named: Option<&Path>) -> Result<PathBuf, Failure> {
     named.map_or_else(default_folder, |folder| Ok(folder.to_owned()))
 }
 
-/// That of `diesel.toml`, here or in the nearest folder above that has one; else `migrations`, here or above.
+/// The folder that the nearest `diesel.toml` names, here or above, or else the nearest `migrations`.
 fn default_folder() -> Result<PathBuf, Failure> {
     let here = std::env::current_dir().unwrap_or_default();
     let above = |name: &str| here.ancestors().map(|folder| folder.join(name)).find(|path| path.exists());
@@ -140,12 +142,15 @@ fn default_folder() -> Result<PathBuf, Failure> {
         }
     }
     above("migrations").ok_or_else(|| {
-        usage("there is no folder `migrations` here or above, and no diesel.toml names one: name it with --dir".into())
+        usage(
+            "there is no folder `migrations` here or above, and no diesel.toml names one. Name it with --dir PATH."
+                .into(),
+        )
     })
 }
 
-/// The names of the migrations that were written before.
-fn there(migrations: &Path) -> Result<Vec<String>, Failure> {
+/// The folders of the existing migrations.
+fn existing(migrations: &Path) -> Result<Vec<String>, Failure> {
     let entries = match std::fs::read_dir(migrations) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(|error| usage(format!("cannot read {}: {error}", migrations.display())))?,
@@ -153,10 +158,10 @@ fn there(migrations: &Path) -> Result<Vec<String>, Failure> {
     Ok(entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned())).collect())
 }
 
-/// The time as Diesel's own migrations have it: `2026-11-25-023310`.
+/// A version in the form of Diesel's own migrations: `2026-11-25-023310`.
 fn version(time: OffsetDateTime) -> Result<String, Failure> {
     let version = time.format(format_description!("[year]-[month]-[day]-[hour][minute][second]"));
-    version.map_err(|error| Failure::new(Exit::Internal, format!("no time for the name of the migration: {error}")))
+    version.map_err(|error| Failure::new(Exit::Internal, format!("cannot name the migration after the time: {error}")))
 }
 
 fn cannot_write(folder: &Path, error: &std::io::Error) -> Failure {

@@ -1,12 +1,12 @@
-//! What is told on standard error: lines for people, or with `--json` one JSON object on each.
+//! Messages on standard error: lines for people, or with `--json` one JSON object per line.
 
 use std::fmt::Display;
 
 use diesel_encrypted::reencrypt::{Estimate, TableEstimate};
 use serde::Serialize;
 
-/// Tells people what happened, or a program what event that was.
-pub(crate) fn tell(json: bool, event: &'static str, message: impl Display) {
+/// Prints a message.
+pub(crate) fn info(json: bool, event: &'static str, message: impl Display) {
     if json {
         emit(event, &Message { message: message.to_string() });
     } else {
@@ -14,21 +14,20 @@ pub(crate) fn tell(json: bool, event: &'static str, message: impl Display) {
     }
 }
 
-/// Tells the same as a message of this program.
+/// Prints a message that begins with the name of the program.
 pub(crate) fn warn(json: bool, event: &'static str, message: impl Display) {
-    match json {
-        true => tell(json, event, message),
-        false => tell(json, event, format_args!("diesel-encrypted: {message}")),
+    if json {
+        info(json, event, message);
+    } else {
+        info(json, event, format_args!("diesel-encrypted: {message}"));
     }
 }
 
-/// What lies ahead, table by table.
+/// Prints what the job will cost, table by table.
 pub(crate) fn estimate(json: bool, estimate: &Estimate) {
     for table in &estimate.tables {
         if json {
-            let TableEstimate { table, rows, rewritten, logged, growth, advice, .. } = table;
-            let (rows, rewritten, logged, growth) = (*rows, *rewritten, *logged, *growth);
-            emit("estimate", &Ahead { table, rows, rewritten, logged, growth, advice });
+            emit("estimate", &EstimateEvent::new(table));
         } else {
             eprintln!("{table}");
             table.advice.iter().for_each(|advice| eprintln!("  {advice}"));
@@ -36,9 +35,9 @@ pub(crate) fn estimate(json: bool, estimate: &Estimate) {
     }
 }
 
-/// One event for a program.
+/// Prints one JSON object.
 pub(crate) fn emit(event: &'static str, details: &impl Serialize) {
-    // Invariant: the details are structs of texts and numbers, which JSON can hold.
+    // Invariant: the details are structs of strings and numbers, which always serialize.
     if let Ok(text) = serde_json::to_string(&Event { event, details }) {
         eprintln!("{text}");
     }
@@ -58,11 +57,24 @@ struct Message {
 
 /// Sizes in bytes.
 #[derive(Serialize)]
-struct Ahead<'a> {
+struct EstimateEvent<'a> {
     table: &'a str,
     rows: Option<u64>,
     rewritten: Option<u64>,
     logged: Option<u64>,
     growth: Option<u64>,
     advice: &'a [String],
+}
+
+impl<'a> EstimateEvent<'a> {
+    fn new(estimate: &'a TableEstimate) -> Self {
+        Self {
+            table: &estimate.table,
+            rows: estimate.rows,
+            rewritten: estimate.rewritten,
+            logged: estimate.logged,
+            growth: estimate.growth,
+            advice: &estimate.advice,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Results on standard output: a table for people, or one JSON document.
+//! Results on standard output: tables for people, or one JSON document.
 
 mod discovery;
 mod problems;
@@ -7,6 +7,7 @@ mod retirement;
 mod status;
 
 use std::io::{self, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use diesel_encrypted::Keyring;
 use serde::Serialize;
@@ -17,14 +18,14 @@ use crate::exit::{Exit, Failure};
 
 pub(crate) use discovery::discovery;
 pub(crate) use problems::problems;
-pub(crate) use report::{exit, report};
+pub(crate) use report::{Ending, report};
 pub(crate) use retirement::retirement;
 pub(crate) use status::status;
 
 /// Prints one line.
 pub(crate) fn line(text: impl std::fmt::Display) -> Result<Exit, Failure> {
     match writeln!(io::stdout(), "{text}") {
-        // Who reads only the head of the output has what he wants.
+        // A reader such as `head` may close the pipe early.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::new(Exit::Internal, format!("cannot write the result: {error}")))
         }
@@ -58,17 +59,17 @@ struct KeyRow {
     fingerprint: String,
 }
 
-/// Columns under their heads, two blanks apart.
+/// A table with a head, its columns two spaces apart.
 fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut rows: Vec<Vec<String>> = rows.collect();
-    rows.insert(0, head.iter().map(|name| (*name).to_owned()).collect());
-    let width = |index: usize| rows.iter().map(|row| row[index].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let lines = rows.iter().map(|row| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    let head: Vec<String> = head.iter().map(|name| (*name).to_owned()).collect();
+    let lines: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+    let width = |index: usize| lines.iter().map(|cells| cells[index].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
+    let aligned = lines.iter().map(|cells| {
+        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     });
-    lines.collect::<Vec<_>>().join("\n")
+    aligned.collect::<Vec<_>>().join("\n")
 }
 
 fn document(document: &impl Serialize) -> Result<Exit, Failure> {
@@ -82,8 +83,18 @@ fn role(is_primary: bool) -> &'static str {
     if is_primary { "primary" } else { "secondary" }
 }
 
-/// Milliseconds since 1970 as `2026-11-25T02:33:10.123Z`.
-fn rfc3339(milliseconds: u64) -> Option<String> {
-    let nanoseconds = i128::from(milliseconds) * 1_000_000;
+/// `1 value`, `3 values`
+fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A text that other sentences can follow.
+fn sentence(text: impl std::fmt::Display) -> String {
+    format!("{}.", text.to_string().trim_end_matches('.'))
+}
+
+/// `2026-11-25T02:33:10.123Z`
+fn rfc3339(time: SystemTime) -> Option<String> {
+    let nanoseconds = i128::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()?;
     OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()?.format(&Rfc3339).ok()
 }

@@ -1,5 +1,4 @@
-//! What people see while the task runs: a bar per table on a terminal, a line every ten seconds elsewhere, JSON for
-//! programs.
+//! Progress while a command runs: a bar per table on a terminal, a line every ten seconds elsewhere, or JSON.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -10,24 +9,38 @@ use indicatif::{HumanCount, HumanDuration, MultiProgress, ProgressBar, ProgressS
 use serde::Serialize;
 
 use crate::notes;
+use crate::remedy::waits_for;
 
-/// Between two lines where there is no terminal.
+/// The time between two lines.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// How long the task has to have waited before a line of its own says so.
+/// How long a wait has to last before it gets a line of its own.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The share of the rows before which an estimate of the time left would be a guess.
+/// The share of rows from which the time left can be estimated.
 const ESTIMATE_FROM: f64 = 0.01;
 
 pub(crate) struct ProgressDisplay {
     verb: String,
     form: Form,
-    /// The pass that is being walked, whether it is the reading for the proof, and when it began.
-    pass: (u32, bool, Duration),
+    pass: Pass,
     printed: Instant,
-    /// The kind of reason for which the task waits, and since when.
-    waits_for: Option<(String, Instant)>,
-    /// When a line was printed before its time, for each kind of reason.
-    told: BTreeMap<String, Instant>,
+    wait: Option<Wait>,
+    /// When a line was last printed early, for each kind of reason.
+    early_lines: BTreeMap<String, Instant>,
+}
+
+/// The current pass, or the proof.
+#[derive(Default)]
+struct Pass {
+    number: u32,
+    is_proving: bool,
+    /// The time of the run at which it began.
+    began: Duration,
+}
+
+/// What the task waits for.
+struct Wait {
+    kind: String,
+    since: Instant,
 }
 
 enum Form {
@@ -38,29 +51,23 @@ enum Form {
 
 impl ProgressDisplay {
     pub(crate) fn new(verb: String, json: bool) -> Self {
-        let form = match () {
-            () if json => Form::Json,
-            () if std::io::stderr().is_terminal() => Form::Bars(Bars::new()),
-            () => Form::Lines,
+        let form = if json {
+            Form::Json
+        } else if std::io::stderr().is_terminal() {
+            Form::Bars(Bars::new())
+        } else {
+            Form::Lines
         };
-        Self {
-            verb,
-            form,
-            pass: (0, false, Duration::ZERO),
-            printed: Instant::now(),
-            waits_for: None,
-            told: BTreeMap::new(),
-        }
+        Self { verb, form, pass: Pass::default(), printed: Instant::now(), wait: None, early_lines: BTreeMap::new() }
     }
 
     pub(crate) fn show(&mut self, progress: &Progress) {
-        let (pass, is_proving, _) = self.pass;
-        let is_new = (progress.pass, progress.is_proving) != (pass, is_proving);
+        let is_new = progress.pass != self.pass.number || progress.is_proving != self.pass.is_proving;
         if is_new {
-            self.pass = (progress.pass, progress.is_proving, progress.elapsed);
+            self.pass = Pass { number: progress.pass, is_proving: progress.is_proving, began: progress.elapsed };
         }
         if let Form::Bars(bars) = &mut self.form {
-            let line = line(&self.verb, progress, self.pass.2);
+            let line = line(&self.verb, progress, self.pass.began);
             return bars.show(progress, line);
         }
         let is_json = matches!(self.form, Form::Json);
@@ -72,9 +79,10 @@ impl ProgressDisplay {
             return;
         }
         self.printed = Instant::now();
-        match is_json {
-            true => notes::emit("progress", &ProgressEvent::new(progress)),
-            false => eprintln!("{}", line(&self.verb, progress, self.pass.2)),
+        if is_json {
+            notes::emit("progress", &ProgressEvent::new(progress));
+        } else {
+            eprintln!("{}", line(&self.verb, progress, self.pass.began));
         }
     }
 
@@ -84,17 +92,17 @@ impl ProgressDisplay {
         }
     }
 
-    /// Whether it is time for a line: at intervals, and soon after the task has begun to wait for something else. That
-    /// not more often for each reason: a limit may let it wait again and again.
+    /// Whether it is time for a line: at intervals, and soon after the task began to wait for something else. A limit
+    /// may make it wait again and again, so the early lines keep to the interval for each kind of reason.
     fn is_time(&mut self, progress: &Progress) -> bool {
-        let reason = progress.waits_for.as_deref().map(kind);
-        if reason != self.waits_for.as_ref().map(|(reason, _)| reason.clone()) {
-            self.waits_for = reason.map(|reason| (reason, Instant::now()));
+        let kind = waits_for(progress).map(kind);
+        if kind.as_ref() != self.wait.as_ref().map(|wait| &wait.kind) {
+            self.wait = kind.map(|kind| Wait { kind, since: Instant::now() });
         }
-        if let Some((reason, since)) = &self.waits_for {
-            let was_told = self.told.get(reason).is_some_and(|told| told.elapsed() < INTERVAL);
-            if !was_told && since.elapsed() >= PATIENCE {
-                self.told.insert(reason.clone(), Instant::now());
+        if let Some(Wait { kind, since }) = &self.wait {
+            let is_known = self.early_lines.get(kind).is_some_and(|printed| printed.elapsed() < INTERVAL);
+            if !is_known && since.elapsed() >= PATIENCE {
+                self.early_lines.insert(kind.clone(), Instant::now());
                 return true;
             }
         }
@@ -102,12 +110,12 @@ impl ProgressDisplay {
     }
 }
 
-/// A reason without its numbers, which may be others at every look.
+/// A reason without its numbers, which change all the time.
 fn kind(reason: &str) -> String {
     reason.chars().filter(|character| !character.is_ascii_digit()).collect()
 }
 
-/// A bar for each table, as soon as it is read, and a line below.
+/// A bar for each table that has been read from, and a line below.
 struct Bars {
     screen: MultiProgress,
     tables: Vec<Option<ProgressBar>>,
@@ -148,7 +156,7 @@ impl Bars {
 }
 
 fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
-    // Invariant: the templates are constants, and valid.
+    // Invariant: the templates are valid constants.
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style.progress_chars("=> ")),
         Err(_) => bar,
@@ -156,21 +164,23 @@ fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
 }
 
 fn line(verb: &str, progress: &Progress, began: Duration) -> String {
-    let mut line = match progress.is_proving {
-        true => format!("reading {} for the proof: ", progress.table),
-        false => format!("{verb} {}, pass {}: ", progress.table, progress.pass.max(1)),
+    let mut line = if progress.is_proving {
+        format!("reading {} for the proof: ", progress.table)
+    } else {
+        format!("{verb} {}, pass {}: ", progress.table, progress.pass.max(1))
     };
     let seconds = progress.elapsed.saturating_sub(began).as_secs_f64();
     let rate = progress.rows as f64 / seconds.max(0.001);
     line += &rows(progress.rows, progress.rows_estimated);
     line += &format!(" rows, {} rewritten, {} rows/s", HumanCount(progress.rewritten), HumanCount(rate as u64));
     if progress.bad > 0 {
-        line += &format!(", {} bad", HumanCount(progress.bad));
+        let noun = if progress.bad == 1 { "problem" } else { "problems" };
+        line += &format!(", {} {noun}", HumanCount(progress.bad));
     }
-    match (&progress.waits_for, time_left(progress, rate)) {
-        (Some(reason), _) => line += &format!(", waiting: {reason}"),
-        (None, Some(left)) => line += &format!(", {} left", HumanDuration(left)),
-        (None, None) => {}
+    if let Some(reason) = waits_for(progress) {
+        line += &format!(", waiting: {reason}");
+    } else if let Some(left) = time_left(progress, rate) {
+        line += &format!(", {} left", HumanDuration(left));
     }
     line
 }
@@ -183,7 +193,8 @@ fn rows(rows: u64, estimated: Option<u64>) -> String {
 }
 
 fn time_left(progress: &Progress, rate: f64) -> Option<Duration> {
-    let (rows, estimated) = (progress.rows as f64, progress.rows_estimated? as f64);
+    let rows = progress.rows as f64;
+    let estimated = progress.rows_estimated? as f64;
     let is_known = rate > 0.0 && rows >= ESTIMATE_FROM * estimated && rows <= estimated;
     is_known.then(|| Duration::from_secs_f64((estimated - rows) / rate))
 }
@@ -218,7 +229,7 @@ impl<'a> ProgressEvent<'a> {
             rows_estimated: progress.rows_estimated,
             rewritten: progress.rewritten,
             bad: progress.bad,
-            waits_for: progress.waits_for.as_deref(),
+            waits_for: waits_for(progress),
             seconds: progress.elapsed.as_secs_f64(),
         }
     }

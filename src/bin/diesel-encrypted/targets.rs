@@ -1,30 +1,35 @@
-//! Which columns: named one by one, or all that the schema declares.
+//! The selected columns: named one by one, or all that the schema file declares.
 
 use std::path::Path;
 
 use diesel_encrypted::{SchemaFileError, Target};
 
-use crate::cli::Walk;
+use crate::cli::ReadArgs;
 use crate::exit::{Exit, Failure};
 
-pub(crate) fn find(walk: &Walk) -> Result<Vec<Target>, Failure> {
-    if !walk.columns.is_empty() {
-        return Ok(walk.columns.clone());
+/// The columns that the arguments select.
+pub(crate) fn find(args: &ReadArgs) -> Result<Vec<Target>, Failure> {
+    if !args.columns.is_empty() {
+        return Ok(args.columns.clone());
     }
-    Ok(declared(walk.schema.as_deref())?)
-}
-
-/// All that the schema file declares, for a command to which columns are not named one by one.
-pub(crate) fn register(schema: Option<&Path>) -> Result<Vec<Target>, Failure> {
-    declared(schema).map_err(|error| match error {
-        SchemaFileError::NoDieselToml => no_schema("there is no diesel.toml in this folder or above".into()),
-        SchemaFileError::NoSchemaFile { path } => no_schema(format!("{} names no schema file", path.display())),
-        error => error.into(),
+    declared(args.schema.as_deref()).map_err(|error| match no_schema_file(&error) {
+        Some(reason) => Failure::new(
+            Exit::Refused,
+            format!("no column is selected, because {reason}. Pass --schema PATH or --column TABLE.COLUMN."),
+        ),
+        None => error.into(),
     })
 }
 
-fn no_schema(reason: String) -> Failure {
-    Failure::new(Exit::Refused, format!("{reason}: name the one to compare with, with --schema PATH"))
+/// All columns that the schema file declares as encrypted.
+pub(crate) fn declared_in(schema: Option<&Path>) -> Result<Vec<Target>, Failure> {
+    declared(schema).map_err(|error| match no_schema_file(&error) {
+        Some(reason) => Failure::new(
+            Exit::Refused,
+            format!("there is no schema file to compare with, because {reason}. Pass --schema PATH."),
+        ),
+        None => error.into(),
+    })
 }
 
 fn declared(schema: Option<&Path>) -> Result<Vec<Target>, SchemaFileError> {
@@ -39,45 +44,58 @@ fn declared(schema: Option<&Path>) -> Result<Vec<Target>, SchemaFileError> {
     Ok(targets)
 }
 
-/// Refuses to write plaintext into a column that was not named for just that, and to be told of one that is not at hand.
+/// Why no schema file was found, if that is the error.
+fn no_schema_file(error: &SchemaFileError) -> Option<String> {
+    match error {
+        SchemaFileError::NoDieselToml => Some("there is no diesel.toml in this folder or above".into()),
+        SchemaFileError::NoSchemaFile { path } => Some(format!("{} names no schema file", path.display())),
+        _ => None,
+    }
+}
+
+/// Checks that `--write-plaintext` names every selected column, and no other.
 pub(crate) fn confirm(targets: &[Target], confirmed: &[Target]) -> Result<(), Failure> {
-    let columns = |targets: &[Target]| -> Vec<String> {
-        let names = |target: &Target| {
-            let (table, columns) = (target.table().clone(), target.columns().to_vec());
-            columns.into_iter().map(move |column| format!("{table}.{column}"))
-        };
-        targets.iter().flat_map(names).collect()
-    };
-    let (wanted, confirmed) = (columns(targets), columns(confirmed));
-    let missing: Vec<_> = wanted.iter().filter(|column| !confirmed.contains(column)).collect();
-    if let [first, ..] = missing.as_slice() {
-        let names = missing.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+    let selected = names(targets);
+    let confirmed = names(confirmed);
+    let missing: Vec<&str> = selected.iter().filter(|column| !confirmed.contains(column)).map(String::as_str).collect();
+    if !missing.is_empty() {
         return Err(Failure::new(
             Exit::Refused,
             format!(
-                "plaintext would be written into {names}: confirm each column with --write-plaintext {first}, or name \
-                 fewer with --column"
+                "`decrypt` would write plaintext into {} without your confirmation. Add --write-plaintext {}, or \
+                 select fewer columns with --column.",
+                missing.join(", "),
+                missing.join(" --write-plaintext ")
             ),
         ));
     }
-    match confirmed.iter().find(|column| !wanted.contains(column)) {
+    match confirmed.iter().find(|column| !selected.contains(column)) {
         Some(column) => Err(Failure::new(
             Exit::Refused,
-            format!("--write-plaintext {column} is none of the columns at hand: name it with --column {column}, too"),
+            format!(
+                "--write-plaintext names {column}, which is not one of the selected columns. Add --column {column}, or \
+                 remove the option."
+            ),
         )),
         None => Ok(()),
     }
 }
 
+/// Every column as `TABLE.COLUMN`.
+fn names(targets: &[Target]) -> Vec<String> {
+    let names = targets.iter().flat_map(|target| {
+        let table = target.table();
+        target.columns().iter().map(move |column| format!("{table}.{column}"))
+    });
+    names.collect()
+}
+
 impl From<SchemaFileError> for Failure {
     fn from(error: SchemaFileError) -> Self {
-        match error {
-            SchemaFileError::NoDieselToml | SchemaFileError::NoSchemaFile { .. } => Self::new(
-                Exit::Refused,
-                format!("there is nothing to work on: {error} (`--schema PATH` or `--column TABLE.COLUMN`)"),
-            ),
-            SchemaFileError::Array { .. } => Self::new(Exit::Refused, error.to_string()),
-            _ => Self::new(Exit::Usage, error.to_string()),
-        }
+        let is_refused = matches!(
+            error,
+            SchemaFileError::NoDieselToml | SchemaFileError::NoSchemaFile { .. } | SchemaFileError::Array { .. }
+        );
+        Self::new(if is_refused { Exit::Refused } else { Exit::Usage }, error.to_string())
     }
 }

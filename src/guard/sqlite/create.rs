@@ -1,21 +1,24 @@
-//! A `CREATE TABLE` as SQLite keeps it, and where more constraints go.
+//! A `CREATE TABLE` as SQLite stores it, and the place for more constraints.
 
-use crate::guard::names::quoted;
-use crate::words::{Word, closing, words};
+use diesel::sqlite::Sqlite;
+
+use crate::database::Word;
+use crate::database::quote::quoted;
+use crate::database::words::{closing, words};
 
 /// `CREATE TABLE name (columns, constraints) options`
-pub(super) struct CreateTable<'a> {
-    pub(super) sql: &'a str,
+pub(crate) struct CreateTable<'a> {
+    pub(crate) sql: &'a str,
     name: Word<'a>,
-    /// Behind the last column or constraint, before the comments that may follow it.
+    /// The end of the last column or constraint. Comments may follow it.
     end: usize,
-    pub(super) has_row_ids: bool,
-    pub(super) is_counted: bool,
+    pub(crate) has_row_ids: bool,
+    pub(crate) is_counted: bool,
 }
 
 impl<'a> CreateTable<'a> {
-    /// `None` if it is something else, or not understood.
-    pub(super) fn parse(sql: &'a str) -> Option<Self> {
+    /// `None` if it is another statement, or has an unknown form.
+    pub(crate) fn parse(sql: &'a str) -> Option<Self> {
         const OPEN: usize = 3;
         let words = words(sql)?;
         let close = closing(&words, OPEN)?;
@@ -32,10 +35,10 @@ impl<'a> CreateTable<'a> {
     }
 
     /// The statement for a table of this name, with more constraints.
-    pub(super) fn with(&self, name: &str, constraints: &[String]) -> String {
+    pub(crate) fn with(&self, name: &str, constraints: &[String]) -> String {
         let Self { sql, name: former, end, .. } = self;
         let more: String = constraints.iter().map(|constraint| format!(",\n    {constraint}")).collect();
-        format!("CREATE TABLE {}{}{more}{}", quoted(name, '"'), &sql[former.end()..*end], &sql[*end..])
+        format!("CREATE TABLE {}{}{more}{}", quoted::<Sqlite>(name), &sql[former.end()..*end], &sql[*end..])
     }
 }
 
@@ -63,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_none() {
+    fn an_unknown_form_is_none() {
         let cases = [
             "",
             "CREATE TABLE t",
@@ -81,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_its_rows() {
+    fn row_ids_and_autoincrement() {
         let parse = |sql| CreateTable::parse(sql).map(|create| (create.has_row_ids, create.is_counted));
         assert_eq!(parse("CREATE TABLE t (a INTEGER PRIMARY KEY AUTOINCREMENT)"), Some((true, true)));
         assert_eq!(parse("CREATE TABLE t (a PRIMARY KEY) WITHOUT ROWID"), Some((false, false)));

@@ -1,51 +1,52 @@
-//! A table made anew: <https://www.sqlite.org/lang_altertable.html#making_other_kinds_of_table_schema_changes>
+//! A table that is created again: <https://www.sqlite.org/lang_altertable.html#making_other_kinds_of_table_schema_changes>
 
-use diesel::connection::{Connection, LoadConnection};
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sqlite::Sqlite;
 
-use super::create::CreateTable;
-use super::{KnownColumn, columns};
-use crate::guard::error::{GuardError, Refusal};
-use crate::guard::names::quoted;
+use crate::database::quote::{literal, quoted};
+use crate::database::sqlite::catalogue::{KnownColumn, MAIN, columns};
+use crate::database::words::words;
+use crate::database::{Conn, Sql};
+use crate::guard::error::GuardError;
+use crate::guard::refusal::GuardRefusal;
+use crate::guard::sqlite::create::CreateTable;
 use crate::guard::table::Table;
-use crate::reencrypt::Sql;
-use crate::words::words;
 
-/// What the new table takes over.
-pub(super) struct Rebuild {
+/// What moves from the old table to the new one.
+pub(crate) struct Rebuild {
     table: String,
-    pub(super) columns: Vec<KnownColumn>,
-    /// A name of the row id, where it is no column.
+    pub(crate) columns: Vec<KnownColumn>,
+    /// A name of the row id, unless a column holds it.
     row_id: Option<&'static str>,
-    /// Whether SQLite keeps the highest row id that was ever given.
+    /// Whether SQLite stores the highest row id that it ever used.
     is_counted: bool,
-    /// The statements that made its indexes and triggers, in the order in which they were made.
+    /// The statements that created its indexes and triggers, in their order.
     made: Vec<String>,
-    /// The tables with foreign keys that lead here, and this one if it has any.
+    /// The tables with foreign keys that refer to this table, and this table if it has foreign keys.
     referring: Vec<String>,
     has_statistics: bool,
-    pub(super) rows: String,
+    pub(crate) rows: String,
 }
 
-/// The name of the new table until the old one is gone.
-pub(super) fn new_name(table: &str) -> String {
+/// The name of the new table until the old one is dropped.
+pub(crate) fn new_name(table: &str) -> String {
     format!("__diesel_encrypted_{table}")
 }
 
 impl Rebuild {
-    pub(super) fn of<C>(conn: &mut C, table: &Table, create: &CreateTable<'_>) -> Result<Self, GuardError>
-    where
-        C: Connection<Backend = Sqlite> + LoadConnection,
-    {
+    pub(crate) fn of<C: Conn<Sqlite>>(
+        conn: &mut C,
+        table: &Table,
+        create: &CreateTable<'_>,
+    ) -> Result<Self, GuardError> {
         let found = &table.name;
         let table = found.name().to_owned();
-        let columns = columns(conn, "main", &table)?;
-        let keys: Vec<&KnownColumn> = columns.iter().filter(|column| column.key != "0").collect();
+        let columns = columns(conn, MAIN, &table)?;
+        let keys: Vec<&KnownColumn> = columns.iter().filter(|column| column.key > 0).collect();
         let is_column = matches!(keys.as_slice(), [key] if key.declared.eq_ignore_ascii_case("INTEGER"));
         let is_free = |id: &&str| !columns.iter().any(|column| column.name.eq_ignore_ascii_case(id));
         let row_id = ["rowid", "_rowid_", "oid"].into_iter().find(is_free);
-        let count = format!("SELECT CAST(count(*) AS TEXT) FROM main.{}", quoted(&table, '"'));
+        let count = format!("SELECT CAST(count(*) AS TEXT) FROM main.{}", quoted::<Sqlite>(&table));
         let this = Self {
             row_id: row_id.filter(|_| create.has_row_ids && !is_column),
             is_counted: create.is_counted,
@@ -56,22 +57,22 @@ impl Rebuild {
             columns,
             table,
         };
-        // An error now, and not in the middle of the migration.
-        let followed = Sql::new(format!("SELECT CAST({} AS TEXT)", this.broken_references())).first(conn);
-        if let Err(error) = followed {
-            let reason = format!("SQLite cannot follow its foreign keys, or those that lead to it: {error}");
-            return Err(Refusal::Table { table: found.clone(), reason }.into());
+        // An error now is better than an error in the middle of the migration.
+        let checked = Sql::new(format!("SELECT CAST({} AS TEXT)", this.broken_references())).first(conn);
+        if let Err(error) = checked {
+            let reason = format!("SQLite cannot check its foreign keys, or the foreign keys that refer to it: {error}");
+            return Err(GuardRefusal::UnsuitableTable { table: found.clone(), reason }.into());
         }
         Ok(this)
     }
 
-    pub(super) fn has_foreign_keys(&self) -> bool {
+    pub(crate) fn has_foreign_keys(&self) -> bool {
         !self.referring.is_empty()
     }
 
-    /// Puts these constraints on the table that is made by `create`.
-    pub(super) fn up(&self, create: &CreateTable<'_>, constraints: &[String]) -> String {
-        // A migration that was reverted left it with its name in quotes.
+    /// The script that adds these constraints to the table of `create`.
+    pub(crate) fn up(&self, create: &CreateTable<'_>, constraints: &[String]) -> String {
+        // After a revert, the statement has the name of the table in quotes.
         let was = [create.sql.to_owned(), create.with(&self.table, &[])];
         let changed = format!(
             "{} has changed since this migration was written and stays as it is: delete this migration, and write it \
@@ -81,8 +82,8 @@ impl Rebuild {
         self.script(&was, create, constraints, &changed)
     }
 
-    /// Takes them away again.
-    pub(super) fn down(&self, create: &CreateTable<'_>, constraints: &[String]) -> String {
+    /// The script that drops them again.
+    pub(crate) fn down(&self, create: &CreateTable<'_>, constraints: &[String]) -> String {
         let was = [create.with(&self.table, constraints)];
         let changed = format!(
             "{} has changed since this migration was run and stays as it is: revert what changed it first, or make it \
@@ -92,19 +93,21 @@ impl Rebuild {
         self.script(&was, create, &[], &changed)
     }
 
-    /// Makes the table anew with these constraints if it `was` as it is known, and tells that it `changed` otherwise.
+    /// Creates the table again with these constraints if it is one of `was`. Otherwise, the script fails with the message
+    /// `changed`.
     ///
-    /// Wherever a row or a count may be refused, the refusal ends the transaction: the connection may be that of an
-    /// application. Others go on behind an error, as the program `sqlite3` does. They go on in a transaction, too, which
-    /// the last check ends.
+    /// Wherever a check can fail, the failure rolls the transaction back, because an application may use the connection
+    /// afterwards. Some clients continue after an error, for example the program `sqlite3`. Their statements run in a
+    /// transaction too, and the last check rolls it back.
     fn script(&self, was: &[String], create: &CreateTable<'_>, constraints: &[String], changed: &str) -> String {
         let becomes = create.with(&self.table, constraints);
         let new = new_name(&self.table);
         let create = create.with(&new, constraints);
-        let (name, new) = (quoted(&self.table, '"'), quoted(&new, '"'));
-        let stored = self.columns.iter().filter(|column| !column.is_generated).map(|column| quoted(&column.name, '"'));
+        let (name, new) = (quoted::<Sqlite>(&self.table), quoted::<Sqlite>(&new));
+        let stored =
+            self.columns.iter().filter(|column| !column.is_generated).map(|column| quoted::<Sqlite>(&column.name));
         let copied = self.row_id.map(str::to_owned).into_iter().chain(stored).collect::<Vec<_>>().join(", ");
-        let (broken, changed) = (self.broken_references(), quoted(changed, '"'));
+        let (broken, changed) = (self.broken_references(), quoted::<Sqlite>(changed));
         let mut parts = vec![
             format!(
                 "DROP TABLE IF EXISTS {CHECKS};\n\
@@ -119,9 +122,9 @@ impl Rebuild {
             ),
             "BEGIN IMMEDIATE;".to_owned(),
             format!(
-                "-- What is not known here would be lost.\n\
+                "-- The new table would lose anything that this script does not know.\n\
                  UPDATE OR ROLLBACK {CHECKS} SET the_table_is_as_it_was =\n    {}\n    AND {};\n\
-                 -- Here and below: whoever goes on behind an error does so in a transaction, which then ends in vain.\n\
+                 -- Here and below: a client that continues after an error is then in a transaction, which fails at its end.\n\
                  {SAVEPOINT}",
                 self.is_as(was),
                 self.is_referred_to_as_before()
@@ -135,7 +138,7 @@ impl Rebuild {
             ),
         ];
         if self.is_counted {
-            let (name, new) = (quoted(&self.table, '\''), quoted(&new_name(&self.table), '\''));
+            let (name, new) = (literal(&self.table), literal(&new_name(&self.table)));
             parts.push(format!(
                 "DELETE FROM sqlite_sequence WHERE name = {new};\n\
                  INSERT INTO sqlite_sequence (name, seq) SELECT {new}, seq FROM sqlite_sequence WHERE name = {name};"
@@ -143,7 +146,7 @@ impl Rebuild {
         }
         parts.push(format!(
             "DROP TABLE {name};\n\
-             -- As it was once: views and triggers that speak of the table are left alone.\n\
+             -- With this setting, the rename does not change the views and triggers that name the table.\n\
              PRAGMA legacy_alter_table = ON;\n\
              ALTER TABLE {new} RENAME TO {name};\n\
              PRAGMA legacy_alter_table = OFF;"
@@ -163,7 +166,8 @@ impl Rebuild {
         if self.has_foreign_keys() {
             parts.insert(
                 0,
-                "-- Otherwise DROP TABLE would delete what refers to the rows, or fail.\nPRAGMA foreign_keys = OFF;"
+                "-- Otherwise DROP TABLE would delete the rows that refer to this table, or fail.\n\
+                 PRAGMA foreign_keys = OFF;"
                     .into(),
             );
             parts.push("PRAGMA foreign_keys = ON;".into());
@@ -171,12 +175,12 @@ impl Rebuild {
         parts.join("\n\n") + "\n"
     }
 
-    /// Whether the table is what one of these statements makes, with the indexes and triggers that are known of it, as an
-    /// expression.
+    /// An expression: whether the table comes from one of these statements, and has exactly the known indexes and
+    /// triggers.
     fn is_as(&self, tables: &[String]) -> String {
         let known = tables.iter().chain(&self.made);
-        let known: Vec<String> = known.map(|text| quoted(text.trim_end_matches(BLANKS), '\'')).collect();
-        let (count, name) = (1 + self.made.len(), quoted(&self.table, '\''));
+        let known: Vec<String> = known.map(|text| literal(text.trim_end_matches(BLANKS))).collect();
+        let (count, name) = (1 + self.made.len(), literal(&self.table));
         format!(
             "(SELECT count(*) = {count} AND total(rtrim(sql, char(9, 10, 13, 32)) IN (\n{}\n    )) = {count}\n    \
              FROM main.sqlite_master WHERE tbl_name = {name} COLLATE NOCASE AND sql IS NOT NULL)",
@@ -184,10 +188,10 @@ impl Rebuild {
         )
     }
 
-    /// Whether the foreign keys that lead here come from the tables that are known, as an expression.
+    /// An expression: whether exactly the known tables refer to this one by foreign keys.
     fn is_referred_to_as_before(&self) -> String {
-        let (count, name) = (self.referring.len(), quoted(&self.table, '\''));
-        let known: Vec<String> = self.referring.iter().map(|table| quoted(table, '\'')).collect();
+        let (count, name) = (self.referring.len(), literal(&self.table));
+        let known: Vec<String> = self.referring.iter().map(|table| literal(table)).collect();
         format!(
             "(SELECT count(*) = {count} AND total(name IN ({})) = {count} FROM (\n        {}\n    ))",
             known.join(", "),
@@ -195,18 +199,19 @@ impl Rebuild {
         )
     }
 
-    /// How many references lead nowhere, as an expression.
+    /// An expression: the number of broken references.
     fn broken_references(&self) -> String {
         let counts = self
             .referring
             .iter()
-            .map(|table| format!("(SELECT count(*) FROM pragma_foreign_key_check({}))", quoted(table, '\'')));
+            .map(|table| format!("(SELECT count(*) FROM pragma_foreign_key_check({}))", literal(table)));
         let counts: Vec<String> = counts.collect();
         if counts.is_empty() { "0".into() } else { format!("({})", counts.join(" + ")) }
     }
 }
 
-/// The semicolon must not become part of a comment. A line break in vain would become part of what SQLite keeps.
+/// The statement with a semicolon, which must not become part of a comment. It adds a line break only if necessary,
+/// because SQLite would store it.
 fn ended(statement: &str) -> String {
     let ended = format!("{statement};");
     let is_ended = words(&ended).is_some_and(|words| words.last().is_some_and(|word| word.is(";")));
@@ -216,16 +221,15 @@ fn ended(statement: &str) -> String {
 const CHECKS: &str = "temp.__diesel_encrypted_checks";
 const SAVEPOINT: &str = "SAVEPOINT __diesel_encrypted;";
 
-/// What [`ended`] may have put behind a statement, and the like.
+/// Characters that [`ended`] and others may have added to a statement.
 const BLANKS: [char; 4] = ['\t', '\n', '\r', ' '];
 
-/// What `ANALYZE` found goes with the table.
-fn has_statistics<C>(conn: &mut C, table: &str) -> QueryResult<bool>
-where
-    C: Connection<Backend = Sqlite> + LoadConnection,
-{
+/// Whether `ANALYZE` has run. Its results are dropped with the table.
+fn has_statistics<C: Conn<Sqlite>>(conn: &mut C, table: &str) -> QueryResult<bool> {
     let exists = Sql::new("SELECT name FROM main.sqlite_master WHERE name = 'sqlite_stat1'").first(conn)?;
-    let Some(_) = exists else { return Ok(false) };
+    if exists.is_none() {
+        return Ok(false);
+    }
     Ok(Sql::new("SELECT tbl FROM main.sqlite_stat1 WHERE tbl = ?").bind(table).first(conn)?.is_some())
 }
 

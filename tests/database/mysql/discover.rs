@@ -31,7 +31,7 @@ fn triggers_that_this_user_is_not_shown() {
     let json = run.json();
     assert_eq!((json["findings"].as_array().unwrap().len(), &json["findings"][0]["kind"]), (1, &"not read".into()));
     let detail = json["findings"][0]["detail"].as_str().unwrap();
-    assert!(detail.starts_with("this user is not shown the triggers of the table"), "{detail}");
+    assert!(detail.starts_with("this user cannot see the triggers of the table"), "{detail}");
     scene.discover().database(&user.url()).args(["--ignore", "t.*"]).exits_with(0);
 }
 
@@ -95,7 +95,7 @@ fn a_table_of_which_this_user_may_read_some_columns_only() {
     let findings = json["findings"].as_array().unwrap();
     assert!(findings.iter().all(|finding| finding["kind"] == "not read" && finding["column"] == "*"), "{json}");
     let detail = |finding: &serde_json::Value| finding["detail"].as_str().unwrap().to_owned();
-    let reason = "whether its columns have guards cannot be told: ";
+    let reason = "this user cannot see whether its columns have guards: ";
     let hidden = findings.iter().filter(|finding| detail(finding).starts_with(reason)).count();
     assert_eq!((hidden, findings.len()), (usize::from(is_mariadb()), 1 + usize::from(is_mariadb())), "{json}");
     assert_eq!(json["columns"][0]["tokens"], 2);

@@ -17,7 +17,7 @@ pub fn ways() -> &'static [(&'static [&'static str], GuardKind)] {
     if is_mariadb() { ways } else { &ways[..1] }
 }
 
-const NOT_ONLINE: &str = "--online is not possible here: MySQL copies the table to add a CHECK, and writers wait";
+const NOT_ONLINE: &str = "DB.t cannot be guarded online: MySQL copies the table to add a CHECK, and writers wait";
 
 pub const ODD_PEOPLE: &str = "
     create table parents (id bigint primary key);
@@ -151,10 +151,9 @@ fn a_column_that_could_be_ascii_is_reported() {
 #[test]
 fn a_name_that_is_taken_is_refused() {
     let db = with("create table t (a varchar(300), b int, constraint T_a_IS_encrypted check (a <> ''))");
-    let reason =
-        "t.a: its table has a t_a_is_encrypted already, which is no guard. Look at it in SHOW CREATE TABLE, and";
+    let reason = "t.a cannot be guarded: its table already has a t_a_is_encrypted, which is not a guard. Look it up with SHOW CREATE";
     if is_mariadb() {
-        refused(&db, &["t.a"], &format!("no guard for DB.{reason}"));
+        refused(&db, &["t.a"], &format!("DB.{reason}"));
     } else {
         // MySQL itself refuses it.
         let error = Migrations::written(&db, &["t.a"]).run(&mut db.conn()).unwrap_err();
@@ -204,7 +203,8 @@ fn online_nothing_is_copied_and_writers_are_not_blocked() {
 #[test]
 fn a_column_with_a_check_of_its_own_is_not_guarded_online() {
     let db = with("create table t (a varchar(300) check (a <> ''))");
-    let own = "t.a: it has a CHECK of its own, and a column has one. Without --online the table";
+    let own =
+        "t.a cannot be guarded online: it already has a CHECK of its own, and a column can have only one. A guard that";
     refused(&db, &["t.a", "--online"], if is_mariadb() { own } else { NOT_ONLINE });
     Migrations::written(&db, &["t.a"]).run(&mut db.conn()).unwrap();
 }

@@ -11,7 +11,7 @@ fn a_lag_that_is_unknown() {
     };
     let nobody = "MySQL and MariaDB do not know how far their replicas are behind: name each replica by its URL";
     refused(&["--max-lag", "5"], "", nobody);
-    let bytes = "MySQL and MariaDB tell the lag of a replica in seconds, not in bytes: limit the seconds";
+    let bytes = "MySQL and MariaDB report the lag of a replica in seconds, not in bytes: limit the seconds";
     refused(&["--max-lag-bytes", "1G"], "mysql://replica/", bytes);
     refused(&[], "mysql://replica/\nmysql://scott:tiger@lion@10.0.0.7/", "the URL of replica 2 is not of the form");
     vault.assert_readable(&[1], 5);

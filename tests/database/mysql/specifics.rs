@@ -207,7 +207,8 @@ fn an_old_token_in_a_transaction_that_outlives_the_server() {
             server.start();
         }
     };
-    let report = traps::task().fence_timeout(std::time::Duration::from_secs(2)).observer(observer).run(&pool).unwrap();
+    let report =
+        traps::task().fence_timeout(std::time::Duration::from_secs(2)).on_progress(observer).run(&pool).unwrap();
     let Some(Doubt::Open(open)) = report.doubt() else { panic!("{:?}", report.doubt()) };
     assert!(open[0].starts_with("connection 0, since "), "{open:?}");
     Conn::establish(&url).unwrap().batch_execute("xa commit 'x'").unwrap();

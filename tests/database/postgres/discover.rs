@@ -18,7 +18,7 @@ fn columns_of_other_schemas() {
     scene.declare(&format!("{t}+ #[sql_name = \"Users\"] users (id) {{ id -> BigInt, email -> EncryptedText, }}"));
     scene.finds(&[("missing", "Users.email"), ("undeclared", "app.Users.email")]);
     let json = scene.discover().arg("--json").run().json();
-    assert!(json["findings"][0]["detail"].as_str().unwrap().ends_with(": it is app.Users"), "{json}");
+    assert!(json["findings"][0]["detail"].as_str().unwrap().ends_with(" only as app.Users"), "{json}");
     let path = format!("{}?options=-c%20search_path%3Dpublic,app", scene.db.url());
     let run = scene.discover().arg("--json").database(&path).exits_with(4);
     assert_eq!(run.json()["findings"][0]["kind"], "unguarded");
@@ -101,8 +101,8 @@ fn an_array_and_a_materialized_view() {
     scene.finds(&[("undeclared", "m.secret"), ("undeclared", "u.tags")]);
     let json = scene.discover().arg("--json").run().json();
     let detail = |index: usize| json["findings"][index]["detail"].as_str().unwrap();
-    assert!(detail(0).starts_with("2 of 2 sampled values are a token of a materialized view, "), "{json}");
-    assert!(detail(1).starts_with("1 of 1 sampled value is a token of an array, "), "{json}");
+    assert!(detail(0).starts_with("2 of 2 sampled values in a materialized view are tokens, "), "{json}");
+    assert!(detail(1).starts_with("1 of 1 sampled value in an array is a token, "), "{json}");
     scene.declare(
         "t (id) { id -> BigInt, secret -> EncryptedText, }+ u (id) { id -> BigInt, tags -> EncryptedText, }+ \
          m (id) { id -> BigInt, secret -> EncryptedText, }",

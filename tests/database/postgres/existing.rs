@@ -76,7 +76,7 @@ fn the_type_becomes_the_domain_and_comes_back_with_length_and_collation() {
     let before = types(conn);
     let migrations = Migrations::written(&db, &["t.a", "t.b", "t.c", "t.d"]);
     migrations.says(
-        "public.t.a: was character varying(120) COLLATE pg_catalog.\"POSIX\"; \"public\".encrypted_text has no length",
+        "public.t.a: the type character varying(120) COLLATE pg_catalog.\"POSIX\" becomes \"public\".encrypted_text, which has no length",
     );
     migrations.run(conn).unwrap();
     assert_eq!(types(conn), ["encrypted_text C", "encrypted_binary", "encrypted_text C", "encrypted_text C"]);
@@ -101,7 +101,7 @@ fn existing_domains_are_used() {
     migrations.run(&mut elsewhere.conn()).unwrap();
 
     let impostor = with("create domain encrypted_text as text; create table t (a text)");
-    let reason = "no guard for public.t.a: the type public.encrypted_text is there, and is not the domain";
+    let reason = "public.t.a cannot be guarded: the type public.encrypted_text exists, but it is not the domain";
     refused(&impostor, &["t.a"], reason);
 }
 
@@ -113,7 +113,7 @@ fn reports_what_keeps_the_server_from_changing_a_type() {
     );
     let migrations = Migrations::written(&db, &["t.a"]);
     migrations
-        .says("public.t.a: PostgreSQL changes no type that others use: default value for column b of table t, rule");
+        .says("public.t.a: PostgreSQL does not change a type that other objects use: default value for column b of table t, rule");
     let error = migrations.run(&mut db.conn()).unwrap_err().to_string();
     assert!(error.contains("cannot alter type of a column used by a"), "{error}");
     let online = Migrations::written(&db, &["t.a", "--online"]);
@@ -132,7 +132,7 @@ fn online_the_validation_blocks_neither_readers_nor_writers() {
     conn.batch_execute("set lock_timeout = '1s'").unwrap();
     migrations.run_next(&mut conn).unwrap();
     application.batch_execute("commit").unwrap();
-    refused(&db, &["t.a"], "public.t.a has a guard already: a CHECK that takes tokens only");
+    refused(&db, &["t.a"], "public.t.a already has a guard: a CHECK that accepts only tokens");
 }
 
 /// An optimiser might remove the condition: for every value that passes it says `NULL = NULL`.
@@ -152,7 +152,11 @@ fn a_guard_that_was_not_validated_has_its_own_kind() {
     let db = with("create table t (a text)");
     let migrations = Migrations::written(&db, &["t.a", "--online"]);
     migrations.run_next(&mut db.conn()).unwrap();
-    refused(&db, &["t.a"], "public.t.a has a guard already, which nobody has validated: run the migration that does");
+    refused(
+        &db,
+        &["t.a"],
+        "public.t.a already has a guard, but the guard is not validated. Run the migration that validates it",
+    );
 }
 
 #[test]
@@ -161,7 +165,7 @@ fn a_guard_does_not_see_the_blanks_that_a_type_adds() {
     refused(
         &db,
         &["t.a", "--online"],
-        "--online is not possible here: public.t.a is character(120), which fills tokens",
+        "public.t.a cannot be guarded online: its type is character(120), which pads tokens",
     );
 }
 
@@ -174,7 +178,7 @@ fn a_partitioned_table_as_a_whole() {
     refused(
         &db,
         &["t_1.a"],
-        "no guard for public.t_1.a: the column belongs to the parent of this table: name the parent",
+        "public.t_1.a cannot be guarded: the column belongs to the parent of this table. Name the parent",
     );
     for (ways, target) in [(vec!["t.a"], "t"), (vec!["t.a", "--online"], "t_1")] {
         let migrations = Migrations::written(&db, &ways);
@@ -190,11 +194,11 @@ fn children_are_guarded_with_their_parent() {
     let db = with(
         "create table t (id int, a text); create table t_1 (b text) inherits (t); create table t_2 () inherits (t_1)",
     );
-    let reason = "no guard for public.t_1.a: the column belongs to the parent of this table: name the parent";
+    let reason = "public.t_1.a cannot be guarded: the column belongs to the parent of this table. Name the parent";
     refused(&db, &["t_1.a"], reason);
     let conn = &mut db.conn();
     insert(conn, "t_2", "1, 'plaintext'").unwrap();
-    refused(&db, &["t.a"], "public.t.a holds 1 values that are not tokens");
+    refused(&db, &["t.a"], "public.t.a holds 1 value that is not a token");
     conn.batch_execute("delete from t").unwrap();
     for ways in [vec!["t.a"], vec!["t.a", "--online"]] {
         let migrations = Migrations::written(&db, &ways);

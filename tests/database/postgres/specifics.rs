@@ -252,7 +252,7 @@ fn an_open_transaction_of_another_user_that_has_only_read() {
                 conn.batch_execute("commit").unwrap();
             }
         };
-        let report = traps::task().stateless(true).observer(observer).run(&pool).unwrap();
+        let report = traps::task().stateless(true).on_progress(observer).run(&pool).unwrap();
         assert_eq!((report.columns()[0].rewritten, report.columns()[0].current), (1, id as u64));
     }
     drop(pool);
@@ -291,7 +291,7 @@ fn an_old_token_in_a_prepared_transaction() {
             conn.batch_execute("prepare transaction 'the second half'").unwrap();
         }
     };
-    let task = traps::task().fence_timeout(Duration::from_secs(2)).observer(observer);
+    let task = traps::task().fence_timeout(Duration::from_secs(2)).on_progress(observer);
     let report = task.run(&pool).unwrap();
     let Some(Doubt::Open(open)) = report.doubt() else { panic!("{:?}", report.doubt()) };
     assert!(open[0].starts_with("the prepared transaction the second half, since "), "{open:?}");

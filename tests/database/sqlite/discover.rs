@@ -79,13 +79,13 @@ fn tokens_in_a_column_of_any_type() {
     let json = scene.discover().arg("--json").run().json();
     assert_eq!(
         json["findings"][0]["detail"],
-        "1 of 2 sampled values is a token of a column of the type json, and nothing declares the column as encrypted"
+        "1 of 2 sampled values in a column of the type json is a token, but the column is not declared as encrypted"
     );
     let advice = json["findings"][0]["advice"].as_str().unwrap();
     assert!(advice.contains("keep each value in a text or binary column of a table"), "{advice}");
     scene.declare("t (id) { id -> BigInt, secret -> EncryptedText, }+ u (id) { id -> BigInt, a -> EncryptedText, }");
     let json = scene.discover().arg("--json").run().json();
     let finding = &json["findings"][0];
-    let expected = "it is declared, and its type is json, which is not one for text or bytes";
+    let expected = "it is declared, but its type is json, which holds neither text nor bytes";
     assert_eq!((&finding["kind"], &finding["detail"]), (&"wrong type".into(), &expected.into()), "{json}");
 }

@@ -112,7 +112,8 @@ fn tables_of_all_kinds() {
 fn the_type_of_a_value_counts() {
     let db = with("create table t (a text, b blob not null default x'00')");
     let migrations = Migrations::written(&db, &["t.a", "t.b"]);
-    migrations.says("t.b: has a default, which stays; unless that is a token, an INSERT that relies on it is refused");
+    migrations
+        .says("t.b: its default stays. If the default is not a token, the guard refuses an INSERT that relies on it");
     let conn = &mut db.conn();
     migrations.run(conn).unwrap();
     let (text, bytes) = (format!("'{}'", token(1)), format!("cast('{}' as blob)", token(1)));
@@ -138,10 +139,10 @@ fn tokens_of_the_other_type_are_not_sent_to_be_encrypted() {
         ("b", "UPDATE \"t t\" SET \"b\" = CAST(\"b\" AS BLOB) WHERE typeof(\"b\") = 'text' AND \"b\" GLOB 'gAAAA*'"),
     ] {
         let place = format!("t t.{column}");
-        let run = refused(&db, &[&place], &format!("{place} holds 1 tokens that are stored as another type"));
+        let run = refused(&db, &[&place], &format!("{place} holds 1 token that is stored as another type"));
         assert!(run.stderr.contains(&format!("Run this first: {sql}")), "{}", run.stderr);
         conn.batch_execute(sql).unwrap();
-        refused(&db, &[&place], &format!("{place} holds 1 values that are not tokens"));
+        refused(&db, &[&place], &format!("{place} holds 1 value that is not a token"));
     }
     conn.batch_execute("delete from \"t t\" where b = x'00'").unwrap();
     Migrations::written(&db, &["t t.a", "t t.b"]).run(conn).unwrap();
@@ -315,14 +316,14 @@ fn statistics_are_updated() {
 fn a_table_that_cannot_be_created_again_is_refused() {
     let db = with("create table t (a text, b int check (t.b > 0))");
     let run =
-        refused(&db, &["t.a"], "no guard for the table t: a table that is made of its CREATE TABLE and the guards is");
+        refused(&db, &["t.a"], "the table t cannot be guarded: its CREATE TABLE with the guards creates a different");
     assert!(run.stderr.contains("CONSTRAINT \"t_a_is_encrypted\" CHECK (\n        typeof(\"a\") IN"), "{}", run.stderr);
     let db = with("create table t (a text); create table u (t int references t (rowid))");
     refused(
         &db,
         &["t.a"],
-        "no guard for the table t: SQLite cannot follow its foreign keys, or those that lead to it: ",
+        "the table t cannot be guarded: SQLite cannot check its foreign keys, or the foreign keys that refer to it: ",
     );
     let db = with("create virtual table t using fts5 (a)");
-    refused(&db, &["t.a"], "no guard for the table t: it is not an ordinary table");
+    refused(&db, &["t.a"], "the table t cannot be guarded: it is not an ordinary table");
 }

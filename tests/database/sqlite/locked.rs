@@ -11,8 +11,10 @@ fn a_database_that_stays_locked() {
     other.batch_execute("begin immediate; update vault set note = note").unwrap();
     // The task waits five seconds for a lock, and retries if there is time.
     let reencrypt = |time: &str| vault.program(&["reencrypt", "--json", "--give-up-after", time], &[2, 1]);
-    let run =
-        reencrypt("6").exits_with(7).says("database is locked").says("Nothing is lost: run the task again to go on");
+    let run = reencrypt("6")
+        .exits_with(7)
+        .says("database is locked")
+        .says("Completed work is safe: run the task again to continue");
     run.notes("failed", "the database failed: database is locked.");
     let events = run.events();
     // After ten seconds the program reports its progress.

@@ -16,7 +16,7 @@ use crate::support::runner::write;
 struct Observed(Arc<Mutex<Vec<Progress>>>);
 
 impl Observed {
-    fn observer(&self) -> impl FnMut(&Progress) + Send + 'static {
+    fn on_progress(&self) -> impl FnMut(&Progress) + Send + 'static {
         let observed = Arc::clone(&self.0);
         move |progress| observed.lock().unwrap().push(progress.clone())
     }
@@ -26,7 +26,7 @@ impl Observed {
     }
 
     fn until(&self, reason: &str) {
-        while !self.reasons().iter().any(|observed| observed == reason) {
+        while !self.reasons().iter().any(|reason| reason == reason) {
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -36,7 +36,7 @@ impl Observed {
 fn a_rate_limits_the_task() {
     let people = People::new(1, 1..=30);
     let observed = Observed::default();
-    let task = people.task([2, 1]).max_rows_per_second(60).batch_size(5).observer(observed.observer());
+    let task = people.task([2, 1]).max_rows_per_second(60).batch_size(5).on_progress(observed.on_progress());
     let report = people.run(task, 2);
     assert_eq!((report.outcome(), report.passes()), (Outcome::Proven, 1));
     assert!(observed.reasons().contains(&"60 rows/s".to_owned()));
@@ -48,7 +48,8 @@ fn a_nice_task_leaves_the_database_idle() {
     let people = People::new(1, 1..=30);
     let stop = StopHandle::default();
     let observed = Observed::default();
-    let task = people.task([2, 1]).nice(1000.0).batch_size(1).stop_handle(stop.clone()).observer(observed.observer());
+    let task =
+        people.task([2, 1]).nice(1000.0).batch_size(1).stop_handle(stop.clone()).on_progress(observed.on_progress());
     thread::scope(|scope| {
         let run = scope.spawn(|| people.run(task, 1));
         observed.until("nice 1000");
@@ -64,7 +65,7 @@ fn a_pause_file_pauses_the_task() {
     let file = folder.path().join("pause");
     write(&file, "");
     let observed = Observed::default();
-    let task = people.task([2, 1]).pause_file(&file).observer(observed.observer());
+    let task = people.task([2, 1]).pause_file(&file).on_progress(observed.on_progress());
     let before = people.raw();
     thread::scope(|scope| {
         let run = scope.spawn(|| people.run(task, 1));
@@ -81,13 +82,13 @@ fn an_unusable_pause_file_pauses_the_task() {
     let people = People::new(1, 1..=30);
     let (stop, observed) = (StopHandle::default(), Observed::default());
     let file = Path::new("/dev/null/pause");
-    let task = people.task([2, 1]).pause_file(file).stop_handle(stop.clone()).observer(observed.observer());
+    let task = people.task([2, 1]).pause_file(file).stop_handle(stop.clone()).on_progress(observed.on_progress());
     thread::scope(|scope| {
         let run = scope.spawn(|| people.run(task, 1));
         while !observed
             .reasons()
             .iter()
-            .any(|observed| observed.starts_with("whether the file /dev/null/pause exists is unknown"))
+            .any(|reason| reason.starts_with("whether the file /dev/null/pause exists is unknown"))
         {
             thread::sleep(Duration::from_millis(10));
         }
@@ -105,7 +106,7 @@ fn a_limit_on_the_run_time() {
     write(&file, "");
     let args = ["reencrypt", "--max-runtime", "0.5", "--pause-file", file.to_str().unwrap()];
     let run = vault.program(&args, &[2, 1]).exits_with(6);
-    run.says("the time limit of 0.5 s is over").says("stopped on request: run it again to go on");
+    run.says("the time limit of 0.5 s is reached").says("stopped on request. Run the command again to continue");
     assert!(is_under(&mut vault.db.conn(), 1, 1), "nothing is written");
     vault.program(&["reencrypt", "--max-runtime", "600", "--nice", "0.1"], &[2, 1]).exits_with(0);
     assert!(is_under(&mut vault.db.conn(), 1, 2));

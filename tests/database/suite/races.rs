@@ -40,7 +40,7 @@ fn a_write_of_the_application_is_never_overwritten() {
                 ids.by_ref().inspect(&mut write).last().unwrap_or(ROWS + 1)
             });
             let end = EndOnDrop(&ended);
-            let report = people.run(people.task([2, 1]).observer(|_| begun.store(true, Relaxed)), 1);
+            let report = people.run(people.task([2, 1]).on_progress(|_| begun.store(true, Relaxed)), 1);
             drop(end);
             (report, application.join().unwrap())
         });

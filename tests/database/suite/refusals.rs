@@ -25,7 +25,7 @@ fn named(table: &str, column: &str) -> [Target; 1] {
 fn targets_that_cannot_be_worked_on() {
     let people = People::new(1, 1..=3);
     let schema = people.db.schema();
-    let no_targets = "there is nothing to re-encrypt: no column is named and the schema declares no encrypted column";
+    let no_targets = "there is nothing to work on: no column is named and the schema declares no encrypted column";
     assert_eq!(refusal(&people, []), no_targets);
     assert_eq!(
         refusal(&people, named("persons", "email")),
@@ -36,21 +36,21 @@ fn targets_that_cannot_be_worked_on() {
         format!("the table {schema}people has no column mail; it has id, name, email, phone, photo")
     );
     let wrong_type = refusal(&people, named("people", "id"));
-    let start = format!("the column {schema}people.id cannot be re-encrypted: its type is bigint");
+    let start = format!("the column {schema}people.id cannot be a target: its type is bigint");
     assert!(wrong_type.starts_with(&start), "{wrong_type}");
     // One invalid target refuses the whole run. The task does nothing by halves.
     refusal(&people, named("people", "email").into_iter().chain(named("people", "mail")));
 
     people.conn().batch_execute("create view addresses as select id, email from people").unwrap();
     let view = refusal(&people, named("addresses", "email"));
-    assert!(view.starts_with(&format!("the table {schema}addresses cannot be re-encrypted: it is not a")), "{view}");
+    assert!(view.starts_with(&format!("the table {schema}addresses cannot be a target: it is not a")), "{view}");
 
     let key = format!("create table by_email (email varchar(200) not null primary key, note {TEXT})");
     people.conn().batch_execute(&key).unwrap();
     assert_eq!(
         refusal(&people, named("by_email", "email")),
         format!(
-            "the column {schema}by_email.email cannot be re-encrypted: it is part of the row key, which the task never changes"
+            "the column {schema}by_email.email cannot be a target: it is part of the row key, which the task never changes"
         )
     );
 }
@@ -65,7 +65,7 @@ fn a_keyring_that_does_not_belong_to_the_data() {
         error.to_string(),
         format!(
             "this keyring does not belong to this data: of 200 tokens read in {}people.email it opens 0. \
-             What it cannot open was not touched. Add the key that wrote them to the keyring",
+             The others were not touched. Add the key that wrote them to the keyring",
             people.db.schema()
         )
     );
@@ -100,5 +100,5 @@ fn the_task_gives_up_on_an_unreachable_database() {
     let limit = std::time::Duration::from_millis(300);
     let error = people.task([2, 1]).give_up_after(limit).run(&pool).unwrap_err();
     assert!(error.is_database(), "{error}");
-    assert!(error.to_string().ends_with("Nothing is lost: run the task again to go on"), "{error}");
+    assert!(error.to_string().ends_with("Completed work is safe: run the task again to continue"), "{error}");
 }

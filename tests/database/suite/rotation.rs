@@ -122,7 +122,7 @@ fn stops_on_request_and_goes_on_later() {
             handle.stop();
         }
     };
-    let task = people.task([2, 1]).batch_size(1).stop_handle(stop).observer(observer);
+    let task = people.task([2, 1]).batch_size(1).stop_handle(stop).on_progress(observer);
     let report = people.run(task, 1);
     assert_eq!(report.outcome(), Outcome::Stopped);
     let done = people.column(&report, "email").rewritten;
@@ -140,7 +140,7 @@ fn stops_on_request_and_goes_on_later() {
 fn reports_its_progress() {
     let people = People::new(1, 1..=300);
     let mut seen = Vec::new();
-    let task = people.task([2, 1]).batch_size(10).observer(|progress| seen.push(progress.clone()));
+    let task = people.task([2, 1]).batch_size(10).on_progress(|progress| seen.push(progress.clone()));
     assert!(people.run(task, 1).is_proven());
     let last = seen.last().unwrap();
     assert_eq!((last.pass, last.rows, last.bad), (1, 300, 0));

@@ -87,7 +87,7 @@ fn stays_pending_until_it_is_proven() {
     application.batch_execute(&format!("begin; insert into t values (3, '{token}')")).unwrap();
     let impatient = migration_with(&db, Duration::ZERO).among(source.clone());
     let said = conn.run_pending_migrations(impatient).unwrap_err().to_string();
-    assert!(said.starts_with("the task is not proven to be finished: transactions that began"), "{said}");
+    assert!(said.starts_with("the task has not proven that its job is done: transactions that began"), "{said}");
     assert_eq!(applied(conn), ["20260101000000"]);
     application.batch_execute("commit").unwrap();
     conn.run_pending_migrations(migration(&db).among(source)).unwrap();

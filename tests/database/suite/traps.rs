@@ -69,7 +69,7 @@ pub fn interfere(db: &TestDatabase, task: Task<'_>, id: i64, act: impl FnOnce(&m
     let mut application = db.conn();
     block_updates(&mut application, id);
     let (send, receive) = mpsc::channel();
-    let task = task.observer(move |progress| {
+    let task = task.on_progress(move |progress| {
         if progress.rows >= 3 * PAGE as u64 {
             let _ = send.send(());
         }
@@ -136,7 +136,7 @@ fn a_schema_that_changes_between_two_pages() {
 #[test]
 fn a_token_that_is_newer_than_the_beginning() {
     for (job, doubt) in
-        [(Job::Reencrypt, Doubt::OldPrimary as fn(u64) -> Doubt), (Job::Decrypt, Doubt::StillEncrypting)]
+        [(Job::Reencrypt, Doubt::OldPrimary as fn(SystemTime) -> Doubt), (Job::Decrypt, Doubt::StillEncrypting)]
     {
         let db = table(TEXT);
         assert!(task().job(job).run(&db.pool(2)).unwrap().is_proven());
@@ -162,8 +162,8 @@ fn a_token_that_is_newer_than_the_beginning() {
                 application.batch_execute("commit").unwrap();
             }
         };
-        let report = task().job(job).observer(observer).run(&db.pool(2)).unwrap();
-        let expected = date.map(doubt);
+        let report = task().job(job).on_progress(observer).run(&db.pool(2)).unwrap();
+        let expected = date.map(|date| doubt(UNIX_EPOCH + Duration::from_secs(date)));
         assert_eq!((report.outcome(), report.doubt()), (Outcome::Incomplete, expected.as_ref()));
         // The token is newer than the beginning of that run, but older than the beginning of this one.
         assert!(task().job(job).run(&db.pool(2)).unwrap().is_proven());
@@ -193,7 +193,7 @@ fn an_old_token_in_a_transaction_that_is_still_open() {
             application.batch_execute("commit").unwrap();
         }
     };
-    let report = task().observer(observer).run(&db.pool(2)).unwrap();
+    let report = task().on_progress(observer).run(&db.pool(2)).unwrap();
     assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 1));
     assert!(is_under(&rows(&mut db.conn(), "id = 1")[0], 2));
 }

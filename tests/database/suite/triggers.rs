@@ -1,7 +1,7 @@
 //! Triggers that the writes of the task would fire, and triggers that they would not.
 
 use diesel::connection::SimpleConnection;
-use diesel_encrypted::reencrypt::Outcome;
+use diesel_encrypted::reencrypt::{Outcome, Refusal, Remedy};
 
 use super::people::People;
 use super::sql::number;
@@ -29,12 +29,15 @@ fn are_refused_unless_they_are_accepted() {
     let error = people.task([2, 1]).run(&people.db.pool(2)).unwrap_err();
     let said = error.to_string();
     let start = format!(
-        "the table {}people has triggers that would fire in every row that is rewritten: {MANAGED_BY}. One that keeps \
-         an `updated_at`, as those of `diesel_manage_updated_at` do, would set it. To let them fire, run it with \
-         --accept-triggers (Task::accept_triggers). To rewrite without them, ",
+        "the table {}people has triggers that would fire for every row that is rewritten: {MANAGED_BY}. One that keeps \
+         an `updated_at`, as those of `diesel_manage_updated_at` do, would set it. To rewrite without them, ",
         people.db.schema()
     );
-    assert!(error.is_refused() && said.starts_with(&start), "{said}");
+    let end = ". To let them fire, call Task::accept_triggers";
+    assert!(error.is_refused() && said.starts_with(&start) && said.ends_with(end), "{said}");
+    let refusal = error.refusal().unwrap();
+    assert!(matches!(refusal, Refusal::Triggers { triggers, .. } if triggers.join(", ") == MANAGED_BY), "{refusal:?}");
+    assert_eq!(refusal.remedy(), Some(Remedy::AcceptTriggers));
 
     // A run that only reads fires no trigger.
     assert_eq!(people.run(people.task([2, 1]).dry_run(true), 1).outcome(), Outcome::Incomplete);

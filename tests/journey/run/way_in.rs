@@ -33,7 +33,7 @@ pub fn prepare(world: &World) {
 pub fn make_room(world: &World) {
     let Some(widen) = WIDEN else { return };
     let run = job(world, "encrypt", &[OLD]).exits_with(REFUSED);
-    let needed = format!("Make it {WIDTH} long at least");
+    let needed = format!("Make it at least {WIDTH} long");
     assert!(run.stderr.contains("account.phone is too short") && run.stderr.contains(&needed), "{}", run.stderr);
     assert_eq!(tokens(world), 0, "nothing was written");
     world.db.conn().batch_execute(&widen.replace("{}", WIDTH)).unwrap();

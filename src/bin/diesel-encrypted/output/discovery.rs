@@ -1,13 +1,13 @@
-//! Whether the database and the schema file agree.
+//! Whether the database agrees with the schema file.
 
-use diesel_encrypted::discover::{ColumnFound, Discovered, Finding};
+use diesel_encrypted::discover::{ColumnFound, Discovered, Finding, FindingRemedy};
 use serde::Serialize;
 
-use super::{document, line, table};
+use super::{count, document, line, table};
 use crate::exit::{Exit, Failure};
 use crate::notes;
 
-/// What was found. There is a document also where nothing is declared.
+/// Prints the findings. There is a JSON document even if no column is declared.
 pub(crate) fn discovery(discovered: Result<Discovered, Failure>, json: bool) -> Result<Exit, Failure> {
     let checked = discovered.and_then(|discovered| match needless(&discovered) {
         Some(failure) => Err(failure),
@@ -22,56 +22,73 @@ pub(crate) fn discovery(discovered: Result<Discovered, Failure>, json: bool) -> 
         let shown = discovered.columns.iter().filter(|column| column.declared || column.guarded || column.tokens > 0);
         line(table(&HEAD, shown.map(row)))?;
         for (index, finding) in findings.iter().enumerate() {
-            line(format_args!("{}{finding}", if index == 0 { "\n" } else { "" }))?;
+            let before = if index == 0 { "\n" } else { "" };
+            let (place, kind, detail) = (finding.place(), &finding.kind, finding.detail());
+            line(format_args!("{before}{place}: {kind}: {detail}. Next: {}.", advice(finding)))?;
         }
     }
-    match (findings.len(), discovered.is_clean()) {
-        (0, false) => Err(nothing(&discovered)),
-        (0, true) => {
-            notes::tell(json, "ended", format_args!("clean: {}", looked_at(&discovered)));
-            Ok(Exit::Proven)
-        }
-        (count, _) => {
-            let findings = if count == 1 { "1 finding".to_owned() } else { format!("{count} findings") };
-            notes::tell(json, "ended", format_args!("{findings}: {}", looked_at(&discovered)));
-            Ok(Exit::BadValues)
-        }
+    if !findings.is_empty() {
+        let found = count(findings.len() as u64, "finding");
+        notes::info(json, "ended", format_args!("{found}: {}", summary(&discovered)));
+        Ok(Exit::BadValues)
+    } else if discovered.is_clean() {
+        notes::info(json, "ended", format_args!("clean: {}", summary(&discovered)));
+        Ok(Exit::Proven)
+    } else {
+        Err(nothing_declared(&discovered))
     }
 }
 
-/// An exception that is none any more would hide the next finding on its column.
+/// What to do about a finding, with the commands and options of this program.
+fn advice(finding: &Finding) -> String {
+    let place = finding.place();
+    finding.advice_with(|remedy| match remedy {
+        FindingRemedy::Encrypt => format!("`diesel-encrypted encrypt --column {place}`"),
+        FindingRemedy::Guard => format!("`diesel-encrypted migration guard {place}`"),
+        FindingRemedy::Ignore => format!("`--ignore {place}`"),
+        other => other.to_string(),
+    })
+}
+
+/// Refuses an `--ignore` without a finding, because it would hide the next one.
 fn needless(discovered: &Discovered) -> Option<Failure> {
-    let places: Vec<String> = discovered.needless.iter().map(|place| format!("--ignore {place}")).collect();
-    let message = || format!("nothing was found there to be ignored, so leave it out: {}", places.join(", "));
-    (!places.is_empty()).then(|| Failure::new(Exit::Usage, message()))
+    if discovered.needless.is_empty() {
+        return None;
+    }
+    let options: Vec<String> = discovered.needless.iter().map(|place| format!("--ignore {place}")).collect();
+    let message = format!(
+        "there is no finding for {}. Remove the option, because it would hide the next finding there.",
+        options.join(", ")
+    );
+    Some(Failure::new(Exit::Usage, message))
 }
 
-fn nothing(discovered: &Discovered) -> Failure {
+fn nothing_declared(discovered: &Discovered) -> Failure {
     let others = match discovered.accepted {
-        0 => format!("none of {} holds a token", columns(discovered.columns.len())),
-        1 => "the only finding is accepted with --ignore".into(),
-        count => format!("all {count} findings are accepted with --ignore"),
+        0 => format!("none of {} holds a token", columns(discovered)),
+        1 => "--ignore accepts the only finding".into(),
+        all => format!("--ignore accepts all {all} findings"),
     };
     Failure::new(
         Exit::Refused,
         format!(
-            "there is nothing to compare: the schema file declares no encrypted column, and {others}. Declare columns as \
-             EncryptedText or EncryptedBinary, or name the right schema file with --schema PATH"
+            "there is nothing to compare. The schema file declares no encrypted column, and {others}. Declare columns \
+             as EncryptedText or EncryptedBinary, or name the right schema file with --schema PATH."
         ),
     )
 }
 
-fn looked_at(discovered: &Discovered) -> String {
+fn summary(discovered: &Discovered) -> String {
     let declared = discovered.columns.iter().filter(|column| column.declared).count();
     let accepted = match discovered.accepted {
         0 => String::new(),
-        count => format!(", {count} more accepted with --ignore"),
+        accepted => format!(", {} accepted with --ignore", count(accepted as u64, "finding")),
     };
-    format!("{} looked at, {declared} of them declared as encrypted{accepted}", columns(discovered.columns.len()))
+    format!("{} checked, {declared} of them declared as encrypted{accepted}", columns(discovered))
 }
 
-fn columns(count: usize) -> String {
-    if count == 1 { "1 column".into() } else { format!("{count} columns") }
+fn columns(discovered: &Discovered) -> String {
+    count(discovered.columns.len() as u64, "column")
 }
 
 const HEAD: [&str; 5] = ["column", "declared", "guarded", "sampled", "tokens"];
@@ -132,9 +149,14 @@ impl<'a> DiscoveryDocument<'a> {
 
 impl<'a> DiscoveryColumn<'a> {
     fn new(found: &'a ColumnFound) -> Self {
-        let ColumnFound { table, column, declared, guarded, sampled, tokens, .. } = found;
-        let (declared, guarded, sampled, tokens) = (*declared, *guarded, *sampled, *tokens);
-        Self { table: table.to_string(), column, declared, guarded, sampled, tokens }
+        Self {
+            table: found.table.to_string(),
+            column: &found.column,
+            declared: found.declared,
+            guarded: found.guarded,
+            sampled: found.sampled,
+            tokens: found.tokens,
+        }
     }
 }
 
@@ -145,7 +167,7 @@ impl<'a> DiscoveryFinding<'a> {
             table: finding.table.to_string(),
             column: &finding.column,
             detail: finding.detail(),
-            advice: finding.advice(),
+            advice: advice(finding),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Values that could not be brought under the primary key.
+//! Problems: values that a run could not change.
 
 use diesel_encrypted::reencrypt::{Problem, RecordedProblems};
 use serde::Serialize;
@@ -7,14 +7,14 @@ use super::{document, line, rfc3339, table};
 use crate::exit::{Exit, Failure};
 use crate::notes;
 
-/// The values that are on record. There is a document also where there is no record.
+/// Prints the recorded problems. There is a JSON document even if nothing was ever recorded.
 pub(crate) fn problems(recorded: Result<RecordedProblems, Failure>, json: bool) -> Result<Exit, Failure> {
     if json && recorded.as_ref().err().is_none_or(Failure::has_document) {
         let recorded = recorded.as_ref().ok();
         document(&ProblemsDocument {
             recorded: recorded.is_some(),
             moment: recorded.and_then(|recorded| rfc3339(recorded.moment?)),
-            problems: recorded.into_iter().flat_map(|recorded| &recorded.problems).map(ProblemRow::new).collect(),
+            problems: recorded.map_or(&[], |recorded| &recorded.problems),
             problems_omitted: recorded.map_or(0, |recorded| recorded.omitted),
         })?;
     }
@@ -22,27 +22,36 @@ pub(crate) fn problems(recorded: Result<RecordedProblems, Failure>, json: bool) 
     if !json && !recorded.problems.is_empty() {
         line(problem_table(&recorded.problems))?;
     }
-    notes::tell(json, "ended", advice(&recorded));
+    notes::info(json, "ended", advice(&recorded));
     Ok(if recorded.problems.is_empty() { Exit::Proven } else { Exit::BadValues })
 }
 
 fn advice(recorded: &RecordedProblems) -> String {
     let all = recorded.problems.len() as u64 + recorded.omitted;
-    let found = match (all, recorded.omitted) {
-        (0, _) => "no value is on record".to_owned(),
-        (1, _) => "1 value is on record".to_owned(),
-        (_, 0) => format!("{all} values are on record"),
-        (_, omitted) => format!("{all} values are on record, of which {omitted} are not listed"),
+    let found = match all {
+        0 => "no problem is recorded".to_owned(),
+        1 => "1 problem is recorded".to_owned(),
+        _ => format!("{all} problems are recorded"),
     };
-    match recorded.moment.and_then(rfc3339) {
-        Some(moment) => format!("{found} since everything was read at {moment}; those mended since are still listed"),
-        None => {
-            format!("{found}; the last run did not end, so there may be more: run `diesel-encrypted reencrypt` again")
+    let listed = match recorded.omitted {
+        0 => String::new(),
+        omitted => format!(", but {omitted} of them are not listed"),
+    };
+    let state = match recorded.moment.and_then(rfc3339) {
+        Some(moment) if all == 0 => format!("The last run read every value at {moment}."),
+        Some(moment) => {
+            format!("The last run read every value at {moment}. Values that you have fixed since are still listed.")
         }
-    }
+        None => {
+            "The last run did not end, so there may be more. Run its command (`diesel-encrypted reencrypt`, `encrypt` \
+                 or `decrypt`) again."
+                .into()
+        }
+    };
+    format!("{found}{listed}. {state}")
 }
 
-/// The problems as people see them.
+/// The problems as a table.
 pub(super) fn problem_table<'a>(problems: impl IntoIterator<Item = &'a Problem>) -> String {
     let rows = problems.into_iter().map(|problem| {
         vec![format!("{}.{}", problem.table, problem.column), problem.row.clone(), problem.kind.to_string()]
@@ -54,21 +63,6 @@ pub(super) fn problem_table<'a>(problems: impl IntoIterator<Item = &'a Problem>)
 struct ProblemsDocument<'a> {
     recorded: bool,
     moment: Option<String>,
-    problems: Vec<ProblemRow<'a>>,
+    problems: &'a [Problem],
     problems_omitted: u64,
-}
-
-#[derive(Serialize)]
-pub(super) struct ProblemRow<'a> {
-    table: &'a str,
-    column: &'a str,
-    row: &'a str,
-    kind: String,
-}
-
-impl<'a> ProblemRow<'a> {
-    pub(super) fn new(problem: &'a Problem) -> Self {
-        let Problem { table, column, row, kind, .. } = problem;
-        Self { table, column, row, kind: kind.to_string() }
-    }
 }

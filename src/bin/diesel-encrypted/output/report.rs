@@ -1,55 +1,63 @@
-//! What `reencrypt`, `encrypt` or `decrypt` did and found.
+//! The report of `reencrypt`, `encrypt` or `decrypt`.
 
-use diesel_encrypted::Keyring;
-use diesel_encrypted::reencrypt::{ColumnReport, Doubt, Job, Outcome, Report};
+use diesel_encrypted::reencrypt::{ColumnReport, Doubt, Job, Outcome, Problem, ProblemKind, Proof, Report, TaskError};
+use diesel_encrypted::{Fingerprint, Keyring};
 use serde::Serialize;
 
-use super::problems::{ProblemRow, problem_table};
-use super::{document, line, rfc3339, table};
+use super::problems::problem_table;
+use super::{count, document, line, sentence, table};
 use crate::exit::{Exit, Failure};
 use crate::notes;
 
-/// Problems that people see one by one.
+/// The most problems that the output for people lists.
 const SHOWN: usize = 20;
 
-/// A report, and the failure that ended the work if there was one.
-pub(crate) fn report(
-    keyring: &Keyring,
-    job: Job,
-    report: Option<Report>,
-    failure: Option<Failure>,
-    json: bool,
-    dry_run: bool,
-) -> Result<Exit, Failure> {
-    let exit = exit(report.as_ref(), failure.as_ref());
+/// How a job ended: its report, as far as there is one, and the failure that ended it, if any.
+pub(crate) struct Ending {
+    pub(crate) report: Option<Report>,
+    pub(crate) failure: Option<Failure>,
+}
+
+impl Ending {
+    pub(crate) fn exit(&self) -> Exit {
+        match (&self.failure, &self.report) {
+            (Some(failure), _) => failure.exit,
+            (None, None) => Exit::Internal,
+            (None, Some(report)) => match report.outcome() {
+                Outcome::Proven if report.old_keys_may_go() => Exit::Proven,
+                Outcome::Proven => Exit::BadValues,
+                Outcome::Stopped => Exit::Stopped,
+                _ => Exit::NotProven,
+            },
+        }
+    }
+}
+
+impl From<Result<Report, TaskError>> for Ending {
+    fn from(result: Result<Report, TaskError>) -> Self {
+        match result {
+            Ok(report) => Self { report: Some(report), failure: None },
+            Err(error) => Self { report: error.report().cloned(), failure: Some(error.into()) },
+        }
+    }
+}
+
+/// Prints how a job ended.
+pub(crate) fn report(keyring: &Keyring, job: Job, ending: Ending, json: bool, dry_run: bool) -> Result<Exit, Failure> {
+    let exit = ending.exit();
+    let Ending { report, failure } = ending;
     if json && failure.as_ref().is_none_or(Failure::has_document) {
         document(&ReportDocument::new(keyring, report.as_ref(), exit))?;
     } else if let Some(report) = report.as_ref().filter(|_| !json) {
         show(report)?;
     }
-    match (failure, report) {
-        (Some(failure), _) => return Err(failure),
-        (None, Some(report)) if job == Job::Decrypt => {
-            notes::tell(json, "ended", decrypted(&report, exit, dry_run));
-        }
-        (None, Some(report)) => notes::tell(json, "ended", advice(keyring, &report, exit, dry_run)),
-        (None, None) => {}
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    if let Some(report) = report {
+        notes::info(json, "ended", advice(keyring, job, &report, exit, dry_run));
     }
     Ok(exit)
-}
-
-/// The exit code of a failure if there was one, else of what the report says.
-pub(crate) fn exit(report: Option<&Report>, failure: Option<&Failure>) -> Exit {
-    match (failure, report) {
-        (Some(failure), _) => failure.exit,
-        (None, None) => Exit::Internal,
-        (None, Some(report)) => match report.outcome() {
-            Outcome::Proven if report.problems().is_empty() => Exit::Proven,
-            Outcome::Proven => Exit::BadValues,
-            Outcome::Stopped => Exit::Stopped,
-            _ => Exit::NotProven,
-        },
-    }
 }
 
 fn show(report: &Report) -> Result<Exit, Failure> {
@@ -58,59 +66,81 @@ fn show(report: &Report) -> Result<Exit, Failure> {
     if !problems.is_empty() {
         line(format_args!("\n{}", problem_table(problems.iter().take(SHOWN))))?;
     }
-    let more = problems.len().saturating_sub(SHOWN) as u64 + report.problems_omitted();
-    if more > 0 {
-        line(format_args!("{more} more: see `diesel-encrypted problems`, or --json"))?;
+    let hidden = problems.len().saturating_sub(SHOWN) as u64 + report.problems_omitted();
+    if hidden > 0 {
+        let more = count(hidden, "more problem");
+        line(format_args!("Not shown: {more}. List them with `diesel-encrypted problems`, or use --json."))?;
     }
     line(format_args!("\n{}", report.statement()))
 }
 
 /// What happened, and what to do next.
-fn advice(keyring: &Keyring, report: &Report, exit: Exit, dry_run: bool) -> String {
+fn advice(keyring: &Keyring, job: Job, report: &Report, exit: Exit, dry_run: bool) -> String {
     let primary = report.primary();
-    let old: Vec<String> = keyring.fingerprints().skip(1).map(|fingerprint| fingerprint.to_string()).collect();
-    match (exit, report.doubt()) {
-        (Exit::Proven, _) if old.is_empty() => format!("proven: every value is under the primary key {primary}"),
-        (Exit::Proven, _) => format!(
-            "proven: every value is under the primary key {primary}. When no application writes with another primary \
-             key any more, these may be removed from the keyring: {}",
-            old.join(", ")
-        ),
-        (Exit::BadValues, _) => format!(
-            "proven: every value is under the primary key {primary}, except those listed, which were left as they are. \
-             Find the key that wrote the unreadable ones, or repair the rows; keep the old keys until then"
-        ),
-        (Exit::Stopped, _) => "stopped on request: run it again to go on; keep the old keys until it is proven".into(),
-        _ if dry_run => match report.columns().iter().map(ColumnReport::stale).sum::<u64>() {
-            0 => "dry run: nothing was written, and nothing is left to be; a run without --dry-run proves it".into(),
-            stale => format!("dry run: nothing was written; {stale} values are left to be rewritten under {primary}"),
+    let done = match job {
+        Job::Decrypt => "every value is plaintext".to_owned(),
+        _ => format!("every value is under the primary key {primary}"),
+    };
+    let keys = if job == Job::Decrypt { "the keys" } else { "the old keys" };
+    match exit {
+        Exit::Proven => match after_proof(keyring, job) {
+            Some(next) => format!("proven: {done}. {next}"),
+            None => format!("proven: {done}"),
         },
-        (_, Some(doubt)) => format!("not proven: {doubt}; keep the old keys until it is proven"),
-        _ => "not proven: run it again; keep the old keys until it is proven".into(),
+        Exit::BadValues => format!(
+            "proven: {done}, except for the listed ones, which are unchanged. {} Keep {keys} until then.",
+            repairs(job, report)
+        ),
+        Exit::Stopped => {
+            format!("stopped on request. Run the command again to continue. Keep {keys} until the job is proven.")
+        }
+        _ if dry_run => match report.columns().iter().map(ColumnReport::stale).sum::<u64>() {
+            0 => {
+                "dry run: nothing was written, and nothing is left to write. Run without --dry-run to prove it.".into()
+            }
+            stale => format!("dry run: nothing was written. A run would {}.", work(job, stale, primary)),
+        },
+        _ => match report.doubt() {
+            Some(doubt) => format!("not proven: {} Keep {keys} until the job is proven.", sentence(doubt)),
+            None => format!("not proven. Run the command again, and keep {keys} until the job is proven."),
+        },
     }
 }
 
-/// The same for the way out.
-fn decrypted(report: &Report, exit: Exit, dry_run: bool) -> String {
-    match (exit, report.doubt()) {
-        (Exit::Proven, _) => {
-            "proven: every value is plaintext. Keep the keys as long as you keep backups from before, and \
-             as long as any application still encrypts"
-                .into()
+/// What to do about the problems of a report.
+fn repairs(job: Job, report: &Report) -> &'static str {
+    let has = |kind| report.problems().iter().any(|problem| problem.kind == kind);
+    match (has(ProblemKind::Plaintext), has(ProblemKind::Unreadable)) {
+        _ if job == Job::Decrypt => "Fix them.",
+        (true, true) => {
+            "Encrypt the plaintext with `diesel-encrypted encrypt`. For unreadable values, find their key or repair the \
+             rows."
         }
-        (Exit::BadValues, _) => {
-            "proven: every value is plaintext, except those listed, which were left as they are. Keep \
-             the keys until they are mended"
-                .into()
-        }
-        (Exit::Stopped, _) => "stopped on request: run it again to go on; keep the keys until it is proven".into(),
-        _ if dry_run => match report.columns().iter().map(ColumnReport::stale).sum::<u64>() {
-            0 => "dry run: nothing was written, and nothing is left to be; a run without --dry-run proves it".into(),
-            stale => format!("dry run: nothing was written; {stale} values are left to be written as plaintext"),
-        },
-        (_, Some(doubt)) => format!("not proven: {doubt}; keep the keys until it is proven"),
-        _ => "not proven: run it again; keep the keys until it is proven".into(),
+        (true, false) => "Encrypt them with `diesel-encrypted encrypt`.",
+        (false, _) => "Find the key that wrote them, or repair the rows.",
     }
+}
+
+fn work(job: Job, stale: u64, primary: Fingerprint) -> String {
+    let values = count(stale, "value");
+    match job {
+        Job::Decrypt => format!("decrypt {values}"),
+        Job::Encrypt => format!("encrypt {values} under the primary key {primary}"),
+        _ => format!("re-encrypt {values} under the primary key {primary}"),
+    }
+}
+
+/// Which keys can go after a proof, and when.
+fn after_proof(keyring: &Keyring, job: Job) -> Option<String> {
+    if job == Job::Decrypt {
+        return Some("Keep the keys while you have older backups, and while any application still encrypts.".into());
+    }
+    let secondary: Vec<String> = keyring.fingerprints().skip(1).map(|key| key.to_string()).collect();
+    if secondary.is_empty() {
+        return None;
+    }
+    let keys = secondary.join(", ");
+    Some(format!("Once no application writes with another primary key, you can remove these from the keyring: {keys}."))
 }
 
 const HEAD: [&str; 8] = ["column", "scanned", "rewritten", "current", "null", "raced", "busy", "bad"];
@@ -126,54 +156,23 @@ struct ReportDocument<'a> {
     outcome: &'static str,
     primary: String,
     passes: u32,
-    columns: Vec<ReportColumn<'a>>,
-    problems: Vec<ProblemRow<'a>>,
+    columns: &'a [ColumnReport],
+    problems: &'a [Problem],
     problems_omitted: u64,
-    proof: Option<ReportProof>,
+    proof: Option<&'a Proof>,
     doubt: Option<String>,
-}
-
-#[derive(Serialize)]
-struct ReportColumn<'a> {
-    table: &'a str,
-    column: &'a str,
-    scanned: u64,
-    rewritten: u64,
-    current: u64,
-    null: u64,
-    raced: u64,
-    busy: u64,
-    bad: u64,
-}
-
-#[derive(Serialize)]
-struct ReportProof {
-    moment: Option<String>,
-    values: u64,
 }
 
 impl<'a> ReportDocument<'a> {
     fn new(keyring: &Keyring, report: Option<&'a Report>, exit: Exit) -> Self {
-        let columns = report.into_iter().flat_map(Report::columns).map(|column| ReportColumn {
-            table: &column.table,
-            column: &column.column,
-            scanned: column.scanned,
-            rewritten: column.rewritten,
-            current: column.current,
-            null: column.null,
-            raced: column.raced,
-            busy: column.busy,
-            bad: column.bad,
-        });
-        let proof = report.and_then(Report::proof);
         Self {
             outcome: exit.outcome(),
             primary: keyring.primary().to_string(),
             passes: report.map_or(0, Report::passes),
-            columns: columns.collect(),
-            problems: report.into_iter().flat_map(Report::problems).map(ProblemRow::new).collect(),
+            columns: report.map_or(&[], Report::columns),
+            problems: report.map_or(&[], Report::problems),
             problems_omitted: report.map_or(0, Report::problems_omitted),
-            proof: proof.map(|proof| ReportProof { moment: rfc3339(proof.moment), values: proof.values }),
+            proof: report.and_then(Report::proof),
             doubt: report.and_then(Report::doubt).map(Doubt::to_string),
         }
     }

@@ -1,4 +1,4 @@
-//! Whether a key may be removed.
+//! Whether a key can be removed.
 
 use diesel_encrypted::Keyring;
 use diesel_encrypted::reencrypt::{Doubt, Retirement};
@@ -27,31 +27,36 @@ pub(crate) fn retirement(
         line(table(&["column", "values under the key"], rows))?;
         line(format_args!("\n{}", retirement.statement()))?;
     }
-    notes::tell(json, "ended", advice(&retirement, exit));
+    notes::info(json, "ended", advice(&retirement, exit));
     Ok(exit)
 }
 
 fn exit(retirement: &Retirement) -> Exit {
-    match () {
-        () if retirement.status.stopped => Exit::Stopped,
-        () if retirement.is_proven() => Exit::Proven,
-        () => Exit::NotProven,
+    if retirement.status.stopped {
+        Exit::Stopped
+    } else if retirement.is_proven() {
+        Exit::Proven
+    } else {
+        Exit::NotProven
     }
 }
 
-/// Whether it may be removed, and what to do next.
+/// Whether you can remove the key, and what to do next.
 fn advice(retirement: &Retirement, exit: Exit) -> String {
     let key = retirement.key;
     match exit {
         Exit::Proven => format!(
-            "yes: {key} may be removed from the keyring, once no application encrypts with it. Keep it as long as you \
-             keep backups from before"
+            "yes: you can remove {key} from the keyring once no application encrypts with it. Store the key for as long \
+             as you keep older backups."
         ),
-        Exit::Stopped => "stopped on request: nothing is proven; ask again".into(),
-        _ if retirement.values() > 0 => {
-            format!("no: values are under {key}. Run `diesel-encrypted reencrypt`, and ask again")
-        }
-        _ => format!("not proven: keep {key}, and ask again"),
+        Exit::Stopped => "stopped on request. Nothing is proven. Run the command again.".into(),
+        _ => match retirement.values() {
+            0 => format!("not proven. Keep {key} in the keyring, and run the command again."),
+            values => format!(
+                "no: {} under {key}. Run `diesel-encrypted reencrypt`, then run this command again.",
+                if values == 1 { "1 value is".into() } else { format!("{values} values are") }
+            ),
+        },
     }
 }
 

@@ -1,13 +1,13 @@
-//! Under which keys the values are.
+//! How many values are under each key.
 
 use diesel_encrypted::Keyring;
 use diesel_encrypted::reencrypt::{ColumnStatus, SharedRun, Status};
 use serde::Serialize;
 
-use super::{document, line, rfc3339, role, table};
+use super::{document, line, rfc3339, table};
 use crate::exit::{Exit, Failure};
 
-/// A status, and who re-encrypts at the moment.
+/// Prints a status, and the run that is going on, if any.
 pub(crate) fn status(
     keyring: &Keyring,
     status: Result<(Status, Option<SharedRun>), Failure>,
@@ -21,27 +21,35 @@ pub(crate) fn status(
         line(table(&HEAD, status.columns.iter().map(row)))?;
         line(format_args!("\n{}", status.statement()))?;
         if let Some(run) = run {
-            line(at_work(&run))?;
+            line(running(&run))?;
         }
     }
-    Ok(match () {
-        () if status.stopped => Exit::Stopped,
-        () if status.has_bad_values() => Exit::BadValues,
-        () if status.has_stale_values() => Exit::NotProven,
-        () => Exit::Proven,
-    })
+    Ok(exit(&status))
 }
 
-fn at_work(run: &SharedRun) -> String {
-    let (state, processes) = (if run.is_paused { "Paused" } else { "At work" }, run.processes.join(", "));
-    format!("{state}, {} in pass {}: {processes}.", run.job, run.pass)
+fn exit(status: &Status) -> Exit {
+    if status.stopped {
+        Exit::Stopped
+    } else if status.has_bad_values() {
+        Exit::BadValues
+    } else if status.has_stale_values() {
+        Exit::NotProven
+    } else {
+        Exit::Proven
+    }
 }
 
-const HEAD: [&str; 7] = ["column", "rows", "null", "plaintext", "unreadable", "values per key", "tokens from to"];
+fn running(run: &SharedRun) -> String {
+    let state = if run.is_paused { "Paused" } else { "Running" };
+    format!("{state}: {}, pass {}. Processes: {}.", run.job, run.pass, run.processes.join(", "))
+}
+
+const HEAD: [&str; 7] =
+    ["column", "rows", "null", "plaintext", "unreadable", "values per key", "oldest and newest token"];
 
 fn row(column: &ColumnStatus) -> Vec<String> {
     let keys = column.keys.iter().map(|key| format!("{}={}", key.fingerprint, key.values));
-    let dates = [column.oldest, column.newest].map(|seconds| date(seconds).unwrap_or_else(|| "-".into()));
+    let dates = [column.oldest, column.newest].map(|date| date.and_then(rfc3339).unwrap_or_else(|| "-".into()));
     vec![
         format!("{}.{}", column.table, column.column),
         column.rows.to_string(),
@@ -53,47 +61,13 @@ fn row(column: &ColumnStatus) -> Vec<String> {
     ]
 }
 
-/// The date of a token, which is in seconds.
-fn date(seconds: Option<u64>) -> Option<String> {
-    rfc3339(seconds?.checked_mul(1000)?)
-}
-
 #[derive(Serialize)]
 struct StatusDocument<'a> {
     outcome: &'static str,
     primary: String,
     moment: Option<String>,
-    columns: Vec<StatusColumn<'a>>,
-    run: Option<StatusRun<'a>>,
-}
-
-#[derive(Serialize)]
-struct StatusRun<'a> {
-    processes: &'a [String],
-    job: String,
-    started: Option<String>,
-    pass: u32,
-    is_paused: bool,
-}
-
-#[derive(Serialize)]
-struct StatusColumn<'a> {
-    table: &'a str,
-    column: &'a str,
-    rows: u64,
-    null: u64,
-    plaintext: u64,
-    unreadable: u64,
-    keys: Vec<StatusKey>,
-    oldest: Option<String>,
-    newest: Option<String>,
-}
-
-#[derive(Serialize)]
-struct StatusKey {
-    fingerprint: String,
-    role: &'static str,
-    values: u64,
+    columns: &'a [ColumnStatus],
+    run: Option<&'a SharedRun>,
 }
 
 impl<'a> StatusDocument<'a> {
@@ -106,35 +80,8 @@ impl<'a> StatusDocument<'a> {
             outcome,
             primary: keyring.primary().to_string(),
             moment: status.and_then(|status| rfc3339(status.moment)),
-            columns: status.into_iter().flat_map(|status| &status.columns).map(StatusColumn::new).collect(),
-            run: run.map(|run| StatusRun {
-                processes: &run.processes,
-                job: run.job.to_string(),
-                started: rfc3339(run.started),
-                pass: run.pass,
-                is_paused: run.is_paused,
-            }),
-        }
-    }
-}
-
-impl<'a> StatusColumn<'a> {
-    fn new(column: &'a ColumnStatus) -> Self {
-        let keys = column.keys.iter().map(|key| StatusKey {
-            fingerprint: key.fingerprint.to_string(),
-            role: role(key.is_primary),
-            values: key.values,
-        });
-        Self {
-            table: &column.table,
-            column: &column.column,
-            rows: column.rows,
-            null: column.null,
-            plaintext: column.plaintext,
-            unreadable: column.unreadable,
-            keys: keys.collect(),
-            oldest: date(column.oldest),
-            newest: date(column.newest),
+            columns: status.map_or(&[], |status| &status.columns),
+            run,
         }
     }
 }

@@ -13,7 +13,7 @@ const NEW: u8 = 2;
 const ROWS: i64 = 600;
 const RATE: &str = "--max-rows-per-second=200";
 /// The program prints this while it waits for `resume`.
-const PAUSED: &str = "paused: `diesel-encrypted resume` lets it go on";
+const PAUSED: &str = "paused: run `diesel-encrypted resume` to continue";
 
 fn worker(vault: &Vault) -> Program {
     vault.program(&["reencrypt", "--json", RATE], &[NEW, OLD])
@@ -70,7 +70,7 @@ fn a_pause_stops_all_processes_until_they_resume_and_share_the_rest() {
     assert_eq!(status["run"]["job"], "re-encrypting");
     assert_eq!(status["run"]["processes"].as_array().unwrap().len(), 2);
     let status = vault.program(&["status"], &[NEW, OLD]).exits_with(3);
-    assert!(status.stdout.contains("Paused, re-encrypting in pass 1: "), "{}", status.stdout);
+    assert!(status.stdout.contains("Paused: re-encrypting, pass 1. Processes: "), "{}", status.stdout);
     assert_eq!(done(&vault), before);
 
     assert_eq!(ask(&vault, "resume").len(), 2);
@@ -130,7 +130,7 @@ fn nobody_is_there_to_be_asked() {
         for command in ["pause", "resume", "stop"] {
             let run = vault.bare_program(&[command], &[]).exits_with(5);
             assert_eq!(run.stdout, "");
-            run.says("no process is re-encrypting this database now").says("SIGTERM");
+            run.says("no process is working on this database now").says("SIGTERM");
         }
     };
     let without_tables = Vault::sealed(OLD, 1..=5);

@@ -31,7 +31,10 @@ fn in_and_out_again() {
     let vault = vault();
     let before = vault.rows();
     let run = vault.program(&["encrypt", "--dry-run"], &[NEW, OLD]).exits_with(3);
-    let advice = format!("dry run: nothing was written; 55 values are left to be rewritten under {}", fingerprint(NEW));
+    let advice = format!(
+        "dry run: nothing was written. A run would encrypt 55 values under the primary key {}.",
+        fingerprint(NEW)
+    );
     assert!(run.stderr.contains(&advice), "{}", run.stderr);
     assert_eq!(vault.rows(), before);
 
@@ -66,15 +69,23 @@ fn plaintext_is_written_only_to_columns_that_are_named_for_it() {
         let args = [&["--json"], confirmed].concat();
         assert_eq!(vault.program(&["decrypt"], &[OLD]).args(args).exits_with(5).json()["outcome"], "refused");
     };
-    let photo = "plaintext would be written into vault.photo: confirm each column with --write-plaintext vault.photo";
+    let photo =
+        "`decrypt` would write plaintext into vault.photo without your confirmation. Add --write-plaintext vault.photo";
     refusal(&CONFIRMED[..2], photo);
     let third = ["--write-plaintext", "vault.note"];
-    refusal(&[&CONFIRMED[..], &third].concat(), "--write-plaintext vault.note is none of the columns at hand");
+    refusal(
+        &[&CONFIRMED[..], &third].concat(),
+        "--write-plaintext names vault.note, which is not one of the selected columns. Add --column vault.note",
+    );
     assert_eq!(vault.rows(), before);
 }
 
 #[test]
 fn values_that_look_like_tokens() {
+    let first = Vault::new();
+    first.insert(&[Row::new(1, Some("gAAAAB comes before the first token"), None)]);
+    let refused = first.program(&["encrypt"], &[OLD]).exits_with(5);
+    refused.says(". If it is plaintext that looks like a token, name its column with --token-like-plaintext\n");
     let vault = vault();
     let lookalike = "gAAAAB is what this ticket is called";
     vault.insert(&[Row::new(40, Some(lookalike), None)]);
@@ -98,7 +109,7 @@ fn a_message_of_the_database_that_quotes_plaintext() {
         let before = start.rows();
         let program = start.bare_program(args, &[OLD]).args(["--column", "vault.secret", "--accept-triggers"]);
         let run = program.set("RUST_LOG", "trace").exits_with(3);
-        run.says("Its message is not shown, since it could quote the value");
+        run.says("Its message is not shown, because it could quote the value");
         assert_eq!(start.rows(), before);
     }
 }

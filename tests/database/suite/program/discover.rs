@@ -49,7 +49,7 @@ fn the_shipped_migrations_are_clean() {
     fill(&db, &[ada(), nobody(), ada()]);
     let run = discover().arg("--json").exits_with(0);
     assert_eq!(run.json(), json!({ "outcome": "clean", "columns": columns([3, 3, 2, 2]), "findings": [] }));
-    run.notes("ended", "clean: 4 columns looked at, 3 of them declared as encrypted");
+    run.notes("ended", "clean: 4 columns checked, 3 of them declared as encrypted");
     // The tables of the task do not disturb it.
     let folder = tempfile::tempdir().unwrap();
     let state = Program::new(["migration", "state", "--dir"]).arg(folder.path()).database(&db.url()).exits_with(0);
@@ -65,7 +65,7 @@ fn the_output_for_people() {
     let head = ["column", "declared", "guarded", "sampled", "tokens"];
     let run = scene.discover().exits_with(0);
     assert_eq!(cells(&format!("{}\n\n", run.stdout)), [head.to_vec(), vec![&*name, "yes", "yes", "2", "2"]]);
-    run.says("clean: 1 column looked at, 1 of them declared as encrypted\n");
+    run.says("clean: 1 column checked, 1 of them declared as encrypted\n");
 
     scene.run(&format!("update t set secret = '{PLAINTEXT}' where id = 2; create index by_secret on t (secret)"));
     let run = scene.discover().exits_with(4);
@@ -75,11 +75,11 @@ fn the_output_for_people() {
     assert_eq!(findings.len(), 2, "{findings:?}");
     let expected = format!(
         "{name}: plaintext: 1 of 2 sampled values is plaintext. Next: find out what writes it, encrypt it with \
-         `diesel-encrypted encrypt --column {name}`, and let a guard refuse it from then on"
+         `diesel-encrypted encrypt --column {name}`, and add a guard that refuses it from then on."
     );
     assert_eq!(findings[0], expected);
-    assert!(findings[1].starts_with(&format!("{name}: useless index: the index by_secret finds nothing: ")));
-    run.says("2 findings: 1 column looked at, 1 of them declared as encrypted\n");
+    assert!(findings[1].starts_with(&format!("{name}: useless index: the index by_secret finds nothing, ")));
+    run.says("2 findings: 1 column checked, 1 of them declared as encrypted\n");
 }
 
 /// A mistake, the findings about it, and its correction.
@@ -216,13 +216,13 @@ fn a_column_too_short_for_its_tokens() {
         scene.run("drop table u");
     };
     let of = |length: usize| format!("{PLAINTEXT}{}", "x".repeat(length - PLAINTEXT.len()));
-    too_short(99, "gAAAA", "its length is 99, and its tokens take 100 at least", "make it 101 long at least, ");
+    too_short(99, "gAAAA", "its length is 99, but its tokens need at least 100", "make it at least 101 long, ");
     too_short(100, &token()[..100], "", "");
-    too_short(120, &of(48), "its length is 120, and its tokens take 164 at least", "make it 165 long at least, ");
+    too_short(120, &of(48), "its length is 120, but its tokens need at least 164", "make it at least 165 long, ");
     too_short(165, &of(48), "", "");
     let cut = &keyring([1]).encrypt(of(40).as_bytes())[..121];
-    let detail = "its length is 121, and 1 sampled token of that length has lost its end";
-    too_short(121, cut, detail, "make it 141 long at least, ");
+    let detail = "its length is 121, and 1 sampled token of that length is truncated";
+    too_short(121, cut, detail, "make it at least 141 long, ");
     too_short(122, cut, "", "");
 }
 
@@ -288,12 +288,12 @@ fn an_accepted_finding() {
         if scene.db.schema().is_empty() { "main.u.b".into() } else { format!("{}u.b", scene.db.schema()) };
     for columns in [["u.a", "u.b"].as_slice(), &["u.a", &with_schema], &["u.*"]] {
         let run = ignoring(columns).exits_with(0);
-        run.says("3 columns looked at, 1 of them declared as encrypted, 2 more accepted with --ignore");
+        run.says("3 columns checked, 1 of them declared as encrypted, 2 findings accepted with --ignore");
     }
     for needless in ["u.id", "u.c", "v.a", "t.secret", "t.*"] {
         let run = ignoring(&["u.*", needless]).arg("--json").exits_with(2);
         assert_eq!(run.stdout, "");
-        run.notes("failed", &format!("nothing was found there to be ignored, so leave it out: --ignore {needless}"));
+        run.notes("failed", &format!("there is no finding for --ignore {needless}. Remove the option"));
     }
     ignoring(&["u"]).exits_with(2).says("not a column: write TABLE.COLUMN");
     // The declaration of a dropped table.
@@ -310,11 +310,11 @@ fn nothing_is_declared_and_everything_accepted() {
     scene.finds(&[("undeclared", "t.secret"), ("undeclared", "u.a")]);
     let ignoring = |columns: &[&str]| {
         let run = scene.discover().args(columns.iter().flat_map(|column| ["--ignore", column])).exits_with(5);
-        run.says("there is nothing to compare: the schema file declares no encrypted column, and ")
+        run.says("there is nothing to compare. The schema file declares no encrypted column, and ")
     };
-    ignoring(&["u.a", "t.secret"]).says("and all 2 findings are accepted with --ignore. Declare columns as ");
+    ignoring(&["u.a", "t.secret"]).says("and --ignore accepts all 2 findings. Declare columns as ");
     scene.run("drop table u");
-    ignoring(&["t.secret"]).says("and the only finding is accepted with --ignore. Declare columns as ");
+    ignoring(&["t.secret"]).says("and --ignore accepts the only finding. Declare columns as ");
 }
 
 /// The token is neither at the beginning nor at the end.
@@ -370,9 +370,10 @@ fn a_thousand_columns() {
 #[test]
 fn nothing_to_compare_with() {
     let scene = Scene::new();
-    discover(&scene.db)
-        .exits_with(5)
-        .says("no diesel.toml in this folder or above: name the one to compare with, with --schema");
+    discover(&scene.db).exits_with(5).says(
+        "there is no schema file to compare with, because there is no diesel.toml in this folder or above. Pass \
+             --schema",
+    );
     scene.declare("t (id) { id -> BigInt, secret -> Text, }");
     scene.finds(&[("undeclared", "t.secret")]);
     scene.run("drop table t");
@@ -380,7 +381,7 @@ fn nothing_to_compare_with() {
     assert_eq!(run.json(), json!({ "outcome": "refused", "columns": [], "findings": [] }));
     run.notes(
         "failed",
-        "there is nothing to compare: the schema file declares no encrypted column, and none of 0 columns",
+        "there is nothing to compare. The schema file declares no encrypted column, and none of 0 columns",
     );
 }
 

@@ -30,8 +30,11 @@ fn a_signal_stops_it_after_the_batch(signal: &str) {
     running.signal(signal);
     let run = running.wait();
     assert_eq!(run.code, 6, "{run:#?}");
-    run.notes("stopping", "stopping after this batch; once more to stop at once");
-    run.notes("ended", "stopped on request: run it again to go on; keep the old keys until it is proven");
+    run.notes("stopping", "stopping after the current batch. Press Ctrl-C or send the signal again to stop at once");
+    run.notes(
+        "ended",
+        "stopped on request. Run the command again to continue. Keep the old keys until the job is proven.",
+    );
     // The task wrote whole batches, and it reports exactly what it wrote.
     let rows = vault.rows();
     let done = rows.iter().filter(|row| row.is_readable(&[NEW])).count();

@@ -44,7 +44,7 @@ fn it_creates_the_tables_of_the_task_and_drops_them_again() {
 
     let run = migration_state(&vault, &below).exits_with(5);
     assert_eq!(run.stdout, "");
-    run.says("a migration of this name is there already: ");
+    run.says("a migration with this name exists: ");
 
     let conn = &mut vault.db.conn();
     let migrations = || FileBasedMigrations::from_path(&folders).unwrap();

@@ -61,14 +61,14 @@ fn bad_values_are_listed_until_they_are_fixed() {
     let expected =
         [["column", "row", "problem"], [&columns[0], "id=40", "unreadable"], [&columns[1], "id=40", "unreadable"]];
     assert_eq!(cells(&table), expected);
-    run.says("2 values are on record since everything was read at ");
+    run.says("2 problems are recorded. The last run read every value at ");
 
     fix(&vault, 40);
     reencrypt(0);
     assert_eq!(recorded(&vault), Vec::<Value>::new());
     let run = vault.bare_program(&["problems"], &[]).exits_with(0);
     assert_eq!(run.stdout, "");
-    run.says("no value is on record since everything was read at ");
+    run.says("no problem is recorded. The last run read every value at ");
 }
 
 /// A run reports on its own columns only, and keeps the record of the others.
@@ -98,7 +98,7 @@ fn a_run_that_did_not_end() {
     let run = vault.bare_program(&["problems", "--json"], &[]).exits_with(4);
     assert_eq!(run.json()["problems"], json!([problem(&vault, "secret", 0, "plaintext")]));
     assert_eq!(run.json()["moment"], Value::Null);
-    run.notes("ended", "1 value is on record; the last run did not end");
+    run.notes("ended", "1 problem is recorded. The last run did not end");
 }
 
 #[test]

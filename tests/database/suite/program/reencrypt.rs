@@ -57,14 +57,14 @@ fn proven_as_people_see_it() {
     assert_eq!(cells(&run.stdout), expected);
     let expected = format!(
         "At TIME, on the clock of the database, every value of {} (photo, secret) was under the primary key {}: 50 \
-         values. Every transaction that began before is over.",
+         values. Every transaction that began before that time has ended.",
         vault.name(),
         fingerprint(NEW)
     );
     assert_eq!(statement(&run.stdout), expected);
     let advice = format!(
-        "proven: every value is under the primary key {}. When no application writes with another primary key any \
-         more, these may be removed from the keyring: {}, {}",
+        "proven: every value is under the primary key {}. Once no application writes with another primary key, you can \
+         remove these from the keyring: {}, {}.",
         fingerprint(NEW),
         fingerprint(OLD),
         fingerprint(UNKNOWN)
@@ -132,7 +132,10 @@ fn proven_except_for_bad_values() {
     assert_eq!(lines[3..], expected);
     let except = format!("under the primary key {}, except for 5 that are listed: 56 values.", fingerprint(NEW));
     assert!(statement(&run.stdout).contains(&except), "{}", run.stdout);
-    let advice = format!("proven: every value is under the primary key {}, except those listed", fingerprint(NEW));
+    let advice = format!(
+        "proven: every value is under the primary key {}, except for the listed ones, which are unchanged.",
+        fingerprint(NEW)
+    );
     assert!(run.last_words().starts_with(&advice), "{}", run.stderr);
     // Unreadable values stay unchanged.
     let rows = vault.rows();
@@ -156,7 +159,10 @@ fn a_dry_run_writes_nothing_and_proves_nothing() {
         "{}",
         run.stdout
     );
-    let advice = format!("dry run: nothing was written; 50 values are left to be rewritten under {}", fingerprint(NEW));
+    let advice = format!(
+        "dry run: nothing was written. A run would re-encrypt 50 values under the primary key {}.",
+        fingerprint(NEW)
+    );
     assert_eq!(run.last_words(), advice);
     assert_eq!(vault.rows(), before);
 
@@ -164,7 +170,7 @@ fn a_dry_run_writes_nothing_and_proves_nothing() {
     // A dry run that finds nothing to do is not a proof either.
     let run = vault.program(&["reencrypt", "--dry-run", "--json"], &[NEW, OLD]).exits_with(3);
     assert_eq!(run.json()["outcome"], "incomplete");
-    assert!(run.stderr.contains("nothing is left to be; a run without --dry-run proves it"), "{}", run.stderr);
+    assert!(run.stderr.contains("nothing is left to write. Run without --dry-run to prove it"), "{}", run.stderr);
 }
 
 #[test]
@@ -177,7 +183,7 @@ fn a_wrong_keyring_is_refused_and_nothing_written() {
     run.notes("failed", "this keyring does not belong to this data");
     let run = vault.program(&["reencrypt_database"], &[NEW, UNKNOWN]).exits_with(5);
     assert_eq!(run.stdout, "");
-    run.says("this keyring does not belong to this data").says("What it cannot open was not touched");
+    run.says("this keyring does not belong to this data").says("The others were not touched");
     assert_eq!(vault.rows(), before);
 }
 
@@ -199,9 +205,10 @@ fn the_log() {
     vault.insert(&[Row::sealed(31, UNKNOWN), Row::new(32, Some("plaintext of 32"), None)]);
     let run = vault.program(&["reencrypt"], &[NEW, OLD]).set("RUST_LOG", "trace").exits_with(4);
     // Events of every thread carry the span of this run.
-    let run = run.says("diesel_encrypted::reencrypt::conduct: walk ended pass=1 rows=32 rewritten=50\n");
-    let run = run.says("diesel_encrypted::reencrypt::conduct: everything was read for the proof values=53 left=0\n");
-    let run = run.says("diesel_encrypted::reencrypt::conduct: run ended outcome=Proven passes=1\n");
+    let run = run.says("diesel_encrypted::reencrypt::conduct::conductor: pass ended pass=1 rows=32 rewritten=50\n");
+    let run = run
+        .says("diesel_encrypted::reencrypt::conduct::conductor: everything was read for the proof values=53 left=0\n");
+    let run = run.says("diesel_encrypted::reencrypt::conduct::conductor: run ended outcome=Proven passes=1\n");
     let run = run.says(&format!("range claimed table={} pass=1 claim=1\n", vault.name()));
     let span = format!(" reencrypt{{job=re-encrypting primary={}", fingerprint(NEW));
     let events: Vec<_> = run.stderr.lines().filter(|line| line.contains(": diesel_encrypted::reencrypt::")).collect();
@@ -216,6 +223,8 @@ fn the_log() {
 fn a_message_of_the_database_that_quotes_tokens() {
     let vault = Vault::sealed(OLD, 1..=30);
     vault.db.conn().batch_execute(QUOTING_TRIGGER).unwrap();
+    let refused = vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(5);
+    refused.says(". To let them fire, add --accept-triggers\n");
     let program = vault.program(&["reencrypt", "--accept-triggers"], &[NEW, OLD]).set("RUST_LOG", "trace");
     program.exits_with(3).says("refused (a token) and (a token)");
     vault.assert_readable(&[OLD], 30);

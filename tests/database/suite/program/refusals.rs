@@ -38,7 +38,7 @@ fn an_unknown_table_or_column() {
 fn a_column_that_holds_no_tokens() {
     let vault = Vault::sealed(OLD, 1..=5);
     vault.db.conn().batch_execute("alter table vault add amount integer").unwrap();
-    let reason = format!("the column {}.amount cannot be re-encrypted: its type is ", vault.name());
+    let reason = format!("the column {}.amount cannot be a target: its type is ", vault.name());
     refused(&vault, &reason, |program| program.args(["--column", "vault.amount"]));
 }
 
@@ -46,8 +46,7 @@ fn a_column_that_holds_no_tokens() {
 fn a_column_that_is_a_row_key() {
     let vault = Vault::sealed(OLD, 1..=5);
     vault.db.conn().batch_execute("create table slugs (slug varchar(200) not null primary key)").unwrap();
-    let reason =
-        format!("the column {}slugs.slug cannot be re-encrypted: it is part of the row key", vault.db.schema());
+    let reason = format!("the column {}slugs.slug cannot be a target: it is part of the row key", vault.db.schema());
     refused(&vault, &reason, |program| program.args(["--column", "slugs.slug"]));
 }
 
@@ -55,18 +54,22 @@ fn a_column_that_is_a_row_key() {
 fn a_view() {
     let vault = Vault::sealed(OLD, 1..=5);
     vault.db.conn().batch_execute("create view secrets as select id, secret from vault").unwrap();
-    let reason = format!("the table {}secrets cannot be re-encrypted: it is not a", vault.db.schema());
+    let reason = format!("the table {}secrets cannot be a target: it is not a", vault.db.schema());
     refused(&vault, &reason, |program| program.args(["--column", "secrets.secret"]));
 }
 
 #[test]
 fn no_targets() {
     let vault = Vault::sealed(OLD, 1..=5);
-    refused(&vault, "there is nothing to work on: no diesel.toml in this folder or above", |program| program);
+    refused(
+        &vault,
+        "no column is selected, because there is no diesel.toml in this folder or above. Pass --schema PATH",
+        |program| program,
+    );
 
     let folder = tempfile::tempdir().unwrap();
     let schema = folder.path().join("schema.rs");
-    let nothing = "there is nothing to re-encrypt: no column is named and the schema declares no encrypted column";
+    let nothing = "there is nothing to work on: no column is named and the schema declares no encrypted column";
     for text in ["", &format!("diesel::table! {{ vault (id) {{ id -> BigInt, secret -> {TEXT}, }} }}")] {
         write(&schema, text);
         refused(&vault, nothing, |program| program.arg("--schema").arg(&schema));

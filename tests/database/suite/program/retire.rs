@@ -27,7 +27,9 @@ fn a_key_that_is_in_use_and_then_is_not() {
         "At TIME, on the clock of the database, 50 of 52 values of {name} (photo, secret) were under the key {old}."
     );
     assert_eq!(statement(&run.stdout), in_use);
-    run.says(&format!("no: values are under {old}. Run `diesel-encrypted reencrypt`, and ask again\n"));
+    run.says(&format!(
+        "no: 50 values are under {old}. Run `diesel-encrypted reencrypt`, then run this command again.\n"
+    ));
 
     vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(0);
     let run = retire(&vault, OLD).exits_with(0);
@@ -35,10 +37,10 @@ fn a_key_that_is_in_use_and_then_is_not() {
     assert_eq!(cells(&run.stdout), expected);
     let free = format!(
         "At TIME, on the clock of the database, none of 52 values of {name} (photo, secret) was under the key {old}. \
-         Every transaction that began before is over. It stays so as long as no application encrypts with it."
+         Every transaction that began before that time has ended. It stays so as long as no application encrypts with it."
     );
     assert_eq!(statement(&run.stdout), free);
-    run.says(&format!("yes: {old} may be removed from the keyring, once no application encrypts with it."));
+    run.says(&format!("yes: you can remove {old} from the keyring once no application encrypts with it."));
 }
 
 #[test]
@@ -56,7 +58,7 @@ fn as_json() {
         json
     };
     let run = retire(&vault, OLD).args(["--json"]).exits_with(3);
-    run.notes("ended", "no: values are under");
+    run.notes("ended", "no: 50 values are under");
     assert_eq!(without_moment(run.json()), with("incomplete", 20, 30));
     vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(0);
     let run = retire(&vault, OLD).args(["--json"]).exits_with(0);
@@ -87,7 +89,7 @@ fn a_text_that_is_not_a_fingerprint_is_not_repeated() {
     let key = key_text(UNKNOWN);
     let run = vault.program(&["retire", &key], &[NEW, OLD]).exits_with(2);
     assert!(!run.stderr.contains(&key[..12]), "{}", run.stderr);
-    run.says("the key is not a fingerprint: 16 hexadecimal digits, as `diesel-encrypted keys` shows them");
+    run.says("the key is not a fingerprint: write 16 hexadecimal digits, as `diesel-encrypted keys` shows them");
 }
 
 /// No key opens an unreadable value, unless the value is damaged.
@@ -96,6 +98,6 @@ fn bad_values_are_reported() {
     let vault = Vault::sealed(NEW, 1..=5);
     vault.insert(&[Row::new(6, Some("plaintext of 6"), None), Row::sealed(7, UNKNOWN)]);
     let run = retire(&vault, OLD).exits_with(0);
-    let expected = " 3 values are under no key of the keyring: keep this one if it may help to mend them.";
+    let expected = " 3 values are under no key of the keyring: keep this key if it may help to repair them.";
     assert!(statement(&run.stdout).ends_with(expected), "{}", run.stdout);
 }

@@ -92,7 +92,7 @@ fn status_counts_what_the_columns_hold() {
     let run = vault.program(&["status"], &[NEW, OLD]).exits_with(4);
     let key = |new: u64, old: u64| format!("{}={new} {}={old}", fingerprint(NEW), fingerprint(OLD));
     let expected = [
-        ["column", "rows", "null", "plaintext", "unreadable", "values per key", "tokens from to"],
+        ["column", "rows", "null", "plaintext", "unreadable", "values per key", "oldest and newest token"],
         [
             &format!("{}.photo", vault.name()),
             "8",
@@ -115,7 +115,7 @@ fn status_counts_what_the_columns_hold() {
     assert_eq!(cells(&run.stdout), expected);
     let expected = format!(
         "At TIME, on the clock of the database, 13 values were read of {} (photo, secret): 3 under the primary key {}, 2 \
-         under secondary keys, 8 not readable. What transactions had written that were open then is not among them.",
+         under secondary keys, 8 not readable. What open transactions had written by then was not read.",
         vault.name(),
         fingerprint(NEW)
     );

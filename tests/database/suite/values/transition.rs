@@ -270,7 +270,7 @@ fn assert_not_written(executed: diesel::QueryResult<usize>, bytes: &[u8]) {
     assert!(matches!(error, SerializationError(_)), "{error:?}");
     let found = Error::find(&error).unwrap();
     assert!(!found.is_decrypt() && !found.is_decode() && !found.is_keyring());
-    let expected = "the value cannot be stored: as plaintext it would be taken for a token when it is read";
+    let expected = "the value cannot be stored: as plaintext it would be read back as a token";
     assert_eq!(found.to_string(), expected);
     assert_hides(&everything_said(&error), [String::from_utf8_lossy(bytes).as_ref(), &format!("{bytes:?}"), "secret"]);
 }

@@ -1,0 +1,52 @@
+//! What to do about an error or a pause, with the command to type.
+
+use diesel_encrypted::KeyringError;
+use diesel_encrypted::reencrypt::{Progress, Remedy, TaskError};
+
+/// An error of the library, whose remedies name items of Rust, in the words of this program.
+pub(crate) fn explain(error: &TaskError) -> String {
+    let Some(refusal) = error.refusal() else { return error.to_string() };
+    match refusal.remedy() {
+        Some(remedy) => format!("{}. {}", refusal.reason(), command(&remedy)),
+        None => refusal.to_string(),
+    }
+}
+
+/// An error of the keyring, with the command that generates a key if one is needed.
+pub(crate) fn explain_keyring(error: &KeyringError) -> String {
+    if error.needs_key() { format!("{error}. `diesel-encrypted keygen` generates a key") } else { error.to_string() }
+}
+
+/// Why the task waits, if it does.
+pub(crate) fn waits_for(progress: &Progress) -> Option<&str> {
+    if progress.is_paused() {
+        Some("paused: run `diesel-encrypted resume` to continue")
+    } else {
+        progress.waits_for.as_deref()
+    }
+}
+
+fn command(remedy: &Remedy) -> String {
+    match remedy {
+        Remedy::AcceptTriggers => "To let them fire, add --accept-triggers".into(),
+        Remedy::AddTarget { table, column, .. } => {
+            format!("Select it too (--column {table}.{column}, or the schema file), spelled the same way")
+        }
+        Remedy::TokenLikePlaintext => {
+            "If it is plaintext that looks like a token, name its column with --token-like-plaintext".into()
+        }
+        Remedy::StopOthers => "To end it, run `diesel-encrypted stop`".into(),
+        Remedy::CreateStateTables => "Run `diesel-encrypted migration state` and the migration that it writes, or add \
+                                      --stateless to work from one process"
+            .into(),
+        Remedy::StopHandle => "A process without these tables (--stateless, or by default on SQLite) hears only signals: \
+                               SIGTERM stops it after its batch"
+            .into(),
+        Remedy::RecordProblems => "A task without them (--stateless, or by default on SQLite) lists problems only in its \
+                                   report. To have them recorded, run `diesel-encrypted migration state`, the migration \
+                                   that it writes, and then the task again"
+            .into(),
+        // The others are remedies for the check at the start of an application, which this program does not run.
+        others => others.to_string(),
+    }
+}

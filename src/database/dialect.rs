@@ -1,0 +1,210 @@
+//! What each database does in its own way: one trait for each concern, and one file for each concern and database.
+
+use diesel::deserialize;
+use diesel::query_builder::AstPass;
+use diesel::result::QueryResult;
+
+use crate::database::catalogue::{Catalogue, CatalogueColumn, KeyColumn, Relation};
+use crate::database::checkpoint::Checkpoint;
+use crate::database::estimate::TableEstimate;
+use crate::database::guard_kind::GuardKind;
+use crate::database::plan::{PlannedColumn, PlannedTable};
+use crate::database::replication::{Primary, ReplicaState, Replication};
+use crate::database::row::{Cell, Change, KeyValue};
+use crate::database::side_effects::SideEffects;
+use crate::database::sql::{Conn, TextRows};
+use crate::database::words::Flavor;
+use crate::fields::TokenBackend;
+use crate::targets::TableName;
+
+/// A backend on which the task runs: Diesel's `Pg`, `Mysql` and `Sqlite`, each with its feature. Sealed, as
+/// [`TokenBackend`] is.
+pub trait Dialect:
+    Language
+    + SessionSettings
+    + Locks
+    + CatalogueReader
+    + GuardLookup
+    + RowFormat
+    + SwapRows
+    + Snapshots
+    + ReplicationState
+    + Cost
+    + Effects
+    + Conversion
+{
+}
+
+/// How the database spells SQL.
+pub trait Language: TokenBackend {
+    const FLAVOR: Flavor;
+    /// The quote around names.
+    const QUOTE: char;
+    /// Whether names that differ only in case are the same name.
+    const FOLDS_CASE: bool;
+    /// Whether an index serves `(a, b) > (x, y)`.
+    const ROW_VALUES: bool;
+    /// The current time: whole milliseconds since 1970.
+    const NOW: &'static str;
+    /// The type for a text of any length.
+    const TEXT: &'static str;
+}
+
+/// The settings of a session.
+pub trait SessionSettings: TokenBackend {
+    /// The settings of a session of the task, with their values. The task skips names that the server does not know.
+    const SETTINGS: &'static [(&'static str, &'static str)];
+    /// The setting for how long to wait for locks, and its value for the task's own tables.
+    const PATIENT: (&'static str, &'static str);
+
+    /// The current values of the [`SETTINGS`](Self::SETTINGS) that the server knows.
+    fn settings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<(String, String)>>;
+
+    /// Changes a setting of the session.
+    fn set<C: Conn<Self>>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>;
+}
+
+/// What writers lock, and how the database reports it.
+pub trait Locks: TokenBackend {
+    /// Whether writers lock rows rather than the whole database.
+    const LOCKS_ROWS: bool;
+    /// Whether processes share a run through tables in the database by default.
+    const SHARES: bool;
+
+    /// Whether the message is about a statement that failed because of another session's lock. Diesel has no error kind
+    /// for it.
+    fn is_lock_conflict(message: &str) -> bool;
+
+    /// Whether the message is about a statement that took longer than it may.
+    fn is_timeout(_message: &str) -> bool {
+        false
+    }
+
+    /// Whether a swap on this server waits for locked rows unless it skips them.
+    fn waits_for_rows<C: Conn<Self>>(_conn: &mut C) -> QueryResult<bool> {
+        Ok(false)
+    }
+}
+
+/// Reading the catalogue.
+pub trait CatalogueReader: TokenBackend {
+    /// What the catalogue knows of a table; `None` if there is no such table.
+    fn catalogue<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>>;
+
+    /// The tables and views of the user, in any order. They are from every schema; on MySQL and MariaDB they are from the
+    /// connected database and from `schemas`.
+    fn relations<C: Conn<Self>>(conn: &mut C, schemas: &[&str]) -> QueryResult<Vec<Relation>>;
+}
+
+/// Finding the guard of a column.
+pub trait GuardLookup: TokenBackend {
+    /// What keeps plaintext out of a column.
+    fn guard<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>;
+}
+
+/// How row keys and cells travel.
+pub trait RowFormat: TextRows {
+    /// Pushes a column of the row key for a select list.
+    fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()>;
+
+    /// Pushes an encrypted column for a select list.
+    fn push_cell_output(column: &str, is_text: bool, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()>;
+
+    /// Pushes a value of the row key as a parameter.
+    fn push_key<'b>(value: &'b KeyValue, column: &'b KeyColumn, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()>;
+
+    /// Pushes two texts for a select list: the length of a value in bytes and, if the value begins as a token does, its
+    /// beginning in hexadecimal.
+    fn push_sampled(column: &CatalogueColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()>;
+
+    fn read_key(value: Self::RawValue<'_>) -> deserialize::Result<KeyValue>;
+
+    fn read_cell(value: Self::RawValue<'_>) -> deserialize::Result<Cell>;
+}
+
+/// Writing a batch.
+pub trait SwapRows: TokenBackend {
+    /// The rows of a page, and so of a batch.
+    const BATCH: usize;
+    /// The most values that a statement can bind.
+    const MAX_BINDS: usize;
+
+    /// Writes each change whose row still holds the old tokens, byte for byte, together with the checkpoint. Returns how
+    /// many rows it wrote. Returns `None` and writes nothing if another process has taken over the checkpoint's claim.
+    ///
+    /// It never waits for a locked row: it fails, or skips such rows if `skips_locked`.
+    fn swap<C: Conn<Self>>(
+        conn: &mut C,
+        table: &PlannedTable,
+        changes: &[Change],
+        checkpoint: Option<Checkpoint<'_>>,
+        skips_locked: bool,
+    ) -> QueryResult<Option<usize>>;
+}
+
+/// Reading one state of the database, and waiting for the transactions before it.
+pub trait Snapshots: TokenBackend {
+    /// How many fences in a row it takes until every transaction that began before the first is over.
+    const FENCES: usize = 1;
+
+    /// Begins a transaction that reads one snapshot: `shared`, or a new one. Returns the name of a new snapshot if other
+    /// sessions can share it. Nobody can change the definitions of the tables until the transaction ends.
+    fn begin_snapshot<C: Conn<Self>>(
+        conn: &mut C,
+        tables: &[PlannedTable],
+        shared: Option<&str>,
+    ) -> QueryResult<Option<String>>;
+
+    /// A point in time for [`older_than`](Self::older_than).
+    fn fence<C: Conn<Self>>(conn: &mut C) -> QueryResult<String>;
+
+    /// The open transactions that began before the fence, in words for the operator.
+    fn older_than<C: Conn<Self>>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>>;
+}
+
+/// How far replicas are behind.
+pub trait ReplicationState: TokenBackend {
+    /// Which servers know it.
+    const REPLICATION: Replication;
+
+    /// The end of the log, and the connected replicas; `None` if the server does not know.
+    fn primary<C: Conn<Self>>(_conn: &mut C) -> QueryResult<Option<Primary>> {
+        Ok(None)
+    }
+
+    /// What a replica knows of itself, for each channel from which it replicates.
+    fn replica<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<ReplicaState>>;
+}
+
+/// What a task costs.
+pub trait Cost: TokenBackend {
+    /// What it costs to rewrite every row of the table. Reads no row.
+    fn estimate<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>;
+
+    /// The number of rows of a table. Counts them if the catalogue has no estimate.
+    fn rows<C: Conn<Self>>(_conn: &mut C, table: &PlannedTable) -> QueryResult<Option<u64>> {
+        Ok(table.rows)
+    }
+}
+
+/// What else the database does when the task writes.
+pub trait Effects: TokenBackend {
+    /// How to re-encrypt a table without its triggers, in words for the operator.
+    const WITHOUT_TRIGGERS: &'static str;
+
+    /// What an update of the table's encrypted columns sets off in this session.
+    fn side_effects<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>;
+}
+
+/// Turning a column of plaintext into one of tokens, or back.
+pub trait Conversion: TokenBackend {
+    /// What else in the database changes with the values of the columns or prevents a change, in words for the operator.
+    fn ties<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>;
+
+    /// The bytes of the longest value of a column that does not begin as a token does. Reads every row.
+    fn longest_plaintext<C: Conn<Self>>(
+        conn: &mut C,
+        table: &TableName,
+        column: &PlannedColumn,
+    ) -> QueryResult<Option<u64>>;
+}

@@ -1,0 +1,38 @@
+//! Why a database did not do what this crate asked for.
+
+use std::fmt;
+
+use crate::keys::fernet::Token;
+
+/// A failure of the database, or of this crate when it reads an answer. It carries no value of any column.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The database could not be reached, or it failed until it was time to give up.
+    Database(String),
+    /// An answer that this crate cannot read.
+    Internal(String),
+}
+
+impl Failure {
+    /// Hides tokens: servers and triggers may quote any value in their messages.
+    pub(crate) fn database(error: impl fmt::Display) -> Self {
+        Self::Database(Token::hide_in(&error.to_string()))
+    }
+
+    pub(crate) fn internal(reason: impl Into<String>) -> Self {
+        Self::Internal(reason.into())
+    }
+
+    pub(crate) fn is_database(&self) -> bool {
+        matches!(self, Self::Database(_))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Database(error) => write!(f, "the database failed: {error}"),
+            Self::Internal(error) => write!(f, "internal error: {error}"),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What prevents turning a column of MySQL or MariaDB into tokens, or back.
+
+use diesel::deserialize::QueryableByName;
+use diesel::mysql::Mysql;
+use diesel::result::QueryResult;
+use diesel::sql_types::{BigInt, Nullable};
+use diesel::{RunQueryDsl, sql_query};
+
+use crate::database::dialect::{Conversion, SessionSettings};
+use crate::database::plan::{PlannedColumn, PlannedTable};
+use crate::database::quote::{quoted, quoted_table};
+use crate::database::sql::{Conn, Sql};
+use crate::keys::fernet::shape::filled;
+use crate::keys::fernet::shape::mysql::is_plaintext;
+use crate::targets::TableName;
+
+impl Conversion for Mysql {
+    fn ties<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {
+        let schema = table.name.schema().unwrap_or_default();
+        let name = table.name.name();
+        let mut ties = Vec::new();
+        for column in &table.columns {
+            let mut sql = Sql::new(TIES);
+            for _ in 0..3 {
+                sql = sql.bind(schema).bind(name).bind(&column.name);
+            }
+            ties.extend(sql.column(conn)?);
+        }
+        ties.dedup();
+        Ok(ties)
+    }
+
+    fn longest_plaintext<C: Conn<Self>>(
+        conn: &mut C,
+        table: &TableName,
+        column: &PlannedColumn,
+    ) -> QueryResult<Option<u64>> {
+        let name = quoted::<Self>(&column.name);
+        // In the bytes that the program receives and encrypts.
+        let bytes = if column.is_text { format!("CONVERT({name} USING utf8mb4)") } else { name.clone() };
+        let is_plaintext = filled(is_plaintext(column.is_text), &name);
+        let table = quoted_table::<Self>(table);
+        let sql = format!("SELECT CAST(MAX(LENGTH({bytes})) AS SIGNED) AS bytes FROM {table} WHERE {is_plaintext}");
+        let limit = Self::SETTINGS.iter().find(|(name, _)| *name == "max_statement_time");
+        // The statement reads the whole table. MySQL has no such limit.
+        let is_limited = limit.is_some_and(|(name, _)| Self::set(conn, name, "0").is_ok());
+        let longest = sql_query(sql).get_result::<Longest>(conn);
+        if let Some((name, value)) = limit.filter(|_| is_limited) {
+            Self::set(conn, name, value)?;
+        }
+        Ok(longest?.bytes.and_then(|bytes| bytes.try_into().ok()))
+    }
+}
+
+const TIES: &str = "\
+    SELECT CONCAT('the foreign key ', constraint_name, ' of ', table_name) \
+    FROM information_schema.key_column_usage \
+    WHERE referenced_table_name IS NOT NULL AND table_schema = ? AND table_name = ? AND column_name = ? \
+    UNION \
+    SELECT CONCAT('the foreign key ', constraint_name, ' of ', table_name) \
+    FROM information_schema.key_column_usage \
+    WHERE referenced_table_schema = ? AND referenced_table_name = ? AND referenced_column_name = ? \
+    UNION \
+    SELECT CONCAT('the column ', column_name, ', which is generated from it') \
+    FROM information_schema.columns \
+    WHERE table_schema = ? AND table_name = ? AND LOCATE(CONCAT('`', ?, '`'), generation_expression) > 0";
+
+#[derive(QueryableByName)]
+struct Longest {
+    #[diesel(sql_type = Nullable<BigInt>)]
+    bytes: Option<i64>,
+}

@@ -1,0 +1,15 @@
+//! How MySQL and MariaDB spell SQL.
+
+use diesel::mysql::Mysql;
+
+use crate::database::dialect::Language;
+use crate::database::words::Flavor;
+
+impl Language for Mysql {
+    const FLAVOR: Flavor = Flavor::Mysql;
+    const QUOTE: char = '`';
+    const FOLDS_CASE: bool = true;
+    const ROW_VALUES: bool = false;
+    const NOW: &'static str = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS UNSIGNED)";
+    const TEXT: &'static str = "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+}

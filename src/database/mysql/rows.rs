@@ -1,0 +1,110 @@
+//! How rows of MySQL and MariaDB travel.
+
+use diesel::deserialize::{self, FromSql};
+use diesel::mysql::{Mysql, MysqlType};
+use diesel::query_builder::AstPass;
+use diesel::result::{Error as DieselError, QueryResult};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text, Unsigned};
+
+use crate::database::catalogue::{CatalogueColumn, KeyColumn};
+use crate::database::dialect::RowFormat;
+use crate::database::quote::{push_column, push_filled};
+use crate::database::row::{Cell, KeyValue};
+use crate::database::sql::TextRows;
+use crate::fields::Form;
+use crate::keys::fernet::shape;
+
+impl TextRows for Mysql {
+    fn push_text<'b>(text: &'b &'b str, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
+        out.push_bind_param::<Text, _>(text)
+    }
+
+    fn read_text(value: Self::RawValue<'_>) -> deserialize::Result<String> {
+        Ok(String::from_utf8(value.as_bytes().to_vec())?)
+    }
+}
+
+impl RowFormat for Mysql {
+    fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        let (before, after) = match column {
+            KeyColumn { cast: Some(_), .. } => ("CAST(", " AS CHAR)"),
+            // With a binary collation the driver takes text for bytes, which sort differently.
+            KeyColumn { is_text: true, .. } => ("CONVERT(", " USING utf8mb4)"),
+            _ => ("", ""),
+        };
+        out.push_sql(before);
+        push_column(&column.name, out)?;
+        out.push_sql(after);
+        Ok(())
+    }
+
+    fn push_cell_output(column: &str, _is_text: bool, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        push_column(column, out)
+    }
+
+    fn push_key<'b>(value: &'b KeyValue, column: &'b KeyColumn, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
+        push_slot_key(value, column, false, out)
+    }
+
+    fn push_sampled(column: &CatalogueColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        let (before, after) = match column.form {
+            // Whatever its character set is.
+            Some(Form::Text) => ("CONVERT(", " USING utf8mb4)"),
+            _ => ("", ""),
+        };
+        push_filled(&shape::mysql::sampled(), out, |out| {
+            out.push_sql(before);
+            push_column(&column.name, out)?;
+            out.push_sql(after);
+            Ok(())
+        })
+    }
+
+    fn read_key(value: Self::RawValue<'_>) -> deserialize::Result<KeyValue> {
+        use MysqlType as Type;
+        match value.value_type() {
+            Type::Tiny | Type::Short | Type::Long | Type::LongLong => {
+                <i64 as FromSql<BigInt, Self>>::from_sql(value).map(KeyValue::Int)
+            }
+            Type::UnsignedTiny | Type::UnsignedShort | Type::UnsignedLong | Type::UnsignedLongLong => {
+                <u64 as FromSql<Unsigned<BigInt>, Self>>::from_sql(value).map(KeyValue::UInt)
+            }
+            Type::Blob => Ok(KeyValue::Bytes(value.as_bytes().to_vec())),
+            Type::String => Ok(KeyValue::Text(String::from_utf8(value.as_bytes().to_vec())?)),
+            other => Err(format!("a row key of the type {other:?} cannot be read").into()),
+        }
+    }
+
+    fn read_cell(value: Self::RawValue<'_>) -> deserialize::Result<Cell> {
+        Ok(Cell { bytes: value.as_bytes().to_vec(), is_text: value.value_type() != MysqlType::Blob })
+    }
+}
+
+/// Pushes a value of the row key, or a `NULL` of its type for a spare slot.
+pub(crate) fn push_slot_key<'b>(
+    value: &'b KeyValue,
+    column: &'b KeyColumn,
+    is_spare: bool,
+    out: &mut AstPass<'_, 'b, Mysql>,
+) -> QueryResult<()> {
+    if column.cast.is_some() {
+        out.push_sql("CAST(");
+    }
+    match (value, is_spare) {
+        (KeyValue::Int(value), false) => out.push_bind_param::<BigInt, _>(value)?,
+        (KeyValue::Int(_), true) => out.push_bind_param::<Nullable<BigInt>, _>(&None::<i64>)?,
+        (KeyValue::UInt(value), false) => out.push_bind_param::<Unsigned<BigInt>, _>(value)?,
+        (KeyValue::UInt(_), true) => out.push_bind_param::<Nullable<Unsigned<BigInt>>, _>(&None::<u64>)?,
+        (KeyValue::Text(value), false) => out.push_bind_param::<Text, _>(value)?,
+        (KeyValue::Text(_), true) => out.push_bind_param::<Nullable<Text>, _>(&None::<&str>)?,
+        (KeyValue::Bytes(value), false) => out.push_bind_param::<Binary, _>(value)?,
+        (KeyValue::Bytes(_), true) => out.push_bind_param::<Nullable<Binary>, _>(&None::<&[u8]>)?,
+        (KeyValue::Real(_), _) => {
+            return Err(DieselError::QueryBuilderError("a row key is a floating point number".into()));
+        }
+    }
+    if let Some(cast) = &column.cast {
+        out.push_sql(&format!(" AS {cast})"));
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! What differs between the servers of this backend.
+
+use diesel::RunQueryDsl;
+use diesel::mysql::Mysql;
+use diesel::result::{Error as DieselError, QueryResult};
+
+use crate::database::quote::quoted_table;
+use crate::database::sql::{Conn, Fields, Sql};
+use crate::targets::TableName;
+
+/// Whether this is MariaDB; otherwise it is MySQL.
+pub(crate) fn is_mariadb<C: Conn<Mysql>>(conn: &mut C) -> QueryResult<bool> {
+    Ok(Sql::new("SELECT VERSION()").first(conn)?.is_some_and(|version| is_of_mariadb(&version)))
+}
+
+pub(crate) fn is_of_mariadb(version: &str) -> bool {
+    version.contains("MariaDB")
+}
+
+/// The statement that creates this table, for MariaDB only. Diesel has to know the columns of a `SHOW` before it runs, and
+/// MySQL does not describe them.
+pub(crate) fn show_create<C: Conn<Mysql>>(conn: &mut C, table: &TableName) -> QueryResult<String> {
+    let rows: Vec<Fields> = Sql::new(format!("SHOW CREATE TABLE {}", quoted_table::<Mysql>(table))).load(conn)?;
+    rows.into_iter().next().and_then(|mut row| row.take(1)).ok_or(DieselError::NotFound)
+}
+
+/// An expression from MySQL's catalogue, which escapes quotes and backslashes once more than `SHOW CREATE TABLE`.
+pub(crate) fn unescaped(expression: &str) -> String {
+    let mut characters = expression.chars();
+    let next = || {
+        Some(match characters.next()? {
+            '\\' => characters.next()?,
+            character => character,
+        })
+    };
+    std::iter::from_fn(next).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expression_without_its_escapes() {
+        assert_eq!(unescaped(r"(`b` like _utf8mb3\'it\\\'s\\\\_%\')"), r"(`b` like _utf8mb3'it\'s\\_%')");
+    }
+}

@@ -1,0 +1,151 @@
+//! Reading a page: the next rows in the order of the row key.
+
+use diesel::RunQueryDsl;
+use diesel::deserialize::{self, QueryableByName};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::row::{Field, NamedRow};
+use diesel::sql_types::Untyped;
+
+use crate::database::dialect::Dialect;
+use crate::database::plan::PlannedTable;
+use crate::database::quote::{push_all, push_column, push_table};
+use crate::database::row::{KeyValue, Row};
+
+/// The alias of the columns of the row key in a page. Other columns are cells.
+const KEY_ALIAS: &str = "k";
+/// The alias of encrypted columns in a page.
+const CELL_ALIAS: &str = "c";
+
+/// The first `limit` rows after `after`, up to and including `until`, in the database's own order of the row key. It
+/// leaves out the first `skip` of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Page<'a> {
+    pub(crate) table: &'a PlannedTable,
+    pub(crate) after: Option<&'a [KeyValue]>,
+    pub(crate) until: Option<&'a [KeyValue]>,
+    /// From the end of the table, for samples.
+    pub(crate) descending: bool,
+    pub(crate) skip: usize,
+    pub(crate) limit: usize,
+    has_cells: bool,
+}
+
+impl<'a> Page<'a> {
+    /// The first rows of a table.
+    pub(crate) fn new(table: &'a PlannedTable, limit: usize) -> Self {
+        Self { table, after: None, until: None, descending: false, skip: 0, limit, has_cells: true }
+    }
+
+    /// Only the row keys.
+    pub(crate) fn keys(table: &'a PlannedTable, limit: usize) -> Self {
+        Self { has_cells: false, ..Self::new(table, limit) }
+    }
+}
+
+impl<DB: Dialect> QueryFragment<DB> for Page<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let Self { table, after, until, descending, skip, limit, has_cells } = self;
+        out.push_sql("SELECT ");
+        push_all(table.row_key.iter().enumerate(), ", ", &mut out, |(index, column), out| {
+            DB::push_key_output(column, out)?;
+            out.push_sql(&format!(" AS {KEY_ALIAS}{index}"));
+            Ok(())
+        })?;
+        for (index, column) in table.columns.iter().enumerate().filter(|_| *has_cells) {
+            out.push_sql(", ");
+            DB::push_cell_output(&column.name, column.is_text, &mut out)?;
+            out.push_sql(&format!(" AS {CELL_ALIAS}{index}"));
+        }
+        out.push_sql(" FROM ");
+        push_table(&table.name, &mut out)?;
+        out.push_sql(" AS t");
+        let bounds = [(after, " > "), (until, " <= ")];
+        let bounds = bounds.into_iter().filter_map(|(bound, operator)| Some(((*bound)?, operator)));
+        for ((bound, operator), keyword) in bounds.zip([" WHERE ", " AND "]) {
+            out.push_sql(keyword);
+            push_bound(table, bound, operator, &mut out)?;
+        }
+        // Qualified columns: `ORDER BY k0` would sort by the output, which is text on PostgreSQL.
+        out.push_sql(" ORDER BY ");
+        push_all(&table.row_key, ", ", &mut out, |column, out| {
+            push_column(&column.name, out)?;
+            out.push_sql(if *descending { " DESC" } else { "" });
+            Ok(())
+        })?;
+        out.push_sql(&format!(" LIMIT {limit}"));
+        if *skip > 0 {
+            out.push_sql(&format!(" OFFSET {skip}"));
+        }
+        Ok(())
+    }
+}
+
+impl Query for Page<'_> {
+    type SqlType = Untyped;
+}
+
+impl QueryId for Page<'_> {
+    type QueryId = ();
+
+    // The text depends on names that are known at run time. Diesel caches the statement by its text.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C> RunQueryDsl<C> for Page<'_> {}
+
+impl<DB: Dialect> QueryableByName<DB> for Row {
+    fn build<'a>(row: &impl NamedRow<'a, DB>) -> deserialize::Result<Self> {
+        let mut key = Vec::new();
+        let mut cells = Vec::new();
+        for index in 0..row.field_count() {
+            let Some(field) = diesel::row::Row::get(row, index) else { continue };
+            if field.field_name().is_some_and(|name| name.starts_with(KEY_ALIAS)) {
+                let value = field.value().ok_or("a row key is NULL")?;
+                key.push(DB::read_key(value)?);
+            } else {
+                cells.push(field.value().map(DB::read_cell).transpose()?);
+            }
+        }
+        Ok(Self { key, cells })
+    }
+}
+
+/// Pushes `row key > bound` or `row key <= bound`, in a form that an index serves.
+fn push_bound<'b, DB: Dialect>(
+    table: &'b PlannedTable,
+    bound: &'b [KeyValue],
+    operator: &str,
+    out: &mut AstPass<'_, 'b, DB>,
+) -> QueryResult<()> {
+    let columns = &table.row_key;
+    if DB::ROW_VALUES || columns.len() == 1 {
+        out.push_sql("(");
+        push_all(columns, ", ", out, |column, out| push_column(&column.name, out))?;
+        out.push_sql(")");
+        out.push_sql(operator);
+        out.push_sql("(");
+        push_all(bound.iter().zip(columns), ", ", out, |(value, column), out| DB::push_key(value, column, out))?;
+        out.push_sql(")");
+        return Ok(());
+    }
+    // a >= x AND (a > x OR (a = x AND (b > y OR (b = y AND …)))). MySQL's index needs the first term.
+    let (strict, inclusive) = if operator.contains('>') { (" > ", " >= ") } else { (" < ", " <= ") };
+    let compare = |index: usize, operator: &str, out: &mut AstPass<'_, 'b, DB>| {
+        push_column(&columns[index].name, out)?;
+        out.push_sql(operator);
+        DB::push_key(&bound[index], &columns[index], out)
+    };
+    compare(0, inclusive, out)?;
+    out.push_sql(" AND (");
+    let last = columns.len() - 1;
+    for index in 0..last {
+        compare(index, strict, out)?;
+        out.push_sql(" OR (");
+        compare(index, " = ", out)?;
+        out.push_sql(" AND (");
+    }
+    compare(last, operator, out)?;
+    out.push_sql(&")".repeat(2 * last + 1));
+    Ok(())
+}

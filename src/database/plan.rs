@@ -1,0 +1,103 @@
+//! The tables that a task walks and writes, in the order of its plan.
+
+use crate::database::catalogue::KeyColumn;
+use crate::database::row::KeyValue;
+use crate::targets::TableName;
+
+/// The tables of a task, sorted by name: every process of a run has the same order.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Plan {
+    tables: Vec<PlannedTable>,
+}
+
+/// A table that the task can walk and write.
+#[derive(Debug, Clone)]
+pub struct PlannedTable {
+    pub(crate) name: TableName,
+    pub(crate) row_key: Vec<KeyColumn>,
+    /// The index of the row key, where a statement has to name the index that the database should use.
+    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
+    pub(crate) index: Option<String>,
+    pub(crate) columns: Vec<PlannedColumn>,
+    /// Columns that the database would change by itself on any update of the row. The task keeps their values.
+    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
+    pub(crate) keep: Vec<String>,
+    /// The number of rows, if the database can estimate it.
+    pub(crate) rows: Option<u64>,
+}
+
+/// An encrypted column.
+#[derive(Debug, Clone)]
+pub struct PlannedColumn {
+    pub(crate) name: String,
+    pub(crate) is_text: bool,
+    /// Whether the operator declares values to be plaintext that look like tokens and that no key opens.
+    pub(crate) token_like_plaintext: bool,
+    pub(crate) room: Room,
+}
+
+/// How much a column can hold.
+#[derive(Debug, Clone)]
+pub(crate) struct Room {
+    /// See [`CatalogueColumn`](crate::database::catalogue::CatalogueColumn).
+    pub(crate) limit: Option<u64>,
+    pub(crate) is_padded: bool,
+    /// The type in the database's words, for messages.
+    pub(crate) type_name: String,
+}
+
+impl Plan {
+    /// Sorts the tables and their columns.
+    pub(crate) fn new(mut tables: Vec<PlannedTable>) -> Self {
+        for table in &mut tables {
+            table.columns.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        tables.sort_by_key(|table| table.name.to_string());
+        Self { tables }
+    }
+
+    pub(crate) fn tables(&self) -> &[PlannedTable] {
+        &self.tables
+    }
+
+    pub(crate) fn tables_mut(&mut self) -> &mut [PlannedTable] {
+        &mut self.tables
+    }
+
+    pub(crate) fn table(&self, position: usize) -> &PlannedTable {
+        &self.tables[position]
+    }
+
+    /// The columns of all tables, each with its table.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (&PlannedTable, &PlannedColumn)> {
+        self.tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)))
+    }
+
+    /// The position of a table's first column among the columns of all tables.
+    pub(crate) fn offset(&self, table: usize) -> usize {
+        self.tables[..table].iter().map(|table| table.columns.len()).sum()
+    }
+}
+
+impl PlannedTable {
+    /// The most rows of a statement that binds every key and, for each column, the old and the new token.
+    pub(crate) fn max_rows(&self, max_binds: usize) -> usize {
+        (max_binds / (self.row_key.len() + 2 * self.columns.len())).max(1)
+    }
+
+    /// `public.users (id): email, phone`
+    pub(crate) fn describe(&self) -> String {
+        let keys: Vec<&str> = self.row_key.iter().map(|column| column.name.as_str()).collect();
+        let columns = self.columns.iter().map(|column| {
+            let suffix = if column.token_like_plaintext { " (with token-like plaintext)" } else { "" };
+            format!("{}{suffix}", column.name)
+        });
+        format!("{} ({}): {}", self.name, keys.join(", "), columns.collect::<Vec<_>>().join(", "))
+    }
+
+    /// A row key for the operator's eyes: `id=7`, `tenant=1, slug=a`.
+    pub(crate) fn label(&self, key: &[KeyValue]) -> String {
+        let pairs = self.row_key.iter().zip(key).map(|(column, value)| format!("{}={value}", column.name));
+        pairs.collect::<Vec<_>>().join(", ")
+    }
+}

@@ -1,0 +1,327 @@
+//! The catalogue of PostgreSQL: one table, or every schema except the schemas of the system.
+
+use std::collections::BTreeMap;
+
+use diesel::deserialize::QueryableByName;
+use diesel::pg::Pg;
+use diesel::result::{OptionalExtension, QueryResult};
+use diesel::sql_types::{Array, BigInt, Bool, Double, Nullable, Text};
+use diesel::{RunQueryDsl, sql_query};
+
+use crate::database::catalogue::{Catalogue, CatalogueColumn, IndexKey, KeyColumn, Relation, Trigger};
+use crate::database::dialect::CatalogueReader;
+use crate::database::quote::quoted_table;
+use crate::database::sql::Conn;
+use crate::fields::Form;
+use crate::targets::TableName;
+
+impl CatalogueReader for Pg {
+    fn catalogue<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>> {
+        let relation =
+            sql_query(RELATION).bind::<Text, _>(quoted_table::<Self>(table)).get_result::<TableRow>(conn).optional()?;
+        let Some(relation) = relation else { return Ok(None) };
+        let columns = columns(conn, &format!("c.oid = {}", relation.oid))?;
+        let keys = sql_query(ROW_KEY).bind::<BigInt, _>(relation.oid).load::<KeyRow>(conn)?;
+        let obstacle = match relation.kind.as_str() {
+            "r" if relation.has_children => Some(
+                "other tables inherit from it, and a row key is unique in one table only: \
+                 re-encrypt the children, without this table as their parent"
+                    .into(),
+            ),
+            "r" | "p" if !relation.hides_rows => None,
+            "r" | "p" => Some(
+                "row-level security hides rows from this user: connect as a user with BYPASSRLS or as the table's owner"
+                    .into(),
+            ),
+            _ => Some("it is not an ordinary or partitioned table: name the table that holds the data".into()),
+        };
+        let columns = columns.into_iter().map(|row| {
+            let column = row.into_column();
+            // The task rewrites no arrays.
+            CatalogueColumn { form: column.form.filter(|_| !column.is_array), ..column }
+        });
+        Ok(Some(Catalogue {
+            name: TableName::in_schema(relation.schema, relation.name),
+            obstacle,
+            columns: columns.collect(),
+            row_key: keys
+                .into_iter()
+                .map(|key| KeyColumn { name: key.name, cast: Some(key.type_name), is_text: true })
+                .collect(),
+            index: None,
+            // -1: never analysed
+            rows: (relation.rows >= 0.0).then_some(relation.rows as u64),
+        }))
+    }
+
+    fn relations<C: Conn<Self>>(conn: &mut C, _schemas: &[&str]) -> QueryResult<Vec<Relation>> {
+        let load = sql_query(RELATIONS).load::<RelationRow>(conn)?;
+        let mut relations: BTreeMap<i64, Relation> = load.into_iter().map(RelationRow::into_relation).collect();
+        for row in columns(conn, ARE_OF_USERS)? {
+            let Some(relation) = relations.get_mut(&row.relation) else { continue };
+            relation.columns.push(row.into_column());
+        }
+        for row in sql_query(PRIMARY_KEYS).load::<PrimaryKeyRow>(conn)? {
+            let Some(relation) = relations.get_mut(&row.relation) else { continue };
+            relation.key.push(row.name);
+        }
+        for row in sql_query(INDEXES).load::<IndexRow>(conn)? {
+            let Some(relation) = relations.get_mut(&row.relation) else { continue };
+            let key = match row.column {
+                Some(column) => IndexKey::Column(column),
+                None => IndexKey::Expression(row.definition),
+            };
+            relation.add_index_key(row.name, row.is_unique, key);
+        }
+        for row in sql_query(TRIGGERS).load::<TriggerRow>(conn)? {
+            let Some(relation) = relations.get_mut(&row.relation) else { continue };
+            relation.triggers.push(row.into_trigger());
+        }
+        Ok(relations.into_values().collect())
+    }
+}
+
+/// The columns of the relations that meet the condition on `c`, a row of `pg_class`, and `n`, its `pg_namespace`.
+fn columns<C: Conn<Pg>>(conn: &mut C, condition: &str) -> QueryResult<Vec<ColumnRow>> {
+    sql_query(COLUMNS.replace("(RELATIONS)", condition)).load(conn)
+}
+
+const RELATION: &str = "\
+    SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind, \
+           c.reltuples::float8 AS rows, row_security_active(c.oid) AS hides_rows, \
+           EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) AS has_children \
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE c.oid = to_regclass($1)";
+
+/// The columns of the primary key, or else of a unique index that covers every row. The type has its name from `pg_type`:
+/// in a cast, `character` and `bit` mean one character and one bit.
+const ROW_KEY: &str = "\
+    SELECT a.attname::text AS name, quote_ident(tn.nspname) || '.' || quote_ident(t.typname) AS type_name \
+    FROM ( \
+        SELECT i.* FROM pg_catalog.pg_index i \
+        WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL \
+          AND NOT EXISTS ( \
+              SELECT FROM pg_catalog.pg_attribute k \
+              WHERE k.attrelid = i.indrelid AND k.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) AND NOT k.attnotnull) \
+          AND NOT EXISTS ( \
+              SELECT FROM unnest(i.indkey::int2[], i.indcollation::oid[]) AS x (num, collation_oid) \
+              JOIN pg_catalog.pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = x.num \
+              WHERE k.attcollation <> x.collation_oid) \
+        ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1 \
+    ) i, unnest(i.indkey::int2[]) WITH ORDINALITY AS x (num, position) \
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::oid AND a.attnum = x.num \
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace \
+    WHERE x.position <= i.indnkeyatts ORDER BY x.position";
+
+/// The condition for the tables and materialized views of users.
+const ARE_OF_USERS: &str = "c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+
+/// Replaces a domain by its base type and an array by the type of its elements, through any number of levels.
+const COLUMNS: &str = "\
+    WITH RECURSIVE base (relation, num, type, length, next, is_array) AS ( \
+        SELECT a.attrelid, a.attnum, t.oid, CASE a.atttypmod WHEN -1 THEN t.typtypmod ELSE a.atttypmod END, \
+               CASE t.typcategory WHEN 'A' THEN t.typelem ELSE t.typbasetype END, t.typcategory = 'A' \
+        FROM pg_catalog.pg_attribute a \
+        JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+        JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+        WHERE a.attnum > 0 AND NOT a.attisdropped AND (RELATIONS) \
+        UNION ALL \
+        SELECT relation, num, t.oid, CASE length WHEN -1 THEN t.typtypmod ELSE length END, \
+               CASE t.typcategory WHEN 'A' THEN t.typelem ELSE t.typbasetype END, is_array OR t.typcategory = 'A' \
+        FROM base JOIN pg_catalog.pg_type t ON t.oid = base.next \
+    ) \
+    SELECT base.relation::int8 AS relation, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type_name, \
+           t.typname::text AS base, base.is_array, a.attgenerated <> '' AS is_generated, \
+           CASE WHEN t.typname IN ('varchar', 'bpchar') AND base.length > 4 THEN base.length::int8 - 4 END AS length, \
+           t.oid <> a.atttypid OR EXISTS ( \
+               SELECT FROM pg_catalog.pg_constraint k \
+               WHERE k.conrelid = a.attrelid AND k.contype = 'c' AND a.attnum = ANY (k.conkey)) AS may_be_guarded \
+    FROM base JOIN pg_catalog.pg_attribute a ON a.attrelid = base.relation AND a.attnum = base.num \
+    JOIN pg_catalog.pg_type t ON t.oid = base.type \
+    WHERE base.next = 0 ORDER BY a.attrelid, a.attnum";
+
+/// Partitions are read through their partitioned table.
+const RELATIONS: &str = "\
+    SELECT c.oid::int8 AS relation, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind, \
+           pg_table_is_visible(c.oid) AS is_in_reach, c.relispartition AS is_partition \
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+
+const PRIMARY_KEYS: &str = "\
+    SELECT i.indrelid::int8 AS relation, a.attname::text AS name \
+    FROM pg_catalog.pg_index i CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS x (num, position) \
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = x.num \
+    WHERE i.indisprimary AND i.indisvalid AND x.position <= i.indnkeyatts ORDER BY i.indrelid, x.position";
+
+/// An index of a partition also counts for the partitioned table, unless it is a part of an index of that table.
+const INDEXES: &str = "\
+    SELECT r.oid::int8 AS relation, x.relname::text AS name, i.indisunique AS is_unique, a.attname::text AS column, \
+           pg_get_indexdef(i.indexrelid, n, true) AS definition \
+    FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid \
+    CROSS JOIN generate_series(1, i.indnkeyatts::int) AS n \
+    CROSS JOIN LATERAL ( \
+        SELECT i.indrelid AS oid UNION SELECT pg_partition_root(i.indrelid) WHERE NOT x.relispartition \
+    ) AS r \
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[n - 1] \
+    WHERE r.oid IS NOT NULL ORDER BY r.oid, x.relname, i.indexrelid, n";
+
+/// Enabled triggers, and rules. A trigger of a partitioned table also exists in each of its partitions.
+const TRIGGERS: &str = "\
+    SELECT DISTINCT ON (r.oid, t.tgname) r.oid::int8 AS relation, t.tgname::text AS name, p.prosrc AS definition, \
+           false AS is_rule, l.lanname <> 'plpgsql' AS is_foreign, encode(t.tgargs, 'escape') AS arguments, \
+           array_remove(ARRAY[t.tgoldtable::text, t.tgnewtable::text], NULL) AS transitions \
+    FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid \
+    JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
+    CROSS JOIN LATERAL (SELECT t.tgrelid AS oid UNION SELECT pg_partition_root(t.tgrelid)) AS r \
+    WHERE r.oid IS NOT NULL AND NOT t.tgisinternal AND t.tgenabled <> 'D' \
+    UNION ALL \
+    SELECT w.ev_class::int8, w.rulename::text, pg_get_ruledef(w.oid), true, false, '', '{}' \
+    FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_class c ON c.oid = w.ev_class \
+    WHERE w.ev_type <> '1' AND w.ev_enabled <> 'D' AND c.relkind IN ('r', 'p') \
+    ORDER BY 1, 2";
+
+#[derive(QueryableByName)]
+struct TableRow {
+    #[diesel(sql_type = BigInt)]
+    oid: i64,
+    #[diesel(sql_type = Text)]
+    schema: String,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Double)]
+    rows: f64,
+    #[diesel(sql_type = Bool)]
+    hides_rows: bool,
+    #[diesel(sql_type = Bool)]
+    has_children: bool,
+}
+
+#[derive(QueryableByName)]
+struct KeyRow {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    type_name: String,
+}
+
+#[derive(QueryableByName)]
+struct RelationRow {
+    #[diesel(sql_type = BigInt)]
+    relation: i64,
+    #[diesel(sql_type = Text)]
+    schema: String,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Bool)]
+    is_in_reach: bool,
+    #[diesel(sql_type = Bool)]
+    is_partition: bool,
+}
+
+impl RelationRow {
+    fn into_relation(self) -> (i64, Relation) {
+        let name = TableName::in_schema(self.schema, self.name);
+        let relation = match self.kind.as_str() {
+            "r" | "p" => Relation { is_own: !self.is_partition, only: self.kind == "r", ..Relation::new(name) },
+            "m" => Relation { is_own: true, ..Relation::view(name, "a materialized view") },
+            "f" => Relation::view(name, "a foreign table"),
+            _ => Relation::view(name, "a view"),
+        };
+        (self.relation, Relation { is_in_reach: self.is_in_reach, ..relation })
+    }
+}
+
+#[derive(QueryableByName)]
+struct ColumnRow {
+    #[diesel(sql_type = BigInt)]
+    relation: i64,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    type_name: String,
+    #[diesel(sql_type = Text)]
+    base: String,
+    #[diesel(sql_type = Bool)]
+    is_array: bool,
+    #[diesel(sql_type = Bool)]
+    is_generated: bool,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    length: Option<i64>,
+    #[diesel(sql_type = Bool)]
+    may_be_guarded: bool,
+}
+
+impl ColumnRow {
+    fn into_column(self) -> CatalogueColumn {
+        CatalogueColumn {
+            form: Form::of_postgres(&self.base),
+            name: self.name,
+            type_name: self.type_name,
+            limit: self.length.and_then(|length| length.try_into().ok()),
+            is_padded: self.base == "bpchar",
+            is_generated: self.is_generated,
+            changes_on_update: false,
+            is_array: self.is_array,
+            takes_anything: false,
+            may_be_guarded: self.may_be_guarded,
+        }
+    }
+}
+
+#[derive(QueryableByName)]
+struct PrimaryKeyRow {
+    #[diesel(sql_type = BigInt)]
+    relation: i64,
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+#[derive(QueryableByName)]
+struct IndexRow {
+    #[diesel(sql_type = BigInt)]
+    relation: i64,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Bool)]
+    is_unique: bool,
+    #[diesel(sql_type = Nullable<Text>)]
+    column: Option<String>,
+    #[diesel(sql_type = Text)]
+    definition: String,
+}
+
+#[derive(QueryableByName)]
+struct TriggerRow {
+    #[diesel(sql_type = BigInt)]
+    relation: i64,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    definition: String,
+    #[diesel(sql_type = Bool)]
+    is_rule: bool,
+    #[diesel(sql_type = Bool)]
+    is_foreign: bool,
+    #[diesel(sql_type = Text)]
+    arguments: String,
+    #[diesel(sql_type = Array<Text>)]
+    transitions: Vec<String>,
+}
+
+impl TriggerRow {
+    fn into_trigger(self) -> Trigger {
+        Trigger {
+            // In a rule, the text before it says when the rule applies.
+            body_after: self.is_rule.then_some("do"),
+            transitions: self.transitions,
+            arguments: self.arguments.split("\\000").map(str::to_owned).collect(),
+            is_foreign: self.is_foreign,
+            ..Trigger::new(self.name, self.definition)
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What prevents turning a column of PostgreSQL into tokens, or back.
+
+use diesel::deserialize::QueryableByName;
+use diesel::pg::Pg;
+use diesel::result::QueryResult;
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
+use diesel::{RunQueryDsl, sql_query};
+
+use crate::database::dialect::Conversion;
+use crate::database::plan::{PlannedColumn, PlannedTable};
+use crate::database::quote::{quoted, quoted_table};
+use crate::database::sql::Conn;
+use crate::keys::fernet::shape::filled;
+use crate::keys::fernet::shape::postgres::is_plaintext;
+use crate::targets::TableName;
+
+impl Conversion for Pg {
+    fn ties<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>> {
+        let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+        let ties = sql_query(TIES).bind::<Text, _>(quoted_table::<Self>(&table.name)).bind::<Array<Text>, _>(columns);
+        Ok(ties.load::<Tie>(conn)?.into_iter().map(|tie| tie.name).collect())
+    }
+
+    fn longest_plaintext<C: Conn<Self>>(
+        conn: &mut C,
+        table: &TableName,
+        column: &PlannedColumn,
+    ) -> QueryResult<Option<u64>> {
+        let name = quoted::<Self>(&column.name);
+        let bytes = if column.is_text { format!("convert_to({name}::text, 'UTF8')") } else { format!("{name}::bytea") };
+        let is_plaintext = filled(is_plaintext(column.is_text), &name);
+        let table = quoted_table::<Self>(table);
+        let sql = format!("SELECT max(octet_length({bytes}))::int8 AS bytes FROM {table} WHERE {is_plaintext}");
+        conn.transaction(|conn| {
+            // The statement reads the whole table.
+            conn.batch_execute("SET LOCAL statement_timeout = 0")?;
+            let longest: Longest = sql_query(sql).get_result(conn)?;
+            Ok(longest.bytes.and_then(|bytes| bytes.try_into().ok()))
+        })
+    }
+}
+
+const TIES: &str = "\
+    WITH r (oid) AS (SELECT to_regclass($1)::oid), c AS ( \
+        SELECT a.attnum FROM r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid WHERE a.attname = ANY ($2) \
+    ) \
+    SELECT DISTINCT 'the foreign key ' || f.conname || ' of ' || f.conrelid::regclass AS name \
+    FROM r, pg_catalog.pg_constraint f \
+    WHERE f.contype = 'f' AND ( \
+        f.conrelid = r.oid AND EXISTS (SELECT FROM c WHERE c.attnum = ANY (f.conkey)) \
+        OR f.confrelid = r.oid AND EXISTS (SELECT FROM c WHERE c.attnum = ANY (f.confkey))) \
+    UNION ALL \
+    SELECT 'the column ' || g.attname || ', which is generated from it' \
+    FROM r JOIN pg_catalog.pg_attribute g ON g.attrelid = r.oid AND g.attgenerated <> '' \
+    WHERE EXISTS ( \
+        SELECT FROM pg_catalog.pg_depend d JOIN c ON c.attnum = d.refobjsubid \
+        LEFT JOIN pg_catalog.pg_attrdef e ON d.classid = 'pg_attrdef'::regclass AND e.oid = d.objid \
+        WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = r.oid AND ( \
+            e.adrelid = r.oid AND e.adnum = g.attnum AND g.attnum <> c.attnum \
+            OR d.classid = 'pg_class'::regclass AND d.objid = r.oid AND d.objsubid = g.attnum)) \
+    ORDER BY 1";
+
+#[derive(QueryableByName)]
+struct Tie {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+#[derive(QueryableByName)]
+struct Longest {
+    #[diesel(sql_type = Nullable<BigInt>)]
+    bytes: Option<i64>,
+}

@@ -1,0 +1,57 @@
+//! What an update of a table sets off on PostgreSQL.
+
+use diesel::deserialize::QueryableByName;
+use diesel::pg::Pg;
+use diesel::result::QueryResult;
+use diesel::sql_types::{Array, Text};
+use diesel::{RunQueryDsl, sql_query};
+
+use crate::database::dialect::Effects;
+use crate::database::plan::PlannedTable;
+use crate::database::quote::quoted_table;
+use crate::database::side_effects::SideEffects;
+use crate::database::sql::Conn;
+
+impl Effects for Pg {
+    const WITHOUT_TRIGGERS: &'static str = "connect as a user who may set session_replication_role, with \
+        `?options=-c%20session_replication_role%3Dreplica` at the end of the URL. Triggers then do not fire for \
+        these connections, and fire for all others";
+
+    fn side_effects<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects> {
+        let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+        let triggers =
+            sql_query(TRIGGERS).bind::<Text, _>(quoted_table::<Self>(&table.name)).bind::<Array<Text>, _>(columns);
+        let rules = sql_query(RULES).bind::<Text, _>(quoted_table::<Self>(&table.name));
+        Ok(SideEffects { triggers: names(triggers.load(conn)?), rules: names(rules.load(conn)?), may_be_hidden: false })
+    }
+}
+
+/// The triggers of the table itself, and the row triggers of its partitions. Some of the latter are copies of the
+/// former.
+const TRIGGERS: &str = "\
+    SELECT DISTINCT ON (t.tgname) \
+           t.tgname || CASE t.tgrelid WHEN r.oid THEN '' ELSE ' on ' || t.tgrelid::regclass END AS name \
+    FROM (SELECT to_regclass($1)::oid) AS r (oid), pg_catalog.pg_trigger t \
+    WHERE t.tgrelid IN (SELECT r.oid UNION SELECT relid FROM pg_partition_tree(r.oid)) \
+      AND NOT t.tgisinternal AND t.tgtype & 16 <> 0 AND (t.tgrelid = r.oid OR t.tgtype & 1 <> 0) \
+      AND t.tgenabled IN ('A', CASE current_setting('session_replication_role') WHEN 'replica' THEN 'R' ELSE 'O' END) \
+      AND (t.tgattr::text = '' OR EXISTS ( \
+          SELECT FROM pg_catalog.pg_attribute a \
+          WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr::int2[]) AND a.attname = ANY ($2))) \
+    ORDER BY t.tgname, t.tgrelid <> r.oid, t.tgrelid";
+
+const RULES: &str = "\
+    SELECT w.rulename::text AS name FROM pg_catalog.pg_rewrite w \
+    WHERE w.ev_class = to_regclass($1) AND w.ev_type = '2' \
+      AND w.ev_enabled IN ('A', CASE current_setting('session_replication_role') WHEN 'replica' THEN 'R' ELSE 'O' END) \
+    ORDER BY w.rulename";
+
+#[derive(QueryableByName)]
+struct Name {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+fn names(rows: Vec<Name>) -> Vec<String> {
+    rows.into_iter().map(|row| row.name).collect()
+}

@@ -1,0 +1,63 @@
+//! Guards on PostgreSQL: a domain, or a CHECK of the table.
+
+use diesel::deserialize::QueryableByName;
+use diesel::pg::Pg;
+use diesel::result::QueryResult;
+use diesel::sql_types::{Bool, Text};
+use diesel::{RunQueryDsl, sql_query};
+
+use crate::database::dialect::GuardLookup;
+use crate::database::guard_kind::GuardKind;
+use crate::database::quote::quoted_table;
+use crate::database::sql::Conn;
+use crate::keys::fernet::shape::is_guard;
+use crate::targets::TableName;
+
+impl GuardLookup for Pg {
+    /// The strongest, if there are several.
+    fn guard<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>> {
+        let found = sql_query(CHECKS)
+            .bind::<Text, _>(quoted_table::<Self>(table))
+            .bind::<Text, _>(column)
+            .load::<Check>(conn)?;
+        Ok(found.into_iter().find(|check| is_guard(&check.condition)).map(|check| match check {
+            Check { is_validated: false, .. } => GuardKind::UnvalidatedCheck,
+            Check { of_type: true, .. } => GuardKind::Domain,
+            Check { of_type: false, .. } => GuardKind::Check,
+        }))
+    }
+}
+
+/// The CHECKs of the column's type, through any number of domains, and the CHECKs of the table that mention this column
+/// alone. A CHECK that casts to a domain includes the CHECKs of the domain.
+const CHECKS: &str = "\
+    WITH RECURSIVE the_column AS ( \
+        SELECT attrelid, attnum, atttypid FROM pg_catalog.pg_attribute \
+        WHERE attrelid = to_regclass($1) AND attname = $2 AND attnum > 0 AND NOT attisdropped \
+    ), types (type, made_of) AS ( \
+        SELECT t.oid, t.typbasetype FROM the_column JOIN pg_catalog.pg_type t ON t.oid = atttypid \
+        UNION ALL \
+        SELECT t.oid, t.typbasetype FROM types JOIN pg_catalog.pg_type t ON t.oid = made_of \
+    ) \
+    SELECT pg_get_constraintdef(c.oid) AS condition, true AS of_type, c.convalidated AS is_validated \
+    FROM types JOIN pg_catalog.pg_constraint c ON c.contypid = type AND c.contype = 'c' \
+    UNION ALL \
+    SELECT concat_ws(' ', pg_get_constraintdef(c.oid), ( \
+               SELECT string_agg(pg_get_constraintdef(of_domain.oid), ' ') \
+               FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_constraint of_domain \
+                    ON of_domain.contypid = d.refobjid AND of_domain.contype = 'c' \
+               WHERE d.classid = 'pg_constraint'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_type'::regclass \
+           )), false, c.convalidated \
+    FROM the_column JOIN pg_catalog.pg_constraint c \
+         ON c.conrelid = attrelid AND c.contype = 'c' AND c.conkey = ARRAY[attnum] \
+    ORDER BY is_validated DESC, of_type DESC";
+
+#[derive(QueryableByName)]
+struct Check {
+    #[diesel(sql_type = Text)]
+    condition: String,
+    #[diesel(sql_type = Bool)]
+    of_type: bool,
+    #[diesel(sql_type = Bool)]
+    is_validated: bool,
+}

@@ -1,0 +1,15 @@
+//! How PostgreSQL spells SQL.
+
+use diesel::pg::Pg;
+
+use crate::database::dialect::Language;
+use crate::database::words::Flavor;
+
+impl Language for Pg {
+    const FLAVOR: Flavor = Flavor::Postgres;
+    const QUOTE: char = '"';
+    const FOLDS_CASE: bool = false;
+    const ROW_VALUES: bool = true;
+    const NOW: &'static str = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)";
+    const TEXT: &'static str = "TEXT";
+}

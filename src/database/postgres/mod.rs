@@ -1,0 +1,16 @@
+//! PostgreSQL: row keys travel as text and the server casts them. One statement of constant text has an array per column.
+
+pub(crate) mod catalogue;
+pub(crate) mod conversion;
+pub(crate) mod cost;
+pub(crate) mod effects;
+pub(crate) mod guards;
+pub(crate) mod language;
+pub(crate) mod locks;
+pub(crate) mod replication;
+pub(crate) mod rows;
+pub(crate) mod settings;
+pub(crate) mod snapshot;
+pub(crate) mod swap;
+
+impl crate::database::dialect::Dialect for diesel::pg::Pg {}

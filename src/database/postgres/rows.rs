@@ -1,0 +1,88 @@
+//! How rows of PostgreSQL travel.
+
+use diesel::deserialize::{self, FromSql};
+use diesel::pg::Pg;
+use diesel::query_builder::AstPass;
+use diesel::result::{Error as DieselError, QueryResult};
+use diesel::sql_types::Text;
+
+use crate::database::catalogue::{CatalogueColumn, KeyColumn};
+use crate::database::dialect::RowFormat;
+use crate::database::quote::{push_column, push_filled};
+use crate::database::row::{Cell, KeyValue};
+use crate::database::sql::TextRows;
+use crate::fields::Form;
+use crate::keys::fernet::shape;
+
+impl TextRows for Pg {
+    fn push_text<'b>(text: &'b &'b str, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
+        out.push_bind_param::<Text, _>(text)
+    }
+
+    fn read_text(value: Self::RawValue<'_>) -> deserialize::Result<String> {
+        <String as FromSql<Text, Self>>::from_sql(value)
+    }
+}
+
+impl RowFormat for Pg {
+    fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        push_column(&column.name, out)?;
+        out.push_sql("::text");
+        Ok(())
+    }
+
+    fn push_cell_output(column: &str, is_text: bool, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        push_column(column, out)?;
+        out.push_sql(base_cast(is_text));
+        Ok(())
+    }
+
+    fn push_key<'b>(value: &'b KeyValue, column: &'b KeyColumn, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
+        out.push_bind_param::<Text, _>(text(value)?)?;
+        push_key_cast(column, out);
+        Ok(())
+    }
+
+    fn push_sampled(column: &CatalogueColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        let is_text = column.form == Some(Form::Text);
+        push_filled(&shape::postgres::sampled(is_text), out, |out| {
+            if column.is_array {
+                // Its first value represents all.
+                out.push_sql("(SELECT v FROM unnest(");
+            }
+            push_column(&column.name, out)?;
+            if column.is_array {
+                out.push_sql(") AS v WHERE v IS NOT NULL LIMIT 1)");
+            }
+            out.push_sql(base_cast(is_text));
+            Ok(())
+        })
+    }
+
+    fn read_key(value: Self::RawValue<'_>) -> deserialize::Result<KeyValue> {
+        <String as FromSql<Text, Self>>::from_sql(value).map(KeyValue::Text)
+    }
+
+    fn read_cell(value: Self::RawValue<'_>) -> deserialize::Result<Cell> {
+        const BYTEA: u32 = 17;
+        Ok(Cell { bytes: value.as_bytes().to_vec(), is_text: value.get_oid().get() != BYTEA })
+    }
+}
+
+/// Casts a domain and `citext` to their base type.
+fn base_cast(is_text: bool) -> &'static str {
+    if is_text { "::text" } else { "::bytea" }
+}
+
+pub(crate) fn push_key_cast(column: &KeyColumn, out: &mut AstPass<'_, '_, Pg>) {
+    out.push_sql("::text::");
+    out.push_sql(column.cast.as_deref().unwrap_or("text"));
+}
+
+/// On this backend every row key is text.
+pub(crate) fn text(value: &KeyValue) -> QueryResult<&String> {
+    match value {
+        KeyValue::Text(text) => Ok(text),
+        _ => Err(DieselError::QueryBuilderError("a row key is not text".into())),
+    }
+}

@@ -1,0 +1,70 @@
+//! Snapshots of PostgreSQL, and which transactions are open.
+
+use diesel::pg::Pg;
+use diesel::result::QueryResult;
+
+use crate::database::dialect::Snapshots;
+use crate::database::plan::PlannedTable;
+use crate::database::quote::quoted_table;
+use crate::database::sql::{Conn, Sql};
+
+impl Snapshots for Pg {
+    /// Two, because a transaction that was open at the first fence may have been prepared since. At the second fence it has a
+    /// number.
+    const FENCES: usize = 2;
+
+    fn begin_snapshot<C: Conn<Self>>(
+        conn: &mut C,
+        tables: &[PlannedTable],
+        shared: Option<&str>,
+    ) -> QueryResult<Option<String>> {
+        // A table that is rewritten after the snapshot began reads as empty. The lock prevents that, so it comes first.
+        let tables: Vec<String> = tables.iter().map(|table| quoted_table::<Self>(&table.name)).collect();
+        conn.batch_execute(&format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '10s'; \
+             SET LOCAL idle_in_transaction_session_timeout = '60s'; LOCK TABLE {} IN ACCESS SHARE MODE",
+            tables.join(", ")
+        ))?;
+        match shared {
+            // The server has generated the name.
+            Some(name) => conn.batch_execute(&format!("SET TRANSACTION SNAPSHOT '{name}'")).map(|()| None),
+            None => Sql::new("SELECT pg_export_snapshot()").first(conn),
+        }
+    }
+
+    /// The number of a transaction that ends at once, and the virtual numbers of all open transactions. A transaction that
+    /// has written nothing yet has no other number.
+    fn fence<C: Conn<Self>>(conn: &mut C) -> QueryResult<String> {
+        Sql::new(FENCE).first(conn).map(Option::unwrap_or_default)
+    }
+
+    fn older_than<C: Conn<Self>>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>> {
+        Sql::new(OLDER).bind(fence).column(conn)
+    }
+}
+
+/// Not `pg_snapshot_xmax`, which can be higher than the number of a transaction that still runs.
+const FENCE: &str = "\
+    SELECT pg_current_xact_id() || coalesce(',' || string_agg(DISTINCT virtualxid, ','), '') \
+    FROM pg_catalog.pg_locks WHERE locktype = 'virtualxid' AND pid <> pg_backend_pid()";
+
+/// The transactions that were open at the fence and are not over: the transactions of sessions, and prepared transactions,
+/// which belong to no session.
+///
+/// It leaves out transactions of other databases of the server and transactions that end during the statement. It also
+/// leaves out processes that cannot write: the server's own, which have no user, and the senders of the log. Every user
+/// may read these columns, but not the type and the time of another user's sessions.
+const OLDER: &str = "\
+    WITH fence AS (SELECT string_to_array(?::text, ',') AS numbers) \
+    SELECT 'process ' || l.pid || ' of ' || coalesce(nullif(a.application_name, ''), a.usename, 'an unknown user') \
+           || CASE WHEN a.backend_xid IS NULL THEN ', which has only read so far' ELSE '' END \
+           || coalesce(', since ' || date_trunc('second', a.xact_start), '') \
+    FROM fence JOIN pg_catalog.pg_locks l ON l.locktype = 'virtualxid' AND l.virtualxid = ANY (numbers[2:]) \
+    JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+    WHERE l.pid <> pg_backend_pid() AND a.datname = current_database() AND a.usesysid IS NOT NULL \
+      AND a.backend_type IS DISTINCT FROM 'walsender' \
+    UNION \
+    SELECT 'the prepared transaction ' || p.gid || ', since ' || date_trunc('second', p.prepared) \
+    FROM fence, pg_snapshot_xip(pg_current_snapshot()) AS x \
+    JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = x::xid \
+    WHERE x <= numbers[1]::xid8 AND p.database = current_database()";

@@ -1,0 +1,179 @@
+//! Writing a batch to PostgreSQL: one statement of constant text, with an array per column.
+
+use diesel::RunQueryDsl;
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::{Error as DieselError, QueryResult};
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
+
+use crate::database::checkpoint::{CHECKPOINT, Checkpoint};
+use crate::database::dialect::SwapRows;
+use crate::database::plan::PlannedTable;
+use crate::database::postgres::rows::{push_key_cast, text};
+use crate::database::quote::{push_all, push_column, push_table};
+use crate::database::row::Change;
+use crate::database::sql::Conn;
+use crate::database::swap::{push_assignments, push_key_match, value_names};
+
+impl SwapRows for Pg {
+    const BATCH: usize = 1000;
+    const MAX_BINDS: usize = usize::MAX;
+
+    fn swap<C: Conn<Self>>(
+        conn: &mut C,
+        table: &PlannedTable,
+        changes: &[Change],
+        checkpoint: Option<Checkpoint<'_>>,
+        skips_locked: bool,
+    ) -> QueryResult<Option<usize>> {
+        let swapped = SwapStatement::new(table, changes, checkpoint, skips_locked)?.execute(conn)?;
+        // Either no row matched, or the claim is gone.
+        let is_taken = match checkpoint {
+            Some(checkpoint) if swapped == 0 => !checkpoint.write(conn)?,
+            _ => false,
+        };
+        Ok((!is_taken).then_some(swapped))
+    }
+}
+
+/// `UPDATE … FROM unnest(keys, old tokens, new tokens) WHERE key = … AND column = old`, together with the checkpoint. One
+/// statement is one transaction.
+struct SwapStatement<'a> {
+    table: &'a PlannedTable,
+    checkpoint: Option<(i64, &'a str)>,
+    skips_locked: bool,
+    /// One array per column of the row key.
+    keys: Vec<Vec<&'a str>>,
+    /// Old and new tokens per encrypted column; `NULL` for rows that keep their token.
+    tokens: Vec<(Tokens<'a>, Tokens<'a>)>,
+}
+
+enum Tokens<'a> {
+    Text(Vec<Option<&'a str>>),
+    Binary(Vec<Option<&'a [u8]>>),
+}
+
+impl<'a> SwapStatement<'a> {
+    fn new(
+        table: &'a PlannedTable,
+        changes: &'a [Change],
+        checkpoint: Option<Checkpoint<'a>>,
+        skips_locked: bool,
+    ) -> QueryResult<Self> {
+        let number = |claim: u64| i64::try_from(claim).map_err(|error| DieselError::QueryBuilderError(error.into()));
+        let checkpoint = match checkpoint {
+            Some(Checkpoint { claim, progress }) => Some((number(claim)?, progress)),
+            None => None,
+        };
+        let key = |index: usize| changes.iter().map(|change| text(&change.key[index]).map(String::as_str)).collect();
+        let keys = (0..table.row_key.len()).map(key).collect::<QueryResult<_>>()?;
+        let tokens = table.columns.iter().enumerate().map(|(index, column)| {
+            let swaps = || changes.iter().map(move |change| change.swaps[index].as_ref());
+            let old = swaps().map(|swap| swap.map(|swap| swap.old.bytes.as_slice()));
+            let new = swaps().map(|swap| swap.map(|swap| swap.new.bytes.as_slice()));
+            Ok((Tokens::new(column.is_text, old)?, Tokens::new(column.is_text, new)?))
+        });
+        Ok(Self { table, checkpoint, skips_locked, keys, tokens: tokens.collect::<QueryResult<_>>()? })
+    }
+}
+
+impl<'a> Tokens<'a> {
+    fn new(is_text: bool, tokens: impl Iterator<Item = Option<&'a [u8]>>) -> QueryResult<Self> {
+        if !is_text {
+            return Ok(Self::Binary(tokens.collect()));
+        }
+        let text =
+            |token: &'a [u8]| std::str::from_utf8(token).map_err(|error| DieselError::QueryBuilderError(error.into()));
+        tokens.map(|token| token.map(text).transpose()).collect::<QueryResult<_>>().map(Self::Text)
+    }
+
+    fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match self {
+            Self::Text(tokens) => out.push_bind_param::<Array<Nullable<Text>>, _>(tokens),
+            Self::Binary(tokens) => out.push_bind_param::<Array<Nullable<Binary>>, _>(tokens),
+        }
+    }
+}
+
+impl SwapStatement<'_> {
+    /// Pushes the changes as the rows of a table `v`.
+    fn push_values<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("unnest(");
+        push_all(&self.keys, ", ", out, |keys, out| out.push_bind_param::<Array<Text>, _>(keys))?;
+        for (old, new) in &self.tokens {
+            out.push_sql(", ");
+            old.push(out)?;
+            out.push_sql(", ");
+            new.push(out)?;
+        }
+        out.push_sql(") AS v (");
+        out.push_sql(&value_names(self.table));
+        out.push_sql(")");
+        Ok(())
+    }
+
+    /// Pushes `key = … AND column = old`.
+    fn push_condition(&self, out: &mut AstPass<'_, '_, Pg>) -> QueryResult<()> {
+        push_key_match(self.table, push_key_cast, out)?;
+        for (index, column) in self.table.columns.iter().enumerate() {
+            out.push_sql(&format!(" AND (v.n{index} IS NULL OR "));
+            push_column(&column.name, out)?;
+            // Byte for byte, whatever is equal in the column's type and collation.
+            out.push_sql(if column.is_text { "::text COLLATE \"C\"" } else { "::bytea" });
+            out.push_sql(&format!(" = v.o{index})"));
+        }
+        Ok(())
+    }
+}
+
+impl QueryFragment<Pg> for SwapStatement<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let name = &self.table.name;
+        let mut clause = "WITH ";
+        if let Some((claim, progress)) = &self.checkpoint {
+            out.push_sql(clause);
+            out.push_sql("claim AS (");
+            out.push_sql(CHECKPOINT);
+            out.push_sql(" ");
+            out.push_bind_param::<Text, _>(progress)?;
+            out.push_sql(" WHERE claim = ");
+            out.push_bind_param::<BigInt, _>(claim)?;
+            out.push_sql(" RETURNING 1)");
+            clause = ", ";
+        }
+        // If the claim is gone, the join is empty and nothing changes.
+        let from_claim = if self.checkpoint.is_some() { " FROM claim, " } else { " FROM " };
+        if self.skips_locked {
+            out.push_sql(clause);
+            // MATERIALIZED locks the rows once. NO KEY still allows others to insert rows that refer to these.
+            out.push_sql("free AS MATERIALIZED (SELECT v.*");
+            out.push_sql(from_claim);
+            push_table(name, &mut out)?;
+            out.push_sql(" AS t, ");
+            self.push_values(&mut out)?;
+            out.push_sql(" WHERE ");
+            self.push_condition(&mut out)?;
+            out.push_sql(" FOR NO KEY UPDATE OF t SKIP LOCKED)");
+        }
+        out.push_sql(" UPDATE ");
+        push_table(name, &mut out)?;
+        out.push_sql(" AS t SET ");
+        push_assignments(self.table, |name, out| out.push_identifier(name), &mut out)?;
+        if self.skips_locked {
+            out.push_sql(" FROM free AS v");
+        } else {
+            out.push_sql(from_claim);
+            self.push_values(&mut out)?;
+        }
+        out.push_sql(" WHERE ");
+        self.push_condition(&mut out)
+    }
+}
+
+impl QueryId for SwapStatement<'_> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C> RunQueryDsl<C> for SwapStatement<'_> {}

@@ -1,0 +1,76 @@
+//! Rows as the task reads and writes them: a row key and the cells of the encrypted columns.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The value of one column of a row key, in the form that the database returns and accepts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum KeyValue {
+    /// A signed integer.
+    Int(i64),
+    /// An unsigned integer.
+    UInt(u64),
+    /// A floating point number.
+    Real(f64),
+    /// Text, or another type in the database's own text form.
+    Text(String),
+    /// Bytes.
+    Bytes(Vec<u8>),
+}
+
+impl fmt::Display for KeyValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int(value) => value.fmt(f),
+            Self::UInt(value) => value.fmt(f),
+            Self::Real(value) => value.fmt(f),
+            // Escaped: text that a stranger wrote into a key must not control the operator's terminal.
+            Self::Text(value) => value.escape_debug().fmt(f),
+            Self::Bytes(value) => {
+                f.write_str("0x")?;
+                value.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+    }
+}
+
+/// What a column holds in one row. It has no `Debug` on purpose: it may be plaintext.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Cell {
+    pub(crate) bytes: Vec<u8>,
+    /// Whether the database holds text here and not bytes. On SQLite that is a property of the value.
+    pub(crate) is_text: bool,
+}
+
+impl Cell {
+    pub(crate) fn new(bytes: Vec<u8>, is_text: bool) -> Self {
+        Self { bytes, is_text }
+    }
+
+    /// Whether the token in it is text. A column of bytes may hold either form.
+    pub(crate) fn holds_text(&self) -> bool {
+        self.bytes.first().is_some_and(u8::is_ascii)
+    }
+}
+
+/// One row of a page.
+pub(crate) struct Row {
+    pub(crate) key: Vec<KeyValue>,
+    /// One for each encrypted column, in the order of the plan; `None` is `NULL`.
+    pub(crate) cells: Vec<Option<Cell>>,
+}
+
+/// One row to write: the swap for each encrypted column, or `None` to leave the column unchanged.
+#[derive(Clone)]
+pub struct Change {
+    pub(crate) key: Vec<KeyValue>,
+    pub(crate) swaps: Vec<Option<Swap>>,
+}
+
+/// The old value, which must still be there byte for byte, and the new value.
+#[derive(Clone)]
+pub(crate) struct Swap {
+    pub(crate) old: Cell,
+    pub(crate) new: Cell,
+}

@@ -1,0 +1,189 @@
+//! A connection of the task: its settings, and the retries when it fails.
+
+use std::ops::DerefMut;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
+use diesel::result::{Error as DieselError, QueryResult};
+
+use crate::database::connection::TaskConnection;
+use crate::database::dialect::{SessionSettings, Snapshots};
+use crate::database::failure::Failure;
+use crate::database::plan::PlannedTable;
+use crate::database::stop::StopHandle;
+
+/// The pause before the first retry. Each further retry doubles it.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause between two retries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long a further worker waits for a connection before it leaves the work to the others.
+const SPARE: Duration = Duration::from_secs(1);
+
+/// A pooled connection with the settings of the task. It gets its former settings back before it returns to the pool.
+pub(crate) struct Session<'a, C: TaskConnection> {
+    pool: &'a Pool<ConnectionManager<C>>,
+    give_up_after: Duration,
+    stop: StopHandle,
+    conn: Option<Configured<C>>,
+}
+
+impl<'a, C: TaskConnection> Session<'a, C> {
+    pub(crate) fn new(pool: &'a Pool<ConnectionManager<C>>, give_up_after: Duration, stop: StopHandle) -> Self {
+        Self { pool, give_up_after, stop, conn: None }
+    }
+
+    /// Runs `query` with a longer wait for locks. Nobody holds the locks of the task's own tables for long.
+    pub(crate) fn patiently<T>(&mut self, mut query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, Failure> {
+        let (name, patient) = C::Backend::PATIENT;
+        let usual = C::Backend::SETTINGS.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        self.run(|conn| {
+            C::Backend::set(conn, name, patient)?;
+            let value = query(conn)?;
+            C::Backend::set(conn, name, usual.unwrap_or(patient))?;
+            Ok(value)
+        })
+    }
+
+    /// Runs `query`. If the database fails, runs it again on a fresh connection until it is time to give up.
+    ///
+    /// `query` must be safe to repeat, also if it succeeded and only the answer was lost. Reads are safe, and so is a
+    /// compare and swap.
+    pub(crate) fn run<T>(&mut self, mut query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, Failure> {
+        let started = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        let mut is_second_look = false;
+        loop {
+            let error = match self.connection().map(&mut query) {
+                Ok(Ok(value)) => return Ok(value),
+                Ok(Err(error @ (DieselError::DatabaseError(..) | DieselError::BrokenTransactionManager))) => {
+                    Failure::database(error)
+                }
+                // A value cannot be read. A fresh connection may help once: after a change of the schema, a prepared
+                // statement describes its columns wrongly.
+                Ok(Err(error)) if is_second_look => return Err(Failure::internal(chain(&error))),
+                Ok(Err(error)) => {
+                    is_second_look = true;
+                    Failure::internal(chain(&error))
+                }
+                Err(error) => error,
+            };
+            let was_pinned = self.conn.take().is_some_and(|conn| conn.is_pinned);
+            if was_pinned {
+                // A fresh connection would see another snapshot.
+                return Err(error);
+            }
+            if started.elapsed() + pause > self.give_up_after || self.is_stopped() {
+                return Err(error);
+            }
+            tracing::warn!(%error, "trying again in {pause:?}");
+            self.pause(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Runs `query` once. If the connection broke, the next use gets a fresh one.
+    pub(crate) fn once<T>(&mut self, query: impl FnOnce(&mut C) -> QueryResult<T>) -> Result<QueryResult<T>, Failure> {
+        let conn = self.connection()?;
+        let result = query(conn);
+        if result.is_err() && conn.ping().is_err() {
+            self.conn = None;
+        }
+        Ok(result)
+    }
+
+    /// Begins a transaction that reads one snapshot of the database: `shared`, if another session has begun it. Returns
+    /// the name by which other sessions can share it, if they can. From then on the session retries nothing.
+    pub(crate) fn pin(&mut self, tables: &[PlannedTable], shared: Option<&str>) -> Result<Option<String>, Failure> {
+        let conn = self.connection()?;
+        let name = C::Backend::begin_snapshot(conn, tables, shared);
+        if let Some(conn) = &mut self.conn {
+            conn.is_pinned = true;
+        }
+        name.map_err(Failure::database)
+    }
+
+    /// Gives up at the first failure from now on.
+    pub(crate) fn hurry(&mut self) {
+        self.give_up_after = Duration::ZERO;
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.conn.is_some()
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.is_stopped()
+    }
+
+    /// Sleeps, unless the task is stopped.
+    pub(crate) fn pause(&self, time: Duration) {
+        let until = Instant::now() + time;
+        while !self.is_stopped() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            thread::sleep(left.min(FIRST_PAUSE));
+        }
+    }
+
+    /// Takes a connection if the pool soon has one to spare.
+    pub(crate) fn is_available(&mut self) -> bool {
+        let conn = self.pool.get_timeout(SPARE.min(self.pool.connection_timeout()));
+        self.conn = conn.ok().and_then(|conn| Configured::new(conn).ok());
+        self.conn.is_some()
+    }
+
+    fn connection(&mut self) -> Result<&mut C, Failure> {
+        let conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => {
+                let patience = self.give_up_after.max(SPARE).min(self.pool.connection_timeout());
+                let conn = self.pool.get_timeout(patience);
+                Configured::new(conn.map_err(Failure::database)?).map_err(Failure::database)?
+            }
+        };
+        Ok(&mut *self.conn.insert(conn).conn)
+    }
+}
+
+struct Configured<C: TaskConnection> {
+    conn: PooledConnection<ConnectionManager<C>>,
+    former: Vec<(String, String)>,
+    /// Whether it is in a transaction. The transaction must end before anybody else gets the connection.
+    is_pinned: bool,
+}
+
+impl<C: TaskConnection> Configured<C> {
+    fn new(conn: PooledConnection<ConnectionManager<C>>) -> QueryResult<Self> {
+        let mut this = Self { conn, former: Vec::new(), is_pinned: false };
+        let conn: &mut C = this.conn.deref_mut();
+        this.former = C::Backend::settings(conn)?;
+        for (name, value) in C::Backend::SETTINGS {
+            if this.former.iter().any(|(known, _)| known == name) {
+                C::Backend::set(conn, name, value)?;
+            }
+        }
+        Ok(this)
+    }
+}
+
+impl<C: TaskConnection> Drop for Configured<C> {
+    fn drop(&mut self) {
+        if self.is_pinned {
+            let _ = self.conn.batch_execute("ROLLBACK");
+        }
+        for (name, value) in &self.former {
+            // If this fails, the connection is gone, or the server now forbids what it allowed before.
+            let _ = C::Backend::set(&mut *self.conn, name, value);
+        }
+    }
+}
+
+/// An error with its sources. No error of this crate or of Diesel carries data.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let sources = std::iter::successors(error.source(), |error| error.source());
+    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
+}

@@ -1,0 +1,61 @@
+//! Statements with one placeholder per value, for MySQL and SQLite. They have few sizes, powers of two and full pages, so
+//! that each is prepared once and used again.
+
+use diesel::RunQueryDsl;
+use diesel::query_builder::QueryId;
+use diesel::result::{Error, QueryResult};
+
+use crate::database::checkpoint::Checkpoint;
+use crate::database::plan::PlannedTable;
+use crate::database::row::Change;
+use crate::database::sql::TextConnection;
+
+/// Changes in a statement that may have room for more. The spare slots are bound as `NULL` keys, which match nothing.
+pub(crate) struct Slots<'a> {
+    pub(crate) table: &'a PlannedTable,
+    changes: &'a [Change],
+    slots: usize,
+}
+
+impl<'a> Slots<'a> {
+    /// `full` is the size of a full page, and `max` the most rows that a statement can bind.
+    pub(crate) fn new(table: &'a PlannedTable, changes: &'a [Change], full: usize, max: usize) -> Self {
+        let count = changes.len();
+        let rounded = count.next_power_of_two();
+        let slots = if count <= full { rounded.min(full) } else { rounded }.min(max).max(count);
+        Self { table, changes, slots }
+    }
+
+    /// The changes with `false`, and for each spare slot the first change with `true`: bind its types, not its values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a Change, bool)> {
+        let filled = self.changes.iter().map(|change| (change, false));
+        let spare = self.slots - self.changes.len();
+        filled.chain(std::iter::repeat_n(&self.changes[0], spare).map(|change| (change, true)))
+    }
+}
+
+impl QueryId for Slots<'_> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C> RunQueryDsl<C> for Slots<'_> {}
+
+/// Swaps in a transaction with the checkpoint. The checkpoint comes first: it locks the claim, and on SQLite it makes the
+/// transaction the one writer.
+pub(crate) fn in_transaction<C: TextConnection>(
+    conn: &mut C,
+    checkpoint: Option<Checkpoint<'_>>,
+    swap: impl FnOnce(&mut C) -> QueryResult<usize>,
+) -> QueryResult<Option<usize>> {
+    conn.transaction(|conn| match checkpoint {
+        Some(checkpoint) if !checkpoint.write(conn)? => Ok(None),
+        _ => swap(conn).map(Some),
+    })
+}
+
+/// A token for a text column. It was read as text, so it is UTF-8.
+pub(crate) fn text(token: &[u8]) -> QueryResult<&str> {
+    std::str::from_utf8(token).map_err(|error| Error::QueryBuilderError(error.into()))
+}

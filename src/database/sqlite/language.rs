@@ -1,0 +1,15 @@
+//! How SQLite spells SQL.
+
+use diesel::sqlite::Sqlite;
+
+use crate::database::dialect::Language;
+use crate::database::words::Flavor;
+
+impl Language for Sqlite {
+    const FLAVOR: Flavor = Flavor::Sqlite;
+    const QUOTE: char = '"';
+    const FOLDS_CASE: bool = true;
+    const ROW_VALUES: bool = true;
+    const NOW: &'static str = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
+    const TEXT: &'static str = "TEXT";
+}

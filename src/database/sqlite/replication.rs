@@ -1,0 +1,16 @@
+//! SQLite has no replicas.
+
+use diesel::result::QueryResult;
+use diesel::sqlite::Sqlite;
+
+use crate::database::dialect::ReplicationState;
+use crate::database::replication::{ReplicaState, Replication};
+use crate::database::sql::Conn;
+
+impl ReplicationState for Sqlite {
+    const REPLICATION: Replication = Replication::None;
+
+    fn replica<C: Conn<Self>>(_: &mut C) -> QueryResult<Vec<ReplicaState>> {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,33 @@
+//! Snapshots of SQLite, and who is writing.
+
+use diesel::result::{Error, QueryResult};
+use diesel::sqlite::Sqlite;
+
+use crate::database::dialect::{Locks, Snapshots};
+use crate::database::plan::PlannedTable;
+use crate::database::sql::Conn;
+
+impl Snapshots for Sqlite {
+    fn begin_snapshot<C: Conn<Self>>(
+        conn: &mut C,
+        _tables: &[PlannedTable],
+        _shared: Option<&str>,
+    ) -> QueryResult<Option<String>> {
+        // The first read takes the snapshot.
+        conn.batch_execute("BEGIN; SELECT 1 FROM sqlite_master LIMIT 1").map(|()| None)
+    }
+
+    fn fence<C: Conn<Self>>(_conn: &mut C) -> QueryResult<String> {
+        Ok(String::new())
+    }
+
+    /// There is one writer at a time. Whoever becomes the writer knows that all earlier writers are done.
+    fn older_than<C: Conn<Self>>(conn: &mut C, _fence: &str) -> QueryResult<Vec<String>> {
+        match conn.batch_execute("BEGIN IMMEDIATE; COMMIT") {
+            Err(Error::DatabaseError(_, info)) if Self::is_lock_conflict(info.message()) => {
+                Ok(vec!["the one that is writing".into()])
+            }
+            result => result.map(|()| Vec::new()),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The parts of a batch's statement that are the same on every database.
+
+use diesel::backend::Backend;
+use diesel::query_builder::AstPass;
+use diesel::result::QueryResult;
+
+use crate::database::catalogue::KeyColumn;
+use crate::database::plan::PlannedTable;
+use crate::database::quote::{push_all, push_column};
+
+/// Pushes `column = coalesce(v.n0, t.column), …`: the new token, or what the column has.
+pub(crate) fn push_assignments<DB: Backend>(
+    table: &PlannedTable,
+    push_target: impl Fn(&str, &mut AstPass<'_, '_, DB>) -> QueryResult<()>,
+    out: &mut AstPass<'_, '_, DB>,
+) -> QueryResult<()> {
+    push_all(table.columns.iter().enumerate(), ", ", out, |(index, column), out| {
+        push_target(&column.name, out)?;
+        out.push_sql(&format!(" = coalesce(v.n{index}, "));
+        push_column(&column.name, out)?;
+        out.push_sql(")");
+        Ok(())
+    })
+}
+
+/// Pushes `t.key = v.k0 AND …`. `push_cast` adds the cast that a value of the swap needs.
+pub(crate) fn push_key_match<DB: Backend>(
+    table: &PlannedTable,
+    push_cast: impl Fn(&KeyColumn, &mut AstPass<'_, '_, DB>),
+    out: &mut AstPass<'_, '_, DB>,
+) -> QueryResult<()> {
+    push_all(table.row_key.iter().enumerate(), " AND ", out, |(index, column), out| {
+        push_column(&column.name, out)?;
+        out.push_sql(&format!(" = v.k{index}"));
+        push_cast(column, out);
+        Ok(())
+    })
+}
+
+/// The names of the values of a swap: `k0, k1, o0, n0, o1, n1`. They are the row key and each column's old and new token.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) fn value_names(table: &PlannedTable) -> String {
+    let keys = (0..table.row_key.len()).map(|index| format!("k{index}"));
+    let tokens = (0..table.columns.len()).map(|index| format!("o{index}, n{index}"));
+    keys.chain(tokens).collect::<Vec<_>>().join(", ")
+}

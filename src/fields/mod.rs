@@ -1,0 +1,19 @@
+//! The field types of models and the SQL types of their columns.
+
+pub(crate) mod adopting;
+pub(crate) mod backend;
+pub(crate) mod bind;
+pub(crate) mod column;
+pub(crate) mod decrypted;
+pub(crate) mod encrypted;
+#[cfg(feature = "serde")]
+pub mod expose;
+pub(crate) mod field;
+pub(crate) mod leaving;
+pub(crate) mod multi;
+pub(crate) mod plaintext;
+pub mod sql_types;
+
+pub(crate) use backend::TokenBackend;
+pub(crate) use column::{Form, TokenColumn};
+pub(crate) use sql_types::{EncryptedBinary, EncryptedText};

@@ -1,0 +1,8 @@
+//! The Fernet format, byte for byte. Only this folder and `key.rs` know it.
+
+pub(crate) mod iv;
+pub(crate) mod shape;
+pub(crate) mod token;
+
+pub(crate) use iv::Ivs;
+pub(crate) use token::{Cipher, Sealed, Token};

@@ -1,0 +1,243 @@
+//! One Fernet key.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// The length of a key as text: 32 bytes in padded base64url.
+const TEXT_LEN: usize = 44;
+
+/// A Fernet key: `16 bytes signing key ‖ 16 bytes encryption key`.
+///
+/// As text it is 44 characters of padded base64url, interchangeable with the keys of Python's `cryptography.fernet`.
+///
+/// A value of this type is always a usable key: parsing refuses everything else. It has no `Display`, and its
+/// `Debug` shows only the [fingerprint](Key::fingerprint). Dropping it zeroes the bytes.
+///
+/// Source: [Fernet specification, "Key Format"](https://github.com/fernet/spec/blob/master/Spec.md).
+///
+/// ```
+/// use diesel_encrypted::Key;
+///
+/// let key = Key::generate();
+/// assert_eq!(Key::parse(&key.to_text()).unwrap(), key);
+/// assert!(Key::parse("too short").is_err());
+/// ```
+#[derive(Clone)]
+pub struct Key(Zeroizing<[u8; 32]>);
+
+impl Key {
+    /// Reads 44 characters of padded base64url.
+    ///
+    /// It accepts only the canonical spelling of a key, so that a keyring cannot hold the same key in two spellings.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidKey`] describes the problem and never contains the text.
+    pub fn parse(text: &str) -> Result<Self, InvalidKey> {
+        let length = text.chars().count();
+        if length != TEXT_LEN {
+            return Err(if text.contains(',') { InvalidKey::Comma } else { InvalidKey::Length(length) });
+        }
+        let mut bytes = Zeroizing::new([0; 32]);
+        // `decode_slice` needs room for whole groups of three bytes.
+        let mut decoded = Zeroizing::new([0; 33]);
+        match URL_SAFE.decode_slice(text, decoded.as_mut_slice()) {
+            Ok(32) => bytes.copy_from_slice(&decoded[..32]),
+            _ if text.contains(['+', '/']) => return Err(InvalidKey::StandardAlphabet),
+            _ => return Err(InvalidKey::Alphabet),
+        }
+        if bytes.iter().all(|byte| *byte == 0) {
+            return Err(InvalidKey::AllZero);
+        }
+        Ok(Self(bytes))
+    }
+
+    /// Generates a key with the operating system's random number generator.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system cannot supply random numbers.
+    #[must_use]
+    pub fn generate() -> Self {
+        let mut bytes = Zeroizing::new([0; 32]);
+        // There is no fallback: a key that is not random is not secret.
+        #[expect(clippy::expect_used)]
+        getrandom::getrandom(bytes.as_mut_slice()).expect("the operating system gives random numbers");
+        Self(bytes)
+    }
+
+    /// The key as the text that [`Key::parse`] reads.
+    ///
+    /// **This is the secret itself.** The text is zeroed on drop.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        Zeroizing::new(URL_SAFE.encode(self.0.as_slice()))
+    }
+
+    /// The public name of the key: the first 8 bytes of
+    /// `HMAC-SHA256(key, "diesel-encrypted key fingerprint v1")`, as 16 hexadecimal digits.
+    ///
+    /// You can print, log and compare it: it reveals nothing about the key.
+    ///
+    /// ```
+    /// let key = diesel_encrypted::Key::parse("cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=").unwrap();
+    /// assert_eq!(key.fingerprint().to_string(), "40c8a48e1be4d27e");
+    /// ```
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut mac = hmac_sha256(self.0.as_slice());
+        mac.update(b"diesel-encrypted key fingerprint v1");
+        let mut name = [0; 8];
+        name.copy_from_slice(&mac.finalize().into_bytes()[..8]);
+        Fingerprint(name)
+    }
+
+    /// The first 16 bytes, which sign.
+    pub(crate) fn signing_half(&self) -> &[u8] {
+        &self.0[..16]
+    }
+
+    /// The last 16 bytes, which encrypt.
+    pub(crate) fn encryption_half(&self) -> &[u8] {
+        &self.0[16..]
+    }
+}
+
+impl PartialEq for Key {
+    /// Compares fingerprints, so that the time it takes reveals nothing about the bytes of a key.
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint() == other.fingerprint()
+    }
+}
+
+impl Eq for Key {}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.fingerprint())
+    }
+}
+
+/// The public name of a [`Key`]: 16 hexadecimal digits, computed by [`Key::fingerprint`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint([u8; 8]);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = InvalidFingerprint;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_hexadecimal = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = is_hexadecimal.then(|| u64::from_str_radix(text, 16).ok()).flatten();
+        number.map(|number| Self(number.to_be_bytes())).ok_or(InvalidFingerprint)
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The text is not a [`Fingerprint`].
+///
+/// The error does not contain the text, which may be a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not a fingerprint: write 16 hexadecimal digits")]
+pub struct InvalidFingerprint;
+
+/// Why a text is not a [`Key`].
+///
+/// The message describes the problem and never contains the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidKey {
+    /// The text is not 44 characters long.
+    #[error("is {0} characters long, not 44 (a key is 32 bytes in padded base64url)")]
+    Length(usize),
+    /// The text is a list of keys separated by commas, as other programs write it.
+    #[error("contains a comma: separate keys with `:`")]
+    Comma,
+    /// The text uses `+` and `/`, where base64url uses `-` and `_`.
+    #[error("is written in the standard base64 alphabet: replace `+` with `-` and `/` with `_`")]
+    StandardAlphabet,
+    /// The text is not canonical base64url.
+    #[error("is not base64url (A-Z a-z 0-9 - _, ending in `=`)")]
+    Alphabet,
+    /// The key is 32 zero bytes, which is not a secret.
+    #[error("is the all-zero key, which protects nothing")]
+    AllZero,
+}
+
+fn hmac_sha256(key: &[u8]) -> Hmac<Sha256> {
+    // Invariant: HMAC takes keys of any length.
+    #[expect(clippy::expect_used)]
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
+
+    #[test]
+    fn parses_and_prints_the_same_text() {
+        assert_eq!(*Key::parse(TEXT).unwrap().to_text(), TEXT);
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_key() {
+        let cases = [
+            ("", InvalidKey::Length(0)),
+            (&TEXT[..43], InvalidKey::Length(43)),
+            (&format!("{TEXT}="), InvalidKey::Length(45)),
+            (&format!("{TEXT},{TEXT}"), InvalidKey::Comma),
+            (&TEXT.replace('-', "+"), InvalidKey::StandardAlphabet),
+            (&TEXT.replace('-', "!"), InvalidKey::Alphabet),
+            (&TEXT.replace("e4=", "e4A"), InvalidKey::Alphabet), // 33 bytes
+            // the same 32 bytes with unused bits set: a second spelling of one key
+            (&TEXT.replace("e4=", "e5="), InvalidKey::Alphabet),
+            ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", InvalidKey::AllZero),
+        ];
+        for (text, error) in cases {
+            assert_eq!(Key::parse(text).unwrap_err(), error);
+        }
+        assert_eq!(Key::parse(&"é".repeat(44)).unwrap_err(), InvalidKey::Alphabet);
+    }
+
+    #[test]
+    fn debug_shows_the_fingerprint_only() {
+        let key = Key::parse(TEXT).unwrap();
+        let debug = format!("{key:?}");
+        assert_eq!(debug, format!("Key({})", key.fingerprint()));
+        for window in TEXT.as_bytes().windows(4) {
+            assert!(!debug.contains(std::str::from_utf8(window).unwrap()));
+        }
+    }
+
+    #[test]
+    fn fingerprints_are_read_as_they_are_shown() {
+        let fingerprint = Key::parse(TEXT).unwrap().fingerprint();
+        assert_eq!(fingerprint.to_string().parse(), Ok(fingerprint));
+        for text in ["", TEXT, "+000000000000000", "000000000000000g", "00000000000000000"] {
+            assert_eq!(text.parse::<Fingerprint>(), Err(InvalidFingerprint));
+        }
+    }
+
+    #[test]
+    fn generated_keys_differ() {
+        assert_ne!(Key::generate(), Key::generate());
+    }
+}

@@ -1,0 +1,134 @@
+//! The error of reading a keyring, written for the operator.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use crate::keys::key::InvalidKey;
+
+/// The setting that holds the keys.
+pub(crate) const KEYS: &str = "DB_ENCRYPTION_KEYS";
+/// The name of the same setting in a Pinakes deployment.
+pub(crate) const PINAKES_KEYS: &str = "PINAKES_DB_ENCRYPTION_KEYS";
+/// The setting that holds the path of a file with the keys.
+pub(crate) const KEYS_FILE: &str = "DB_ENCRYPTION_KEYS_FILE";
+
+/// Why a keyring cannot be read.
+///
+/// The message names the setting, the position of the key in it, and the remedy. It never contains the text of a key.
+#[derive(Debug)]
+pub struct KeyringError {
+    source: Source,
+    problem: SourceProblem,
+}
+
+impl KeyringError {
+    pub(crate) fn new(source: Source, problem: SourceProblem) -> Self {
+        Self { source, problem }
+    }
+
+    /// Whether no setting is set, so that encryption is not configured at all.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self.problem, SourceProblem::Missing)
+    }
+
+    /// Whether a new key solves the problem: [`Key::generate`](crate::Key::generate) generates one.
+    #[must_use]
+    pub fn needs_key(&self) -> bool {
+        matches!(self.problem, SourceProblem::Missing | SourceProblem::Empty | SourceProblem::Invalid { .. })
+    }
+
+    /// The position of the invalid key, counted from 1.
+    #[must_use]
+    pub fn position(&self) -> Option<usize> {
+        match self.problem {
+            SourceProblem::Blank { position, .. }
+            | SourceProblem::Invalid { position, .. }
+            | SourceProblem::Duplicate { position, .. } => Some(position),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for KeyringError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = self.source;
+        match &self.problem {
+            SourceProblem::Missing => {
+                write!(f, "no encryption key is configured: set {KEYS} or {KEYS_FILE}")
+            }
+            SourceProblem::Empty => {
+                write!(f, "{source} holds no key. Put at least one key there")
+            }
+            SourceProblem::Blank { position, count } => {
+                write!(f, "{source}: key {position} of {count} is empty. Remove the extra separator")
+            }
+            SourceProblem::Invalid { position, count, error } => {
+                write!(f, "{source}: key {position} of {count} {error}. Replace it with a valid key")
+            }
+            SourceProblem::Duplicate { first, position } => {
+                write!(f, "{source}: key {position} repeats key {first}. List each key once")
+            }
+            SourceProblem::NotUnicode => write!(f, "{source} is not valid Unicode. Set it to keys in base64url"),
+            SourceProblem::Unreadable { path, error } => {
+                write!(
+                    f,
+                    "{source}: cannot read the key file {path}: {error}. \
+                     Name a text file that holds the keys and that this process may read"
+                )
+            }
+            SourceProblem::KeyForPath { error } => write!(
+                f,
+                "{source}: cannot read the key file (its path is not shown because it looks like a key): {error}. \
+                 Name a file that holds the keys, or put the keys in {KEYS}"
+            ),
+            SourceProblem::Disagrees { other } => write!(
+                f,
+                "{other} and {source} are both set and hold different keys. \
+                 Unset one of them, or set both to the same keys in the same order"
+            ),
+        }
+    }
+}
+
+impl StdError for KeyringError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.problem {
+            SourceProblem::Invalid { error, .. } => Some(error),
+            SourceProblem::Unreadable { error, .. } | SourceProblem::KeyForPath { error } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Where the keys come from, as messages name it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Source {
+    Given,
+    Environment,
+    Setting(&'static str),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Given => "the keyring",
+            Self::Environment => "the environment",
+            Self::Setting(name) => name,
+        })
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum SourceProblem {
+    Missing,
+    Empty,
+    Blank { position: usize, count: usize },
+    Invalid { position: usize, count: usize, error: InvalidKey },
+    Duplicate { first: usize, position: usize },
+    NotUnicode,
+    Unreadable { path: String, error: io::Error },
+    KeyForPath { error: io::Error },
+    Disagrees { other: Source },
+}

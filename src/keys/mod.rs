@@ -1,0 +1,17 @@
+//! Encryption keys, the sources they are read from, and the keyring of the process.
+
+pub(crate) mod error;
+pub(crate) mod fernet;
+pub(crate) mod global;
+pub(crate) mod key;
+pub(crate) mod keyring;
+pub(crate) mod keyring_error;
+#[cfg(feature = "reencrypt")]
+pub(crate) mod rotation;
+pub(crate) mod source;
+
+pub(crate) use error::Error;
+pub(crate) use key::Fingerprint;
+pub(crate) use keyring::Keyring;
+#[cfg(feature = "reencrypt")]
+pub(crate) use rotation::{Opened, Opener, Rotation};

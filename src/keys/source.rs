@@ -1,0 +1,181 @@
+//! The sources of a keyring: a setting, a file, or the caller.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::keys::key::Key;
+use crate::keys::keyring::Keyring;
+use crate::keys::keyring_error::{KEYS, KEYS_FILE, KeyringError, PINAKES_KEYS, Source, SourceProblem};
+
+/// The characters that separate two keys.
+const SEPARATORS: [char; 2] = [':', '\n'];
+
+impl Keyring {
+    /// Reads keys separated by `:` or by line breaks, the primary key first.
+    ///
+    /// It ignores white space around a key.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`] names the position of an entry that is empty, invalid, or a duplicate.
+    ///
+    /// ```
+    /// use diesel_encrypted::Keyring;
+    ///
+    /// let error = Keyring::parse("cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=:").unwrap_err();
+    /// assert_eq!(error.position(), Some(2));
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, KeyringError> {
+        keyring(Source::Given, text)
+    }
+
+    /// Reads the keyring from the environment.
+    ///
+    /// | setting | holds |
+    /// |---|---|
+    /// | `DB_ENCRYPTION_KEYS` | the keys, separated by `:` or line breaks, the primary key first |
+    /// | `PINAKES_DB_ENCRYPTION_KEYS` | the same, for a Pinakes deployment |
+    /// | `DB_ENCRYPTION_KEYS_FILE` | the path of a file that holds the keys in the same form |
+    ///
+    /// One of them is enough. You may set several if they hold the same keys in the same order.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`] names the setting and, where it applies, the position of the key. It never contains the key.
+    pub fn from_env() -> Result<Self, KeyringError> {
+        let mut found: Option<(Source, Self)> = None;
+        for setting in [KEYS, PINAKES_KEYS, KEYS_FILE] {
+            let source = Source::Setting(setting);
+            let Some(value) = env::var_os(setting) else { continue };
+            let keyring = if setting == KEYS_FILE {
+                read(source, Path::new(&value))?
+            } else {
+                match value.into_string().map(Zeroizing::new) {
+                    Ok(keys) => keyring(source, &keys)?,
+                    Err(_) => return Err(KeyringError::new(source, SourceProblem::NotUnicode)),
+                }
+            };
+            match found {
+                Some((other, ref first)) if *first != keyring => {
+                    return Err(KeyringError::new(source, SourceProblem::Disagrees { other }));
+                }
+                Some(_) => {}
+                None => found = Some((source, keyring)),
+            }
+        }
+        match found {
+            Some((_, keyring)) => Ok(keyring),
+            None => Err(KeyringError::new(Source::Environment, SourceProblem::Missing)),
+        }
+    }
+
+    /// Reads the keyring from a file, such as a Docker or Kubernetes secret.
+    ///
+    /// The file holds keys separated by `:` or by line breaks, the primary key first.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`] if the file cannot be read or does not hold keys.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, KeyringError> {
+        read(Source::Given, path.as_ref())
+    }
+}
+
+/// Reads keys separated by `:` or by line breaks. Line breaks at the end separate nothing.
+fn keyring(source: Source, text: &str) -> Result<Keyring, KeyringError> {
+    let list = text.trim();
+    if list.is_empty() {
+        return Err(KeyringError::new(source, SourceProblem::Empty));
+    }
+    let count = list.split(SEPARATORS).count();
+    let mut keys = Vec::with_capacity(count);
+    for (entry, position) in list.split(SEPARATORS).map(str::trim).zip(1..) {
+        if entry.is_empty() {
+            return Err(KeyringError::new(source, SourceProblem::Blank { position, count }));
+        }
+        match Key::parse(entry) {
+            Ok(key) => keys.push(key),
+            Err(error) => return Err(KeyringError::new(source, SourceProblem::Invalid { position, count, error })),
+        }
+    }
+    Keyring::from_source(keys, source)
+}
+
+fn read(source: Source, path: &Path) -> Result<Keyring, KeyringError> {
+    match fs::read_to_string(path).map(Zeroizing::new) {
+        Ok(text) => keyring(source, &text),
+        Err(error) => {
+            let shown = path.display().to_string();
+            // If the operator mixed up the two settings, the path is a key, perhaps a misspelt one. Keep it out of the log.
+            let is_key_like = |part: &str| {
+                let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
+                part.len() >= 40 && part.bytes().all(is_base64)
+            };
+            let problem = if shown.split(SEPARATORS).map(str::trim).any(is_key_like) {
+                SourceProblem::KeyForPath { error }
+            } else {
+                SourceProblem::Unreadable { path: shown, error }
+            };
+            Err(KeyringError::new(source, problem))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
+    const B: &str = "VjFfbm90X2FfcmVhbF9rZXlfMzJieXRlc19sb25nISE=";
+
+    fn message(text: &str) -> String {
+        Keyring::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn reads_every_separator() {
+        let both = Keyring::parse(&format!("{A}:{B}")).unwrap();
+        for text in [format!("{A}\n{B}\n"), format!(" {A} : {B} "), format!("{A}\r\n{B}\r\n\r\n")] {
+            assert_eq!(Keyring::parse(&text).unwrap(), both);
+        }
+        assert_ne!(Keyring::parse(&format!("{B}:{A}")).unwrap(), both);
+    }
+
+    #[test]
+    fn says_where_and_what() {
+        let empty = "the keyring holds no key. Put at least one key there";
+        assert_eq!(message(""), empty);
+        assert_eq!(message(" \n"), empty);
+        assert_eq!(message(&format!("{A}::{B}")), "the keyring: key 2 of 3 is empty. Remove the extra separator");
+        assert_eq!(
+            message(&format!("{A}:{}", &B[1..])),
+            "the keyring: key 2 of 2 is 43 characters long, not 44 (a key is 32 bytes in padded base64url). \
+             Replace it with a valid key"
+        );
+        assert_eq!(message(&format!("{A}:{B}:{A}")), "the keyring: key 3 repeats key 1. List each key once");
+        assert_eq!(Keyring::parse(&format!("{A}:{B}:{A}")).unwrap_err().position(), Some(3));
+    }
+
+    #[test]
+    fn never_repeats_a_key() {
+        for text in [format!("{A}:{}", &B[..43]), format!("{A}:{}!", &B[..43]), format!("{A}:{A}")] {
+            let error = Keyring::parse(&text).unwrap_err();
+            let shown = format!("{error} {error:?}");
+            for entry in text.split(':') {
+                assert!(!shown.contains(&entry[..8]), "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn reads_a_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, format!("{A}\n{B}\n")).unwrap();
+        assert_eq!(Keyring::from_file(&file).unwrap(), Keyring::parse(&format!("{A}:{B}")).unwrap());
+        let error = Keyring::from_file("/no/such/file").unwrap_err().to_string();
+        assert!(error.starts_with("the keyring: cannot read the key file /no/such/file: "), "{error}");
+    }
+}

@@ -1,0 +1,81 @@
+//! Refuses tables and columns that the task cannot rewrite faithfully.
+
+use crate::database::{Conversion, Effects, GuardLookup, Plan, PlannedTable, Room, Session, TaskConnection};
+use crate::keys::fernet::token::{raw_token_len, token_len};
+use crate::reencrypt::report::{Cause, Job, Refusal};
+
+/// Refuses columns that cannot hold the values that the job writes: columns that are too short for their tokens, guarded
+/// against plaintext, or tied to other columns.
+pub(crate) fn check_conversion<C: TaskConnection>(
+    session: &mut Session<'_, C>,
+    plan: &Plan,
+    job: Job,
+) -> Result<(), Cause> {
+    if !job.handles_plaintext() {
+        return Ok(());
+    }
+    plan.tables().iter().try_for_each(|table| check_table(session, table, job))
+}
+
+fn check_table<C: TaskConnection>(session: &mut Session<'_, C>, table: &PlannedTable, job: Job) -> Result<(), Cause> {
+    let ties = session.run(|conn| C::Backend::ties(conn, table))?;
+    if !ties.is_empty() {
+        return Err(Refusal::Tied { table: table.name.clone(), ties }.into());
+    }
+    for column in table.columns.iter().filter(|_| job == Job::Decrypt) {
+        if session.run(|conn| C::Backend::guard(conn, &table.name, &column.name))?.is_some() {
+            return Err(Refusal::Guarded { table: table.name.clone(), column: column.name.clone() }.into());
+        }
+    }
+    for column in &table.columns {
+        let Room { limit, is_padded, type_name } = &column.room;
+        let table = table.name.clone();
+        let name = column.name.clone();
+        if *is_padded {
+            let reason = format!(
+                "its type is {type_name}, which the database fills up: a value does not come back as it was written. \
+                 Give it a type of varying length"
+            );
+            return Err(Refusal::Column { table, column: name, reason }.into());
+        }
+        let Some(limit) = limit.filter(|_| job == Job::Encrypt) else { continue };
+        let longest = session.run(|conn| C::Backend::longest_plaintext(conn, &table, column))?.unwrap_or(0);
+        let length = if column.is_text { token_len } else { raw_token_len };
+        let needed = length(usize::try_from(longest).unwrap_or(usize::MAX / 4)) as u64;
+        if needed > limit {
+            let type_name = type_name.clone();
+            return Err(Refusal::TooShort { table, column: name, type_name, longest, needed }.into());
+        }
+    }
+    Ok(())
+}
+
+/// Refuses tables on which a write of the task changes more than its columns, unless the operator accepts that.
+pub(crate) fn check_side_effects<C: TaskConnection>(
+    session: &mut Session<'_, C>,
+    plan: &Plan,
+    accepts_triggers: bool,
+) -> Result<(), Cause> {
+    for planned in plan.tables() {
+        let found = session.run(|conn| C::Backend::side_effects(conn, planned))?;
+        let table = planned.name.clone();
+        if !found.rules.is_empty() {
+            return Err(Refusal::Rules { table, rules: found.rules }.into());
+        }
+        if accepts_triggers {
+            continue;
+        }
+        if !found.triggers.is_empty() {
+            let way_out = C::Backend::WITHOUT_TRIGGERS;
+            return Err(Refusal::Triggers { table, triggers: found.triggers, way_out }.into());
+        }
+        if found.may_be_hidden {
+            tracing::warn!(
+                %table,
+                "this user cannot see the triggers of the table. If there are any, they fire. Grant the user TRIGGER, so \
+                 that the task can look for them"
+            );
+        }
+    }
+    Ok(())
+}

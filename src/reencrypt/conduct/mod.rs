@@ -1,0 +1,11 @@
+//! One process in a run, from the plan to the proof.
+
+pub(crate) mod checks;
+pub(crate) mod conductor;
+pub(crate) mod planning;
+pub(crate) mod progress;
+pub(crate) mod proof;
+pub(crate) mod sample;
+
+pub(crate) use conductor::Conductor;
+pub(crate) use proof::Reading;

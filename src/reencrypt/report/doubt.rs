@@ -1,0 +1,106 @@
+//! Why a task that read everything has proven nothing.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::reencrypt::report::job::Job;
+use crate::reencrypt::report::tally::Tally;
+use crate::reencrypt::report::time;
+
+/// Why a task that read everything has not proven that its job is done. The text says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Doubt {
+    /// This many values are still under secondary keys.
+    Left(u64),
+    /// This many values are still plaintext.
+    LeftPlaintext(u64),
+    /// This many values are still tokens.
+    LeftTokens(u64),
+    /// A token under a secondary key has this date, which is after the task began.
+    OldPrimary(#[serde(with = "time::seconds")] SystemTime),
+    /// A token that should have become plaintext has this date, which is after the task began.
+    StillEncrypting(#[serde(with = "time::seconds")] SystemTime),
+    /// These transactions, which began before everything was read, are still open. They may have written values that the
+    /// task could not see.
+    Open(Vec<String>),
+    /// The database does not report which transactions are open, for this reason.
+    Blind(String),
+}
+
+impl Doubt {
+    /// Why the job is not done, if values are left to be written.
+    pub(crate) fn left(job: Job, tallies: &[Tally]) -> Option<Self> {
+        let sum = |count: &dyn Fn(&Tally) -> u64| tallies.iter().map(count).sum();
+        match (job, sum(&|tally| tally.left(job)), sum(&|tally| tally.plaintext)) {
+            (_, 0, _) => None,
+            (Job::Encrypt, _, plaintext @ 1..) => Some(Self::LeftPlaintext(plaintext)),
+            (Job::Reencrypt | Job::Encrypt, left, _) => Some(Self::Left(left)),
+            (Job::Decrypt, left, _) => Some(Self::LeftTokens(left)),
+        }
+    }
+
+    /// Some program wrote a token of this date, in seconds since 1970, after the task began. It has to be rewritten.
+    pub(crate) fn written_later(job: Job, date: u64) -> Self {
+        let date = time::of_seconds(date);
+        match job {
+            Job::Reencrypt | Job::Encrypt => Self::OldPrimary(date),
+            Job::Decrypt => Self::StillEncrypting(date),
+        }
+    }
+
+    /// Whether another pass can help.
+    pub(crate) fn is_left(&self) -> bool {
+        matches!(self, Self::Left(_) | Self::LeftPlaintext(_) | Self::LeftTokens(_))
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Left(values) => write!(
+                f,
+                "{values} values are left under secondary keys: their rows stay locked, or the database refuses to \
+                 change them. See the list of problems, end what holds the rows, and run the task again"
+            ),
+            Self::LeftPlaintext(values) => write!(
+                f,
+                "{values} values are still plaintext: some program writes plaintext, rows stay locked, or the database \
+                 refuses to change them. Deploy the model that writes tokens to every process of the application. See \
+                 the list of problems, end what holds the rows, and run the task again"
+            ),
+            Self::LeftTokens(values) => write!(
+                f,
+                "{values} values are still tokens: some program writes tokens, rows stay locked, or the database refuses \
+                 to change them, as a guard does. Deploy the model that writes plaintext to every process of the \
+                 application. See the list of problems, end what holds the rows, and run the task again"
+            ),
+            Self::StillEncrypting(date) => write!(
+                f,
+                "some program wrote a token after the task began: one is dated {}. Deploy the model that writes plaintext \
+                 to every process of the application, then run the task again",
+                time::text(*date)
+            ),
+            Self::OldPrimary(date) => write!(
+                f,
+                "some program wrote with an old primary key after the task began: a token under a secondary key is dated \
+                 {}. Deploy the new keyring to every process of the application, then run the task again",
+                time::text(*date)
+            ),
+            Self::Open(transactions) => write!(
+                f,
+                "transactions that began before everything was read are still open and may have written under an old \
+                 key: {}. End them, or wait for them, and run the task again",
+                transactions.join("; ")
+            ),
+            Self::Blind(reason) => write!(
+                f,
+                "the database does not report whether older transactions are still open ({reason}), and they may have \
+                 written under an old key. If a privilege is missing, grant it (MariaDB and MySQL: PROCESS), and run the \
+                 task again"
+            ),
+        }
+    }
+}

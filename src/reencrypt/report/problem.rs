@@ -1,0 +1,124 @@
+//! The values that a task left unchanged, one by one.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// The most problems that a report lists one by one, so that its size does not grow with the table.
+pub(crate) const LISTED: usize = 10_000;
+
+/// A value that was left unchanged.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
+pub struct Problem {
+    /// The table, with its schema.
+    pub table: String,
+    /// The column.
+    pub column: String,
+    /// The row key: `id=7`.
+    pub row: String,
+    /// What is wrong.
+    pub kind: ProblemKind,
+}
+
+/// What is wrong with a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ProblemKind {
+    /// It does not look like a token.
+    Plaintext,
+    /// It is a damaged token, or its key is not in the keyring. Fernet cannot tell which.
+    Unreadable,
+    /// A token that should have been rewritten, but the row stayed locked, the database refused to change it, or a program
+    /// still writes such tokens.
+    Stale,
+    /// A token that should have become plaintext and stays a token, because its plaintext looks like a token itself.
+    Nested,
+    /// A token in a text column that should have become plaintext and stays a token, because its plaintext is not text.
+    NotText,
+}
+
+impl ProblemKind {
+    const NAMES: [(Self, &'static str); 5] = [
+        (Self::Plaintext, "plaintext"),
+        (Self::Unreadable, "unreadable"),
+        (Self::Stale, "stale"),
+        (Self::Nested, "nested"),
+        (Self::NotText, "not text"),
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
+    }
+}
+
+/// `plaintext`, `unreadable`, `stale`, `nested` or `not text`
+impl fmt::Display for ProblemKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// As its text.
+impl Serialize for ProblemKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.name().serialize(serializer)
+    }
+}
+
+/// Problems in a bounded list.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Problems {
+    listed: Vec<Problem>,
+    omitted: u64,
+}
+
+impl Problems {
+    pub(crate) fn add(&mut self, problem: Problem) {
+        if self.listed.len() < LISTED { self.listed.push(problem) } else { self.omitted += 1 }
+    }
+
+    /// Adds those of another list.
+    pub(crate) fn extend(&mut self, others: Self) {
+        others.listed.into_iter().for_each(|problem| self.add(problem));
+        self.omitted += others.omitted;
+    }
+
+    /// In an order that does not depend on which worker came first.
+    pub(crate) fn sorted(mut self) -> Self {
+        self.listed.sort();
+        self
+    }
+
+    pub(crate) fn listed(&self) -> &[Problem] {
+        &self.listed
+    }
+
+    pub(crate) fn into_listed(self) -> Vec<Problem> {
+        self.listed
+    }
+
+    pub(crate) fn omitted(&self) -> u64 {
+        self.omitted
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.listed.len() as u64 + self.omitted
+    }
+
+    /// The same list with more problems omitted.
+    pub(crate) fn and_omitted(mut self, more: u64) -> Self {
+        self.omitted += more;
+        self
+    }
+
+    /// A recorded list, and how many problems there are in all.
+    pub(crate) fn recorded(listed: Vec<Problem>, all: u64) -> Self {
+        let omitted = all.saturating_sub(listed.len() as u64);
+        Self { listed, omitted }
+    }
+}

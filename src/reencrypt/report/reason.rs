@@ -1,0 +1,158 @@
+//! The words for each refusal.
+
+use std::fmt;
+
+use crate::keys::Fingerprint;
+use crate::reencrypt::report::refusal::Refusal;
+use crate::reencrypt::report::time;
+
+/// What happened and why, and what to do as far as that is the same for every program.
+pub(crate) struct Reason<'a>(pub(crate) &'a Refusal);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Refusal::NoTargets => f.write_str(
+                "there is nothing to work on: no column is named and the schema declares no encrypted column",
+            ),
+            Refusal::UnknownTable { table } => write!(
+                f,
+                "there is no table {table}: check the name, its schema, and the database you are connected to"
+            ),
+            Refusal::UnknownColumn { table, column, known } => {
+                write!(f, "the table {table} has no column {column}; it has {}", known.join(", "))
+            }
+            Refusal::Table { table, reason } => write!(f, "the table {table} cannot be a target: {reason}"),
+            Refusal::Column { table, column, reason } => {
+                write!(f, "the column {table}.{column} cannot be a target: {reason}")
+            }
+            Refusal::Triggers { table, triggers, way_out } => write!(
+                f,
+                "the table {table} has triggers that would fire for every row that is rewritten: {}. One that keeps an \
+                 `updated_at`, as those of `diesel_manage_updated_at` do, would set it. To rewrite without them, {way_out}",
+                triggers.join(", ")
+            ),
+            Refusal::Rules { table, rules } => write!(
+                f,
+                "the table {table} cannot be rewritten: it has rules on UPDATE ({}), which PostgreSQL does not combine \
+                 with the statement that rewrites rows. Disable them while the task runs: ALTER TABLE {table} DISABLE \
+                 RULE …",
+                rules.join(", ")
+            ),
+            Refusal::NoRowKey { table } => write!(
+                f,
+                "the table {table} has no usable row key: add a primary key, or a unique index on NOT NULL columns, \
+                 of an integer, text, uuid, binary, date or decimal type"
+            ),
+            Refusal::Plaintext { table, column, plaintext, values } => {
+                write!(f, "the column {table}.{column} holds plaintext: {plaintext} of {values} sampled values")
+            }
+            Refusal::RetiredPrimary { primary, recorded } => write!(
+                f,
+                "the primary key of this keyring, {primary}, was rotated away from: a re-encryption of this database has \
+                 brought values from it under {recorded}. Every value that is written under {primary} now keeps it needed. \
+                 Put the newest key first in the keyring, as the other processes have it"
+            ),
+            Refusal::OldPrimary { primary, newest, newer, newest_of_newer } => write!(
+                f,
+                "the primary key of this keyring, {primary}, is an old one by the dates of the values: the newest value \
+                 under it is of {}, and others write under {newer}, most recently at {}. Put {newer} first in the keyring, \
+                 as the other processes have it",
+                time::text(*newest),
+                time::text(*newest_of_newer)
+            ),
+            Refusal::WrongKeyring { column, readable, unreadable, .. } => {
+                write!(f, "this keyring does not belong to this data: of {} tokens read in ", readable + unreadable)?;
+                match column {
+                    Some((table, column)) => write!(f, "{table}.{column}")?,
+                    None => f.write_str("all columns")?,
+                }
+                write!(
+                    f,
+                    " it opens {readable}. The others were not touched. Add the key that wrote them to the keyring"
+                )
+            }
+            Refusal::OtherKeys { processes, job, theirs, mine } => write!(
+                f,
+                "another process ({}) is {job} with other keys: {} there, the primary key first, {} here. Give both the \
+                 same keyring, or wait until the other is done",
+                processes.join(", "),
+                theirs.join(", "),
+                mine.join(", ")
+            ),
+            Refusal::OtherTargets { processes, job, theirs, mine } => write!(
+                f,
+                "another process ({}) is {job} other columns: {} there, {} here. Name the same columns, or wait until the \
+                 other is done",
+                processes.join(", "),
+                theirs.join("; "),
+                mine.join("; ")
+            ),
+            Refusal::OtherJob { processes, theirs, mine } => write!(
+                f,
+                "another process ({}) is {theirs} this database, and this one would be {mine} it. Wait until the other is \
+                 done",
+                processes.join(", ")
+            ),
+            Refusal::TooShort { table, column, type_name, longest, needed } => write!(
+                f,
+                "the column {table}.{column} is too short: its type is {type_name}, and the token of its longest plaintext, \
+                 of {longest} bytes, has a length of {needed}. Make it at least {} long (the extra one lets the \
+                 guard detect truncation), then run the task again",
+                needed + 1
+            ),
+            Refusal::Guarded { table, column } => write!(
+                f,
+                "the column {table}.{column} has a guard, which refuses plaintext. Once the application writes plaintext, \
+                 revert the migration of the guard (`diesel migration revert`) and run the task again. If other migrations \
+                 came after it, put the statements of its down.sql into a new one. On SQLite these refuse a table that has \
+                 changed since: see docs/columns.md"
+            ),
+            Refusal::NotATarget { table, column } => write!(
+                f,
+                "{table}.{column} is named as a column of plaintext that looks like tokens, and is not one of the selected \
+                 columns"
+            ),
+            Refusal::Tied { table, ties } => write!(
+                f,
+                "the table {table} cannot be rewritten without changing other columns: {}. Remove that first",
+                ties.join("; ")
+            ),
+            Refusal::ForeignRun => f.write_str(
+                "the table __diesel_encrypted_run was written by another version of diesel-encrypted. Let that version \
+                 finish, or drop the tables __diesel_encrypted_run, __diesel_encrypted_chunk and \
+                 __diesel_encrypted_problem: they hold no data of the application",
+            ),
+            Refusal::RunGone => f.write_str(
+                "the row of this run in the table __diesel_encrypted_run is gone, or another version of diesel-encrypted \
+                 has overwritten it. Completed work is safe: run the task again to continue",
+            ),
+            Refusal::NoStateTables { reason } => write!(
+                f,
+                "the tables through which processes share the work do not exist, and this user may not create them: \
+                 {reason}"
+            ),
+            Refusal::NothingRunning => {
+                f.write_str("no process is working on this database now, as far as the tables of the task show")
+            }
+            Refusal::NothingRecorded => f.write_str(
+                "nothing was ever recorded here: the task never ran on this database, or only without tables of its own",
+            ),
+            Refusal::PrimaryKey { key } => write!(
+                f,
+                "{key} is the primary key: it encrypts every new value. Put another key first in the keyring, and \
+                 re-encrypt, before you ask whether {key} may be removed"
+            ),
+            Refusal::UnknownKey { key, known } => {
+                let known: Vec<String> = known.iter().map(Fingerprint::to_string).collect();
+                write!(
+                    f,
+                    "{key} is not in the keyring ({}), so its values cannot be counted. Add the key at the end of the \
+                     keyring, and ask again",
+                    known.join(", ")
+                )
+            }
+            Refusal::Limits { reason } => f.write_str(reason),
+        }
+    }
+}

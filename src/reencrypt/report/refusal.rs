@@ -1,0 +1,264 @@
+//! What the task refuses to do, and why.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use crate::keys::Fingerprint;
+use crate::reencrypt::report::job::Job;
+use crate::reencrypt::report::reason::Reason;
+use crate::reencrypt::report::remedy::Remedy;
+use crate::targets::TableName;
+
+/// Why a task, a check or a request is refused.
+///
+/// The text is the [`reason`](Refusal::reason), then the [`remedy`](Refusal::remedy) if there is one. It carries no value
+/// of any column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// There is no target.
+    NoTargets,
+    /// There is no table of this name.
+    #[non_exhaustive]
+    UnknownTable {
+        /// The name.
+        table: TableName,
+    },
+    /// The table has no column of this name.
+    #[non_exhaustive]
+    UnknownColumn {
+        /// The table.
+        table: TableName,
+        /// The name.
+        column: String,
+        /// The columns of the table.
+        known: Vec<String>,
+    },
+    /// The task cannot work on this table: it is a view, for instance.
+    #[non_exhaustive]
+    Table {
+        /// The table.
+        table: TableName,
+        /// What prevents it.
+        reason: String,
+    },
+    /// The task cannot work on this column: it is a number, for instance.
+    #[non_exhaustive]
+    Column {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// What prevents it.
+        reason: String,
+    },
+    /// The writes of the task would set off triggers, which were not accepted.
+    #[non_exhaustive]
+    Triggers {
+        /// The table.
+        table: TableName,
+        /// The triggers.
+        triggers: Vec<String>,
+        /// How to rewrite the table without them on this database.
+        way_out: &'static str,
+    },
+    /// The table has rules on `UPDATE`.
+    #[non_exhaustive]
+    Rules {
+        /// The table.
+        table: TableName,
+        /// The rules.
+        rules: Vec<String>,
+    },
+    /// The table has no row key that the task can use.
+    #[non_exhaustive]
+    NoRowKey {
+        /// The table.
+        table: TableName,
+    },
+    /// A sample found plaintext in a column that should hold tokens only.
+    #[non_exhaustive]
+    Plaintext {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// How many of the sampled values are plaintext.
+        plaintext: u64,
+        /// How many values were sampled.
+        values: u64,
+    },
+    /// An earlier run has rotated away from the primary key.
+    #[non_exhaustive]
+    RetiredPrimary {
+        /// The primary key.
+        primary: Fingerprint,
+        /// The fingerprint of the primary key of that run.
+        recorded: String,
+    },
+    /// The dates of the values show that the primary key is an old one.
+    #[non_exhaustive]
+    OldPrimary {
+        /// The primary key.
+        primary: Fingerprint,
+        /// The date of the newest sampled value under it.
+        newest: SystemTime,
+        /// The secondary key that is newer.
+        newer: Fingerprint,
+        /// The date of the newest sampled value under that key.
+        newest_of_newer: SystemTime,
+    },
+    /// The keyring opens hardly any token.
+    #[non_exhaustive]
+    WrongKeyring {
+        /// What the task was asked to do.
+        job: Job,
+        /// The table and the column whose tokens were counted; `None` if these are the tokens of all columns.
+        column: Option<(TableName, String)>,
+        /// How many tokens the keyring opens.
+        readable: u64,
+        /// How many it does not open.
+        unreadable: u64,
+    },
+    /// Another process works with another keyring. The two would undo each other's work for ever.
+    #[non_exhaustive]
+    OtherKeys {
+        /// The processes that are running.
+        processes: Vec<String>,
+        /// The job of both.
+        job: Job,
+        /// The fingerprints of the other keyring, the primary key first.
+        theirs: Vec<String>,
+        /// The fingerprints of this keyring, the primary key first.
+        mine: Vec<String>,
+    },
+    /// Another process works on other columns.
+    #[non_exhaustive]
+    OtherTargets {
+        /// The processes that are running.
+        processes: Vec<String>,
+        /// The job of both.
+        job: Job,
+        /// The columns of the other process, by table.
+        theirs: Vec<String>,
+        /// The columns of this process, by table.
+        mine: Vec<String>,
+    },
+    /// Another process has another job. The two would undo each other's work for ever.
+    #[non_exhaustive]
+    OtherJob {
+        /// The processes that are running.
+        processes: Vec<String>,
+        /// Their job.
+        theirs: Job,
+        /// The job of this process.
+        mine: Job,
+    },
+    /// The column is too short for the tokens of its values.
+    #[non_exhaustive]
+    TooShort {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// The type of the column.
+        type_name: String,
+        /// The length of the longest plaintext, in bytes.
+        longest: u64,
+        /// The length of its token.
+        needed: u64,
+    },
+    /// The column is to hold plaintext, and has a guard that refuses it.
+    #[non_exhaustive]
+    Guarded {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+    },
+    /// A column that is declared to hold plaintext which looks like tokens is not a target.
+    #[non_exhaustive]
+    NotATarget {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+    },
+    /// A write to the column would change other columns too.
+    #[non_exhaustive]
+    Tied {
+        /// The table.
+        table: TableName,
+        /// What ties the column to others.
+        ties: Vec<String>,
+    },
+    /// Another version of this crate has written the tables of the task.
+    ForeignRun,
+    /// The record of the run has disappeared while the task was running.
+    RunGone,
+    /// The tables of the task are missing, and the task may not create them.
+    #[non_exhaustive]
+    NoStateTables {
+        /// The error of the database.
+        reason: String,
+    },
+    /// No process is running that could be paused, resumed or stopped.
+    NothingRunning,
+    /// No run was ever recorded.
+    NothingRecorded,
+    /// The key to remove is the primary key.
+    #[non_exhaustive]
+    PrimaryKey {
+        /// The key.
+        key: Fingerprint,
+    },
+    /// The key to remove is not in the keyring.
+    #[non_exhaustive]
+    UnknownKey {
+        /// The key.
+        key: Fingerprint,
+        /// The keys of the keyring, the primary key first.
+        known: Vec<Fingerprint>,
+    },
+    /// The limits of the task cannot be kept on this database.
+    #[non_exhaustive]
+    Limits {
+        /// What is wrong with them.
+        reason: String,
+    },
+}
+
+impl Refusal {
+    /// What happened and why, and what to do as far as that does not depend on the program that runs the task.
+    pub fn reason(&self) -> impl fmt::Display + '_ {
+        Reason(self)
+    }
+
+    /// What else to do: the action that a caller of this library takes.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::Triggers { .. } => Remedy::AcceptTriggers,
+            Self::NotATarget { table, column } => Remedy::AddTarget { table: table.clone(), column: column.clone() },
+            Self::Plaintext { table, column, .. } => Remedy::Adopt { table: table.clone(), column: column.clone() },
+            Self::RetiredPrimary { primary, .. } => Remedy::ReturnTo(*primary),
+            Self::OldPrimary { primary, .. } => Remedy::FinishRun(*primary),
+            Self::WrongKeyring { job, .. } if job.handles_plaintext() => Remedy::TokenLikePlaintext,
+            Self::OtherJob { .. } => Remedy::StopOthers,
+            Self::NoStateTables { .. } => Remedy::CreateStateTables,
+            Self::NothingRunning => Remedy::StopHandle,
+            Self::NothingRecorded => Remedy::RecordProblems,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason().fmt(f)?;
+        match self.remedy() {
+            Some(remedy) => write!(f, ". {remedy}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Whether a key may be removed from the keyring.
+
+use crate::keys::Fingerprint;
+use crate::reencrypt::report::status::Status;
+
+/// Whether a key may be removed from the keyring; the result of [`Task::retire`](crate::reencrypt::Task::retire).
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Retirement {
+    /// The key.
+    pub key: Fingerprint,
+    /// Everything that was read for the answer.
+    pub status: Status,
+}
+
+impl Retirement {
+    /// Whether no value is under the key, and no open transaction can add one. It stays so as long as no process encrypts
+    /// with the key.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        self.values() == 0 && self.status.fenced && !self.status.stopped
+    }
+
+    /// The values under the key.
+    #[must_use]
+    pub fn values(&self) -> u64 {
+        self.columns().map(|(_, _, values)| values).sum()
+    }
+
+    /// Each table and column, with the number of its values that are under the key.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, &str, u64)> {
+        self.status.columns.iter().map(|column| {
+            let values = column.keys.iter().filter(|key| key.fingerprint == self.key).map(|key| key.values).sum();
+            (column.table.as_str(), column.column.as_str(), values)
+        })
+    }
+}

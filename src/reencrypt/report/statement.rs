@@ -1,0 +1,170 @@
+//! What was proven or read, in one or two sentences: when, which columns, how many values, under which key.
+
+use std::time::SystemTime;
+
+use crate::reencrypt::report::column::ColumnReport;
+use crate::reencrypt::report::job::Job;
+use crate::reencrypt::report::outcome::{Outcome, Report};
+use crate::reencrypt::report::retire::Retirement;
+use crate::reencrypt::report::status::Status;
+use crate::reencrypt::report::time;
+
+const FENCED: &str = "Every transaction that began before that time has ended.";
+
+impl Report {
+    /// What was proven, or why nothing was, as text for people. It names columns, keys and counts, and no value.
+    #[must_use]
+    pub fn statement(&self) -> String {
+        let sum = |count: fn(&ColumnReport) -> u64| self.columns().iter().map(count).sum();
+        let stale = sum(ColumnReport::stale);
+        let (job, current, bad) = (self.job(), sum(|column| column.current), sum(|column| column.bad));
+        let counts = Counts { job, current, stale, bad };
+        let columns = names(self.columns().iter().map(|column| (column.table.as_str(), column.column.as_str())));
+        let primary = self.primary();
+        let Some(proof) = self.proof() else {
+            let why = match self.outcome() {
+                Outcome::Proven | Outcome::Incomplete => "a dry run reads everything once, but not at one moment",
+                Outcome::Stopped | Outcome::Failed => "not everything was read",
+            };
+            return format!("Nothing was proven: {why}. {} of {columns}: {}.", counts.read(), counts.shares(primary));
+        };
+        let at = at(proof.moment);
+        if let Some(doubt) = self.doubt() {
+            let (read, shares) = (counts.read(), counts.shares(primary));
+            return format!("{at}, {read} of {columns}: {shares}. It is not proven that this is all: {doubt}.");
+        }
+        let listed = self.problems.count();
+        let except = if listed > 0 { format!(", except for {listed} that are listed") } else { String::new() };
+        let state = match job {
+            Job::Reencrypt | Job::Encrypt => format!("under the primary key {primary}"),
+            Job::Decrypt => "plaintext".into(),
+        };
+        let all = values(proof.values);
+        format!("{at}, every value of {columns} was {state}{except}: {all}. {FENCED}")
+    }
+}
+
+impl Status {
+    /// What was read, as text for people. It names columns, keys and counts, and no value.
+    #[must_use]
+    pub fn statement(&self) -> String {
+        let (at, counts, columns) = (at(self.moment), self.counts(), self.names());
+        let (read, shares) = (counts.read(), counts.shares(self.primary));
+        let then = match &self.doubt {
+            _ if self.stopped => "Not everything was read: the task was stopped.".into(),
+            Some(doubt) => format!("That may not be all: {doubt}."),
+            None if self.fenced => FENCED.into(),
+            None => "What open transactions had written by then was not read.".into(),
+        };
+        format!("{at}, {read} of {columns}: {shares}. {then}")
+    }
+
+    fn counts(&self) -> Counts {
+        let keys = || self.columns.iter().flat_map(|column| &column.keys);
+        let under = |is_primary| keys().filter(|key| key.is_primary == is_primary).map(|key| key.values).sum();
+        let bad = self.columns.iter().map(|column| column.plaintext + column.unreadable).sum();
+        Counts { job: Job::Reencrypt, current: under(true), stale: under(false), bad }
+    }
+
+    fn names(&self) -> String {
+        names(self.columns.iter().map(|column| (column.table.as_str(), column.column.as_str())))
+    }
+}
+
+impl Retirement {
+    /// Whether the key may be removed, and why, as text for people. It names columns, keys and counts, and no value.
+    #[must_use]
+    pub fn statement(&self) -> String {
+        let Self { key, status, .. } = self;
+        let (at, counts, columns) = (at(status.moment), status.counts(), status.names());
+        let all = values(counts.all());
+        let under = self.values();
+        if under > 0 {
+            return format!("{at}, {under} of {all} of {columns} were under the key {key}.");
+        }
+        let none = format!("{at}, none of {all} of {columns} was under the key {key}.");
+        match &status.doubt {
+            _ if status.stopped => format!("{none} Not everything was read: the task was stopped."),
+            Some(doubt) => format!("{none} It is not proven that this is all: {doubt}."),
+            None => {
+                let stays = "It stays so as long as no application encrypts with it.";
+                let bad = match counts.bad {
+                    0 => String::new(),
+                    bad => format!(
+                        " {} under no key of the keyring: keep this key if it may help to repair them.",
+                        verb(bad)
+                    ),
+                };
+                format!("{none} {FENCED} {stays}{bad}")
+            }
+        }
+    }
+}
+
+struct Counts {
+    job: Job,
+    current: u64,
+    stale: u64,
+    bad: u64,
+}
+
+impl Counts {
+    fn all(&self) -> u64 {
+        self.current + self.stale + self.bad
+    }
+
+    fn read(&self) -> String {
+        match self.all() {
+            1 => "1 value was read".into(),
+            all => format!("{all} values were read"),
+        }
+    }
+
+    fn shares(&self, primary: impl std::fmt::Display) -> String {
+        let Self { job, current, stale, bad } = self;
+        match job {
+            Job::Reencrypt => {
+                format!("{current} under the primary key {primary}, {stale} under secondary keys, {bad} not readable")
+            }
+            Job::Encrypt => format!(
+                "{current} under the primary key {primary}, {stale} plaintext or under secondary keys, {bad} not readable"
+            ),
+            Job::Decrypt => format!("{current} plaintext, {stale} tokens, {bad} not readable or to stay tokens"),
+        }
+    }
+}
+
+fn at(moment: SystemTime) -> String {
+    format!("At {}, on the clock of the database", time::text(moment))
+}
+
+fn values(count: u64) -> String {
+    if count == 1 { "1 value".into() } else { format!("{count} values") }
+}
+
+fn verb(count: u64) -> String {
+    if count == 1 { "1 value is".into() } else { format!("{count} values are") }
+}
+
+/// `public.users (email, phone), public.posts (body)`
+fn names<'a>(columns: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut tables: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (table, column) in columns {
+        match tables.last_mut() {
+            Some((last, columns)) if *last == table => columns.push(column),
+            _ => tables.push((table, vec![column])),
+        }
+    }
+    let tables = tables.iter().map(|(table, columns)| format!("{table} ({})", columns.join(", ")));
+    tables.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_grouped_by_table() {
+        assert_eq!(names([("a", "x"), ("a", "y"), ("b", "z")].into_iter()), "a (x, y), b (z)");
+    }
+}

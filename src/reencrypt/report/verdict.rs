@@ -1,0 +1,79 @@
+//! Judges what a cell holds, and what a job has to do with it.
+
+use crate::database::{Cell, PlannedColumn, PlannedTable, Row};
+use crate::keys::fernet::Token;
+use crate::keys::{Opened, Opener};
+use crate::reencrypt::report::job::Job;
+
+/// What a cell holds, as far as the keyring can open it.
+pub(crate) enum Verdict<'p> {
+    /// A readable token: the position of its key in the keyring (0 is the primary), its date, and its plaintext.
+    Token { position: usize, timestamp: u64, plaintext: &'p [u8] },
+    /// A value that does not look like a token, or that the operator declares not to be one.
+    Plaintext,
+    /// A token that is damaged, or whose key is not in the keyring.
+    Unreadable,
+    /// A token that must not become plaintext, because its plaintext looks like a token.
+    Nested,
+    /// A token that cannot become plaintext, because its plaintext is not text and its column holds text.
+    NotText,
+}
+
+/// Whether the job has to do something about a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The value is as the job wants it.
+    Done,
+    /// The job has to write it.
+    Left,
+    /// The job must leave it unchanged and list it.
+    Bad,
+}
+
+impl<'p> Verdict<'p> {
+    pub(crate) fn of(cell: &Cell, column: &PlannedColumn, job: Job, opener: &'p mut Opener<'_>) -> Self {
+        let opened = opener.open(&cell.bytes);
+        let plaintext = opener.plaintext();
+        match opened {
+            Some(_) if job == Job::Decrypt && Self::is_nested(column, opener) => Self::Nested,
+            Some(_) if job == Job::Decrypt && column.is_text && !is_text(plaintext) => Self::NotText,
+            Some(Opened { position, timestamp }) => Self::Token { position, timestamp, plaintext },
+            None if !column.token_like_plaintext && Token::looks_like_one(&cell.bytes) => Self::Unreadable,
+            None => Self::Plaintext,
+        }
+    }
+
+    /// Whether the last opened plaintext would be taken for a token, and therefore be decrypted again or reported.
+    fn is_nested(column: &PlannedColumn, opener: &Opener<'_>) -> bool {
+        let looks_like_one = Token::looks_like_one(opener.plaintext());
+        looks_like_one && (!column.token_like_plaintext || opener.has_opened_a_token())
+    }
+
+    /// Reports to `see` what every cell of a row holds; `None` is `NULL`.
+    pub(crate) fn of_row(
+        row: &Row,
+        table: &PlannedTable,
+        job: Job,
+        opener: &mut Opener<'_>,
+        mut see: impl FnMut(usize, Option<&Verdict>),
+    ) {
+        for (index, (cell, column)) in row.cells.iter().zip(&table.columns).enumerate() {
+            see(index, cell.as_ref().map(|cell| Verdict::of(cell, column, job, opener)).as_ref());
+        }
+    }
+
+    pub(crate) fn standing(&self, job: Job) -> Standing {
+        match (self, job) {
+            (Self::Token { position: 0, .. }, Job::Reencrypt | Job::Encrypt) | (Self::Plaintext, Job::Decrypt) => {
+                Standing::Done
+            }
+            (Self::Token { .. }, _) | (Self::Plaintext, Job::Encrypt) => Standing::Left,
+            (Self::Plaintext, Job::Reencrypt) | (Self::Unreadable | Self::Nested | Self::NotText, _) => Standing::Bad,
+        }
+    }
+}
+
+/// Whether every database can store the bytes as text. PostgreSQL accepts no NUL.
+fn is_text(bytes: &[u8]) -> bool {
+    !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok()
+}

@@ -1,0 +1,232 @@
+//! The tables of the task: one row for the run, one for each claim, and one for each problem.
+//!
+//! They save work and let processes share it. The data is the state: dropping the tables costs only the time to read
+//! everything again.
+
+use std::collections::BTreeMap;
+
+use diesel::RunQueryDsl;
+use diesel::result::{Error as DieselError, QueryResult};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::database::checkpoint::CHUNK;
+use crate::database::{CatalogueReader, Dialect, DialectConnection, Fields, Language, Moment, Sql};
+use crate::reencrypt::report::problem::LISTED;
+use crate::reencrypt::report::{Problem, ProblemKind, Problems};
+use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
+use crate::reencrypt::run::rules::Run;
+use crate::targets::TableName;
+
+// `diesel print-schema` ignores tables whose names begin with two underscores.
+const RUN: &str = "__diesel_encrypted_run";
+const PROBLEM: &str = "__diesel_encrypted_problem";
+
+/// The most problems in one statement: other processes wait for the run meanwhile.
+const RECORDED_AT_ONCE: usize = 100;
+
+/// The version of the document in the table of the run. Processes with different versions cannot work together.
+const VERSION: u32 = 1;
+
+/// The statements that create the tables of the task where they are missing, and the statements that drop them.
+///
+/// Use them in migrations if the user of the task may not create tables. On SQLite, processes share their work only if
+/// the tables exist.
+///
+/// The task needs the privileges `SELECT`, `INSERT`, `UPDATE` and `DELETE` on the tables. They hold no values, only row
+/// keys and names. Dropping them costs only the time to read everything again.
+///
+#[cfg_attr(feature = "sqlite", doc = "```")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+/// let tables = diesel_encrypted::reencrypt::state_tables::<diesel::sqlite::Sqlite>();
+/// assert!(tables.create.iter().all(|statement| statement.starts_with("CREATE TABLE IF NOT EXISTS __diesel_encrypted_")));
+/// assert!(tables.drop.iter().all(|statement| statement.starts_with("DROP TABLE IF EXISTS __diesel_encrypted_")));
+/// ```
+#[must_use]
+pub fn state_tables<DB: Dialect>() -> StateTables {
+    StateTables { create: create(DB::TEXT), drop: drop() }
+}
+
+/// See [`state_tables`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StateTables {
+    /// One statement per table.
+    pub create: [String; 3],
+    /// One statement per table.
+    pub drop: [String; 3],
+}
+
+fn create(text: &str) -> [String; 3] {
+    [
+        format!("CREATE TABLE IF NOT EXISTS {RUN} (id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1), document {text})"),
+        format!("CREATE TABLE IF NOT EXISTS {CHUNK} (claim BIGINT NOT NULL PRIMARY KEY, progress {text} NOT NULL)"),
+        format!(
+            "CREATE TABLE IF NOT EXISTS {PROBLEM} (id CHAR(64) NOT NULL PRIMARY KEY, table_name {text} NOT NULL, \
+             column_name {text} NOT NULL, row_key {text} NOT NULL, kind {text} NOT NULL)"
+        ),
+    ]
+}
+
+fn drop() -> [String; 3] {
+    [RUN, CHUNK, PROBLEM].map(|table| format!("DROP TABLE IF EXISTS {table}"))
+}
+
+/// Whether the tables exist in the default schema of the connection.
+pub(crate) fn exists<C: DialectConnection>(conn: &mut C) -> QueryResult<bool> {
+    for name in [RUN, CHUNK, PROBLEM] {
+        if C::Backend::catalogue(conn, &TableName::new(name))?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Keeps others from changing the run until the transaction ends. On SQLite, the connection becomes the only writer.
+pub(crate) fn lock<C: DialectConnection>(conn: &mut C) -> QueryResult<()> {
+    Sql::new(format!("UPDATE {RUN} SET id = id WHERE id = 1")).execute(conn).map(|_: usize| ())
+}
+
+/// What the table of the run holds.
+// Only one of these exists at a time.
+#[expect(clippy::large_enum_variant)]
+pub(crate) enum Stored {
+    Nothing,
+    Run(Run),
+    /// Another version of the task wrote it.
+    Foreign,
+}
+
+/// Reads the run.
+pub(crate) fn load<C: DialectConnection>(conn: &mut C) -> QueryResult<Stored> {
+    let text = Sql::new(format!("SELECT document FROM {RUN} WHERE id = 1")).first(conn)?;
+    Ok(match text.as_deref().map(serde_json::from_str::<Document<Run>>) {
+        None => Stored::Nothing,
+        Some(Ok(Document { version: VERSION, run })) => Stored::Run(run),
+        Some(_) => Stored::Foreign,
+    })
+}
+
+/// Writes the run over the former one.
+pub(crate) fn save<C: DialectConnection>(conn: &mut C, run: &Run) -> QueryResult<()> {
+    let document = write(&Document { version: VERSION, run })?;
+    if Sql::new(format!("UPDATE {RUN} SET document = ? WHERE id = 1")).bind(&document).execute(conn)? == 0 {
+        Sql::new(format!("INSERT INTO {RUN} (id, document) VALUES (1, ?)")).bind(&document).execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Begins the work under a claim.
+pub(crate) fn open_chunk<C: DialectConnection>(conn: &mut C, claim: ClaimNumber) -> QueryResult<()> {
+    let progress = write(&ClaimProgress::default())?;
+    let sql = format!("INSERT INTO {CHUNK} (claim, progress) VALUES ({claim}, ?)");
+    Sql::new(sql).bind(&progress).execute(conn).map(|_: usize| ())
+}
+
+/// Ends the work under a claim and returns its last progress. From now on, the database refuses writes under it.
+pub(crate) fn close_chunk<C: DialectConnection>(
+    conn: &mut C,
+    claim: ClaimNumber,
+) -> QueryResult<Option<ClaimProgress>> {
+    // Lock the row first: the holder may be about to write.
+    Sql::new(format!("UPDATE {CHUNK} SET claim = claim WHERE claim = {claim}")).execute(conn)?;
+    let progress = Sql::new(format!("SELECT progress FROM {CHUNK} WHERE claim = {claim}")).first(conn)?;
+    Sql::new(format!("DELETE FROM {CHUNK} WHERE claim = {claim}")).execute(conn)?;
+    // If the progress cannot be read, the work is done again.
+    Ok(progress.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// Deletes all claims, for a new run.
+pub(crate) fn close_chunks<C: DialectConnection>(conn: &mut C) -> QueryResult<()> {
+    Sql::new(format!("DELETE FROM {CHUNK}")).execute(conn).map(|_: usize| ())
+}
+
+/// Records problems, each once.
+pub(crate) fn record<C: DialectConnection>(conn: &mut C, problems: &[Problem]) -> QueryResult<()> {
+    for chunk in problems.chunks(RECORDED_AT_ONCE) {
+        let rows: BTreeMap<String, [&str; 4]> =
+            chunk.iter().map(|problem| (identity(problem), fields(problem))).collect();
+        let ids = vec!["?"; rows.len()].join(", ");
+        let delete = Sql::new(format!("DELETE FROM {PROBLEM} WHERE id IN ({ids})"));
+        rows.keys().fold(delete, |sql, id| sql.bind(id)).execute(conn)?;
+        let values = vec!["(?, ?, ?, ?, ?)"; rows.len()].join(", ");
+        let insert =
+            Sql::new(format!("INSERT INTO {PROBLEM} (id, table_name, column_name, row_key, kind) VALUES {values}"));
+        let bound = rows
+            .iter()
+            .fold(insert, |sql, (id, fields)| fields.iter().fold(sql.bind(id), |sql, field| sql.bind(field)));
+        bound.execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Deletes the recorded problems of a column, because everything was read again.
+pub(crate) fn forget<C: DialectConnection>(conn: &mut C, table: &str, column: &str) -> QueryResult<()> {
+    let sql = format!("DELETE FROM {PROBLEM} WHERE table_name = ? AND column_name = ?");
+    Sql::new(sql).bind(table).bind(column).execute(conn).map(|_: usize| ())
+}
+
+/// The recorded problems of these columns, or of all.
+pub(crate) fn problems<C: DialectConnection>(
+    conn: &mut C,
+    columns: Option<&[(String, &str)]>,
+) -> QueryResult<Problems> {
+    let condition = match columns {
+        Some(columns) => vec!["(table_name = ? AND column_name = ?)"; columns.len()].join(" OR "),
+        None => "1 = 1".into(),
+    };
+    let from = format!("FROM {PROBLEM} WHERE {condition}");
+    let bind = |sql: String| {
+        let columns = columns.unwrap_or_default().iter();
+        columns.fold(Sql::new(sql), |sql, (table, column)| sql.bind(table).bind(column))
+    };
+    let listed = format!("SELECT table_name, column_name, row_key, kind {from} ORDER BY id LIMIT {LISTED}");
+    let rows: Vec<Fields> = bind(listed).load(conn)?;
+    let all = number(conn, bind(select_number("COUNT(*)", &from)))?;
+    Ok(Problems::recorded(rows.into_iter().filter_map(problem).collect(), all).sorted())
+}
+
+/// The clock of the database.
+pub(crate) fn now<C: DialectConnection>(conn: &mut C) -> QueryResult<Moment> {
+    number(conn, Sql::new(select_number(C::Backend::NOW, "")))
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document<R> {
+    version: u32,
+    run: R,
+}
+
+/// Selects a whole number as text, which is the same on every database.
+fn select_number(expression: &str, from: &str) -> String {
+    format!("SELECT CAST({expression} AS CHAR(20)) {from}")
+}
+
+fn number<C: DialectConnection>(conn: &mut C, sql: Sql<'_>) -> QueryResult<u64> {
+    let text = sql.first(conn)?;
+    text.and_then(|text| text.trim().parse().ok()).ok_or(DieselError::NotFound)
+}
+
+fn problem(mut row: Fields) -> Option<Problem> {
+    Some(Problem {
+        table: row.take(0)?,
+        column: row.take(1)?,
+        row: row.take(2)?,
+        kind: ProblemKind::from_name(&row.take(3)?)?,
+    })
+}
+
+fn fields(problem: &Problem) -> [&str; 4] {
+    [&problem.table, &problem.column, &problem.row, problem.kind.name()]
+}
+
+/// A hash of the names and the row key of a problem, short enough to be a key on every database.
+fn identity(problem: &Problem) -> String {
+    let names = Sha256::new().chain_update(&problem.table).chain_update([0]).chain_update(&problem.column);
+    let hash = names.chain_update([0]).chain_update(&problem.row).finalize();
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(crate) fn write(value: &impl Serialize) -> QueryResult<String> {
+    serde_json::to_string(value).map_err(|error| DieselError::SerializationError(error.into()))
+}

@@ -1,0 +1,155 @@
+//! A run in the tables of the task, where any number of processes share it.
+
+use std::time::Duration;
+
+use diesel::result::{Error as DieselError, QueryResult};
+
+use crate::database::{Locks, Moment, Plan, Session, TaskConnection};
+use crate::reencrypt::report::{Problem, Problems, Refusal, TaskError};
+use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
+use crate::reencrypt::run::place::{Place, Update};
+use crate::reencrypt::run::rules::{Asked, Run, Scope};
+use crate::reencrypt::run::state::{self, Stored};
+
+pub(crate) struct Tables;
+
+impl Tables {
+    /// Creates the tables if they are missing and this database shares work by default. Returns whether they exist.
+    pub(crate) fn prepare<C: TaskConnection>(session: &mut Session<'_, C>) -> Result<bool, TaskError> {
+        if session.run(state::exists)? {
+            return Ok(true);
+        }
+        if !C::Backend::SHARES {
+            return Ok(false);
+        }
+        for statement in state::state_tables::<C::Backend>().create {
+            match session.once(|conn| conn.batch_execute(&statement))? {
+                Ok(()) => {}
+                Err(_) if !session.is_connected() => session.run(|conn| conn.batch_execute(&statement))?,
+                // Another process created it at the same moment, so it exists now.
+                Err(_) if session.once(|conn| conn.batch_execute(&statement))?.is_ok() => {}
+                Err(error) => return Err(Refusal::NoStateTables { reason: error.to_string() }.into()),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Joins the recorded run if a process is alive, continues it if it is unfinished and has the same scope, and starts
+    /// a new one otherwise.
+    pub(crate) fn join<C: TaskConnection>(
+        session: &mut Session<'_, C>,
+        plan: &Plan,
+        scope: &Scope,
+        process: &str,
+        lease: Duration,
+    ) -> Result<Self, TaskError> {
+        let refused = session.patiently(|conn| {
+            conn.transaction(|conn| {
+                state::lock(conn)?;
+                let now = state::now(conn)?;
+                let new = || Run::new(scope.clone(), plan, scope.keys.len(), now);
+                let mut run = match state::load(conn)? {
+                    Stored::Foreign => return Ok(Some(Refusal::ForeignRun)),
+                    Stored::Run(run) if run.alive(now).next().is_some() && !run.is_over() => {
+                        if let Some(refusal) = mismatch(&run, scope, now) {
+                            return Ok(Some(refusal));
+                        }
+                        run
+                    }
+                    Stored::Run(run) if !run.is_over() && run.scope == *scope => run,
+                    Stored::Run(former) => {
+                        state::close_chunks(conn)?;
+                        new().after(&former)
+                    }
+                    // Somebody may have emptied only the table of the run.
+                    Stored::Nothing => {
+                        state::close_chunks(conn)?;
+                        new()
+                    }
+                };
+                run.join(process, now, lease);
+                state::save(conn, &run)?;
+                Ok::<_, DieselError>(None)
+            })
+        })?;
+        refused.map_or(Ok(Self), |refusal| Err(refusal.into()))
+    }
+}
+
+impl<C: TaskConnection> Place<C> for Tables {
+    fn update(&self, session: &mut Session<'_, C>, change: &mut Update<'_, C>) -> Result<(), TaskError> {
+        let changed = session.patiently(|conn| {
+            conn.transaction(|conn| {
+                state::lock(conn)?;
+                let now = state::now(conn)?;
+                let Stored::Run(before) = state::load(conn)? else { return Ok::<_, DieselError>(None) };
+                let mut run = before.clone();
+                change(&mut run, now, conn)?;
+                if run != before {
+                    state::save(conn, &run)?;
+                }
+                Ok(Some(()))
+            })
+        })?;
+        changed.ok_or_else(|| Refusal::RunGone.into())
+    }
+
+    fn splits_ranges(&self) -> bool {
+        true
+    }
+
+    fn open(&self, conn: &mut C, claim: ClaimNumber) -> QueryResult<()> {
+        state::open_chunk(conn, claim)
+    }
+
+    fn close(&self, conn: &mut C, claim: ClaimNumber) -> QueryResult<Option<ClaimProgress>> {
+        state::close_chunk(conn, claim)
+    }
+
+    fn document(&self, progress: &ClaimProgress) -> QueryResult<Option<String>> {
+        state::write(progress).map(Some)
+    }
+
+    fn asked(&self, session: &mut Session<'_, C>, process: &str) -> Result<Asked, TaskError> {
+        Ok(match session.run(state::load)? {
+            Stored::Run(run) => run.asked(process),
+            // Somebody dropped the tables, or a newer version of the task uses them.
+            Stored::Nothing | Stored::Foreign => Asked::Stop,
+        })
+    }
+
+    fn record(&self, session: &mut Session<'_, C>, problems: &[Problem]) -> Result<(), TaskError> {
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Ok(session.run(|conn| conn.transaction(|conn| state::record(conn, problems)))?)
+    }
+
+    fn replace(&self, conn: &mut C, plan: &Plan, problems: &[Problem]) -> QueryResult<()> {
+        for (table, column) in plan.columns() {
+            state::forget(conn, &table.name.to_string(), &column.name)?;
+        }
+        state::record(conn, problems)
+    }
+
+    fn recorded(&self, session: &mut Session<'_, C>, plan: &Plan) -> Result<Problems, TaskError> {
+        let columns = plan.columns().map(|(table, column)| (table.name.to_string(), column.name.as_str()));
+        let columns: Vec<_> = columns.collect();
+        Ok(session.run(|conn| state::problems(conn, Some(&columns)))?)
+    }
+}
+
+/// Why a process may not take part in a run in which other processes are alive.
+fn mismatch(run: &Run, mine: &Scope, now: Moment) -> Option<Refusal> {
+    let processes = run.alive(now).map(str::to_owned).collect();
+    let Scope { job, keys, targets } = run.scope.clone();
+    if job != mine.job {
+        Some(Refusal::OtherJob { processes, theirs: job, mine: mine.job })
+    } else if keys != mine.keys {
+        Some(Refusal::OtherKeys { processes, job, theirs: keys, mine: mine.keys.clone() })
+    } else if targets != mine.targets {
+        Some(Refusal::OtherTargets { processes, job, theirs: targets, mine: mine.targets.clone() })
+    } else {
+        None
+    }
+}

@@ -1,0 +1,120 @@
+//! What a task can be asked to do.
+
+use diesel::r2d2::{ConnectionManager, Pool};
+
+use crate::database::{Cost, Estimate, Plan, Session, TaskConnection};
+use crate::keys::Fingerprint;
+use crate::reencrypt::conduct::checks;
+use crate::reencrypt::conduct::planning;
+use crate::reencrypt::conduct::sample;
+use crate::reencrypt::conduct::{Conductor, Reading};
+use crate::reencrypt::report::{Job, Refusal, Report, Retirement, Status, TaskError};
+use crate::reencrypt::task::settings::Task;
+use crate::reencrypt::walk::Settings;
+
+/// # Running it
+impl Task<'_> {
+    /// Does the [job](Task::job), pass after pass, and proves that nothing is left to do. The default job rewrites every
+    /// value that is under a secondary key.
+    ///
+    /// Any number of processes can do this at the same time, on any number of machines. They share the work through three
+    /// tables, `__diesel_encrypted_run`, `__diesel_encrypted_chunk` and `__diesel_encrypted_problem`, which the task creates
+    /// if they are missing. On SQLite it does not create them, and works [stateless](Task::stateless) unless
+    /// [they exist](crate::reencrypt::state_tables).
+    ///
+    /// The task changes settings of its connections: short waits for locks, `READ COMMITTED`, a strict SQL mode, and no
+    /// hiding of rows by row-level security. It restores them before a connection goes back to the pool. Each worker
+    /// reads with one connection and writes with another. If the pool has too few, it does both with one.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::refusal`] says why the task refuses to work: see [`Refusal`] for the reasons.
+    /// [`TaskError::is_database`] if the database kept failing until the task [gave up](Task::give_up_after).
+    ///
+    /// Values that cannot be read are not an error: the [`Report`] lists them.
+    pub fn run<C: TaskConnection>(mut self, pool: &Pool<ConnectionManager<C>>) -> Result<Report, TaskError> {
+        let plan = self.plan(pool)?;
+        checks::check_conversion(&mut self.session(pool), &plan, self.settings.job)?;
+        if !self.dry_run {
+            checks::check_side_effects(&mut self.session(pool), &plan, self.accept_triggers)?;
+        }
+        sample::check_keyring(&mut self.session(pool), &plan, self.settings.job, &self.settings.keyring)?;
+        let conductor = Conductor::new(&self.settings, pool, &plan, &mut self.on_progress);
+        if self.dry_run { conductor.rehearse() } else { conductor.run() }
+    }
+
+    /// Reads every value from one snapshot, and counts the values under each key. Writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Task::run`], except for a keyring that does not belong to the data: the status shows that.
+    pub fn status<C: TaskConnection>(self, pool: &Pool<ConnectionManager<C>>) -> Result<Status, TaskError> {
+        self.read(pool, false)
+    }
+
+    /// Waits for every open transaction, and then reads the [`status`](Task::status). If it finds no value under a key, and
+    /// no process encrypts with that key, then there will never be one.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Task::status`].
+    pub fn prove<C: TaskConnection>(self, pool: &Pool<ConnectionManager<C>>) -> Result<Status, TaskError> {
+        self.read(pool, true)
+    }
+
+    /// Proves that a key may be removed from the keyring: that [every value](Task::prove) is under other keys.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Task::status`]; [`Refusal::PrimaryKey`] and [`Refusal::UnknownKey`] for a key that is the primary key
+    /// or not in the keyring.
+    pub fn retire<C: TaskConnection>(
+        self,
+        key: Fingerprint,
+        pool: &Pool<ConnectionManager<C>>,
+    ) -> Result<Retirement, TaskError> {
+        let keyring = &self.settings.keyring;
+        if key == keyring.primary() {
+            return Err(Refusal::PrimaryKey { key }.into());
+        }
+        if keyring.fingerprints().all(|known| known != key) {
+            return Err(Refusal::UnknownKey { key, known: keyring.fingerprints().collect() }.into());
+        }
+        Ok(Retirement { key, status: self.prove(pool)? })
+    }
+
+    /// Estimates what it will cost to rewrite every row of the targets. It reads the catalogue, not the tables. SQLite has
+    /// no such figures: there it counts the rows.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Task::status`].
+    pub fn estimate<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<Estimate, TaskError> {
+        let plan = self.plan(pool)?;
+        let mut session = self.session(pool);
+        let estimates = plan.tables().iter().map(|table| {
+            let estimate = session.run(|conn| C::Backend::estimate(conn, table))?;
+            Ok(if self.settings.job == Job::Encrypt { estimate.and_tokens(table) } else { estimate })
+        });
+        Ok(Estimate { tables: estimates.collect::<Result<_, TaskError>>()? })
+    }
+
+    fn read<C: TaskConnection>(mut self, pool: &Pool<ConnectionManager<C>>, waits: bool) -> Result<Status, TaskError> {
+        let plan = self.plan(pool)?;
+        let conductor = Conductor::new(&self.settings, pool, &plan, &mut self.on_progress);
+        let (Reading { moment, found }, doubt) = conductor.read(waits)?;
+        let Settings { keyring, stop, .. } = &self.settings;
+        Ok(Status::new(keyring, &plan, moment, &found.tallies, waits, doubt, stop.is_stopped()))
+    }
+
+    fn plan<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<Plan, TaskError> {
+        let mut session = self.session(pool);
+        let mut plan = planning::plan(&mut session, &self.targets, &self.token_like_plaintext)?;
+        planning::count_rows(&mut session, &mut plan)?;
+        Ok(plan)
+    }
+
+    fn session<'p, C: TaskConnection>(&self, pool: &'p Pool<ConnectionManager<C>>) -> Session<'p, C> {
+        Session::new(pool, self.settings.give_up_after, self.settings.stop.clone())
+    }
+}

@@ -1,0 +1,149 @@
+//! The task and its settings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::database::StopHandle;
+use crate::keys::Keyring;
+use crate::reencrypt::report::{Job, Observer, Progress};
+use crate::reencrypt::throttle::Limits;
+use crate::reencrypt::walk::Settings;
+use crate::targets::Target;
+
+/// Re-encrypts the values of its targets under the primary key of a keyring, or reads their status.
+///
+/// See the [module](crate::reencrypt) for a description and an example.
+#[must_use = "a task does nothing until it is run"]
+pub struct Task<'a> {
+    pub(super) targets: Vec<Target>,
+    pub(super) token_like_plaintext: Vec<Target>,
+    pub(super) dry_run: bool,
+    pub(super) accept_triggers: bool,
+    pub(super) settings: Settings,
+    pub(super) on_progress: Observer<'a>,
+}
+
+impl<'a> Task<'a> {
+    /// Creates a task without targets.
+    pub fn new(keyring: impl Into<Arc<Keyring>>) -> Self {
+        Self {
+            targets: Vec::new(),
+            token_like_plaintext: Vec::new(),
+            dry_run: false,
+            accept_triggers: false,
+            settings: Settings {
+                job: Job::Reencrypt,
+                keyring: keyring.into(),
+                batch: None,
+                workers: 1,
+                stateless: false,
+                give_up_after: Duration::from_secs(60),
+                fence_timeout: Duration::from_secs(60),
+                lease: Duration::from_secs(60),
+                limits: Limits::default(),
+                stop: StopHandle::default(),
+            },
+            on_progress: Box::new(|_| {}),
+        }
+    }
+
+    /// Adds a target.
+    pub fn target(mut self, target: Target) -> Self {
+        self.targets.push(target);
+        self
+    }
+
+    /// Adds targets.
+    pub fn targets(mut self, targets: impl IntoIterator<Item = Target>) -> Self {
+        self.targets.extend(targets);
+        self
+    }
+
+    /// Sets what to do with the values. The default is [`Job::Reencrypt`].
+    pub fn job(mut self, job: Job) -> Self {
+        self.settings.job = job;
+        self
+    }
+
+    /// Treats values of these columns as plaintext if they look like tokens and no key opens them. The columns must be
+    /// among the targets.
+    ///
+    /// By default, such values are listed and left unchanged: they could be damaged tokens, or tokens whose key is missing.
+    /// **With this setting, such tokens are encrypted a second time.** After that, only [`Job::Decrypt`] restores them.
+    /// First look at every value that a dry run lists.
+    pub fn token_like_plaintext(mut self, target: Target) -> Self {
+        self.token_like_plaintext.push(target);
+        self
+    }
+
+    /// Sets how many rows one statement reads, and at most writes. The default was the fastest in measurements: 1000 on
+    /// PostgreSQL and SQLite, 500 on MySQL and MariaDB. The task lowers it where a statement cannot bind that many values,
+    /// where rows are large, and where writing takes longer than 50 ms.
+    pub fn batch_size(mut self, rows: usize) -> Self {
+        self.settings.batch = Some(rows.max(1));
+        self
+    }
+
+    /// Sets the number of parallel workers. The default is 1. Each worker uses two connections if the pool has them: it
+    /// reads one page while it writes another.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.settings.workers = workers.max(1);
+        self
+    }
+
+    /// Does everything except writing, in one pass.
+    pub fn dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_run = dry_run;
+        self
+    }
+
+    /// Lets the triggers of the tables fire. By default, the task refuses a table if its writes would set off a trigger. A
+    /// trigger that keeps an `updated_at`, as those of `diesel_manage_updated_at` do, would set it in every row.
+    ///
+    /// The task looks for triggers that an `UPDATE` of the encrypted columns sets off. On PostgreSQL it respects the
+    /// settings of its session: with `session_replication_role = replica`, most triggers do not fire. MySQL and MariaDB
+    /// show triggers only to users with the privilege `TRIGGER`; the task warns if that is missing.
+    pub fn accept_triggers(mut self, accept: bool) -> Self {
+        self.accept_triggers = accept;
+        self
+    }
+
+    /// Works without tables of its own, and so without other processes. If such a task was killed, the next one starts by
+    /// reading everything again. Several such tasks repeat each other's work. Nothing else is lost.
+    pub fn stateless(mut self, stateless: bool) -> Self {
+        self.settings.stateless = stateless;
+        self
+    }
+
+    /// Sets for how long a failing database is tried again before the task gives up. The default is one minute.
+    pub fn give_up_after(mut self, time: Duration) -> Self {
+        self.settings.give_up_after = time;
+        self
+    }
+
+    /// Sets how long the fence before the proof waits for open transactions. The default is one minute.
+    pub fn fence_timeout(mut self, time: Duration) -> Self {
+        self.settings.fence_timeout = time;
+        self
+    }
+
+    /// Sets after how much time without a heartbeat, on the clock of the database, other processes take over the ranges of
+    /// this one. The default is one minute. If this process was only slow, its next write to such a range is refused, and
+    /// it continues with another range.
+    pub fn lease(mut self, time: Duration) -> Self {
+        self.settings.lease = time;
+        self
+    }
+
+    /// Sets a handle that can stop the task.
+    pub fn stop_handle(mut self, stop: StopHandle) -> Self {
+        self.settings.stop = stop;
+        self
+    }
+
+    /// Sets a function to call with the progress ten times a second, on the thread that runs the task.
+    pub fn on_progress(mut self, on_progress: impl FnMut(&Progress) + Send + 'a) -> Self {
+        self.on_progress = Box::new(on_progress);
+        self
+    }
+}

@@ -1,0 +1,308 @@
+//! Writes one batch of rows, and looks again at the rows that the write did not change.
+
+use std::time::{Duration, Instant};
+
+use diesel::RunQueryDsl;
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError, QueryResult};
+
+use crate::database::clock::CLOCKS;
+use crate::database::probe::write_nothing;
+use crate::database::{
+    Change, Checkpoint, Dialect, Failure, KeyValue, Locks, Page, PlannedTable, Row, Session, Swap, SwapRows,
+    TaskConnection,
+};
+use crate::keys::Rotation;
+use crate::keys::fernet::Token;
+use crate::reencrypt::report::{Job, Standing, TaskError, Verdict, Written};
+use crate::reencrypt::run::Range;
+use crate::reencrypt::walk::decision::decide;
+use crate::reencrypt::walk::shared::Shared;
+
+/// How often a batch is read and written again if values changed in between. After that, it waits for the next pass.
+const ROUNDS: usize = 8;
+/// How often locked rows are tried before they wait for the next pass, and the pause in between.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(10);
+/// The most bytes of values in one statement: a quarter of what MariaDB accepts by default.
+const STATEMENT: usize = 4 << 20;
+/// After a locked row, so many writes use the slower statement, which skips locked rows.
+const CAUTION: u32 = 100;
+/// The most rows that the database may refuse one after the other. If it refuses more, the rows are not the reason: the
+/// disk may be full.
+const REFUSED: usize = 1_000;
+/// The caution for servers on which the faster statement would wait for locked rows.
+pub(crate) const ALWAYS_CAUTIOUS: u32 = u32::MAX;
+
+impl Change {
+    /// The columns to write, by their position.
+    fn needed(&self) -> impl Iterator<Item = (usize, &Swap)> {
+        self.swaps.iter().enumerate().filter_map(|(column, swap)| Some((column, swap.as_ref()?)))
+    }
+}
+
+/// The result of a batch.
+pub(crate) struct BatchOutcome {
+    /// One entry per column.
+    pub(crate) written: Vec<Written>,
+    /// The date of the newest token that the application wrote meanwhile, and that must be written again.
+    pub(crate) newest_stale: Option<u64>,
+    /// Whether rows are left for the next pass.
+    pub(crate) is_left: bool,
+    /// Whether another process has taken over the range, so that this one must not write in it.
+    pub(crate) is_taken: bool,
+}
+
+/// Rows that the database refuses to change.
+#[derive(Default)]
+struct Refused {
+    keys: Vec<Vec<KeyValue>>,
+    /// The message for one of them, if the reason is not a constraint.
+    reason: Option<String>,
+}
+
+/// Writes batches of one table.
+pub(crate) struct Batches<'a, 'k, 'p, C: TaskConnection> {
+    pub(crate) shared: &'a Shared<'k, C>,
+    pub(crate) session: &'a mut Session<'p, C>,
+    pub(crate) table: &'a PlannedTable,
+    pub(crate) rotation: &'a mut Rotation<'k>,
+    /// Every write includes the checkpoint.
+    pub(crate) checkpoint: Option<Checkpoint<'a>>,
+    /// How many writes still use the statement that skips locked rows, because some rows were locked recently.
+    pub(crate) cautious: &'a mut u32,
+    /// How many rows the database has refused since the last successful write.
+    pub(crate) refused: &'a mut usize,
+}
+
+impl<C: TaskConnection> Batches<'_, '_, '_, C> {
+    /// Writes `changes`, which are all in this range. Where the application changed values meanwhile, it decides and writes
+    /// again.
+    pub(crate) fn write(&mut self, range: &Range, mut changes: Vec<Change>) -> Result<BatchOutcome, TaskError> {
+        let written = vec![Written::default(); self.table.columns.len()];
+        let mut outcome = BatchOutcome { written, newest_stale: None, is_left: false, is_taken: false };
+        let mut refused = Refused::default();
+        let mut locked = 0;
+        let job = self.shared.settings.job;
+        let now = self.shared.clock.seconds();
+        for _ in 0..ROUNDS {
+            let Some(swapped) = self.swap_batch(&changes, &mut refused)? else {
+                return Ok(BatchOutcome { is_taken: true, ..outcome });
+            };
+            if swapped == changes.len() {
+                changes.iter().flat_map(Change::needed).for_each(|(column, _)| outcome.written[column].rewritten += 1);
+                changes.clear();
+                break;
+            }
+            let is_refused = |change: &&Change| refused.keys.contains(&change.key);
+            for (column, _) in changes.iter().filter(is_refused).flat_map(Change::needed) {
+                outcome.written[column].busy += 1;
+            }
+            // Some rows have changed, are locked, or cannot be written. Only their values show which.
+            let rows = self.read(range)?;
+            let is_same = compare(&changes, &rows, &mut outcome.written);
+            changes.clear();
+            for row in rows.iter().filter(|row| !refused.keys.contains(&row.key)) {
+                changes.extend(decide(row, self.table, job, self.rotation, now, |_, verdict| match verdict {
+                    Some(verdict @ Verdict::Token { timestamp, .. }) if verdict.standing(job) == Standing::Left => {
+                        let date = Some(*timestamp).filter(|date| *date <= now + CLOCKS);
+                        outcome.newest_stale = outcome.newest_stale.max(date);
+                    }
+                    _ => {}
+                })?);
+            }
+            locked += u32::from(is_same);
+            if changes.is_empty() || locked == TRIES || self.session.is_stopped() {
+                break;
+            }
+            if is_same {
+                self.session.pause(PAUSE);
+            }
+        }
+        outcome.is_left = !changes.is_empty() || !refused.keys.is_empty();
+        changes.iter().flat_map(Change::needed).for_each(|(column, _)| outcome.written[column].busy += 1);
+        Ok(outcome)
+    }
+
+    /// Swaps. If no row can be written, finds out whether the rows are the reason.
+    fn swap_batch(&mut self, changes: &[Change], refused: &mut Refused) -> Result<Option<usize>, TaskError> {
+        let before = refused.keys.len();
+        let swapped = self.swap(changes, refused)?;
+        let is_all = !changes.is_empty() && refused.keys.len() - before == changes.len() && !self.session.is_stopped();
+        let Some(reason) = refused.reason.take().filter(|_| is_all) else {
+            *self.refused = 0;
+            return Ok(swapped);
+        };
+        let table = self.table;
+        match self.session.once(|conn| write_nothing(conn, table))? {
+            Err(DieselError::DatabaseError(_, info))
+                if self.session.is_connected() && !C::Backend::is_lock_conflict(info.message()) =>
+            {
+                return Err(Failure::database(info.message()).into());
+            }
+            _ => *self.refused += changes.len(),
+        }
+        if *self.refused > REFUSED {
+            tracing::warn!(table = %table.name, reason, "the database refuses to write row after row: trying again");
+            refused.keys.truncate(before);
+            return Ok(self.keep_swapping(changes)?);
+        }
+        Ok(swapped)
+    }
+
+    /// Swaps in one statement. Returns `None` if another process has taken over the range. If some rows make the statement
+    /// fail, swaps each half, down to these rows.
+    fn swap(&mut self, changes: &[Change], refused: &mut Refused) -> Result<Option<usize>, TaskError> {
+        let bytes = |(_, swap): (usize, &Swap)| swap.old.bytes.len() + swap.new.bytes.len();
+        let size: usize = changes.iter().flat_map(Change::needed).map(bytes).sum();
+        if size > STATEMENT && changes.len() > 1 {
+            return self.swap_halves(changes, refused);
+        }
+        let started = Instant::now();
+        let (kind, info) = match self.try_swap(changes)? {
+            Ok(swapped) => {
+                self.shared.batch_size.wrote(changes.len(), started.elapsed());
+                return Ok(swapped);
+            }
+            Err(DieselError::DatabaseError(kind, info)) if self.session.is_connected() && is_about_rows(&kind) => {
+                (kind, info)
+            }
+            Err(_) => return Ok(self.keep_swapping(changes)?),
+        };
+        let is_locked = C::Backend::is_lock_conflict(info.message());
+        if is_locked {
+            if !C::Backend::LOCKS_ROWS {
+                return Ok(self.keep_swapping(changes)?);
+            }
+            if *self.cautious == 0 {
+                *self.cautious = CAUTION;
+                return self.swap(changes, refused);
+            }
+        }
+        self.shared.batch_size.conflict();
+        if let [change] = changes {
+            if C::Backend::is_timeout(info.message()) {
+                return Ok(self.keep_swapping(changes)?);
+            }
+            let row = self.table.label(&change.key);
+            let reason = shown::<C::Backend>(&*info, self.shared.settings.job);
+            tracing::warn!(table = %self.table.name, row, reason, "row left for the next pass");
+            refused.keys.push(change.key.clone());
+            refused.reason = (!is_locked && !is_constraint(&kind)).then_some(reason).or(refused.reason.take());
+            return Ok(Some(0));
+        }
+        let before = refused.keys.len();
+        let swapped = self.swap_halves(changes, refused)?;
+        if is_locked && refused.keys.len() - before == changes.len() && !self.session.is_stopped() {
+            refused.keys.truncate(before);
+            return Ok(self.keep_swapping(changes)?);
+        }
+        Ok(swapped)
+    }
+
+    fn swap_halves(&mut self, changes: &[Change], refused: &mut Refused) -> Result<Option<usize>, TaskError> {
+        if self.session.is_stopped() {
+            refused.keys.extend(changes.iter().map(|change| change.key.clone()));
+            return Ok(Some(0));
+        }
+        let (first, second) = changes.split_at(changes.len() / 2);
+        let Some(swapped) = self.swap(first, refused)? else { return Ok(None) };
+        Ok(self.swap(second, refused)?.map(|more| swapped + more))
+    }
+
+    fn try_swap(&mut self, changes: &[Change]) -> Result<QueryResult<Option<usize>>, Failure> {
+        let skips_locked = *self.cautious > 0;
+        *self.cautious = self.cautious.saturating_sub(u32::from(*self.cautious < ALWAYS_CAUTIOUS));
+        let table = self.table;
+        let checkpoint = self.checkpoint;
+        self.session.once(|conn| C::Backend::swap(conn, table, changes, checkpoint, skips_locked))
+    }
+
+    /// Swaps, and tries again until it succeeds or it is time to give up.
+    fn keep_swapping(&mut self, changes: &[Change]) -> Result<Option<usize>, Failure> {
+        let table = self.table;
+        let checkpoint = self.checkpoint;
+        let job = self.shared.settings.job;
+        self.session.run(|conn| {
+            let swapped = C::Backend::swap(conn, table, changes, checkpoint, C::Backend::LOCKS_ROWS);
+            swapped.map_err(|error| match error {
+                DieselError::DatabaseError(kind, info) => {
+                    let message = shown::<C::Backend>(&*info, job);
+                    DieselError::DatabaseError(kind, Box::new(message))
+                }
+                error => error,
+            })
+        })
+    }
+
+    /// Reads the rows of a range again.
+    fn read(&mut self, range: &Range) -> Result<Vec<Row>, TaskError> {
+        let limit = C::Backend::BATCH;
+        let mut rows: Vec<Row> = Vec::new();
+        loop {
+            let after = rows.last().map(|row| row.key.clone()).or_else(|| range.after.clone());
+            let mut page = Page::new(self.table, limit);
+            page.after = after.as_deref();
+            page.until = range.until.as_deref();
+            let read: Vec<Row> = self.session.run(|conn| page.load(conn))?;
+            let is_last = read.len() < limit;
+            rows.extend(read);
+            if is_last {
+                return Ok(rows);
+            }
+        }
+    }
+}
+
+/// Counts the changes that were written, and the changes that came too late. `rows` are the rows as they are now. Returns
+/// whether all other values are unchanged, which means that their rows are locked. Both lists are in the order of the row
+/// key.
+fn compare(changes: &[Change], rows: &[Row], written: &mut [Written]) -> bool {
+    let mut is_same = true;
+    let mut unseen = rows.iter();
+    for change in changes {
+        let mut rest = unseen.clone();
+        let now = rest.find(|row| row.key == change.key);
+        if now.is_some() {
+            unseen = rest;
+        }
+        for (column, swap) in change.needed() {
+            match now.and_then(|row| row.cells[column].as_ref()) {
+                Some(cell) if cell.bytes == swap.new.bytes => written[column].rewritten += 1,
+                Some(cell) if *cell == swap.old => {}
+                _ => {
+                    written[column].raced += 1;
+                    is_same = false;
+                }
+            }
+        }
+    }
+    is_same
+}
+
+/// The part of a server's message that may be shown. The message could quote a value, whole or truncated. Tokens can be
+/// recognised and hidden, but plaintext cannot.
+fn shown<DB: Dialect>(info: &(dyn DatabaseErrorInformation + Send + Sync), job: Job) -> String {
+    let message = info.message();
+    if !job.handles_plaintext() || DB::is_lock_conflict(message) || DB::is_timeout(message) {
+        return Token::hide_in(message);
+    }
+    match info.constraint_name() {
+        Some(constraint) => format!("the constraint {constraint} refuses the change"),
+        None => {
+            "the database refuses the change because of a constraint, a trigger, or the type of a column. Its message \
+                 is not shown, because it could quote the value"
+                .into()
+        }
+    }
+}
+
+fn is_constraint(kind: &DatabaseErrorKind) -> bool {
+    use DatabaseErrorKind::{CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation};
+    matches!(kind, CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation)
+}
+
+/// Whether a write of other rows could succeed.
+fn is_about_rows(kind: &DatabaseErrorKind) -> bool {
+    use DatabaseErrorKind::{ClosedConnection, ReadOnlyTransaction, UnableToSendCommand};
+    !matches!(kind, ClosedConnection | ReadOnlyTransaction | UnableToSendCommand)
+}
