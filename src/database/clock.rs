@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use crate::database::moment::Moment;
+/// Milliseconds since 1970, on the clock of the database.
+pub(crate) type Moment = u64;
 
 /// Seconds by which the clock of an application may be ahead of the database's.
 pub(crate) const CLOCKS: u64 = 2;

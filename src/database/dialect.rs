@@ -11,7 +11,6 @@ use crate::database::guard_kind::GuardKind;
 use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::database::replication::{Primary, ReplicaState, Replication};
 use crate::database::row::{Cell, Change, KeyValue};
-use crate::database::side_effects::SideEffects;
 use crate::database::sql::{Conn, TextRows};
 use crate::database::words::Flavor;
 use crate::fields::TokenBackend;
@@ -185,6 +184,17 @@ pub trait Cost: TokenBackend {
     fn rows<C: Conn<Self>>(_conn: &mut C, table: &PlannedTable) -> QueryResult<Option<u64>> {
         Ok(table.rows)
     }
+}
+
+/// What an update of the encrypted columns of a table sets off.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct SideEffects {
+    /// The names of the triggers that would fire.
+    pub(crate) triggers: Vec<String>,
+    /// Rules of PostgreSQL, which does not combine them with the task's statement.
+    pub(crate) rules: Vec<String>,
+    /// Whether the server may hide triggers from this user.
+    pub(crate) may_be_hidden: bool,
 }
 
 /// What else the database does when the task writes.

@@ -1,16 +1,15 @@
 //! Reading a page: the next rows in the order of the row key.
 
-use diesel::RunQueryDsl;
 use diesel::deserialize::{self, QueryableByName};
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 use diesel::row::{Field, NamedRow};
-use diesel::sql_types::Untyped;
 
 use crate::database::dialect::Dialect;
 use crate::database::plan::PlannedTable;
 use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::row::{KeyValue, Row};
+use crate::database::sql::runtime_statement;
 
 /// The alias of the columns of the row key in a page. Other columns are cells.
 const KEY_ALIAS: &str = "k";
@@ -81,18 +80,7 @@ impl<DB: Dialect> QueryFragment<DB> for Page<'_> {
     }
 }
 
-impl Query for Page<'_> {
-    type SqlType = Untyped;
-}
-
-impl QueryId for Page<'_> {
-    type QueryId = ();
-
-    // The text depends on names that are known at run time. Diesel caches the statement by its text.
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<C> RunQueryDsl<C> for Page<'_> {}
+runtime_statement!(Page<'_>);
 
 impl<DB: Dialect> QueryableByName<DB> for Row {
     fn build<'a>(row: &impl NamedRow<'a, DB>) -> deserialize::Result<Self> {

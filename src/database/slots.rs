@@ -1,14 +1,12 @@
 //! Statements with one placeholder per value, for MySQL and SQLite. They have few sizes, powers of two and full pages, so
 //! that each is prepared once and used again.
 
-use diesel::RunQueryDsl;
-use diesel::query_builder::QueryId;
 use diesel::result::{Error, QueryResult};
 
 use crate::database::checkpoint::Checkpoint;
 use crate::database::plan::PlannedTable;
 use crate::database::row::Change;
-use crate::database::sql::TextConnection;
+use crate::database::sql::{TextConnection, runtime_statement};
 
 /// Changes in a statement that may have room for more. The spare slots are bound as `NULL` keys, which match nothing.
 pub(crate) struct Slots<'a> {
@@ -34,13 +32,7 @@ impl<'a> Slots<'a> {
     }
 }
 
-impl QueryId for Slots<'_> {
-    type QueryId = ();
-
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<C> RunQueryDsl<C> for Slots<'_> {}
+runtime_statement!(Slots<'_>);
 
 /// Swaps in a transaction with the checkpoint. The checkpoint comes first: it locks the claim, and on SQLite it makes the
 /// transaction the one writer.

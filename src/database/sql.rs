@@ -5,7 +5,7 @@ use diesel::backend::Backend;
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, QueryableByName};
 use diesel::expression::QueryMetadata;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 use diesel::row::{Field, NamedRow};
 use diesel::sql_types::Untyped;
@@ -16,6 +16,24 @@ use crate::fields::TokenBackend;
 pub trait Conn<DB: Backend>: Connection<Backend = DB> + LoadConnection {}
 
 impl<DB: Backend, C: Connection<Backend = DB> + LoadConnection> Conn<DB> for C {}
+
+/// Lets Diesel run a statement whose text is known only at run time. Diesel caches it by its text, if at all.
+macro_rules! runtime_statement {
+    ($statement:ty) => {
+        impl diesel::query_builder::Query for $statement {
+            type SqlType = diesel::sql_types::Untyped;
+        }
+
+        impl diesel::query_builder::QueryId for $statement {
+            type QueryId = ();
+
+            const HAS_STATIC_QUERY_ID: bool = false;
+        }
+
+        impl<C> diesel::RunQueryDsl<C> for $statement {}
+    };
+}
+pub(crate) use runtime_statement;
 
 /// How texts travel.
 pub trait TextRows: TokenBackend + QueryMetadata<Untyped> + 'static {
@@ -97,17 +115,7 @@ impl<DB: TextRows> QueryFragment<DB> for Sql<'_> {
     }
 }
 
-impl Query for Sql<'_> {
-    type SqlType = Untyped;
-}
-
-impl QueryId for Sql<'_> {
-    type QueryId = ();
-
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<C> RunQueryDsl<C> for Sql<'_> {}
+runtime_statement!(Sql<'_>);
 
 impl<DB: TextRows> QueryableByName<DB> for Fields {
     fn build<'a>(row: &impl NamedRow<'a, DB>) -> deserialize::Result<Self> {

@@ -3,11 +3,11 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use diesel::RunQueryDsl;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
-use diesel::sql_types::Untyped;
 
 use crate::database::quote::{push_all, push_column, push_table};
+use crate::database::sql::runtime_statement;
 use crate::database::{CatalogueColumn, Dialect, Fields, Locks, Relation, Session, TaskConnection};
 use crate::discover::error::DiscoverError;
 use crate::keys::fernet::Token;
@@ -189,17 +189,7 @@ impl<DB: Dialect> QueryFragment<DB> for Sample<'_> {
     }
 }
 
-impl Query for Sample<'_> {
-    type SqlType = Untyped;
-}
-
-impl QueryId for Sample<'_> {
-    type QueryId = ();
-
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<C> RunQueryDsl<C> for Sample<'_> {}
+runtime_statement!(Sample<'_>);
 
 /// The bytes of hexadecimal digits, up to the first invalid pair.
 fn bytes(digits: &str) -> Vec<u8> {

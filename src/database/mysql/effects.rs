@@ -3,9 +3,8 @@
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 
-use crate::database::dialect::Effects;
+use crate::database::dialect::{Effects, SideEffects};
 use crate::database::plan::PlannedTable;
-use crate::database::side_effects::SideEffects;
 use crate::database::sql::{Conn, Sql};
 
 /// A trigger is always for all columns.

@@ -2,9 +2,9 @@
 
 use diesel::RunQueryDsl;
 use diesel::mysql::Mysql;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
-use diesel::sql_types::{Binary, Nullable, Text, Untyped};
+use diesel::sql_types::{Binary, Nullable, Text};
 
 use crate::database::checkpoint::Checkpoint;
 use crate::database::dialect::{RowFormat, SessionSettings, SwapRows};
@@ -14,7 +14,7 @@ use crate::database::plan::PlannedTable;
 use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::row::{Change, Row};
 use crate::database::slots::{Slots, in_transaction, text};
-use crate::database::sql::Conn;
+use crate::database::sql::{Conn, runtime_statement};
 use crate::database::swap::{push_assignments, push_key_match};
 
 impl SwapRows for Mysql {
@@ -89,17 +89,7 @@ impl QueryFragment<Mysql> for Lock<'_> {
     }
 }
 
-impl Query for Lock<'_> {
-    type SqlType = Untyped;
-}
-
-impl QueryId for Lock<'_> {
-    type QueryId = ();
-
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<C> RunQueryDsl<C> for Lock<'_> {}
+runtime_statement!(Lock<'_>);
 
 /// `UPDATE (SELECT ?, … UNION ALL SELECT ?, …) v STRAIGHT_JOIN t ON key = … AND column = old SET column = new`
 impl QueryFragment<Mysql> for Slots<'_> {

@@ -2,7 +2,7 @@
 
 use diesel::RunQueryDsl;
 use diesel::pg::Pg;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 
@@ -12,7 +12,7 @@ use crate::database::plan::PlannedTable;
 use crate::database::postgres::rows::{push_key_cast, text};
 use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::row::Change;
-use crate::database::sql::Conn;
+use crate::database::sql::{Conn, runtime_statement};
 use crate::database::swap::{push_assignments, push_key_match, value_names};
 
 impl SwapRows for Pg {
@@ -170,10 +170,4 @@ impl QueryFragment<Pg> for SwapStatement<'_> {
     }
 }
 
-impl QueryId for SwapStatement<'_> {
-    type QueryId = ();
-
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<C> RunQueryDsl<C> for SwapStatement<'_> {}
+runtime_statement!(SwapStatement<'_>);
