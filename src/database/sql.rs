@@ -73,6 +73,13 @@ impl<'a> Sql<'a> {
         Ok(rows.into_iter().next().and_then(|mut row| row.take(0)))
     }
 
+    /// Rows of `N` texts. `NULL` is an empty text.
+    pub(crate) fn texts<C: TextConnection, const N: usize>(self, conn: &mut C) -> QueryResult<Vec<[String; N]>> {
+        let rows: Vec<Fields> = self.load(conn)?;
+        let texts = |mut row: Fields| std::array::from_fn(|position| row.take(position).unwrap_or_default());
+        Ok(rows.into_iter().map(texts).collect())
+    }
+
     /// The first field of each row, where it is not `NULL`.
     pub(crate) fn column<C: TextConnection>(self, conn: &mut C) -> QueryResult<Vec<String>> {
         let rows: Vec<Fields> = self.load(conn)?;

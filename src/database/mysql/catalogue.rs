@@ -11,7 +11,7 @@ use diesel::{RunQueryDsl, sql_query};
 use crate::database::catalogue::{Catalogue, CatalogueColumn, IndexKey, KeyColumn, Relation, Trigger};
 use crate::database::dialect::CatalogueReader;
 use crate::database::mysql::server::{is_mariadb, unescaped};
-use crate::database::sql::{Conn, Fields, Sql};
+use crate::database::sql::{Conn, Sql};
 use crate::fields::Form;
 use crate::targets::TableName;
 
@@ -20,7 +20,7 @@ impl CatalogueReader for Mysql {
         let named = sql_query(TABLE).bind::<Nullable<Text>, _>(table.schema()).bind::<Text, _>(table.name());
         let Some(relation) = named.get_result::<TableRow>(conn).optional()? else { return Ok(None) };
         let of_table = COLUMNS.replace("(RELATIONS)", "table_schema = ? AND table_name = ?");
-        let columns = texts(conn, Sql::new(of_table).bind(&relation.schema).bind(&relation.name))?;
+        let columns = Sql::new(of_table).bind(&relation.schema).bind(&relation.name).texts(conn)?;
         let columns: Vec<ColumnRow> = columns.into_iter().map(|row| ColumnRow::new(row).1).collect();
         let keys = sql_query(UNIQUE_INDEXES).bind::<Text, _>(&relation.schema).bind::<Text, _>(&relation.name);
         let keys = keys.load::<IndexRow>(conn)?;
@@ -107,14 +107,7 @@ fn without_delimiters(statement: &str) -> String {
 fn load<C: Conn<Mysql>, const N: usize>(conn: &mut C, sql: &str, schemas: &[&str]) -> QueryResult<Vec<[String; N]>> {
     let list = format!("(coalesce(DATABASE(), ''){})", ", ?".repeat(schemas.len()));
     let sql = Sql::new(sql.replace("(SCHEMAS)", &list));
-    texts(conn, schemas.iter().fold(sql, |sql, schema| sql.bind(schema)))
-}
-
-/// Rows of `N` texts. `NULL` is an empty text.
-fn texts<C: Conn<Mysql>, const N: usize>(conn: &mut C, sql: Sql<'_>) -> QueryResult<Vec<[String; N]>> {
-    let rows: Vec<Fields> = sql.load(conn)?;
-    let texts = |mut row: Fields| std::array::from_fn(|position| row.take(position).unwrap_or_default());
-    Ok(rows.into_iter().map(texts).collect())
+    schemas.iter().fold(sql, |sql, schema| sql.bind(schema)).texts(conn)
 }
 
 /// The name and the columns of the primary key, or else of a unique index. Its types must compare as they sort.

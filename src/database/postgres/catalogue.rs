@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use diesel::deserialize::QueryableByName;
+use diesel::deserialize::{Queryable, QueryableByName};
+use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::result::{OptionalExtension, QueryResult};
 use diesel::sql_types::{Array, BigInt, Bool, Double, Nullable, Text};
@@ -55,25 +56,23 @@ impl CatalogueReader for Pg {
     }
 
     fn relations<C: Conn<Self>>(conn: &mut C, _schemas: &[&str]) -> QueryResult<Vec<Relation>> {
-        let load = sql_query(RELATIONS).load::<RelationRow>(conn)?;
-        let mut relations: BTreeMap<i64, Relation> = load.into_iter().map(RelationRow::into_relation).collect();
+        let rows = sql::<(BigInt, Text, Text, Text, Bool, Bool)>(RELATIONS).load::<RelationRow>(conn)?;
+        let mut relations: BTreeMap<i64, Relation> = rows.into_iter().map(RelationRow::into_relation).collect();
         for row in columns(conn, ARE_OF_USERS)? {
             let Some(relation) = relations.get_mut(&row.relation) else { continue };
             relation.columns.push(row.into_column());
         }
-        for row in sql_query(PRIMARY_KEYS).load::<PrimaryKeyRow>(conn)? {
-            let Some(relation) = relations.get_mut(&row.relation) else { continue };
-            relation.key.push(row.name);
+        for (relation, name) in sql::<(BigInt, Text)>(PRIMARY_KEYS).load::<(i64, String)>(conn)? {
+            let Some(relation) = relations.get_mut(&relation) else { continue };
+            relation.key.push(name);
         }
-        for row in sql_query(INDEXES).load::<IndexRow>(conn)? {
-            let Some(relation) = relations.get_mut(&row.relation) else { continue };
-            let key = match row.column {
-                Some(column) => IndexKey::Column(column),
-                None => IndexKey::Expression(row.definition),
-            };
-            relation.add_index_key(row.name, row.is_unique, key);
+        let indexes = sql::<(BigInt, Text, Bool, Nullable<Text>, Text)>(INDEXES);
+        for (relation, name, is_unique, column, definition) in indexes.load::<IndexRow>(conn)? {
+            let Some(relation) = relations.get_mut(&relation) else { continue };
+            relation.add_index_key(name, is_unique, column.map_or(IndexKey::Expression(definition), IndexKey::Column));
         }
-        for row in sql_query(TRIGGERS).load::<TriggerRow>(conn)? {
+        let triggers = sql::<(BigInt, Text, Text, Bool, Bool, Text, Array<Text>)>(TRIGGERS);
+        for row in triggers.load::<TriggerRow>(conn)? {
             let Some(relation) = relations.get_mut(&row.relation) else { continue };
             relation.triggers.push(row.into_trigger());
         }
@@ -83,7 +82,8 @@ impl CatalogueReader for Pg {
 
 /// The columns of the relations that meet the condition on `c`, a row of `pg_class`, and `n`, its `pg_namespace`.
 fn columns<C: Conn<Pg>>(conn: &mut C, condition: &str) -> QueryResult<Vec<ColumnRow>> {
-    sql_query(COLUMNS.replace("(RELATIONS)", condition)).load(conn)
+    type Types = (BigInt, Text, Text, Text, Bool, Bool, Nullable<BigInt>, Bool);
+    sql::<Types>(&COLUMNS.replace("(RELATIONS)", condition)).load(conn)
 }
 
 const RELATION: &str = "\
@@ -207,19 +207,13 @@ struct KeyRow {
     type_name: String,
 }
 
-#[derive(QueryableByName)]
+#[derive(Queryable)]
 struct RelationRow {
-    #[diesel(sql_type = BigInt)]
     relation: i64,
-    #[diesel(sql_type = Text)]
     schema: String,
-    #[diesel(sql_type = Text)]
     name: String,
-    #[diesel(sql_type = Text)]
     kind: String,
-    #[diesel(sql_type = Bool)]
     is_in_reach: bool,
-    #[diesel(sql_type = Bool)]
     is_partition: bool,
 }
 
@@ -236,23 +230,15 @@ impl RelationRow {
     }
 }
 
-#[derive(QueryableByName)]
+#[derive(Queryable)]
 struct ColumnRow {
-    #[diesel(sql_type = BigInt)]
     relation: i64,
-    #[diesel(sql_type = Text)]
     name: String,
-    #[diesel(sql_type = Text)]
     type_name: String,
-    #[diesel(sql_type = Text)]
     base: String,
-    #[diesel(sql_type = Bool)]
     is_array: bool,
-    #[diesel(sql_type = Bool)]
     is_generated: bool,
-    #[diesel(sql_type = Nullable<BigInt>)]
     length: Option<i64>,
-    #[diesel(sql_type = Bool)]
     may_be_guarded: bool,
 }
 
@@ -273,43 +259,17 @@ impl ColumnRow {
     }
 }
 
-#[derive(QueryableByName)]
-struct PrimaryKeyRow {
-    #[diesel(sql_type = BigInt)]
-    relation: i64,
-    #[diesel(sql_type = Text)]
-    name: String,
-}
+/// The table, the name, whether it is unique, the column of the key or `None` for an expression, and the expression.
+type IndexRow = (i64, String, bool, Option<String>, String);
 
-#[derive(QueryableByName)]
-struct IndexRow {
-    #[diesel(sql_type = BigInt)]
-    relation: i64,
-    #[diesel(sql_type = Text)]
-    name: String,
-    #[diesel(sql_type = Bool)]
-    is_unique: bool,
-    #[diesel(sql_type = Nullable<Text>)]
-    column: Option<String>,
-    #[diesel(sql_type = Text)]
-    definition: String,
-}
-
-#[derive(QueryableByName)]
+#[derive(Queryable)]
 struct TriggerRow {
-    #[diesel(sql_type = BigInt)]
     relation: i64,
-    #[diesel(sql_type = Text)]
     name: String,
-    #[diesel(sql_type = Text)]
     definition: String,
-    #[diesel(sql_type = Bool)]
     is_rule: bool,
-    #[diesel(sql_type = Bool)]
     is_foreign: bool,
-    #[diesel(sql_type = Text)]
     arguments: String,
-    #[diesel(sql_type = Array<Text>)]
     transitions: Vec<String>,
 }
 

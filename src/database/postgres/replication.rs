@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use diesel::deserialize::QueryableByName;
+use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
@@ -17,7 +18,7 @@ impl ReplicationState for Pg {
 
     fn primary<C: Conn<Self>>(conn: &mut C) -> QueryResult<Option<Primary>> {
         // Read before the replicas: otherwise a write in between would make every replica look as if it were behind.
-        let position = sql_query(POSITION).get_result::<Position>(conn)?.position;
+        let position = sql::<BigInt>(POSITION).get_result(conn)?;
         let replicas = sql_query(REPLICAS).load::<ReplicaRow>(conn)?;
         Ok(Some(Primary { position, replicas: replicas.into_iter().map(ReplicaRow::into_state).collect() }))
     }
@@ -46,12 +47,6 @@ const REPLICA: &str = "\
     SELECT '' AS name, pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::int8 AS position, \
            extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8 AS lag \
     WHERE pg_is_in_recovery()";
-
-#[derive(QueryableByName)]
-struct Position {
-    #[diesel(sql_type = BigInt)]
-    position: i64,
-}
 
 #[derive(QueryableByName)]
 struct ReplicaRow {

@@ -61,10 +61,7 @@ impl<'a> SwapStatement<'a> {
         skips_locked: bool,
     ) -> QueryResult<Self> {
         let number = |claim: u64| i64::try_from(claim).map_err(|error| DieselError::QueryBuilderError(error.into()));
-        let checkpoint = match checkpoint {
-            Some(Checkpoint { claim, progress }) => Some((number(claim)?, progress)),
-            None => None,
-        };
+        let checkpoint = checkpoint.map(|at| QueryResult::Ok((number(at.claim)?, at.progress))).transpose()?;
         let key = |index: usize| changes.iter().map(|change| text(&change.key[index]).map(String::as_str)).collect();
         let keys = (0..table.row_key.len()).map(key).collect::<QueryResult<_>>()?;
         let tokens = table.columns.iter().enumerate().map(|(index, column)| {

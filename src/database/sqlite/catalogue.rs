@@ -204,9 +204,7 @@ fn of_schema<C: Conn<Sqlite>>(conn: &mut C, schema: &str) -> QueryResult<Vec<Rel
 /// Rows of `N` texts, from a schema. `NULL` is an empty text.
 fn load<C: Conn<Sqlite>, const N: usize>(conn: &mut C, sql: &str, schema: &str) -> QueryResult<Vec<[String; N]>> {
     let sql = sql.replace("SCHEMA", &quoted::<Sqlite>(schema)).replace(":schema", &literal(schema));
-    let rows: Vec<Fields> = Sql::new(sql).load(conn)?;
-    let texts = |mut row: Fields| std::array::from_fn(|position| row.take(position).unwrap_or_default());
-    Ok(rows.into_iter().map(texts).collect())
+    Sql::new(sql).texts(conn)
 }
 
 /// The part from the first parenthesis, which follows the name of the table, to its end.
