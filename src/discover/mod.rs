@@ -51,6 +51,7 @@ pub(crate) mod discovery;
 pub(crate) mod error;
 pub(crate) mod finding;
 pub(crate) mod judge;
+pub(crate) mod references;
 pub(crate) mod register;
 pub(crate) mod sample;
 

@@ -1,7 +1,11 @@
 //! The migrations that add guards to existing columns.
 
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+use crate::database::{Language, quote::quoted_table};
 use crate::guard::names;
 use crate::guard::table::{Column, Table};
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+use crate::targets::TableName;
 
 /// How a migration adds the guards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -54,6 +58,13 @@ pub(crate) fn default_note(table: &Table, column: &Column) -> String {
         "{}: its default stays. If the default is not a token, the guard refuses an INSERT that relies on it",
         table.place(column)
     )
+}
+
+/// `ALTER TABLE` with these actions. One statement, so that the server reads the table only once.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) fn alter<DB: Language>(table: &TableName, actions: impl Iterator<Item = String>) -> String {
+    let actions: Vec<String> = actions.map(|action| format!("\n    {action}")).collect();
+    format!("ALTER TABLE {}{};\n", quoted_table::<DB>(table), actions.join(","))
 }
 
 /// A condition between the parentheses of a CHECK.

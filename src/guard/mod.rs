@@ -13,7 +13,6 @@
 #![cfg_attr(not(all(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code))]
 
 pub(crate) mod error;
-pub(crate) mod find;
 pub(crate) mod generate;
 pub(crate) mod lookup;
 pub(crate) mod migration;
@@ -30,8 +29,8 @@ pub(crate) mod writer;
 
 pub use crate::database::guard_kind::GuardKind;
 pub use error::GuardError;
-pub use find::of;
 pub use generate::migrations;
+pub use lookup::of;
 pub use migration::{GuardMigration, Way};
 pub use refusal::{GuardRefusal, GuardRemedy};
 pub use writer::GuardWriter;

@@ -9,7 +9,7 @@ use crate::database::quote::{quoted, quoted_table};
 use crate::database::{Conn, Fields, Sql};
 use crate::fields::Form;
 use crate::guard::error::GuardError;
-use crate::guard::migration::{GuardMigration, Way, default_note, indented};
+use crate::guard::migration::{GuardMigration, Way, alter, default_note, indented};
 use crate::guard::names::constraint;
 use crate::guard::table::{Column, Table};
 use crate::guard::writer::GuardWriter;
@@ -80,9 +80,9 @@ fn at_once(table: &Table, conditions: &[String], is_mariadb: bool, size: &str) -
     let up = format!(
         "-- The database refuses every value that is not a Fernet token in {}.\n{}",
         table.places(),
-        alter(table, add)
+        alter::<Mysql>(&table.written(), add)
     );
-    let mut this = GuardMigration::of(table, up, alter(table, drop));
+    let mut this = GuardMigration::of(table, up, alter::<Mysql>(&table.written(), drop));
     this.has_online_way = is_mariadb;
     let tools = if is_mariadb {
         ""
@@ -255,14 +255,9 @@ fn definition<'a>(written: &'a str, column: &str) -> Option<&'a str> {
     Some(line.strip_suffix(',').unwrap_or(line))
 }
 
-fn alter(table: &Table, actions: impl Iterator<Item = String>) -> String {
-    let actions: Vec<String> = actions.map(|action| format!("\n    {action}")).collect();
-    format!("ALTER TABLE {}{};\n", quoted_table::<Mysql>(&table.written()), actions.join(","))
-}
-
 /// Everybody else who needs the table waits behind the statement.
 fn patiently(table: &Table, actions: impl Iterator<Item = String>) -> String {
-    format!("SET STATEMENT lock_wait_timeout = 5 FOR {}", alter(table, actions))
+    format!("SET STATEMENT lock_wait_timeout = 5 FOR {}", alter::<Mysql>(&table.written(), actions))
 }
 
 /// The message of an error, as a literal. The server allows 128 characters.
