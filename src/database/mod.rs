@@ -1,6 +1,6 @@
 //! What the crate asks of a database.
 
-// Without a backend nothing uses it.
+// Without a backend, nothing uses this module.
 #![cfg_attr(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code))]
 
 pub(crate) mod catalogue;

@@ -35,7 +35,7 @@ impl fmt::Display for KeyValue {
     }
 }
 
-/// What a column holds in one row. It has no `Debug` on purpose: it may be plaintext.
+/// The value of a column in one row. It has no `Debug` on purpose, because it may be plaintext.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cell {
     pub(crate) bytes: Vec<u8>,
@@ -48,7 +48,7 @@ impl Cell {
         Self { bytes, is_text }
     }
 
-    /// Whether the token in it is text. A column of bytes may hold either form.
+    /// Whether the token in it has the text form. A binary column may hold either form.
     pub(crate) fn holds_text(&self) -> bool {
         self.bytes.first().is_some_and(u8::is_ascii)
     }
@@ -57,7 +57,7 @@ impl Cell {
 /// One row of a page.
 pub(crate) struct Row {
     pub(crate) key: Vec<KeyValue>,
-    /// One for each encrypted column, in the order of the plan; `None` is `NULL`.
+    /// One cell for each encrypted column, in the order of the plan; `None` is `NULL`.
     pub(crate) cells: Vec<Option<Cell>>,
 }
 

@@ -1,4 +1,5 @@
-//! Statements with text for every value, and the connections that run them. They are the same for the three databases.
+//! Statements in which every value is text, and the connections that run them. They are the same for the three
+//! databases.
 
 use diesel::RunQueryDsl;
 use diesel::backend::Backend;
@@ -35,7 +36,7 @@ macro_rules! runtime_statement {
 }
 pub(crate) use runtime_statement;
 
-/// How texts travel.
+/// How statements send texts, and how rows return them.
 pub trait TextRows: TokenBackend + QueryMetadata<Untyped> + 'static {
     fn push_text<'b>(text: &'b &'b str, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()>;
 
@@ -61,7 +62,7 @@ impl<'a> Sql<'a> {
         Self { text: text.into(), values: Vec::new() }
     }
 
-    /// The next parameter.
+    /// Binds the next parameter.
     pub(crate) fn bind(mut self, value: &'a str) -> Self {
         self.values.push(value);
         self
@@ -105,7 +106,7 @@ impl IntoIterator for Fields {
 
 impl<DB: TextRows> QueryFragment<DB> for Sql<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        // The texts contain numbers, so that these statements would fill the cache.
+        // The texts contain numbers, so these statements would fill the cache.
         out.unsafe_to_cache_prepared();
         let mut values = self.values.iter();
         let mut parts = self.text.split('?');

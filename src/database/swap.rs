@@ -11,7 +11,7 @@ use crate::database::plan::PlannedTable;
 use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::sql::runtime_statement;
 
-/// Pushes `column = coalesce(v.n0, t.column), …`: the new token, or what the column has.
+/// Pushes `column = coalesce(v.n0, t.column), …`: the new token, or the present value of the column.
 pub(crate) fn push_assignments<DB: Backend>(
     table: &PlannedTable,
     push_target: impl Fn(&str, &mut AstPass<'_, '_, DB>) -> QueryResult<()>,
@@ -48,12 +48,13 @@ pub(crate) fn value_names(table: &PlannedTable) -> String {
     keys.chain(tokens).collect::<Vec<_>>().join(", ")
 }
 
-/// Fails without the privileges to write, or if the database is read-only. It reads no row, so its error quotes no value.
+/// Runs an update of no row. It fails if a privilege is missing or the database is read-only, and its error quotes no
+/// value.
 pub(crate) fn write_nothing<C: DialectConnection>(conn: &mut C, table: &PlannedTable) -> QueryResult<()> {
     Probe(table).execute(conn).map(|_: usize| ())
 }
 
-/// Pushes `UPDATE table SET column = column, …`: an update of the encrypted columns that changes nothing.
+/// Pushes `UPDATE table SET column = column, …`: an update that sets the encrypted columns to their own values.
 pub(crate) fn push_idle_update<DB: Backend>(table: &PlannedTable, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
     out.push_sql("UPDATE ");
     push_table(&table.name, out)?;

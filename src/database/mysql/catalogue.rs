@@ -53,7 +53,7 @@ impl CatalogueReader for Mysql {
             let relation = match kind.as_str() {
                 "BASE TABLE" => Relation::new(name),
                 "VIEW" => Relation::view(name, "a view"),
-                // A table with a history. Its rows are its own.
+                // This is a table with a history, which has rows of its own.
                 kind => Relation { is_own: true, ..Relation::view(name, format!("a table of the kind {kind}")) },
             };
             relations.insert(key, Relation { is_in_reach: is_in_reach == "1", ..relation });
@@ -97,20 +97,21 @@ impl CatalogueReader for Mysql {
     }
 }
 
-/// A reading in which the words in literals and comments count, too. MySQL shows `'it\'s'` as `'it's'`, so that the end of
-/// a literal is unknown.
+/// Removes the delimiters, so that the words in literals and comments count, too. MySQL shows `'it\'s'` as `'it's'`, so
+/// the end of a literal is unknown.
 fn without_delimiters(statement: &str) -> String {
     ["'", "\"", "#", "--", "/*", "*/"].iter().fold(statement.to_owned(), |text, sign| text.replace(sign, " "))
 }
 
-/// Rows of `N` texts of the tables of these databases.
+/// Loads rows of `N` texts about the tables of these databases.
 fn load<C: Conn<Mysql>, const N: usize>(conn: &mut C, sql: &str, schemas: &[&str]) -> QueryResult<Vec<[String; N]>> {
     let list = format!("(coalesce(DATABASE(), ''){})", ", ?".repeat(schemas.len()));
     let sql = Sql::new(sql.replace("(SCHEMAS)", &list));
     schemas.iter().fold(sql, |sql, schema| sql.bind(schema)).texts(conn)
 }
 
-/// The name and the columns of the primary key, or else of a unique index. Its types must compare as they sort.
+/// The name and the columns of the primary key, or else of a unique index. The types of the columns must compare as
+/// they sort.
 fn row_key(indexes: &[IndexRow], columns: &[ColumnRow]) -> Option<(String, Vec<KeyColumn>)> {
     let same_index = |a: &IndexRow, b: &IndexRow| a.index_name == b.index_name;
     indexes.chunk_by(same_index).find_map(|index| {

@@ -36,14 +36,14 @@ impl Conversion for Mysql {
         column: &PlannedColumn,
     ) -> QueryResult<Option<u64>> {
         let name = quoted::<Self>(&column.name);
-        // In the bytes that the program receives and encrypts.
+        // The length counts the bytes that the program receives and encrypts.
         let bytes = if column.is_text { format!("CONVERT({name} USING utf8mb4)") } else { name.clone() };
         let is_plaintext = filled(is_plaintext(column.is_text), &name);
         let table = quoted_table::<Self>(table);
         let statement =
             format!("SELECT CAST(MAX(LENGTH({bytes})) AS SIGNED) AS bytes FROM {table} WHERE {is_plaintext}");
         let limit = Self::SETTINGS.iter().find(|(name, _)| *name == "max_statement_time");
-        // The statement reads the whole table. MySQL has no such limit.
+        // The statement reads the whole table, so it runs without the limit. MySQL has no such limit.
         let is_limited = limit.is_some_and(|(name, _)| Self::set(conn, name, "0").is_ok());
         let longest = sql::<Nullable<BigInt>>(&statement).get_result::<Option<i64>>(conn);
         if let Some((name, value)) = limit.filter(|_| is_limited) {

@@ -7,7 +7,7 @@ use crate::database::dialect::{Effects, SideEffects};
 use crate::database::plan::PlannedTable;
 use crate::database::sql::{Conn, Sql};
 
-/// A trigger is always for all columns.
+/// A trigger of MySQL or MariaDB always applies to all columns.
 impl Effects for Mysql {
     const WITHOUT_TRIGGERS: &'static str = "drop them while it runs. The application then runs without them, too";
 

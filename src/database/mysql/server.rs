@@ -1,4 +1,4 @@
-//! What differs between the servers of this backend.
+//! The differences between MySQL and MariaDB.
 
 use diesel::RunQueryDsl;
 use diesel::mysql::Mysql;

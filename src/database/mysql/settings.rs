@@ -20,13 +20,13 @@ impl SessionSettings for Mysql {
         ("transaction_isolation", "READ-COMMITTED"),
         // No wait: a locked row makes the swap fail. The next swap skips such rows.
         ("innodb_lock_wait_timeout", NO_WAIT),
-        // For a page, which takes milliseconds. MariaDB only, in seconds.
+        // A page takes only milliseconds. MariaDB only, in seconds.
         ("max_statement_time", "15"),
-        // After this many seconds the locks of a suspended process are released. MariaDB only.
+        // After this many seconds, the server releases the locks of a suspended process. MariaDB only.
         ("idle_write_transaction_timeout", "5"),
         // Without a strict mode the server silently truncates a value that is too long.
         ("sql_mode", "STRICT_ALL_TABLES"),
-        // Without it the server would roll everything back at the end.
+        // Without autocommit, the server would roll everything back at the end.
         ("autocommit", "1"),
         // By default a sort compares only the first 1024 bytes of a text.
         ("max_sort_length", "IF(VERSION() LIKE '%MariaDB%', 8388608, 65536)"),

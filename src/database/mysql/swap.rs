@@ -1,4 +1,5 @@
-//! Writing a batch to MySQL and MariaDB: a join with a table of parameters, and the lock of its rows before it.
+//! Writing a batch to MySQL and MariaDB: an update that joins a table of parameters. If necessary, a query locks the
+//! rows first.
 
 use diesel::RunQueryDsl;
 use diesel::mysql::Mysql;
@@ -28,7 +29,7 @@ impl SwapRows for Mysql {
         checkpoint: Option<Checkpoint<'_>>,
         skips_locked: bool,
     ) -> QueryResult<Option<usize>> {
-        // Diesel connects with CLIENT_FOUND_ROWS: the count is of the rows that matched.
+        // Diesel connects with CLIENT_FOUND_ROWS, so the count includes all rows that matched.
         let slots = |changes| Slots::new(table, changes, Self::BATCH, table.max_rows(Self::MAX_BINDS));
         if !skips_locked && checkpoint.is_none() {
             return slots(changes).execute(conn).map(Some);
@@ -37,7 +38,7 @@ impl SwapRows for Mysql {
             if !skips_locked {
                 return slots(changes).execute(conn);
             }
-            // With a timeout of 0, MariaDB reports an error at the commit when it skips a row. It does not wait here.
+            // With a timeout of 0, MariaDB reports an error at the commit when it skips a row. This query never waits.
             Self::set(conn, "innodb_lock_wait_timeout", "1")?;
             let free = Lock { table, changes }.load::<Row>(conn);
             Self::set(conn, "innodb_lock_wait_timeout", NO_WAIT)?;
@@ -61,7 +62,7 @@ struct Lock<'a> {
 impl QueryFragment<Mysql> for Lock<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         let Self { table, changes } = self;
-        // There are as many texts as numbers of rows.
+        // The text depends on the number of rows.
         out.unsafe_to_cache_prepared();
         out.push_sql("SELECT ");
         push_all(table.row_key.iter().enumerate(), ", ", &mut out, |(index, column), out| {
@@ -155,7 +156,8 @@ impl QueryFragment<Mysql> for Slots<'_> {
     }
 }
 
-/// In a small table the server would otherwise read and lock every row, and wait for rows that the application has locked.
+/// Pushes the index of the row key. Without it, the server would read and lock every row of a small table, and wait for
+/// rows that the application has locked.
 fn push_force_index(table: &PlannedTable, out: &mut AstPass<'_, '_, Mysql>) -> QueryResult<()> {
     let Some(index) = &table.index else { return Ok(()) };
     out.push_sql(" FORCE INDEX (");

@@ -50,7 +50,7 @@ impl CatalogueReader for Pg {
                 .map(|key| KeyColumn { name: key.name, cast: Some(key.type_name), is_text: true })
                 .collect(),
             index: None,
-            // -1: never analysed
+            // A table that was never analysed has -1 rows.
             rows: (relation.rows >= 0.0).then_some(relation.rows as u64),
         }))
     }
@@ -93,8 +93,8 @@ const RELATION: &str = "\
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.oid = to_regclass($1)";
 
-/// The columns of the primary key, or else of a unique index that covers every row. The type has its name from `pg_type`:
-/// in a cast, `character` and `bit` mean one character and one bit.
+/// The columns of the primary key, or else of a unique index that covers every row. The name of the type comes from
+/// `pg_type`, because in a cast `character` and `bit` mean one character and one bit.
 const ROW_KEY: &str = "\
     SELECT a.attname::text AS name, quote_ident(tn.nspname) || '.' || quote_ident(t.typname) AS type_name \
     FROM ( \
@@ -259,7 +259,7 @@ impl ColumnRow {
     }
 }
 
-/// The table, the name, whether it is unique, the column of the key or `None` for an expression, and the expression.
+/// The table, the index, whether it is unique, the column of the key if it is one, and the definition of the key.
 type IndexRow = (i64, String, bool, Option<String>, String);
 
 #[derive(Queryable)]
@@ -276,7 +276,7 @@ struct TriggerRow {
 impl TriggerRow {
     fn into_trigger(self) -> Trigger {
         Trigger {
-            // In a rule, the text before it says when the rule applies.
+            // In a rule, the text before `DO` is the condition.
             body_after: self.is_rule.then_some("do"),
             transitions: self.transitions,
             arguments: self.arguments.split("\\000").map(str::to_owned).collect(),

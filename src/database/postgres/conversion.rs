@@ -33,7 +33,7 @@ impl Conversion for Pg {
         let table = quoted_table::<Self>(table);
         let statement = format!("SELECT max(octet_length({bytes}))::int8 AS bytes FROM {table} WHERE {is_plaintext}");
         conn.transaction(|conn| {
-            // The statement reads the whole table.
+            // The statement reads the whole table, so it runs without the limit.
             conn.batch_execute("SET LOCAL statement_timeout = 0")?;
             let longest: Option<i64> = sql::<Nullable<BigInt>>(&statement).get_result(conn)?;
             Ok(longest.and_then(|bytes| bytes.try_into().ok()))

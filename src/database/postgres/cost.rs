@@ -18,10 +18,10 @@ const NEW_PLACE: u64 = 80;
 const INDEX_ENTRY: u64 = 80;
 
 impl Cost for Pg {
-    /// Every row gets a new version. New versions stay on their page as long as the fill factor leaves room: all of them
-    /// with a fill factor of 50, three in seven with 70, none with 100. If no index has an encrypted column, these need no
-    /// index entries (HOT). The others make the table longer, and the indexes grow to up to twice their size. The WAL holds
-    /// each new version and, with `full_page_writes`, most pages once.
+    /// Every row gets a new version. New versions stay on their page as long as the fill factor leaves room: all of
+    /// them with a fill factor of 50, three in seven with 70, none with 100. If no index has an encrypted column, these
+    /// versions need no index entries (HOT). The other versions make the table longer, and the indexes grow to up to
+    /// twice their size. The WAL holds each new version and, with `full_page_writes`, most pages once.
     fn estimate<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate> {
         let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
         let figures =

@@ -27,7 +27,7 @@ impl SwapRows for Pg {
         skips_locked: bool,
     ) -> QueryResult<Option<usize>> {
         let swapped = SwapStatement::new(table, changes, checkpoint, skips_locked)?.execute(conn)?;
-        // Either no row matched, or the claim is gone.
+        // If nothing was swapped, either no row matched or the claim is gone.
         let is_taken = match checkpoint {
             Some(checkpoint) if swapped == 0 => !checkpoint.write(conn)?,
             _ => false,
@@ -115,7 +115,7 @@ impl SwapStatement<'_> {
         for (index, column) in self.table.columns.iter().enumerate() {
             out.push_sql(&format!(" AND (v.n{index} IS NULL OR "));
             push_column(&column.name, out)?;
-            // Byte for byte, whatever is equal in the column's type and collation.
+            // Compares byte for byte, because the column's type or collation may treat different bytes as equal.
             out.push_sql(if column.is_text { "::text COLLATE \"C\"" } else { "::bytea" });
             out.push_sql(&format!(" = v.o{index})"));
         }

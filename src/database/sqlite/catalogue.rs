@@ -24,7 +24,7 @@ pub(crate) const MAIN: &str = "main";
 impl CatalogueReader for Sqlite {
     fn catalogue<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>> {
         let schema = table.schema().unwrap_or(MAIN);
-        // To SQLite an unknown schema is an error. To the task it is a table that does not exist.
+        // SQLite reports an unknown schema as an error. For the task, the table does not exist.
         let schemas = Sql::new("SELECT name FROM pragma_database_list").column(conn)?;
         if !schemas.iter().any(|known| known.eq_ignore_ascii_case(schema)) {
             return Ok(None);
@@ -77,7 +77,7 @@ pub(crate) fn create_table<C: Conn<Sqlite>>(conn: &mut C, schema: &str, table: &
     Sql::new(sql).bind(table).first(conn)
 }
 
-/// What SQLite knows of a column.
+/// A column as SQLite describes it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct KnownColumn {
     pub(crate) name: String,
@@ -130,7 +130,7 @@ fn described(name: String, declared: String, is_generated: bool) -> CatalogueCol
         is_generated,
         changes_on_update: false,
         is_array: false,
-        // A type is a preference, and no token looks like a number.
+        // A type is only a preference. SQLite stores tokens unchanged, because no token looks like a number.
         takes_anything: true,
         may_be_guarded: true,
     }
@@ -149,7 +149,7 @@ fn row_key(columns: &[KnownColumn]) -> Vec<KeyColumn> {
     ["rowid", "_rowid_", "oid"].into_iter().find(|name| !taken(name)).map(key).into_iter().collect()
 }
 
-/// Whether a primary key sorts differently from how its columns compare. Pages would skip rows.
+/// Whether a primary key may sort its columns differently from how they compare. Pages by such a key would skip rows.
 fn has_own_collation(sql: &str) -> bool {
     let sql = sql.to_ascii_uppercase();
     let mut keys = sql.split("PRIMARY KEY").skip(1).map(str::trim_start).filter_map(|rest| rest.strip_prefix('('));
@@ -207,7 +207,7 @@ fn load<C: Conn<Sqlite>, const N: usize>(conn: &mut C, sql: &str, schema: &str) 
     Sql::new(sql).texts(conn)
 }
 
-/// The part from the first parenthesis, which follows the name of the table, to its end.
+/// The first pair of parentheses, which follows the name of the table, with its content.
 fn keys_of_index(sql: &str) -> Option<String> {
     let words = words(sql)?;
     let open = words.iter().position(|word| word.is("("))?;
@@ -219,7 +219,7 @@ const RELATIONS: &str = "\
     SELECT name, CASE WHEN sql LIKE 'create virtual%' THEN 'virtual' ELSE type END \
     FROM SCHEMA.sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 
-/// Only of ordinary tables: a view may be invalid.
+/// The columns of ordinary tables only, because a view may be invalid.
 const ALL_COLUMNS: &str = "\
     SELECT m.name, x.name, x.type, CAST(x.pk AS TEXT), CAST(x.hidden AS TEXT), \
            CAST(IS_MENTIONED AS TEXT) \

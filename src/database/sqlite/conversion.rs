@@ -29,7 +29,7 @@ impl Conversion for Sqlite {
         Ok(ties)
     }
 
-    /// Not needed: columns have no limits.
+    /// Returns `None`, because columns have no limits.
     fn longest_plaintext<C: Conn<Self>>(_: &mut C, _: &TableName, _: &PlannedColumn) -> QueryResult<Option<u64>> {
         Ok(None)
     }

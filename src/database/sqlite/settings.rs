@@ -11,7 +11,7 @@ use crate::database::sql::Conn;
 
 impl SessionSettings for Sqlite {
     const SETTINGS: &'static [(&'static str, &'static str)] = &[
-        // There is one writer at a time. Wait for the application, in milliseconds.
+        // There is one writer at a time, so the task waits this many milliseconds for the application.
         ("busy_timeout", "5000"),
     ];
     const PATIENT: (&'static str, &'static str) = ("busy_timeout", "10000");
