@@ -16,7 +16,6 @@ pub struct Catalogue {
     pub(crate) rows: Option<u64>,
 }
 
-/// A column of the row key.
 #[derive(Debug, Clone)]
 pub struct KeyColumn {
     pub(crate) name: String,

@@ -49,7 +49,6 @@ pub trait Language: TokenBackend {
     const TEXT: &'static str;
 }
 
-/// The settings of a session.
 pub trait SessionSettings: TokenBackend {
     /// The settings of a session of the task, with their values. The task skips names that the server does not know.
     const SETTINGS: &'static [(&'static str, &'static str)];
@@ -59,7 +58,6 @@ pub trait SessionSettings: TokenBackend {
     /// The current values of the [`SETTINGS`](Self::SETTINGS) that the server knows.
     fn settings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<(String, String)>>;
 
-    /// Changes a setting of the session.
     fn set<C: Conn<Self>>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>;
 }
 
@@ -84,17 +82,15 @@ pub trait Locks: TokenBackend {
     }
 }
 
-/// Reading the catalogue.
 pub trait CatalogueReader: TokenBackend {
     /// Describes a table. Returns `None` if there is no such table.
     fn catalogue<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>>;
 
-    /// Describes the tables and views of the user in every schema, in any order. MySQL and MariaDB read only the connected database
-    /// and `schemas`.
+    /// Describes the tables and views of the user in every schema, in any order. MySQL and MariaDB read only the connected
+    /// database and `schemas`.
     fn relations<C: Conn<Self>>(conn: &mut C, schemas: &[&str]) -> QueryResult<Vec<Relation>>;
 }
 
-/// Finding the guard of a column.
 pub trait GuardLookup: TokenBackend {
     /// The guard that keeps plaintext out of a column.
     fn guard<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>;

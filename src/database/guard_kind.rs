@@ -26,7 +26,7 @@ pub(crate) fn is_among_checks(flavor: Flavor, sql: &str, column: &str) -> Option
             continue;
         }
         let end = closing(&words, position + 1)?;
-        // A function may have the same name as the column. So may a keyword of MySQL, which quotes all names.
+        // A function may have the same name as the column. So may a keyword on MySQL, but MySQL quotes all names.
         let is_its_name = |at: usize| {
             let is_name = flavor != Flavor::Mysql || words[at].text.starts_with(['`', '"']);
             is_name && words[at].names(column) && !words[at + 1].is("(")
@@ -34,7 +34,7 @@ pub(crate) fn is_among_checks(flavor: Flavor, sql: &str, column: &str) -> Option
         let mentions_it = (position..end).any(is_its_name);
         let condition = &sql[pair[1].start..words[end].end()];
         let rest = &sql[words[end].end()..];
-        // MySQL shows a CHECK that is not enforced in this way.
+        // This is how MySQL shows a CHECK that is not enforced.
         let is_enforced = !rest.trim_start().starts_with("/*!80016 NOT ENFORCED");
         if mentions_it && is_enforced && is_guard(condition) {
             return Some(true);

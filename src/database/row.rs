@@ -7,15 +7,11 @@ use serde::{Deserialize, Serialize};
 /// The value of one column of a row key, in the form that the database returns and accepts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum KeyValue {
-    /// A signed integer.
     Int(i64),
-    /// An unsigned integer.
     UInt(u64),
-    /// A floating point number.
     Real(f64),
     /// Text, or another type in the database's own text form.
     Text(String),
-    /// Bytes.
     Bytes(Vec<u8>),
 }
 
@@ -54,7 +50,6 @@ impl Cell {
     }
 }
 
-/// One row of a page.
 pub(crate) struct Row {
     pub(crate) key: Vec<KeyValue>,
     /// One cell for each encrypted column, in the order of the plan; `None` is `NULL`.

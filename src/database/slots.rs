@@ -24,8 +24,8 @@ impl<'a> Slots<'a> {
         Self { table, changes, slots }
     }
 
-    /// The changes with `false`, and then the first change with `true` for each spare slot, which binds its types but
-    /// not its values.
+    /// Yields each change with `false`. For each spare slot, it then yields the first change with `true`: bind its
+    /// types, not its values.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a Change, bool)> {
         let filled = self.changes.iter().map(|change| (change, false));
         let spare = self.slots - self.changes.len();

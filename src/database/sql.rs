@@ -89,7 +89,6 @@ impl<'a> Sql<'a> {
 }
 
 impl Fields {
-    /// Takes the field at this position.
     pub(crate) fn take(&mut self, position: usize) -> Option<String> {
         self.0.get_mut(position).and_then(Option::take)
     }

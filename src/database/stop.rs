@@ -45,7 +45,7 @@ impl StopHandle {
         self.0.wake.notify_all();
     }
 
-    /// Sleeps while `until` returns a time, and calls it again at that time at the latest. A stop ends the sleep.
+    /// Sleeps while `until` returns a time, and calls it again no later than that time. A stop ends the sleep.
     pub(crate) fn sleep_while(&self, until: impl Fn() -> Option<Instant>) {
         let mut guard = self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(until) = until().filter(|_| !self.is_stopped()) {

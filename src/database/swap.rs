@@ -48,8 +48,8 @@ pub(crate) fn value_names(table: &PlannedTable) -> String {
     keys.chain(tokens).collect::<Vec<_>>().join(", ")
 }
 
-/// Runs an update of no row. It fails if a privilege is missing or the database is read-only, and its error quotes no
-/// value.
+/// Runs an update that matches no row. It fails if a privilege is missing or the database is read-only, and its error
+/// quotes no value.
 pub(crate) fn write_nothing<C: DialectConnection>(conn: &mut C, table: &PlannedTable) -> QueryResult<()> {
     Probe(table).execute(conn).map(|_: usize| ())
 }

@@ -1,4 +1,4 @@
-//! Whether a trigger copies an encrypted column. The task does not re-encrypt the copies.
+//! Finds out whether a trigger copies an encrypted column. The task does not re-encrypt the copies.
 
 use crate::database::words::words_of;
 use crate::database::{Flavor, Trigger, Word};
@@ -13,8 +13,8 @@ pub(crate) enum Copied {
 
 /// Whether the trigger seems to copy this column of the table, or a whole row with it.
 ///
-/// A trigger that maintains an `updated_at` copies nothing. So none of these is a copy: to compare the column or the row
-/// with its former value, to write to the column, and to return the row.
+/// A trigger that maintains an `updated_at` copies nothing. It may therefore compare the column or the row with its
+/// former value, write to the column, and return the row.
 pub(crate) fn copied(trigger: &Trigger, flavor: Flavor, table: &str, column: &str) -> Option<Copied> {
     if trigger.arguments.iter().any(|argument| argument.eq_ignore_ascii_case(column)) {
         return Some(Copied::Column);
@@ -56,7 +56,7 @@ fn is_left_out(words: &[Word<'_>], row: Reference<'_>, column: &str) -> bool {
     let is = |at: usize, sign: &str| words.get(at).is_some_and(|word| word.is(sign));
     let mut start = row.position;
     let mut end = row.position + if is(row.position + 1, ".") { 3 } else { 1 };
-    // One function of the row, and plain parentheses. A second function may move the column to another place.
+    // The row may be in one function and in plain parentheses. A second function may move the column to another place.
     let mut is_called = false;
     while is(end, ")") && start > 0 && is(start - 1, "(") {
         start -= 1;
@@ -102,7 +102,7 @@ fn after_cast(words: &[Word<'_>], start: usize) -> usize {
     start + 2 + brackets
 }
 
-/// What the trigger selects from the table itself, or from its transition tables.
+/// The columns that the trigger selects from the table itself, or from its transition tables.
 fn selected(words: &[Word<'_>], trigger: &Trigger, table: &str, column: &str) -> Option<Copied> {
     let is_source = |word: &Word| word.names(table) || trigger.transitions.iter().any(|name| word.names(name));
     if !words.iter().any(is_source) {

@@ -1,4 +1,4 @@
-//! The comparison, from the declared columns to the findings.
+//! Runs the comparison, from the declared columns to the findings.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::guard;
 use crate::guard::GuardKind;
 use crate::targets::{TableName, Target};
 
-/// Compares a database with what is declared as encrypted.
+/// Compares a database with the columns that are declared as encrypted.
 ///
 /// See the [module](crate::discover) for what it reads, and for an example.
 #[must_use = "nothing is compared until it is run"]
@@ -45,7 +45,7 @@ impl Discovery {
         self
     }
 
-    /// Accepts all findings on these columns. A column `*` stands for all of its table.
+    /// Accepts all findings on these columns. The column `*` stands for all columns of its table.
     pub fn ignore(mut self, targets: impl IntoIterator<Item = Target>) -> Self {
         self.ignored.extend(targets);
         self
@@ -86,7 +86,7 @@ impl Discovery {
             let found = relation::<DB>(relations, target.table());
             for name in target.columns() {
                 let kind = match found {
-                    // The catalogue reader lists columns only for tables.
+                    // The catalogue lists columns only for relations that hold rows.
                     Some(relation) if relation.columns.is_empty() => judge::not_a_table(relation),
                     Some(relation) if relation.columns.iter().any(|column| same::<DB>(&column.name, name)) => continue,
                     Some(_) => None,
@@ -145,7 +145,7 @@ fn compare<C: TaskConnection>(
             }
         }
         let kind = guard.kind();
-        // A table that was not read has that finding only.
+        // A table that was not read has only the finding `NotRead`.
         let mut kinds = if !is_read {
             Vec::new()
         } else if declared {
@@ -170,7 +170,7 @@ fn compare<C: TaskConnection>(
 /// What this user can see of a column's guard.
 enum Guard {
     Known(Option<GuardKind>),
-    /// The server refuses the answer, for this reason.
+    /// The server refuses to answer, for this reason.
     Hidden(String),
 }
 
@@ -195,7 +195,7 @@ fn guard<C: TaskConnection>(
     }
 }
 
-/// Tables of the same name in schemas where the connection does not look for a table without a schema.
+/// Tables of the same name in schemas that the connection does not search.
 fn namesakes(relations: &[Relation], table: &TableName) -> Vec<TableName> {
     let names = relations.iter().map(|relation| &relation.name).filter(|_| table.schema().is_none());
     names.filter(|name| name.name() == table.name()).cloned().collect()

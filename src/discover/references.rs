@@ -3,7 +3,7 @@
 use crate::database::Word;
 use crate::database::words::{closing, opening};
 
-/// `NEW` or `OLD` in a definition, with its column. `None` is the whole row, also as `NEW.*`.
+/// `NEW` or `OLD` in a definition, with its column. The column is `None` for the whole row, also for `NEW.*`.
 #[derive(Clone, Copy)]
 pub(crate) struct Reference<'w> {
     pub(crate) position: usize,
@@ -101,7 +101,8 @@ fn operand_before<'w>(words: &[Word<'w>], end: usize) -> Vec<Reference<'w>> {
     single.filter(|row| row.position == last || words[row.position + 1].is(".")).take(1).collect()
 }
 
-/// The rows in the expression that begins at `start`: a single row, or the rows in parentheses, also of a function.
+/// The rows in the expression that begins at `start`: a single row, or the rows in parentheses, which may follow a
+/// function.
 fn operand_after<'w>(words: &[Word<'w>], start: usize) -> Vec<Reference<'w>> {
     let open = [start, start + 1].into_iter().find(|position| words.get(*position).is_some_and(|word| word.is("(")));
     match (reference(words, start), open) {

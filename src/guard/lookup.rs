@@ -1,4 +1,4 @@
-//! Looks up the columns to guard, and refuses those that cannot have a guard.
+//! Looks up the columns to guard, and refuses columns that cannot have a guard.
 
 use diesel::result::QueryResult;
 

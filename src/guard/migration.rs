@@ -13,8 +13,8 @@ pub enum Way {
     /// In one statement, which locks the table until the database has checked every row.
     #[default]
     AtOnce,
-    /// In two migrations, while readers and writers continue. The first one guards every later write, and locks the table
-    /// for a moment. The second one checks the existing rows. PostgreSQL and MariaDB.
+    /// In two migrations, while readers and writers continue. The first one guards every later write, and locks the
+    /// table for a moment. The second one checks the existing rows. Only PostgreSQL and MariaDB support this.
     Online,
 }
 
@@ -30,20 +30,20 @@ pub struct GuardMigration {
     pub down: String,
     /// Whether Diesel should run it in a transaction. Otherwise `metadata.toml` needs `run_in_transaction = false`.
     pub in_transaction: bool,
-    /// What it locks and for how long, and what else to know before you run it. A note ends without a period.
+    /// Notes to read before you run it: for example, what it locks and for how long. A note ends without a period.
     pub notes: Vec<String>,
     /// Whether [`Way::Online`] would add the same guards while writers continue.
     pub has_online_way: bool,
 }
 
 impl GuardMigration {
-    /// A migration of this table, in a transaction.
+    /// The migration of this table, which runs in a transaction.
     pub(crate) fn of(table: &Table, up: String, down: String) -> Self {
         let name = names::migration(table.names());
         Self { name, up, down, in_transaction: true, notes: Vec::new(), has_online_way: false }
     }
 
-    /// The migration that validates the guards of the one before it.
+    /// The second migration of a table, which validates the guards of the first one.
     pub(crate) fn second(table: &Table, up: String, down: &str) -> Self {
         let down = format!("-- The migration before this one drops the guards.\n{down}");
         let mut this = Self::of(table, up, down);
@@ -67,7 +67,7 @@ pub(crate) fn alter<DB: Language>(table: &TableName, actions: impl Iterator<Item
     format!("ALTER TABLE {}{};\n", quoted_table::<DB>(table), actions.join(","))
 }
 
-/// A condition between the parentheses of a CHECK.
+/// The lines of a condition, as they stand between the parentheses of a CHECK.
 pub(crate) fn indented(condition: &str) -> String {
     condition.lines().map(|line| format!("        {line}")).collect::<Vec<_>>().join("\n")
 }

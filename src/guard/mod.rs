@@ -1,4 +1,4 @@
-//! Guards in the database, which refuse plaintext whoever writes it.
+//! Guards in the database, which refuse plaintext from every writer.
 //!
 //! ```text
 //! PostgreSQL        the column's type is the domain encrypted_text or encrypted_binary; or a CHECK that casts to it
@@ -9,7 +9,7 @@
 //! A guard knows the shape of a token, but no keys. [`of`] finds the guard of a column in the catalogue. [`migrations`]
 //! writes the Diesel migrations that add guards to existing columns.
 
-// Each database needs a different part of it.
+// Each database needs a different part of this module.
 #![cfg_attr(not(all(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code))]
 
 pub(crate) mod error;

@@ -22,8 +22,7 @@ impl CatalogueReader for Mysql {
         let of_table = COLUMNS.replace("(RELATIONS)", "table_schema = ? AND table_name = ?");
         let columns = Sql::new(of_table).bind(&relation.schema).bind(&relation.name).texts(conn)?;
         let columns: Vec<ColumnRow> = columns.into_iter().map(|row| ColumnRow::new(row).1).collect();
-        let keys = sql_query(UNIQUE_INDEXES).bind::<Text, _>(&relation.schema).bind::<Text, _>(&relation.name);
-        let keys = keys.load::<IndexRow>(conn)?;
+        let keys = Sql::new(UNIQUE_INDEXES).bind(&relation.schema).bind(&relation.name).texts(conn)?;
         let obstacle = match relation.engine.as_deref() {
             _ if relation.kind != "BASE TABLE" => {
                 Some("it is not a base table: name the table that holds the data".to_owned())
@@ -112,37 +111,11 @@ fn load<C: Conn<Mysql>, const N: usize>(conn: &mut C, sql: &str, schemas: &[&str
 
 /// The name and the columns of the primary key, or else of a unique index. The types of the columns must compare as
 /// they sort.
-fn row_key(indexes: &[IndexRow], columns: &[ColumnRow]) -> Option<(String, Vec<KeyColumn>)> {
-    let same_index = |a: &IndexRow, b: &IndexRow| a.index_name == b.index_name;
-    indexes.chunk_by(same_index).find_map(|index| {
-        let keys = index.iter().map(|part| part.key_column(columns)).collect::<Option<Vec<_>>>()?;
-        Some((index.first()?.index_name.clone(), keys))
+fn row_key(keys: &[[String; 2]], columns: &[ColumnRow]) -> Option<(String, Vec<KeyColumn>)> {
+    keys.chunk_by(|[a, _], [b, _]| a == b).find_map(|index| {
+        let column = |[_, name]: &[String; 2]| columns.iter().find(|column| column.name == *name)?.key_column();
+        Some((index.first()?[0].clone(), index.iter().map(column).collect::<Option<_>>()?))
     })
-}
-
-impl IndexRow {
-    /// `Some` if the column can be part of a row key.
-    ///
-    /// An `ENUM` sorts by number and compares by name. A `FLOAT` differs from the text that shows it. Both would skip rows.
-    fn key_column(&self, columns: &[ColumnRow]) -> Option<KeyColumn> {
-        let column = columns.iter().find(|column| Some(&column.name) == self.column_name.as_ref())?;
-        if column.is_nullable {
-            return None;
-        }
-        let is_text = column.form() == Some(Form::Text);
-        let cast = match column.data_type.as_str() {
-            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => None,
-            _ if column.form().is_some() => None,
-            "date" => Some("DATE".into()),
-            "time" => Some("TIME(6)".into()),
-            "datetime" | "timestamp" => Some("DATETIME(6)".into()),
-            "decimal" | "uuid" | "inet4" | "inet6" => {
-                Some(column.column_type.replace(" unsigned", "").replace(" zerofill", ""))
-            }
-            _ => return None,
-        };
-        Some(KeyColumn { name: column.name.clone(), cast, is_text })
-    }
 }
 
 impl ColumnRow {
@@ -155,6 +128,28 @@ impl ColumnRow {
 
     fn form(&self) -> Option<Form> {
         Form::of_mysql(&self.data_type)
+    }
+
+    /// `Some` if the column can be part of a row key.
+    ///
+    /// An `ENUM` sorts by number and compares by name. A `FLOAT` differs from the text that shows it. Both would skip rows.
+    fn key_column(&self) -> Option<KeyColumn> {
+        if self.is_nullable {
+            return None;
+        }
+        let is_text = self.form() == Some(Form::Text);
+        let cast = match self.data_type.as_str() {
+            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => None,
+            _ if self.form().is_some() => None,
+            "date" => Some("DATE".into()),
+            "time" => Some("TIME(6)".into()),
+            "datetime" | "timestamp" => Some("DATETIME(6)".into()),
+            "decimal" | "uuid" | "inet4" | "inet6" => {
+                Some(self.column_type.replace(" unsigned", "").replace(" zerofill", ""))
+            }
+            _ => return None,
+        };
+        Some(KeyColumn { name: self.name.clone(), cast, is_text })
     }
 
     fn into_catalogue(self) -> CatalogueColumn {
@@ -191,6 +186,7 @@ const COLUMNS: &str = "\
     FROM information_schema.columns WHERE (RELATIONS) \
     ORDER BY table_schema, table_name, ordinal_position";
 
+/// The name of a column is `NULL` for an index on an expression.
 const UNIQUE_INDEXES: &str = "\
     SELECT CAST(index_name AS CHAR) AS index_name, CAST(column_name AS CHAR) AS column_name \
     FROM information_schema.statistics WHERE table_schema = ? AND table_name = ? AND non_unique = 0 \
@@ -241,13 +237,4 @@ struct ColumnRow {
     length: Option<u64>,
     extra: String,
     is_nullable: bool,
-}
-
-#[derive(QueryableByName)]
-struct IndexRow {
-    #[diesel(sql_type = Text)]
-    index_name: String,
-    /// `NULL` for an index on an expression.
-    #[diesel(sql_type = Nullable<Text>)]
-    column_name: Option<String>,
 }

@@ -156,8 +156,8 @@ impl QueryFragment<Mysql> for Slots<'_> {
     }
 }
 
-/// Pushes the index of the row key. Without it, the server would read and lock every row of a small table, and wait for
-/// rows that the application has locked.
+/// Makes the server use the index of the row key. Otherwise, the server would read and lock every row of a small table,
+/// and wait for rows that the application has locked.
 fn push_force_index(table: &PlannedTable, out: &mut AstPass<'_, '_, Mysql>) -> QueryResult<()> {
     let Some(index) = &table.index else { return Ok(()) };
     out.push_sql(" FORCE INDEX (");

@@ -25,8 +25,8 @@ impl CatalogueReader for Pg {
         let keys = sql_query(ROW_KEY).bind::<BigInt, _>(relation.oid).load::<KeyRow>(conn)?;
         let obstacle = match relation.kind.as_str() {
             "r" if relation.has_children => Some(
-                "other tables inherit from it, and a row key is unique in one table only: \
-                 re-encrypt the children, without this table as their parent"
+                "other tables inherit from it, and a row key is unique in one table only. End the inheritance (ALTER \
+                 TABLE … NO INHERIT), and re-encrypt each table on its own"
                     .into(),
             ),
             "r" | "p" if !relation.hides_rows => None,

@@ -68,8 +68,8 @@ impl Figures {
         if self.fill_factor > 50 && !self.has_indexed_token {
             advice.push(format!(
                 "if you rotate often, half-empty pages can take the new rows: run ALTER TABLE {name} SET (fillfactor = \
-                 50), and then VACUUM FULL {name}, which locks the table while it rewrites it. Without the second \
-                 statement the first makes the table grow more, not less"
+                 50), and then VACUUM FULL {name}, which locks the table while it rewrites it. The first \
+                 statement alone makes the table grow more, not less"
             ));
         }
         advice

@@ -13,7 +13,7 @@ impl SessionSettings for Pg {
     const SETTINGS: &'static [(&'static str, &'static str)] = &[
         // A compare and swap must see the last committed value. In a snapshot it would fail.
         ("default_transaction_isolation", "read committed"),
-        // Almost no wait: a locked row makes the swap fail. The next swap skips such rows.
+        // The swap hardly waits: it fails if a row is locked. The next swap skips such rows.
         ("lock_timeout", "1ms"),
         // A page takes only milliseconds.
         ("statement_timeout", "15s"),

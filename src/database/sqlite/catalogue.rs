@@ -43,8 +43,8 @@ impl CatalogueReader for Sqlite {
             obstacle = Some("it is not an ordinary table: name the table that holds the data".into());
         } else if has_own_collation(&relation.sql) {
             obstacle = Some(
-                "its primary key has a collation of its own, which may not agree with the column on which rows are equal. Give \
-                 the collation to the column"
+                "its primary key has a collation of its own, so the key and the column may disagree on which values are \
+                 equal. Give the collation to the column"
                     .into(),
             );
         }

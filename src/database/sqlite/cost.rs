@@ -15,8 +15,9 @@ use crate::database::sqlite::catalogue::MAIN;
 
 impl Cost for Sqlite {
     /// The new tokens are as long as the old ones and replace them, so the file does not grow. Each page with such a
-    /// row goes once through the WAL or the rollback journal, which makes at most all pages of the file. SQLite
-    /// restarts the WAL after every checkpoint, so it stays at a few megabytes, unless somebody reads all the time.
+    /// row goes once through the WAL or the rollback journal. Together these pages are at most as large as the file.
+    /// SQLite restarts the WAL after every checkpoint, so it stays at a few megabytes, unless somebody reads all the
+    /// time.
     fn estimate<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate> {
         let schema = table.name.schema().unwrap_or(MAIN);
         let Size { bytes } = sql_query(SIZE).bind::<Text, _>(schema).bind::<Text, _>(schema).get_result(conn)?;

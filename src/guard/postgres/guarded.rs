@@ -28,7 +28,6 @@ pub(crate) struct Guarded<'a> {
     schema: String,
     /// The objects that keep the server from changing the type, in its own words.
     pub(crate) users: Option<String>,
-    /// The size of the table.
     pub(crate) size: String,
 }
 
@@ -69,7 +68,8 @@ impl<'a> Guarded<'a> {
         format!("{}.{}", quoted::<Pg>(&self.schema), domain(self.column.form).0)
     }
 
-    /// Changes the type. Drops the default first and sets it again, because the server would wrap it in casts.
+    /// Changes the type. It drops the default first and then sets it again, because the server would wrap the default
+    /// in casts.
     pub(crate) fn change_type(&self, type_name: &str) -> String {
         let Self { name, default, .. } = self;
         let change = format!("ALTER COLUMN {name} TYPE {type_name}");
@@ -90,8 +90,8 @@ pub(crate) fn domain(form: Form) -> (&'static str, &'static str) {
     }
 }
 
-/// Numbers and names as `ALTER TABLE` takes them, whatever the search path is. A generated column depends on another by
-/// way of its expression.
+/// Numbers and names as `ALTER TABLE` takes them with any search path. A generated column depends on another column
+/// through its expression.
 const COLUMN: &str = "\
     SELECT CASE tn.nspname WHEN 'pg_catalog' THEN format_type(a.atttypid, a.atttypmod) \
                 ELSE quote_ident(tn.nspname) || '.' || quote_ident(t.typname) END \

@@ -13,7 +13,7 @@ use crate::guard::table::{Column, Table};
 use crate::guard::writer::GuardWriter;
 use crate::targets::TableName;
 
-/// How long to wait for the lock of a table. Everybody else who needs the table waits behind this statement.
+/// Limits the wait for the lock of a table, because everybody else who needs the table waits behind the statement.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '5s';\n";
 
 impl GuardWriter for Pg {
@@ -23,7 +23,7 @@ impl GuardWriter for Pg {
             let condition = condition.trim_end_matches(");");
             let name = quoted::<Pg>(&column.name);
             match column.form {
-                // The value as the domain sees it.
+                // The domain checks the value in this form.
                 Form::Text => condition.replace("VALUE", &format!("({name}::text COLLATE \"C\")")),
                 Form::Binary => condition.replace("VALUE", &format!("{name}::bytea")),
             }
@@ -182,7 +182,7 @@ fn domains(guarded: &[Guarded<'_>]) -> String {
     statements.concat()
 }
 
-/// A table from which others inherit, all of whose rows this user sees.
+/// Finds the table if others inherit from it and this user can see all its rows.
 const PARENT: &str = "\
     SELECT c.relname::text FROM pg_catalog.pg_class c \
     WHERE c.oid = to_regclass(?) AND c.relkind = 'r' AND NOT row_security_active(c.oid) \
