@@ -82,6 +82,7 @@ pub(crate) enum IndexKey {
 }
 
 /// A trigger, or a rule of PostgreSQL.
+#[derive(Default)]
 pub(crate) struct Trigger {
     pub(crate) name: String,
     /// The SQL that it runs.
@@ -132,21 +133,6 @@ impl Relation {
     pub(crate) fn is_internal(&self) -> bool {
         let name = self.name.name();
         name.starts_with("__diesel_encrypted_") || name == "__diesel_schema_migrations"
-    }
-}
-
-impl Trigger {
-    /// A trigger about which nothing else is known yet.
-    pub(crate) fn new(name: String, definition: String) -> Self {
-        Self {
-            name,
-            definition,
-            second_reading: None,
-            body_after: None,
-            transitions: Vec::new(),
-            arguments: Vec::new(),
-            is_foreign: false,
-        }
     }
 }
 

@@ -126,9 +126,13 @@ mod tests {
     use super::*;
 
     fn of(body: &str, change: impl FnOnce(&mut Trigger)) -> Option<Copied> {
-        let mut trigger = Trigger::new("t".into(), body.into());
+        let mut trigger = trigger(body);
         change(&mut trigger);
         copied(&trigger, Flavor::Postgres, "people", "email")
+    }
+
+    fn trigger(body: &str) -> Trigger {
+        Trigger { definition: body.into(), ..Trigger::default() }
     }
 
     #[test]
@@ -190,8 +194,7 @@ mod tests {
             assert_eq!(of(body, |_| {}), Some(expected), "{body}");
             assert_eq!(of(body, |t| t.is_foreign = true), Some(expected), "{body}");
         }
-        let commented = "begin # don't forget\n insert into audit values (old.email); end";
-        let commented = Trigger::new("t".into(), commented.into());
+        let commented = trigger("begin # don't forget\n insert into audit values (old.email); end");
         assert_eq!(copied(&commented, Flavor::Mysql, "people", "email"), Some(Copied::Column));
     }
 
@@ -226,7 +229,7 @@ mod tests {
             assert_eq!(of(body, |_| {}), None, "{body}");
         }
         assert_eq!(of("plpy.notice('x')", |t| t.is_foreign = true), None);
-        let commented = Trigger::new("t".into(), "begin set new.seen = 1; # don't\nend".into());
+        let commented = trigger("begin set new.seen = 1; # don't\nend");
         assert_eq!(copied(&commented, Flavor::Mysql, "people", "email"), None);
         let transitions = |t: &mut Trigger| t.transitions = vec!["fresh".into()];
         assert_eq!(of("INSERT INTO log SELECT count(*) FROM fresh", transitions), None);

@@ -137,14 +137,14 @@ fn compare<C: TaskConnection>(
         if column.form.is_none() && !declared && counts.tokens == 0 {
             continue;
         }
-        let guard = if is_read { guard(session, relation, column)? } else { Guard::Known(None) };
-        if let Guard::Hidden(reason) = &guard {
+        let guard = if is_read { guard(session, relation, column)? } else { Ok(None) };
+        if let Err(reason) = &guard {
             let finding = not_read(format!("this user cannot see whether its columns have guards: {reason}"));
             if !discovered.findings.contains(&finding) {
                 discovered.findings.push(finding);
             }
         }
-        let kind = guard.kind();
+        let kind = guard.as_ref().ok().copied().flatten();
         // A table that was not read has only the finding `NotRead`.
         let mut kinds = if !is_read {
             Vec::new()
@@ -153,7 +153,7 @@ fn compare<C: TaskConnection>(
         } else {
             judge::undeclared(relation, column, counts, kind)
         };
-        kinds.retain(|kind| matches!(guard, Guard::Known(_)) || !matches!(kind, FindingKind::Unguarded { .. }));
+        kinds.retain(|kind| guard.is_ok() || !matches!(kind, FindingKind::Unguarded { .. }));
         discovered.findings.extend(kinds.into_iter().map(|kind| Finding::new(&relation.name, &column.name, kind)));
         discovered.columns.push(ColumnFound {
             table: relation.name.clone(),
@@ -167,30 +167,18 @@ fn compare<C: TaskConnection>(
     Ok(())
 }
 
-/// What this user can see of a column's guard.
-enum Guard {
-    Known(Option<GuardKind>),
-    /// The server refuses to answer, for this reason.
-    Hidden(String),
-}
-
-impl Guard {
-    fn kind(&self) -> Option<GuardKind> {
-        if let Self::Known(kind) = self { *kind } else { None }
-    }
-}
-
+/// The guard of a column, or the reason why the server refuses to show it.
 fn guard<C: TaskConnection>(
     session: &mut Session<'_, C>,
     relation: &Relation,
     column: &CatalogueColumn,
-) -> Result<Guard, DiscoverError> {
+) -> Result<Result<Option<GuardKind>, String>, DiscoverError> {
     if !column.may_be_guarded || column.form.is_none() {
-        return Ok(Guard::Known(None));
+        return Ok(Ok(None));
     }
     match ask(session, |conn| guard::of(conn, &relation.name, &column.name)) {
-        Ok(guard) => Ok(Guard::Known(guard)),
-        Err(Obstacle::Refused(reason)) => Ok(Guard::Hidden(reason)),
+        Ok(guard) => Ok(Ok(guard)),
+        Err(Obstacle::Refused(reason)) => Ok(Err(reason)),
         Err(Obstacle::Failed(error)) => Err(error),
     }
 }

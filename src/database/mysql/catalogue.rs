@@ -82,7 +82,7 @@ impl CatalogueReader for Mysql {
             let [schema, table, name, statement] = row;
             let Some(relation) = relations.get_mut(&(schema, table)) else { continue };
             let second_reading = (!is_mariadb).then(|| without_delimiters(&statement));
-            relation.triggers.push(Trigger { second_reading, ..Trigger::new(name, statement) });
+            relation.triggers.push(Trigger { name, definition: statement, second_reading, ..Trigger::default() });
         }
         let privileges: Vec<[String; 2]> = load(conn, TRIGGER_PRIVILEGES, schemas)?;
         for ((schema, table), relation) in &mut relations {

@@ -276,12 +276,14 @@ struct TriggerRow {
 impl TriggerRow {
     fn into_trigger(self) -> Trigger {
         Trigger {
+            name: self.name,
+            definition: self.definition,
             // In a rule, the text before `DO` is the condition.
             body_after: self.is_rule.then_some("do"),
             transitions: self.transitions,
             arguments: self.arguments.split("\\000").map(str::to_owned).collect(),
             is_foreign: self.is_foreign,
-            ..Trigger::new(self.name, self.definition)
+            ..Trigger::default()
         }
     }
 }

@@ -56,7 +56,10 @@ impl CatalogueReader for Sqlite {
             obstacle,
             row_key: row_key(&columns),
             index: None,
-            columns: columns.into_iter().map(KnownColumn::into_catalogue).collect(),
+            columns: columns
+                .into_iter()
+                .map(|known| described(known.name, known.declared, known.is_generated))
+                .collect(),
             rows: None,
         }))
     }
@@ -106,12 +109,6 @@ pub(crate) fn columns<C: Conn<Sqlite>>(conn: &mut C, schema: &str, table: &str) 
         }
     };
     Ok(rows.into_iter().map(column).collect())
-}
-
-impl KnownColumn {
-    fn into_catalogue(self) -> CatalogueColumn {
-        described(self.name, self.declared, self.is_generated)
-    }
 }
 
 /// `hidden` is 1 for a column of a virtual table.
@@ -196,7 +193,7 @@ fn of_schema<C: Conn<Sqlite>>(conn: &mut C, schema: &str) -> QueryResult<Vec<Rel
     }
     for [table, name, sql] in load(conn, TRIGGERS, schema)? {
         let Some(relation) = relations.get_mut(&table) else { continue };
-        relation.triggers.push(Trigger { body_after: Some("begin"), ..Trigger::new(name, sql) });
+        relation.triggers.push(Trigger { name, definition: sql, body_after: Some("begin"), ..Trigger::default() });
     }
     Ok(relations.into_values().collect())
 }
