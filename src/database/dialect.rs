@@ -157,7 +157,7 @@ pub trait Snapshots: TokenBackend {
     fn older_than<C: Conn<Self>>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>>;
 }
 
-/// How far replicas are behind.
+/// The lag of replicas.
 pub trait ReplicationState: TokenBackend {
     /// Which servers know how far replicas are behind.
     const REPLICATION: Replication;
@@ -171,9 +171,9 @@ pub trait ReplicationState: TokenBackend {
     fn replica<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<ReplicaState>>;
 }
 
-/// What a task costs.
+/// The cost of a task.
 pub trait Cost: TokenBackend {
-    /// What it costs to rewrite every row of the table. Reads no row.
+    /// Estimates the cost of rewriting every row of the table. Reads no row.
     fn estimate<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>;
 
     /// The number of rows of a table. Counts them if the catalogue has no estimate.
@@ -182,7 +182,7 @@ pub trait Cost: TokenBackend {
     }
 }
 
-/// What an update of the encrypted columns of a table sets off.
+/// The triggers and rules that an update of a table's encrypted columns sets off.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct SideEffects {
     /// The names of the triggers that would fire.
@@ -193,12 +193,12 @@ pub struct SideEffects {
     pub(crate) may_be_hidden: bool,
 }
 
-/// What else the database does when the task writes.
+/// Other effects of the task's writes.
 pub trait Effects: TokenBackend {
     /// How to re-encrypt a table without its triggers, as an instruction to the operator.
     const WITHOUT_TRIGGERS: &'static str;
 
-    /// What an update of the table's encrypted columns sets off in this session.
+    /// The triggers and rules that an update of the table's encrypted columns sets off in this session.
     fn side_effects<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>;
 }
 

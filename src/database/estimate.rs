@@ -1,4 +1,4 @@
-//! What a task will cost, from the catalogue alone.
+//! The cost of a task, estimated from the catalogue alone.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::keys::fernet::token::{raw_token_len, token_len};
 /// The size in bytes from which a table is large, so that it is worth preparing the database.
 pub(crate) const LARGE: u64 = 1 << 30;
 
-/// What a task will cost if it has to rewrite every row. [`Task::estimate`](crate::reencrypt::Task::estimate) returns it.
+/// The cost of a task that has to rewrite every row. [`Task::estimate`](crate::reencrypt::Task::estimate) returns it.
 ///
 /// The figures are rough. They come from the catalogue and from measurements on each database, with tokens of about 140
 /// characters.
@@ -19,7 +19,7 @@ pub struct Estimate {
     pub tables: Vec<TableEstimate>,
 }
 
-/// What one table will cost. A figure is `None` if the database does not know it.
+/// The cost of rewriting one table. A figure is `None` if the database does not know it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TableEstimate {

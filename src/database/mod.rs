@@ -1,4 +1,4 @@
-//! What the crate asks of a database.
+//! The database layer: everything that the crate asks of a database.
 
 // Without a backend, nothing uses this module.
 #![cfg_attr(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code))]

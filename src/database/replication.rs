@@ -1,4 +1,4 @@
-//! What servers report about their replicas.
+//! The state of replicas, as servers report it.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub enum Replication {
     KnownToAll,
 }
 
-/// What a primary reports.
+/// The report of a primary.
 pub struct Primary {
     /// The end of its log, in bytes.
     pub(crate) position: i64,

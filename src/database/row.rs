@@ -21,7 +21,8 @@ impl fmt::Display for KeyValue {
             Self::Int(value) => value.fmt(f),
             Self::UInt(value) => value.fmt(f),
             Self::Real(value) => value.fmt(f),
-            // Escaped: text that a stranger wrote into a key must not control the operator's terminal.
+            // Escapes the text, because a stranger may have written it, and it must not control the operator's
+            // terminal.
             Self::Text(value) => value.escape_debug().fmt(f),
             Self::Bytes(value) => {
                 f.write_str("0x")?;

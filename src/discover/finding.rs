@@ -1,4 +1,4 @@
-//! A difference between the database and the declared columns, and what to do about it.
+//! A difference between the database and the declared columns, and its remedy.
 
 use std::fmt;
 

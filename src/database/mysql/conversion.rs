@@ -1,4 +1,4 @@
-//! What prevents turning a column of MySQL or MariaDB into tokens, or back.
+//! The obstacles to turning a column of MySQL or MariaDB into tokens, or back.
 
 use diesel::RunQueryDsl;
 use diesel::dsl::sql;

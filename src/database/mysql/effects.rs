@@ -1,4 +1,4 @@
-//! What an update of a table sets off on MySQL and MariaDB.
+//! The triggers that an update of a table sets off on MySQL and MariaDB.
 
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;

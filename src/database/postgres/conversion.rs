@@ -1,4 +1,4 @@
-//! What prevents turning a column of PostgreSQL into tokens, or back.
+//! The obstacles to turning a column of PostgreSQL into tokens, or back.
 
 use diesel::deserialize::QueryableByName;
 use diesel::dsl::sql;

@@ -1,4 +1,4 @@
-//! What rewriting a table costs on PostgreSQL.
+//! The cost of rewriting a table on PostgreSQL.
 
 use diesel::deserialize::QueryableByName;
 use diesel::pg::Pg;

@@ -1,4 +1,4 @@
-//! What an update of a table sets off on PostgreSQL.
+//! The triggers and rules that an update of a table sets off on PostgreSQL.
 
 use diesel::deserialize::QueryableByName;
 use diesel::pg::Pg;

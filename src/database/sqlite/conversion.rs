@@ -1,4 +1,4 @@
-//! What prevents turning a column of SQLite into tokens, or back.
+//! The obstacles to turning a column of SQLite into tokens, or back.
 
 use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;

@@ -1,4 +1,4 @@
-//! What rewriting a table costs on SQLite.
+//! The cost of rewriting a table on SQLite.
 
 use diesel::deserialize::QueryableByName;
 use diesel::result::QueryResult;

@@ -1,4 +1,4 @@
-//! What an update of a table sets off on SQLite.
+//! The triggers that an update of a table sets off on SQLite.
 
 use diesel::RunQueryDsl;
 use diesel::deserialize::QueryableByName;
