@@ -6,7 +6,7 @@ use crate::discover::register::Register;
 use crate::guard::names::place;
 use crate::targets::{TableName, Target};
 
-/// What a [`Discovery`](crate::discover::Discovery) found.
+/// The result of a [`Discovery`](crate::discover::Discovery).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "there may be findings"]

@@ -6,7 +6,7 @@ use diesel::RunQueryDsl;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError, QueryResult};
 
 use crate::database::clock::CLOCKS;
-use crate::database::probe::write_nothing;
+use crate::database::swap::write_nothing;
 use crate::database::{
     Change, Checkpoint, Dialect, Failure, KeyValue, Locks, Page, PlannedTable, Row, Session, Swap, SwapRows,
     TaskConnection,
