@@ -4,10 +4,45 @@ use std::fmt;
 
 use crate::keys::Fingerprint;
 use crate::reencrypt::report::refusal::Refusal;
+use crate::reencrypt::report::remedy::Remedy;
 use crate::reencrypt::report::time;
 
-/// What happened and why, and what to do as far as that is the same for every program.
-pub(crate) struct Reason<'a>(pub(crate) &'a Refusal);
+impl Refusal {
+    /// What happened and why, and what to do as far as that does not depend on the program that runs the task.
+    pub fn reason(&self) -> impl fmt::Display + '_ {
+        Reason(self)
+    }
+
+    /// What else to do: the action that a caller of this library takes.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::Triggers { .. } => Remedy::AcceptTriggers,
+            Self::NotATarget { table, column } => Remedy::AddTarget { table: table.clone(), column: column.clone() },
+            Self::Plaintext { table, column, .. } => Remedy::Adopt { table: table.clone(), column: column.clone() },
+            Self::RetiredPrimary { primary, .. } => Remedy::ReturnTo(*primary),
+            Self::OldPrimary { primary, .. } => Remedy::FinishRun(*primary),
+            Self::WrongKeyring { job, .. } if job.handles_plaintext() => Remedy::TokenLikePlaintext,
+            Self::OtherJob { .. } => Remedy::StopOthers,
+            Self::NoStateTables { .. } => Remedy::CreateStateTables,
+            Self::NothingRunning => Remedy::StopHandle,
+            Self::NothingRecorded => Remedy::RecordProblems,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Reason(self).fmt(f)?;
+        match self.remedy() {
+            Some(remedy) => write!(f, ". {remedy}"),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Reason<'a>(&'a Refusal);
 
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
