@@ -170,7 +170,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         let is_everywhere = found.stale_ranges.is_empty() || found.stale_ranges.len() > LEFT;
         let ranges = if is_everywhere { whole(self.plan.tables().len()) } else { found.stale_ranges };
         self.has_proven = store.update(&mut session, |run, _, conn| {
-            let newest = run.newest_stale().max(newest).filter(|date| *date > run.started / 1000 + CLOCKS);
+            let newest = run.newest_stale.max(newest).filter(|date| *date > run.started / 1000 + CLOCKS);
             let doubt = match newest {
                 Some(date) => Some(Doubt::written_later(job, date)),
                 None => left.clone().or_else(|| doubt.clone()),

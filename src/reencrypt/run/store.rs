@@ -133,8 +133,8 @@ impl<'a, C: TaskConnection> Store<'a, C> {
     /// Renews the lease. Returns what operators have asked for, and how many processes are alive.
     pub(crate) fn beat(&self, session: &mut Session<'_, C>) -> Result<(Asked, NonZeroU32), TaskError> {
         self.update(session, |run, now, _| {
-            run.beat(&self.process, now, self.lease.unwrap_or(Duration::MAX));
-            let alive = u32::try_from(run.alive(now).count()).ok().and_then(NonZeroU32::new);
+            run.processes.renew(&self.process, now, self.lease.unwrap_or(Duration::MAX));
+            let alive = u32::try_from(run.processes.alive(now).count()).ok().and_then(NonZeroU32::new);
             Ok((run.asked(&self.process), alive.unwrap_or(NonZeroU32::MIN)))
         })
     }
@@ -147,7 +147,7 @@ impl<'a, C: TaskConnection> Store<'a, C> {
     /// Removes this process from the run.
     pub(crate) fn leave(&self, session: &mut Session<'_, C>) -> Result<(), TaskError> {
         self.update(session, |run, _, _| {
-            run.leave(&self.process);
+            run.processes.remove(&self.process);
             Ok(())
         })
     }

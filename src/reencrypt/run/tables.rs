@@ -50,7 +50,7 @@ impl Tables {
                 let new = || Run::new(scope.clone(), plan, scope.keys.len(), now);
                 let mut run = match state::load(conn)? {
                     Stored::Foreign => return Ok(Some(Refusal::ForeignRun)),
-                    Stored::Run(run) if run.alive(now).next().is_some() && !run.is_over() => {
+                    Stored::Run(run) if run.processes.alive(now).next().is_some() && !run.is_over() => {
                         if let Some(refusal) = mismatch(&run, scope, now) {
                             return Ok(Some(refusal));
                         }
@@ -141,7 +141,7 @@ impl<C: TaskConnection> Place<C> for Tables {
 
 /// Why a process may not take part in a run in which other processes are alive.
 fn mismatch(run: &Run, mine: &Scope, now: Moment) -> Option<Refusal> {
-    let processes = run.alive(now).map(str::to_owned).collect();
+    let processes = run.processes.alive(now).map(str::to_owned).collect();
     let Scope { job, keys, targets } = run.scope.clone();
     if job != mine.job {
         Some(Refusal::OtherJob { processes, theirs: job, mine: mine.job })

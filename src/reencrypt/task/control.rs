@@ -92,7 +92,7 @@ impl<'a, C: TaskConnection> Control<'a, C> {
     ///
     /// [`Refusal::NothingRunning`] if no process is running, [`TaskError::is_database`] if the database fails.
     pub fn pause(&self) -> Result<SharedRun, TaskError> {
-        self.ask(|run| run.pause(true))
+        self.ask(|run| run.is_paused = true)
     }
 
     /// Lets the processes continue after a [pause](Control::pause).
@@ -101,7 +101,7 @@ impl<'a, C: TaskConnection> Control<'a, C> {
     ///
     /// As [`pause`](Control::pause).
     pub fn resume(&self) -> Result<SharedRun, TaskError> {
-        self.ask(|run| run.pause(false))
+        self.ask(|run| run.is_paused = false)
     }
 
     /// Ends all running processes, each after its current batch. A process that is started later continues their work.
@@ -110,7 +110,7 @@ impl<'a, C: TaskConnection> Control<'a, C> {
     ///
     /// As [`pause`](Control::pause).
     pub fn stop(&self) -> Result<SharedRun, TaskError> {
-        self.ask(Run::stop)
+        self.ask(|run| run.processes.stop())
     }
 
     /// Returns the run on which processes are working; `None` if no process is running.
@@ -181,14 +181,14 @@ impl<'a, C: TaskConnection> Control<'a, C> {
 
 impl SharedRun {
     fn of(run: &Run, now: Moment) -> Option<Self> {
-        let processes: Vec<String> = run.alive(now).map(str::to_owned).collect();
+        let processes: Vec<String> = run.processes.alive(now).map(str::to_owned).collect();
         let is_running = !processes.is_empty() && !run.is_over();
         is_running.then(|| Self {
             processes,
             job: run.scope.job,
             started: time::of_moment(run.started),
             pass: run.pass,
-            is_paused: run.is_paused(),
+            is_paused: run.is_paused,
         })
     }
 }
