@@ -15,9 +15,9 @@ pub(crate) struct Newer {
 /// tokens for each key, the primary key first, in seconds since 1970, like `now`. A new primary key is deployed within
 /// `deployment`: during that time, some processes of an application write under the new key and some under the old one.
 ///
-/// A secondary key is newer than the primary key if all its tokens are newer than those of the primary key, one of them by
-/// more than a deployment, and that one is itself older than a deployment. So a key that became the primary key of any
-/// process less than a `deployment` ago proves nothing: all its tokens are too young.
+/// A secondary key is newer than the primary key if all its tokens are newer than those of the primary key, one of them
+/// by more than a deployment, and that one is itself older than a deployment. So a key that became the primary key of
+/// any process less than a `deployment` ago proves nothing: all its tokens are too young.
 ///
 /// Dates in the future are no evidence.
 pub(crate) fn newer_key(dates: &[Vec<u64>], deployment: u64, now: u64) -> Option<Newer> {

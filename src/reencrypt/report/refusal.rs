@@ -1,4 +1,4 @@
-//! What the task refuses to do, and why.
+//! The reasons for which a task, a check or a request is refused.
 
 use std::time::SystemTime;
 
@@ -8,8 +8,8 @@ use crate::targets::TableName;
 
 /// Why a task, a check or a request is refused.
 ///
-/// The text is the [`reason`](Refusal::reason), then the [`remedy`](Refusal::remedy) if there is one. It carries no value
-/// of any column.
+/// The text is the [`reason`](Refusal::reason), then the [`remedy`](Refusal::remedy) if there is one. It carries no
+/// value of any column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -49,7 +49,7 @@ pub enum Refusal {
         /// What prevents it.
         reason: String,
     },
-    /// The writes of the task would set off triggers, which were not accepted.
+    /// The writes of the task would set off triggers that you did not accept.
     #[non_exhaustive]
     Triggers {
         /// The table.
@@ -110,11 +110,11 @@ pub enum Refusal {
     WrongKeyring {
         /// What the task was asked to do.
         job: Job,
-        /// The table and the column whose tokens were counted; `None` if these are the tokens of all columns.
+        /// The table and the column whose tokens were counted; `None` if all columns were counted together.
         column: Option<(TableName, String)>,
         /// How many tokens the keyring opens.
         readable: u64,
-        /// How many it does not open.
+        /// How many tokens it does not open.
         unreadable: u64,
     },
     /// Another process works with another keyring. The two would undo each other's work for ever.
@@ -165,7 +165,7 @@ pub enum Refusal {
         /// The length of its token.
         needed: u64,
     },
-    /// The column is to hold plaintext, and has a guard that refuses it.
+    /// The column has a guard, which refuses the plaintext that the job writes.
     #[non_exhaustive]
     Guarded {
         /// The table.
@@ -199,7 +199,7 @@ pub enum Refusal {
         /// The error of the database.
         reason: String,
     },
-    /// No process is running that could be paused, resumed or stopped.
+    /// No process is running, so none can be paused, resumed or stopped.
     NothingRunning,
     /// No run was ever recorded.
     NothingRecorded,

@@ -1,4 +1,4 @@
-//! Under which keys the values are.
+//! How many values are under each key.
 
 use std::time::SystemTime;
 
@@ -10,7 +10,7 @@ use crate::reencrypt::report::doubt::Doubt;
 use crate::reencrypt::report::tally::Tally;
 use crate::reencrypt::report::time;
 
-/// Under which keys the values of the targets are; the result of [`Task::status`](crate::reencrypt::Task::status).
+/// How many values of the targets are under each key; the result of [`Task::status`](crate::reencrypt::Task::status).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Status {
@@ -20,8 +20,8 @@ pub struct Status {
     pub columns: Vec<ColumnStatus>,
     /// The time of the snapshot that was read, on the clock of the database.
     pub moment: SystemTime,
-    /// Whether every transaction that was open before that time has ended, or is known not to matter. What those
-    /// transactions wrote was read.
+    /// Whether every transaction that was open before that time has ended, or is known not to matter. The task has read
+    /// what those transactions wrote.
     pub fenced: bool,
     /// Why the status is not fenced, if [a proof](crate::reencrypt::Task::prove) was asked for.
     pub doubt: Option<Doubt>,

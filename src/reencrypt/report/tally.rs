@@ -72,7 +72,7 @@ impl Tally {
         self.keys.iter().sum()
     }
 
-    /// Values that are as the job wants them.
+    /// Values that need no change.
     pub(crate) fn done(&self, job: Job) -> u64 {
         match job {
             Job::Reencrypt | Job::Encrypt => self.keys[0],
@@ -80,7 +80,7 @@ impl Tally {
         }
     }
 
-    /// Values that must stay unchanged and are listed.
+    /// Values that the job must leave unchanged and list.
     pub(crate) fn bad(&self, job: Job) -> u64 {
         let plaintext = if job == Job::Reencrypt { self.plaintext } else { 0 };
         plaintext + self.unreadable + self.withheld

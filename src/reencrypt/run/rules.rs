@@ -1,10 +1,10 @@
-//! One run: its passes, the ranges that it hands out, and the processes that take part.
+//! The rules of a run: its passes, the ranges that it hands out, and the processes that take part.
 //!
-//! Everything here is pure: the clock, the names of the processes and the row keys are arguments. The same rules
-//! therefore hold for a single process, which keeps the run in its memory, and for many, which keep it in the database.
+//! The rules are pure: the clock, the names of the processes and the row keys are arguments. So the same rules hold
+//! for a single process, which keeps the run in its memory, and for many, which keep it in the database.
 //!
-//! A mistake in here loses no value. Values are written by compare and swap, and only the proof, which reads everything,
-//! says that nothing is left. At worst, work is done twice.
+//! A mistake here loses no value. Every write is a compare and swap, and only the proof, which reads everything, shows
+//! that nothing is left. At worst, processes do some work twice.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::reencrypt::run::claim::{Claim, ClaimNumber, ClaimProgress, LEFT, Rang
 use crate::reencrypt::run::processes::Processes;
 use crate::reencrypt::run::ranges::{Holder, Ranges};
 
-/// A run ends without a proof after this many passes: rows stay locked, or somebody keeps writing under an old key.
+/// After this many passes, a run gives up values that are left: rows stay locked, or a program still writes old tokens.
 const PASSES: u32 = 10;
 
-/// See the module.
+/// A run, as it is kept in memory or in the tables of the task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Run {
     pub(crate) scope: Scope,
@@ -42,12 +42,12 @@ pub(crate) struct Run {
     busy: Vec<u64>,
     /// The date of the newest token to write that any process has seen, in seconds since 1970.
     pub(crate) newest_stale: Option<u64>,
-    /// The keys under which this run or an earlier one found values to write under another key.
+    /// The keys whose values this run or an earlier one had to rewrite under another key.
     #[serde(default)]
     retired: BTreeSet<String>,
 }
 
-/// What the processes of a run must have in common.
+/// The settings that all processes of a run must share.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Scope {
     pub(crate) job: Job,
@@ -75,7 +75,7 @@ enum Phase {
 /// What a worker is to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Take the range at this position. A process that is dead held it under this claim.
+    /// Take the range at this position. `dead` is the claim under which a dead process held it.
     Take { position: usize, dead: Option<ClaimNumber> },
     /// Others hold all remaining ranges.
     Wait,
@@ -118,7 +118,7 @@ impl Run {
         }
     }
 
-    /// Continues after a former run. No number of a claim is used again, because a slow process may still hold the claim.
+    /// Continues after a former run. It uses no claim number again, because a slow process may still hold that claim.
     /// Retired keys stay retired, except the primary key of this run.
     pub(crate) fn after(mut self, former: &Self) -> Self {
         self.claims = former.claims;
@@ -126,7 +126,7 @@ impl Run {
         self
     }
 
-    /// Whether this run or an earlier one had to write values of this key under another key.
+    /// Whether this run or an earlier one had to rewrite values of this key under another key.
     pub(crate) fn has_retired(&self, key: &str) -> bool {
         self.retired.contains(key)
     }
@@ -155,8 +155,8 @@ impl Run {
         }
     }
 
-    /// Adds a process. If no other one is alive, this counts as a new start of the remaining work: no earlier pause applies,
-    /// and the operator declares that nobody writes with an old primary key any more.
+    /// Adds a process. If no other one is alive, this counts as a new start of the remaining work: no earlier pause
+    /// applies, and the operator declares that no process writes with an old primary key any more.
     pub(crate) fn join(&mut self, process: &str, now: Moment, lease: Duration) {
         if self.processes.alive(now).next().is_none() {
             self.processes = Processes::default();
@@ -164,7 +164,7 @@ impl Run {
             self.is_paused = false;
             self.newest_stale = None;
         }
-        // The process that joins must not get the result of a reading that began before.
+        // The joining process must not get the result of a reading that began before it joined.
         if let Phase::Prove(holder) = &mut self.phase {
             *holder = None;
         }
@@ -231,7 +231,7 @@ impl Run {
         true
     }
 
-    /// What a process is to do when its workers have found the pass to be over.
+    /// What a process is to do when its workers have found that the pass is over.
     pub(crate) fn step(&mut self, process: &str, now: Moment) -> Step {
         match &self.phase {
             _ if !self.processes.has(process) => Step::Rejoin,
@@ -255,8 +255,8 @@ impl Run {
         self.pass < PASSES
     }
 
-    /// Records the result of the proof: the end of the run, or ranges to walk again. Returns `false` and changes nothing if
-    /// the claim was taken over.
+    /// Records the result of the proof: the end of the run, or ranges to walk again. Returns `false` and changes
+    /// nothing if the claim was taken over.
     pub(crate) fn proven(&mut self, claim: ClaimNumber, result: Result<Ending, Vec<Range>>) -> bool {
         if !matches!(&self.phase, Phase::Prove(Some(holder)) if holder.claim == claim) {
             return false;
@@ -272,7 +272,8 @@ impl Run {
         true
     }
 
-    /// The counts of all passes. The counts of a later reading of everything, if given, replace those of the first pass.
+    /// The counts of all passes. The counts of a later reading of everything, `read`, replace the counts of the first
+    /// pass.
     pub(crate) fn columns(&self, plan: &Plan, read: Option<&[Tally]>) -> Vec<ColumnReport> {
         ColumnReport::all(self.scope.job, plan, read.unwrap_or(&self.tallies), &self.written, &self.busy)
     }

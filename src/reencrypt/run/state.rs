@@ -1,7 +1,7 @@
 //! The tables of the task: one row for the run, one for each claim, and one for each problem.
 //!
-//! They save work and let processes share it. The data is the state: dropping the tables costs only the time to read
-//! everything again.
+//! With them, processes share the work and do not repeat it. The data is the state: dropping the tables costs only the
+//! time to read everything again.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ use crate::targets::TableName;
 const RUN: &str = "__diesel_encrypted_run";
 const PROBLEM: &str = "__diesel_encrypted_problem";
 
-/// The most problems in one statement: other processes wait for the run meanwhile.
+/// The most problems in one statement. Other processes may have to wait until it ends.
 const RECORDED_AT_ONCE: usize = 100;
 
 /// The version of the document in the table of the run. Processes with different versions cannot work together.
@@ -87,7 +87,7 @@ pub(crate) fn lock<C: DialectConnection>(conn: &mut C) -> QueryResult<()> {
     Sql::new(format!("UPDATE {RUN} SET id = id WHERE id = 1")).execute(conn).map(|_: usize| ())
 }
 
-/// What the table of the run holds.
+/// The content of the table of the run.
 // Only one of these exists at a time.
 #[expect(clippy::large_enum_variant)]
 pub(crate) enum Stored {
@@ -132,7 +132,7 @@ pub(crate) fn close_chunk<C: DialectConnection>(
     Sql::new(format!("UPDATE {CHUNK} SET claim = claim WHERE claim = {claim}")).execute(conn)?;
     let progress = Sql::new(format!("SELECT progress FROM {CHUNK} WHERE claim = {claim}")).first(conn)?;
     Sql::new(format!("DELETE FROM {CHUNK} WHERE claim = {claim}")).execute(conn)?;
-    // If the progress cannot be read, the work is done again.
+    // If the progress is unreadable, another process does the work again.
     Ok(progress.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
@@ -141,7 +141,7 @@ pub(crate) fn close_chunks<C: DialectConnection>(conn: &mut C) -> QueryResult<()
     Sql::new(format!("DELETE FROM {CHUNK}")).execute(conn).map(|_: usize| ())
 }
 
-/// Records problems, each once.
+/// Records problems. A problem that is recorded already is replaced.
 pub(crate) fn record<C: DialectConnection>(conn: &mut C, problems: &[Problem]) -> QueryResult<()> {
     for chunk in problems.chunks(RECORDED_AT_ONCE) {
         let rows: BTreeMap<String, [&str; 4]> =

@@ -104,8 +104,8 @@ impl<'a, C: TaskConnection> Store<'a, C> {
         self.place.record(session, problems)
     }
 
-    /// Replaces all recorded problems with the problems of the proof. This happens in the transaction that ends the proof, so
-    /// that a process that the others took for dead changes nothing.
+    /// Replaces all recorded problems with the problems of the proof. This happens in the transaction that ends the
+    /// proof, so that a process changes nothing if the others took it for dead.
     pub(crate) fn replace_problems(&self, conn: &mut C, problems: &[Problem]) -> QueryResult<()> {
         self.place.replace(conn, self.plan, problems)
     }
@@ -115,7 +115,7 @@ impl<'a, C: TaskConnection> Store<'a, C> {
         self.place.recorded(session, self.plan)
     }
 
-    /// What the process is to do next, and the run at that moment.
+    /// The next step of the process, and the run at that moment.
     pub(crate) fn step(&self, session: &mut Session<'_, C>) -> Result<(Step, Run), TaskError> {
         self.update(session, |run, now, _| Ok((run.step(&self.process, now), run.clone())))
     }
@@ -125,12 +125,12 @@ impl<'a, C: TaskConnection> Store<'a, C> {
         self.lease.map(|_| self.process.as_str())
     }
 
-    /// The time after which others take this process for dead unless it renews its lease, if other processes can take part.
+    /// The time after which other processes take this one for dead unless it renews its lease; `None` if it is alone.
     pub(crate) fn lease(&self) -> Option<Duration> {
         self.lease
     }
 
-    /// Renews the lease. Returns what operators have asked for, and how many processes are alive.
+    /// Renews the lease. Returns the last request of the operators, and the number of processes that are alive.
     pub(crate) fn beat(&self, session: &mut Session<'_, C>) -> Result<(Asked, NonZeroU32), TaskError> {
         self.update(session, |run, now, _| {
             run.processes.renew(&self.process, now, self.lease.unwrap_or(Duration::MAX));
@@ -139,7 +139,7 @@ impl<'a, C: TaskConnection> Store<'a, C> {
         })
     }
 
-    /// What operators have asked for.
+    /// The last request of the operators.
     pub(crate) fn asked(&self, session: &mut Session<'_, C>) -> Result<Asked, TaskError> {
         self.place.asked(session, &self.process)
     }

@@ -34,8 +34,8 @@ impl Tables {
         Ok(true)
     }
 
-    /// Joins the recorded run if a process is alive, continues it if it is unfinished and has the same scope, and starts
-    /// a new one otherwise.
+    /// Joins the recorded run if a process is alive. Continues it if it is unfinished and has the same scope. Otherwise
+    /// starts a new run.
     pub(crate) fn join<C: TaskConnection>(
         session: &mut Session<'_, C>,
         plan: &Plan,
@@ -61,7 +61,7 @@ impl Tables {
                         state::close_chunks(conn)?;
                         new().after(&former)
                     }
-                    // Somebody may have emptied only the table of the run.
+                    // Somebody may have emptied the table of the run, but not the table of the claims.
                     Stored::Nothing => {
                         state::close_chunks(conn)?;
                         new()

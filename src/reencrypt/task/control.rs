@@ -1,4 +1,4 @@
-//! Requests to all processes of a run: pause, resume, stop, and show what they found.
+//! Requests to all processes of a run: pause, resume, stop, and show the problems that they found.
 
 use diesel::r2d2::{ConnectionManager, Pool};
 use diesel::result::{Error as DieselError, QueryResult};
@@ -66,8 +66,8 @@ pub struct RecordedProblems {
     pub problems: Vec<Problem>,
     /// How many more there are.
     pub omitted: u64,
-    /// The time of the last proof, on the clock of the database. `None` if the last run is not finished: then there may be
-    /// more problems. Values that were repaired since are still listed.
+    /// The time of the last proof, on the clock of the database. `None` if the last run is not finished: then there may
+    /// be more problems. Values that were repaired since are still listed.
     pub moment: Option<SystemTime>,
 }
 
@@ -83,10 +83,10 @@ impl<'a, C: TaskConnection> Control<'a, C> {
         self
     }
 
-    /// Pauses all running processes, and those that join them, until you [resume](Control::resume) them.
+    /// Pauses all running processes, and processes that join them, until you [resume](Control::resume) them.
     ///
-    /// A proof that is being read is given up and starts again later. The pause ends with the last of the processes: it
-    /// does not hold a run that is started later.
+    /// If a process is reading for the proof, it gives up and starts again later. The pause ends when the last of the
+    /// processes ends: it does not apply to a run that is started later.
     ///
     /// # Errors
     ///
@@ -129,7 +129,7 @@ impl<'a, C: TaskConnection> Control<'a, C> {
         })?)
     }
 
-    /// Returns the recorded problems: those of the columns of the last run, and those of other columns from earlier runs.
+    /// Returns the problems that the last run has recorded, and the problems of earlier runs in other columns.
     ///
     /// # Errors
     ///

@@ -12,23 +12,23 @@ use crate::database::{Dialect, TaskConnection};
 use crate::reencrypt::report::{Doubt, Outcome, Report};
 use crate::reencrypt::task::settings::Task;
 
-/// Runs a [`Task`] as a Diesel migration, between others of SQL.
+/// Runs a [`Task`] as a Diesel migration, between migrations of SQL.
 ///
-/// When it is applied, it has proven that no token is left under a secondary key, so later migrations may rely on that. With
-/// [`Task::job`] it encrypts or decrypts a column instead: the next migration may add the guard or remove it. If the task
-/// proves nothing, or finds values that are not readable, the migration returns an error and stays pending. The next attempt
-/// continues the work.
+/// When it is applied, it has proven that no token is left under a secondary key, so later migrations may rely on that.
+/// With [`Task::job`] it encrypts or decrypts a column instead: the next migration may add the guard or remove it. If
+/// the task proves nothing, or finds values that are not readable, the migration returns an error and stays pending.
+/// The next attempt continues the work.
 ///
 /// # Before you use it
 ///
-/// * It runs on connections of the pool, not on the connection of the harness, and outside a transaction. The pool must lead
-///   to the same database. If the harness takes its connection from the same pool, the pool needs another one for the task.
-///   An SQLite database in memory is a different database for each connection.
-/// * Do not run it in a harness that wraps all migrations in one transaction. The task does not see the changes of earlier
-///   migrations, or waits for their locks until it gives up.
-/// * Every process of the application must have the new key as its primary key before the migration runs. Otherwise it
-///   writes values under the old key, which prevent the proof. If the application runs migrations when it starts, that is
-///   too early while processes with the old keyring are still running.
+/// * It runs on connections of the pool, not on the connection of the harness, and outside a transaction. The pool must
+///   connect to the same database. If the harness takes its connection from the same pool, the pool needs another one
+///   for the task. An SQLite database in memory is a different database for each connection.
+/// * Do not run it in a harness that wraps all migrations in one transaction. The task does not see the changes of
+///   earlier migrations, or waits for their locks until it gives up.
+/// * Every process of the application must have the new key as its primary key before the migration runs. Otherwise
+///   processes still write values under the old key, which prevent the proof. If the application runs migrations when
+///   it starts, that is too early while processes with the old keyring are still running.
 /// * Each new database runs it again, on empty tables, which takes no time. It then uses the keyring of the process:
 ///   create the task with [`Keyring::current`](crate::Keyring::current).
 /// * Reverting it does nothing. The values stay readable with a keyring that has both keys.
@@ -85,7 +85,7 @@ impl<C: TaskConnection> ReencryptMigration<C> {
         self
     }
 
-    /// Adds this migration to those of `source`. A harness applies them in the order of their versions.
+    /// Adds this migration to the migrations of `source`. A harness applies them in the order of their versions.
     pub fn among<S>(self, source: S) -> impl MigrationSource<C::Backend>
     where
         S: MigrationSource<C::Backend>,
@@ -164,7 +164,7 @@ impl MigrationMetadata for OutsideTransaction {
 struct Name(String);
 
 impl MigrationName for Name {
-    /// The same version that `diesel_migrations` reads from the name of a directory.
+    /// Reads the version from the name as `diesel_migrations` reads it from the name of a directory.
     fn version(&self) -> MigrationVersion<'_> {
         let version = self.0.split('_').next().unwrap_or_default();
         MigrationVersion::from(version.replace('-', ""))
@@ -207,8 +207,8 @@ impl fmt::Display for NotDone {
             ),
             Self::Problems(count) => write!(
                 f,
-                "{count} values are not readable with this keyring, and were left unchanged: Task::status counts them by \
-                 column. Repair them, or add the key that wrote them, and run the migrations again. Or accept them \
+                "{count} values are not readable with this keyring, and were left unchanged: Task::status counts them \
+                 by column. Repair them, or add the key that wrote them, and run the migrations again. Or accept them \
                  with ReencryptMigration::accept_problems"
             ),
         }

@@ -1,4 +1,4 @@
-//! What a task can be asked to do.
+//! Runs a task, or reads what it would work on.
 
 use diesel::r2d2::{ConnectionManager, Pool};
 
@@ -17,10 +17,10 @@ impl Task<'_> {
     /// Does the [job](Task::job), pass after pass, and proves that nothing is left to do. The default job rewrites every
     /// value that is under a secondary key.
     ///
-    /// Any number of processes can do this at the same time, on any number of machines. They share the work through three
-    /// tables, `__diesel_encrypted_run`, `__diesel_encrypted_chunk` and `__diesel_encrypted_problem`, which the task creates
-    /// if they are missing. On SQLite it does not create them, and works [stateless](Task::stateless) unless
-    /// [they exist](crate::reencrypt::state_tables).
+    /// Any number of processes can do this at the same time, on any number of machines. They share the work through
+    /// three tables, `__diesel_encrypted_run`, `__diesel_encrypted_chunk` and `__diesel_encrypted_problem`, which the
+    /// task creates if they are missing. On SQLite it does not create them, and works [stateless](Task::stateless)
+    /// unless [they exist](crate::reencrypt::state_tables).
     ///
     /// The task changes settings of its connections: short waits for locks, `READ COMMITTED`, a strict SQL mode, and no
     /// hiding of rows by row-level security. It restores them before a connection goes back to the pool. Each worker
@@ -28,7 +28,7 @@ impl Task<'_> {
     ///
     /// # Errors
     ///
-    /// [`TaskError::refusal`] says why the task refuses to work: see [`Refusal`] for the reasons.
+    /// [`TaskError::refusal`] if the task refuses to work: see [`Refusal`] for the reasons.
     /// [`TaskError::is_database`] if the database kept failing until the task [gave up](Task::give_up_after).
     ///
     /// Values that cannot be read are not an error: the [`Report`] lists them.
@@ -52,8 +52,8 @@ impl Task<'_> {
         self.read(pool, false)
     }
 
-    /// Waits for every open transaction, and then reads the [`status`](Task::status). If it finds no value under a key, and
-    /// no process encrypts with that key, then there will never be one.
+    /// Waits for every open transaction, and then reads the [`status`](Task::status). If it finds no value under a key,
+    /// and no process encrypts with that key, then there will never be one.
     ///
     /// # Errors
     ///
@@ -66,8 +66,8 @@ impl Task<'_> {
     ///
     /// # Errors
     ///
-    /// The errors of [`Task::status`]; [`Refusal::PrimaryKey`] and [`Refusal::UnknownKey`] for a key that is the primary key
-    /// or not in the keyring.
+    /// The errors of [`Task::status`]; [`Refusal::PrimaryKey`] and [`Refusal::UnknownKey`] for a key that is the
+    /// primary key or not in the keyring.
     pub fn retire<C: TaskConnection>(
         self,
         key: Fingerprint,
@@ -83,8 +83,8 @@ impl Task<'_> {
         Ok(Retirement { key, status: self.prove(pool)? })
     }
 
-    /// Estimates what it will cost to rewrite every row of the targets. It reads the catalogue, not the tables. SQLite has
-    /// no such figures: there it counts the rows.
+    /// Estimates what it will cost to rewrite every row of the targets. It reads the catalogue, not the tables. SQLite
+    /// has no such figures: there it counts the rows.
     ///
     /// # Errors
     ///

@@ -92,8 +92,8 @@ impl Monitor {
         }
     }
 
-    /// The first reason to pause, if there is one. `conn` is the connection to the primary, which answers one or two short
-    /// questions at most.
+    /// The first reason to pause, if there is one. `conn` is the connection to the primary, which answers one or two
+    /// short questions at most.
     ///
     /// A failing connection is a reason to pause. The caller finds out whether it must be replaced.
     fn check<C: TaskConnection>(&mut self, conn: Option<&mut C>) -> Option<PauseReason> {

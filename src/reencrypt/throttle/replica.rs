@@ -1,4 +1,4 @@
-//! Asks a replica for its lag, on a thread of its own: the replica may be silent for any time.
+//! Asks a replica for its lag, on a thread of its own, because the replica may be silent for any time.
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use crate::database::{Replay, ReplicaState, ReplicationState, TaskConnection};
 
 /// The time between two questions.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// The age up to which an answer counts.
+/// An answer counts up to this age.
 const VALID: Duration = Duration::from_secs(5);
 /// After this time without an answer, the question is asked again on a new connection.
 const PATIENCE: Duration = Duration::from_secs(30);

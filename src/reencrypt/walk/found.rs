@@ -1,4 +1,4 @@
-//! What the workers of a process have found, and where they are.
+//! What the workers of a process have found, and how far they are.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -18,7 +18,7 @@ pub(crate) struct Found {
     pub(crate) written: Vec<Written>,
 }
 
-/// Where the workers are, for the observer.
+/// How far the workers are, for the observer.
 pub(crate) struct Counters {
     pub(crate) pass: AtomicU32,
     pub(crate) is_proving: AtomicBool,

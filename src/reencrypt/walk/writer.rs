@@ -30,7 +30,7 @@ pub(crate) struct Writer<'a, C: TaskConnection> {
 
 struct Current {
     claim: Claim,
-    /// What is done and committed. It is never ahead of the rows.
+    /// The work that is committed. It is never ahead of the rows.
     progress: ClaimProgress,
     problems: Vec<Problem>,
     noted: Instant,
@@ -53,7 +53,7 @@ impl<'a, C: TaskConnection> Writer<'a, C> {
         }
     }
 
-    /// Hands back the rest of the range. Call it when no more messages come.
+    /// Hands back the rest of the range. Call it after the last message.
     pub(crate) fn finish(&mut self, session: &mut Session<'_, C>) -> Result<(), TaskError> {
         self.settle(session, false)
     }

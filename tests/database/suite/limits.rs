@@ -84,7 +84,10 @@ fn an_unusable_pause_file_pauses_the_task() {
     let task = people.task([2, 1]).pause_file(file).stop_handle(stop.clone()).on_progress(told.on_progress());
     thread::scope(|scope| {
         let run = scope.spawn(|| people.run(task, 1));
-        while !told.reasons().iter().any(|told| told.starts_with("whether the file /dev/null/pause exists is unknown"))
+        while !told
+            .reasons()
+            .iter()
+            .any(|told| told.starts_with("it is unknown whether the file /dev/null/pause exists"))
         {
             thread::sleep(Duration::from_millis(10));
         }

@@ -259,8 +259,8 @@ fn a_key_that_a_run_has_replaced() {
     let said = refusal(&people, &check(&[1, 2]));
     let (old, new) = (fingerprint(1), fingerprint(2));
     let expected = format!(
-        "the primary key of this keyring, {old}, was rotated away from: a re-encryption of this database has brought \
-         values from it under {new}. "
+        "the primary key of this keyring, {old}, was rotated away from: a re-encryption of this database has rewritten \
+         the values of this key under {new}. "
     );
     assert!(said.starts_with(&expected), "{said}");
     passes(&people, &[2, 1]);
