@@ -82,9 +82,11 @@ pub(crate) fn exists<C: DialectConnection>(conn: &mut C) -> QueryResult<bool> {
     Ok(true)
 }
 
-/// Keeps others from changing the run until the transaction ends. On SQLite, the connection becomes the only writer.
-pub(crate) fn lock<C: DialectConnection>(conn: &mut C) -> QueryResult<()> {
-    Sql::new(format!("UPDATE {RUN} SET id = id WHERE id = 1")).execute(conn).map(|_: usize| ())
+/// Reads the clock and the run. Until the transaction ends, nobody else can change the run. On SQLite, the connection
+/// becomes the only writer.
+pub(crate) fn lock<C: DialectConnection>(conn: &mut C) -> QueryResult<(Moment, Stored)> {
+    Sql::new(format!("UPDATE {RUN} SET id = id WHERE id = 1")).execute(conn)?;
+    Ok((now(conn)?, load(conn)?))
 }
 
 /// The content of the table of the run.
@@ -97,7 +99,6 @@ pub(crate) enum Stored {
     Foreign,
 }
 
-/// Reads the run.
 pub(crate) fn load<C: DialectConnection>(conn: &mut C) -> QueryResult<Stored> {
     let text = Sql::new(format!("SELECT document FROM {RUN} WHERE id = 1")).first(conn)?;
     Ok(match text.as_deref().map(serde_json::from_str::<Document<Run>>) {

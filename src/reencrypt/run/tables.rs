@@ -45,10 +45,9 @@ impl Tables {
     ) -> Result<Self, TaskError> {
         let refused = session.patiently(|conn| {
             conn.transaction(|conn| {
-                state::lock(conn)?;
-                let now = state::now(conn)?;
+                let (now, stored) = state::lock(conn)?;
                 let new = || Run::new(scope.clone(), plan, scope.keys.len(), now);
-                let mut run = match state::load(conn)? {
+                let mut run = match stored {
                     Stored::Foreign => return Ok(Some(Refusal::ForeignRun)),
                     Stored::Run(run) if run.processes.alive(now).next().is_some() && !run.is_over() => {
                         if let Some(refusal) = mismatch(&run, scope, now) {
@@ -80,9 +79,7 @@ impl<C: TaskConnection> Place<C> for Tables {
     fn update(&self, session: &mut Session<'_, C>, change: &mut Update<'_, C>) -> Result<(), TaskError> {
         let changed = session.patiently(|conn| {
             conn.transaction(|conn| {
-                state::lock(conn)?;
-                let now = state::now(conn)?;
-                let Stored::Run(before) = state::load(conn)? else { return Ok::<_, DieselError>(None) };
+                let (now, Stored::Run(before)) = state::lock(conn)? else { return Ok::<_, DieselError>(None) };
                 let mut run = before.clone();
                 change(&mut run, now, conn)?;
                 if run != before {

@@ -119,10 +119,7 @@ impl<'a, C: TaskConnection> Control<'a, C> {
     ///
     /// [`TaskError::is_database`] if the database fails.
     pub fn run(&self) -> Result<Option<SharedRun>, TaskError> {
-        let mut session = self.session();
-        if !session.run(state::exists)? {
-            return Ok(None);
-        }
+        let Some(mut session) = self.session()? else { return Ok(None) };
         Ok(session.run(|conn| {
             let Stored::Run(run) = state::load(conn)? else { return Ok(None) };
             Ok(SharedRun::of(&run, state::now(conn)?))
@@ -136,10 +133,7 @@ impl<'a, C: TaskConnection> Control<'a, C> {
     /// [`Refusal::NothingRecorded`] if nothing was ever recorded, because the task never ran here or was
     /// [stateless](crate::reencrypt::Task::stateless); [`TaskError::is_database`] if the database fails.
     pub fn problems(&self) -> Result<RecordedProblems, TaskError> {
-        let mut session = self.session();
-        if !session.run(state::exists)? {
-            return Err(Refusal::NothingRecorded.into());
-        }
+        let Some(mut session) = self.session()? else { return Err(Refusal::NothingRecorded.into()) };
         let recorded = session.run(|conn| {
             let Stored::Run(run) = state::load(conn)? else { return Ok(None) };
             Ok(Some((run, state::problems(conn, None)?)))
@@ -152,15 +146,11 @@ impl<'a, C: TaskConnection> Control<'a, C> {
     }
 
     fn ask(&self, change: impl Fn(&mut Run)) -> Result<SharedRun, TaskError> {
-        let mut session = self.session();
-        if !session.run(state::exists)? {
-            return Err(Refusal::NothingRunning.into());
-        }
+        let Some(mut session) = self.session()? else { return Err(Refusal::NothingRunning.into()) };
         let asked: Result<SharedRun, Refusal> = session.patiently(|conn| {
             conn.transaction(|conn| -> QueryResult<_> {
-                state::lock(conn)?;
-                let now = state::now(conn)?;
-                let mut run = match state::load(conn)? {
+                let (now, stored) = state::lock(conn)?;
+                let mut run = match stored {
                     Stored::Run(run) => run,
                     Stored::Foreign => return Ok(Err(Refusal::ForeignRun)),
                     Stored::Nothing => return Ok(Err(Refusal::NothingRunning)),
@@ -174,8 +164,10 @@ impl<'a, C: TaskConnection> Control<'a, C> {
         asked.map_err(TaskError::from)
     }
 
-    fn session(&self) -> Session<'a, C> {
-        Session::new(self.pool, self.give_up_after, StopHandle::default())
+    /// A session, if the tables of the task exist.
+    fn session(&self) -> Result<Option<Session<'a, C>>, TaskError> {
+        let mut session = Session::new(self.pool, self.give_up_after, StopHandle::default());
+        Ok(session.run(state::exists)?.then_some(session))
     }
 }
 

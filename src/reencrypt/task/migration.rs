@@ -3,12 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use diesel::backend::Backend;
-use diesel::connection::{BoxableConnection, Connection, LoadConnection};
+use diesel::connection::BoxableConnection;
 use diesel::migration::{self, Migration, MigrationMetadata, MigrationName, MigrationSource, MigrationVersion};
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 
-use crate::database::{Dialect, TaskConnection};
+use crate::database::TaskConnection;
 use crate::reencrypt::report::{Doubt, Outcome, Report};
 use crate::reencrypt::task::settings::Task;
 
@@ -86,10 +85,7 @@ impl<C: TaskConnection> ReencryptMigration<C> {
     }
 
     /// Adds this migration to the migrations of `source`. A harness applies them in the order of their versions.
-    pub fn among<S>(self, source: S) -> impl MigrationSource<C::Backend>
-    where
-        S: MigrationSource<C::Backend>,
-    {
+    pub fn among<S: MigrationSource<C::Backend>>(self, source: S) -> impl MigrationSource<C::Backend> {
         Among { source, migration: self }
     }
 }
@@ -100,17 +96,12 @@ where
 {
     fn clone(&self) -> Self {
         let Self { name, pool, task, accepts_problems } = self;
-        let (name, pool, task) = (name.clone(), pool.clone(), Arc::clone(task));
-        Self { name, pool, task, accepts_problems: *accepts_problems }
+        Self { name: name.clone(), pool: pool.clone(), task: Arc::clone(task), accepts_problems: *accepts_problems }
     }
 }
 
-impl<C, DB> Migration<DB> for ReencryptMigration<C>
-where
-    C: R2D2Connection + LoadConnection + Connection<Backend = DB> + 'static,
-    DB: Backend + Dialect,
-{
-    fn run(&self, _conn: &mut dyn BoxableConnection<DB>) -> migration::Result<()> {
+impl<C: TaskConnection> Migration<C::Backend> for ReencryptMigration<C> {
+    fn run(&self, _conn: &mut dyn BoxableConnection<C::Backend>) -> migration::Result<()> {
         let report = (self.task)()?.run(&self.pool)?;
         match NotDone::of(&report, self.accepts_problems) {
             Some(reason) => Err(Box::new(reason)),
@@ -118,7 +109,7 @@ where
         }
     }
 
-    fn revert(&self, _conn: &mut dyn BoxableConnection<DB>) -> migration::Result<()> {
+    fn revert(&self, _conn: &mut dyn BoxableConnection<C::Backend>) -> migration::Result<()> {
         Ok(())
     }
 
@@ -139,13 +130,8 @@ where
     migration: ReencryptMigration<C>,
 }
 
-impl<S, C, DB> MigrationSource<DB> for Among<S, C>
-where
-    S: MigrationSource<DB>,
-    C: R2D2Connection + LoadConnection + Connection<Backend = DB> + 'static,
-    DB: Backend + Dialect,
-{
-    fn migrations(&self) -> migration::Result<Vec<Box<dyn Migration<DB>>>> {
+impl<S: MigrationSource<C::Backend>, C: TaskConnection> MigrationSource<C::Backend> for Among<S, C> {
+    fn migrations(&self) -> migration::Result<Vec<Box<dyn Migration<C::Backend>>>> {
         let mut migrations = self.source.migrations()?;
         migrations.push(Box::new(self.migration.clone()));
         Ok(migrations)
@@ -164,7 +150,7 @@ impl MigrationMetadata for OutsideTransaction {
 struct Name(String);
 
 impl MigrationName for Name {
-    /// Reads the version from the name as `diesel_migrations` reads it from the name of a directory.
+    /// Reads the version from the name, as `diesel_migrations` does with the name of a directory.
     fn version(&self) -> MigrationVersion<'_> {
         let version = self.0.split('_').next().unwrap_or_default();
         MigrationVersion::from(version.replace('-', ""))
