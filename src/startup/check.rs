@@ -124,8 +124,8 @@ impl StartupCheck {
         self
     }
 
-    /// Adds a target that may hold plaintext, or allows plaintext in a target: its fields are
-    /// [`Adopting`](crate::Adopting) or [`Leaving`](crate::Leaving).
+    /// Allows plaintext in the columns of this target, whose fields are [`Adopting`](crate::Adopting) or
+    /// [`Leaving`](crate::Leaving). Adds the target if it is new.
     pub fn adopting(mut self, target: Target) -> Self {
         self.adopting.push(target);
         self

@@ -74,10 +74,10 @@ mod tests {
 
     #[test]
     fn a_deployment_that_began_less_than_an_hour_ago() {
-        // The old primary key, with no recent value.
+        // A process with the old primary key, under which there is no recent value.
         assert_newer(None, &[&[900, 800], &[0, 0]]);
         assert_newer(None, &[&[900, 1, 0], &[0, 0]]);
-        // and when it is over
+        // The deployment is over.
         assert_newer(Some(1), &[&[900, 3], &[1]]);
         // It was rolled out within an hour.
         assert_newer(None, &[&[900, 3], &[3, 2]]);

@@ -50,7 +50,7 @@ fn check_table<C: TaskConnection>(session: &mut Session<'_, C>, table: &PlannedT
     Ok(())
 }
 
-/// Refuses tables on which a write of the task changes more than its columns, unless the operator accepts that.
+/// Refuses tables if writes to their encrypted columns have side effects, unless the operator accepts triggers.
 pub(crate) fn check_side_effects<C: TaskConnection>(
     session: &mut Session<'_, C>,
     plan: &Plan,

@@ -74,10 +74,10 @@ impl fmt::Display for Doubt {
             ),
             Self::LeftTokens(values) => write!(
                 f,
-                "{values} values are still tokens: some program writes tokens, rows stay locked, or the database \
-                 refuses to change them, as a guard does. Deploy the model that writes plaintext to every process of \
-                 the application. See the list of problems, end the transactions that lock the rows, and run the task \
-                 again"
+                "{values} values are still tokens: some program writes tokens, rows stay locked, or the database (a \
+                 guard, for example) refuses to change them. Deploy the model that writes plaintext to every process \
+                 of the application. See the list of problems, end the transactions that lock the rows, and run the \
+                 task again"
             ),
             Self::StillEncrypting(date) => write!(
                 f,

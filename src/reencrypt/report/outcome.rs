@@ -39,8 +39,9 @@ impl Report {
         self.outcome
     }
 
-    /// Whether the old keys may be removed from the keyring: the [job](Report::job) [is proven](Report::is_proven) to be
-    /// done, without any [problem](Report::problems). First make sure that no process encrypts with them any more.
+    /// Whether the old keys may be removed from the keyring, because the [job](Report::job) [is
+    /// proven](Report::is_proven) to be done without any [problem](Report::problems). Before you remove them, make sure
+    /// that no process encrypts with them any more.
     ///
     /// After [`Job::Reencrypt`] and [`Job::Encrypt`], the old keys are the secondary keys. After [`Job::Decrypt`] no
     /// value needs any key.

@@ -91,9 +91,9 @@ impl fmt::Display for Reason<'_> {
             ),
             Refusal::OldPrimary { primary, newest, newer, newest_of_newer } => write!(
                 f,
-                "the primary key of this keyring, {primary}, is an old one by the dates of the values: the newest \
-                 value under it is from {}, and other processes write under {newer}, most recently at {}. Put {newer} \
-                 first in the keyring, as in those processes",
+                "the primary key of this keyring, {primary}, is an old one, judging by the dates of the values: the \
+                 newest value under it is from {}, and other processes write under {newer}, most recently at {}. Put \
+                 {newer} first in the keyring, as in those processes",
                 time::text(*newest),
                 time::text(*newest_of_newer)
             ),
@@ -173,7 +173,7 @@ impl fmt::Display for Reason<'_> {
                 f.write_str("no process is working on this database now, as far as the tables of the task show")
             }
             Refusal::NothingRecorded => f.write_str(
-                "nothing was ever recorded here: the task never ran on this database, or only without tables of its own",
+                "nothing was ever recorded here: the task never ran on this database, or always ran without tables of its own",
             ),
             Refusal::PrimaryKey { key } => write!(
                 f,

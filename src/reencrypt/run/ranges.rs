@@ -52,7 +52,7 @@ impl Ranges {
             let rest = Range { after: Some(middle.clone()), ..range.clone() };
             range.until = Some(middle);
             chunk.range = range.clone();
-            // Right after it: ranges are handed out in the order of the tables.
+            // The rest comes right after it, because ranges are handed out in the order of the tables.
             self.0.insert(position + 1, Chunk { range: rest, holder: None });
         }
         range

@@ -40,7 +40,7 @@ pub(crate) struct Run {
     written: Vec<Written>,
     /// The values that the last pass could not write.
     busy: Vec<u64>,
-    /// The date of the newest token to write that any process has seen, in seconds since 1970.
+    /// The newest date, in seconds since 1970, of the tokens that the processes found and had to rewrite.
     pub(crate) newest_stale: Option<u64>,
     /// The keys whose values this run or an earlier one had to rewrite under another key.
     #[serde(default)]

@@ -14,7 +14,7 @@ use crate::reencrypt::run::place::Place;
 use crate::reencrypt::run::rules::{Asked, Next, Run, Scope, Step};
 use crate::reencrypt::run::tables::Tables;
 
-/// The rows of a range that one worker claims: some seconds of work.
+/// The number of rows that a worker claims at a time: some seconds of work.
 const CHUNK: usize = 50_000;
 
 /// A run, and the process that takes part in it.
@@ -35,7 +35,7 @@ pub(crate) enum Claimed {
 }
 
 impl<'a, C: TaskConnection> Store<'a, C> {
-    /// A run of this process alone.
+    /// A run in memory, of this process alone.
     pub(crate) fn memory(plan: &'a Plan, mut run: Run, workers: usize) -> Self {
         let process = "this".to_owned();
         run.join(&process, run.started, Duration::MAX);

@@ -129,8 +129,8 @@ impl<'a> Task<'a> {
     }
 
     /// Sets the lease: after this time without a heartbeat, other processes take over the ranges of this one. The
-    /// default is one minute, on the clock of the database. If this process was only slow, its next write to such a
-    /// range is refused, and it continues with another range.
+    /// default is one minute, on the clock of the database. If this process was only slow, the database refuses its
+    /// next write to such a range, and the process continues with another range.
     pub fn lease(mut self, time: Duration) -> Self {
         self.settings.lease = time;
         self

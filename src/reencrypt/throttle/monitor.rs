@@ -59,7 +59,7 @@ impl Monitor {
     }
 
     /// Takes the connection for [`run`](Monitor::run), if it needs one. Take it before the workers empty the pool:
-    /// without it, they would pause forever.
+    /// without it, the workers would pause forever.
     pub(crate) fn connect<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Option<PrimaryConnection<C>> {
         self.max_lag.and_then(|_| pool.get_timeout(INTERVAL).ok())
     }

@@ -193,7 +193,7 @@ mod tests {
         let begun = Instant::now();
         let mut schedule = Schedule::default();
         assert_eq!(schedule.book(begun, 500, 1000.0), begun + 500 * MILLISECOND);
-        // The next page begins there, and ends where it would have ended without the wait in between.
+        // The second page begins after the wait for the first, and is due 500 ms later.
         assert_eq!(schedule.book(begun + 500 * MILLISECOND, 500, 1000.0), begun + 1000 * MILLISECOND);
         // Idle time is not saved up for a burst.
         let later = begun + 60_000 * MILLISECOND;

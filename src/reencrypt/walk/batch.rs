@@ -44,7 +44,7 @@ impl Change {
 pub(crate) struct BatchOutcome {
     /// One entry per column.
     pub(crate) written: Vec<Written>,
-    /// The date of the newest token that the application wrote meanwhile, and that must be rewritten.
+    /// The date of the newest token that the application wrote meanwhile and that the task must rewrite.
     pub(crate) newest_stale: Option<u64>,
     /// Whether rows are left for the next pass.
     pub(crate) is_left: bool,

@@ -84,7 +84,7 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
             page.after = claim.range.after.as_deref();
             page.until = claim.range.until.as_deref();
             let rows: Vec<Row> = session.run(|conn| page.load(conn))?;
-            // Only an empty page ends the range. An error does not, and a page that needs no write does not.
+            // Only an empty page ends the range. An error or a page without changes does not.
             let Some(last) = rows.last().map(|row| row.key.clone()) else {
                 self.claim = None;
                 return Ok(Some(Message::End));

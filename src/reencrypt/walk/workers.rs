@@ -70,7 +70,7 @@ fn work<C: TaskConnection>(shared: &Shared<'_, C>, worker: usize, sessions: Sess
             let _entered = span.enter();
             let result = inbox.iter().try_for_each(|message| writer.handle(&mut writing, message));
             shared.note_failure(&result);
-            // This ends the wait of a reading half that waits for room in the channel.
+            // This wakes the reading half if it waits for room in the channel.
             drop(inbox);
             end(result, &mut writer, &mut writing)
         });

@@ -226,7 +226,8 @@ fn an_old_primary_key_by_the_dates_of_the_values() {
     write(&people, 2, MINUTE);
     let said = refusal(&people, &check(&[1, 2]));
     let (old, new) = (fingerprint(1), fingerprint(2));
-    let start = format!("the primary key of this keyring, {old}, is an old one by the dates of the values: the newest");
+    let start =
+        format!("the primary key of this keyring, {old}, is an old one, judging by the dates of the values: the");
     assert!(said.starts_with(&start) && said.contains(&format!("Put {new} first in the keyring, ")), "{said}");
 
     passes(&people, &[2, 1]);
