@@ -216,7 +216,6 @@ impl StartupCheck {
     }
 }
 
-/// What was found in the sample.
 struct Sampled<'k> {
     opener: Opener<'k>,
     keys: usize,

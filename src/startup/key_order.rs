@@ -3,7 +3,6 @@
 /// A secondary key that became a primary key later than the primary key of the keyring, by the dates.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Newer {
-    /// Its position in the keyring.
     pub(crate) position: usize,
     /// The date of the newest token under it, in seconds since 1970.
     pub(crate) newest: u64,

@@ -31,7 +31,6 @@ pub(crate) struct Conductor<'a, 'o, C: TaskConnection> {
     plan: &'a Plan,
     progress: ProgressReporter<'a, 'o>,
     counters: Counters,
-    /// What this process has found and written.
     found: Found,
     /// Whether the reading of this process ended the run. If so, `found` has the problems of that reading.
     has_proven: bool,

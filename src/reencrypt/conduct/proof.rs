@@ -23,7 +23,6 @@ pub(crate) struct Reading {
     pub(crate) found: Found,
 }
 
-/// Reads everything on one snapshot.
 pub(crate) struct Prover<'a, C: TaskConnection> {
     pub(crate) settings: &'a Settings,
     pub(crate) pool: &'a Pool<ConnectionManager<C>>,

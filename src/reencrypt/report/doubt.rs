@@ -31,7 +31,7 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    /// Why the job is not done, if values are left to be written.
+    /// Why the job is not done, if values are left to write.
     pub(crate) fn left(job: Job, tallies: &[Tally]) -> Option<Self> {
         let sum = |count: &dyn Fn(&Tally) -> u64| tallies.iter().map(count).sum();
         match (job, sum(&|tally| tally.left(job)), sum(&|tally| tally.plaintext)) {

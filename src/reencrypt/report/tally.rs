@@ -57,7 +57,6 @@ impl Tally {
         self.newest_stale = self.newest_stale.max(other.newest_stale);
     }
 
-    /// Rows read.
     pub(crate) fn rows(&self) -> u64 {
         self.null + self.values()
     }
@@ -100,7 +99,6 @@ impl Tally {
 /// What was written to an encrypted column.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Written {
-    /// Values swapped.
     pub(crate) rewritten: u64,
     /// Swaps that came too late because the application had changed the value.
     pub(crate) raced: u64,

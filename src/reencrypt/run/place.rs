@@ -48,7 +48,6 @@ pub(crate) trait Place<C: TaskConnection>: Send + Sync {
         Ok(())
     }
 
-    /// The recorded problems.
     fn recorded(&self, _session: &mut Session<'_, C>, _plan: &Plan) -> Result<Problems, TaskError> {
         Ok(Problems::default())
     }

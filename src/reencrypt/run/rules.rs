@@ -17,7 +17,7 @@ use crate::reencrypt::run::claim::{Claim, ClaimNumber, ClaimProgress, LEFT, Rang
 use crate::reencrypt::run::processes::Processes;
 use crate::reencrypt::run::ranges::{Holder, Ranges};
 
-/// After this many passes, a run gives up values that are left: rows stay locked, or a program still writes old tokens.
+/// After this many passes, a run leaves the remaining values: rows stay locked, or a program still writes old tokens.
 const PASSES: u32 = 10;
 
 /// A run, as it is kept in memory or in the tables of the task.

@@ -108,7 +108,6 @@ pub(crate) fn load<C: DialectConnection>(conn: &mut C) -> QueryResult<Stored> {
     })
 }
 
-/// Writes the run over the former one.
 pub(crate) fn save<C: DialectConnection>(conn: &mut C, run: &Run) -> QueryResult<()> {
     let document = write(&Document { version: VERSION, run })?;
     if Sql::new(format!("UPDATE {RUN} SET document = ? WHERE id = 1")).bind(&document).execute(conn)? == 0 {
@@ -187,7 +186,6 @@ pub(crate) fn problems<C: DialectConnection>(
     Ok(Problems::recorded(rows.into_iter().filter_map(problem).collect(), all).sorted())
 }
 
-/// The clock of the database.
 pub(crate) fn now<C: DialectConnection>(conn: &mut C) -> QueryResult<Moment> {
     number(conn, Sql::new(select_number(C::Backend::NOW, "")))
 }

@@ -110,7 +110,6 @@ impl<'a, C: TaskConnection> Store<'a, C> {
         self.place.replace(conn, self.plan, problems)
     }
 
-    /// The recorded problems of the run.
     pub(crate) fn recorded(&self, session: &mut Session<'_, C>) -> Result<Problems, TaskError> {
         self.place.recorded(session, self.plan)
     }
@@ -139,7 +138,6 @@ impl<'a, C: TaskConnection> Store<'a, C> {
         })
     }
 
-    /// The last request of the operators.
     pub(crate) fn asked(&self, session: &mut Session<'_, C>) -> Result<Asked, TaskError> {
         self.place.asked(session, &self.process)
     }

@@ -14,7 +14,6 @@ const VALID: Duration = Duration::from_secs(5);
 /// After this time without an answer, the question is asked again on a new connection.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A replica, by its URL.
 pub(crate) struct Replica {
     url: ReplicaUrl,
     ask: Ask,

@@ -40,7 +40,6 @@ impl Change {
     }
 }
 
-/// The result of a batch.
 pub(crate) struct BatchOutcome {
     /// One entry per column.
     pub(crate) written: Vec<Written>,
@@ -234,7 +233,6 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
         })
     }
 
-    /// Reads the rows of a range again.
     fn read(&mut self, range: &Range) -> Result<Vec<Row>, TaskError> {
         let limit = C::Backend::BATCH;
         let mut rows: Vec<Row> = Vec::new();

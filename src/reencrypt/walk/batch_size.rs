@@ -29,7 +29,7 @@ struct State {
 }
 
 impl BatchSize {
-    /// Never more than `most` rows.
+    /// Batches never have more than `most` rows.
     pub(crate) fn new(most: usize) -> Self {
         let state = State { most, by_bytes: FIRST.min(most), by_time: most, rows: 0.0, seconds: 0.0, caution: 0 };
         Self(Mutex::new(state))
@@ -40,7 +40,6 @@ impl BatchSize {
         self.with(|state| state.by_bytes.min(state.by_time))
     }
 
-    /// Notes how many bytes were read.
     pub(crate) fn read(&self, bytes: usize) {
         self.with(|state| {
             state.by_bytes =
@@ -48,7 +47,6 @@ impl BatchSize {
         });
     }
 
-    /// Notes how long a write of this many rows took.
     pub(crate) fn wrote(&self, rows: usize, time: Duration) {
         self.with(|state| {
             state.rows = MEMORY * state.rows + rows as f64;

@@ -53,7 +53,6 @@ pub(crate) fn walk<C: TaskConnection>(
     (shared.found.into_inner().unwrap_or_else(PoisonError::into_inner), outcome)
 }
 
-/// Runs one worker to the end.
 fn work<C: TaskConnection>(shared: &Shared<'_, C>, worker: usize, sessions: Sessions<'_, C>) -> Result<(), TaskError> {
     let Sessions { mut reading, writing } = sessions;
     let reader = Reader::new(shared, worker);

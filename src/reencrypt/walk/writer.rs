@@ -19,7 +19,6 @@ const CHECKPOINT: Duration = Duration::from_secs(1);
 
 pub(crate) struct Writer<'a, C: TaskConnection> {
     shared: &'a Shared<'a, C>,
-    /// The range that is being written.
     current: Option<Current>,
     rotation: Rotation<'a>,
     /// See [`Batches`]. `None` until the server has answered.
