@@ -6,11 +6,10 @@ use std::time::{Duration, Instant, SystemTime};
 use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::database::{Failure, Locks, Moment, Plan, PlannedTable, Session, StopHandle, TaskConnection};
-use crate::keys::{Fingerprint, Keyring, Opener};
+use crate::keys::{Fingerprint, Keyring};
 use crate::reencrypt::conduct::planning::plan;
-use crate::reencrypt::conduct::sample;
-use crate::reencrypt::report::time;
-use crate::reencrypt::report::{Cause, ColumnStatus, Job, Refusal, Tally, Verdict};
+use crate::reencrypt::conduct::sample::{self, Sample};
+use crate::reencrypt::report::{Cause, ColumnStatus, Job, Refusal, Tally, time};
 use crate::reencrypt::run::state;
 use crate::reencrypt::run::{Run, Stored};
 use crate::startup::error::StartupError;
@@ -166,7 +165,7 @@ impl StartupCheck {
         let adopting =
             if self.adopting.is_empty() { Plan::default() } else { plan(&mut session, &self.adopting, &[])? };
         let moment = session.run(state::now)?;
-        let mut sampled = Sampled::new(&self.keyring);
+        let mut sampled = Sample::new(&self.keyring, Job::Reencrypt);
         for table in planned.tables() {
             if started.elapsed() > self.give_up_after {
                 let reason = format!("the check took longer than {:?}", self.give_up_after);
@@ -174,9 +173,9 @@ impl StartupCheck {
             }
             sampled.add(&mut session, table)?;
         }
-        sampled.judge(&planned, &adopting)?;
+        judge_columns(&planned, &adopting, &sampled.tallies)?;
         sample::judge(&planned, &sampled.tallies, Job::Reencrypt)?;
-        self.judge_primary(&mut session, &sampled, moment)?;
+        self.judge_primary(&mut session, sampled.dates, moment)?;
         let columns = ColumnStatus::all(&self.keyring, &planned, &sampled.tallies);
         Ok(StartupReport { primary: self.keyring.primary(), columns, moment: time::of_moment(moment) })
     }
@@ -185,13 +184,12 @@ impl StartupCheck {
     fn judge_primary<C: TaskConnection>(
         &self,
         session: &mut Session<'_, C>,
-        sampled: &Sampled<'_>,
+        mut dates: Vec<Vec<u64>>,
         moment: Moment,
     ) -> Result<(), Cause> {
         let primary = self.keyring.primary();
         // The dates alone cannot distinguish a re-encryption that has stopped half-way from an old primary key.
         let Recorded::Run(run) = recorded(session)? else { return Ok(()) };
-        let mut dates = sampled.dates.clone();
         if let Some(run) = run {
             let recorded = run.scope.keys.first().cloned().unwrap_or_default();
             if run.has_retired(&primary.to_string()) {
@@ -216,56 +214,24 @@ impl StartupCheck {
     }
 }
 
-struct Sampled<'k> {
-    opener: Opener<'k>,
-    keys: usize,
-    /// One for each column of the plan so far.
-    tallies: Vec<Tally>,
-    /// The dates of the tokens under each key, in seconds since 1970.
-    dates: Vec<Vec<u64>>,
-}
-
-impl<'k> Sampled<'k> {
-    fn new(keyring: &'k Keyring) -> Self {
-        let keys = keyring.fingerprints().len();
-        Self { opener: Opener::new(keyring), keys, tallies: Vec::new(), dates: vec![Vec::new(); keys] }
-    }
-
-    fn add<C: TaskConnection>(&mut self, session: &mut Session<'_, C>, table: &PlannedTable) -> Result<(), Cause> {
-        let Self { opener, keys, tallies, dates } = self;
-        let first = tallies.len();
-        tallies.resize(first + table.columns.len(), Tally::new(*keys));
-        sample::sample(session, table, Job::Reencrypt, opener, |column, verdict| {
-            let tally = &mut tallies[first + column];
-            match verdict {
-                Some(verdict) => tally.add(verdict, Job::Reencrypt, 0),
-                None => tally.null += 1,
-            }
-            if let Some(Verdict::Token { position, timestamp, .. }) = verdict {
-                dates[*position].push(*timestamp);
-            }
-        })
-    }
-
-    /// Refuses columns whose tokens cannot be read at all, and plaintext in columns that are not being adopted.
-    fn judge(&self, plan: &Plan, adopting: &Plan) -> Result<(), Refusal> {
-        let is_adopting = |table: &PlannedTable, column: &str| {
-            adopting.columns().any(|(adopted, planned)| adopted.name == table.name && planned.name == column)
-        };
-        for ((table, planned), tally) in plan.columns().zip(&self.tallies) {
-            let column = &planned.name;
-            if tally.unreadable > 0 && tally.readable() == 0 {
-                let column = Some((table.name.clone(), column.clone()));
-                let (job, unreadable) = (Job::Reencrypt, tally.unreadable);
-                return Err(Refusal::WrongKeyring { job, column, readable: 0, unreadable });
-            }
-            if tally.plaintext > 0 && !is_adopting(table, column) {
-                let (table, column) = (table.name.clone(), column.clone());
-                return Err(Refusal::Plaintext { table, column, plaintext: tally.plaintext, values: tally.values() });
-            }
+/// Refuses columns whose tokens cannot be read at all, and plaintext in columns that are not being adopted.
+fn judge_columns(plan: &Plan, adopting: &Plan, tallies: &[Tally]) -> Result<(), Refusal> {
+    let is_adopting = |table: &PlannedTable, column: &str| {
+        adopting.columns().any(|(adopted, planned)| adopted.name == table.name && planned.name == column)
+    };
+    for ((table, planned), tally) in plan.columns().zip(tallies) {
+        let column = &planned.name;
+        if tally.unreadable > 0 && tally.readable() == 0 {
+            let column = Some((table.name.clone(), column.clone()));
+            let (job, unreadable) = (Job::Reencrypt, tally.unreadable);
+            return Err(Refusal::WrongKeyring { job, column, readable: 0, unreadable });
         }
-        Ok(())
+        if tally.plaintext > 0 && !is_adopting(table, column) {
+            let (table, column) = (table.name.clone(), column.clone());
+            return Err(Refusal::Plaintext { table, column, plaintext: tally.plaintext, values: tally.values() });
+        }
     }
+    Ok(())
 }
 
 /// What the tables of the task show about the last run.

@@ -21,7 +21,7 @@ use crate::reencrypt::run::ranges::{Holder, Ranges};
 const PASSES: u32 = 10;
 
 /// A run, as it is kept in memory or in the tables of the task.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Run {
     pub(crate) scope: Scope,
     pub(crate) started: Moment,
@@ -65,8 +65,9 @@ pub(crate) enum Asked {
     Stop,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 enum Phase {
+    #[default]
     Walk,
     Prove(Option<Holder>),
     Ended(Ending),
@@ -104,17 +105,11 @@ impl Run {
             scope,
             started: now,
             pass: 1,
-            is_paused: false,
-            phase: Phase::Walk,
-            processes: Processes::default(),
-            claims: 0,
             chunks: Ranges::new(whole(plan.tables().len())),
-            left: Vec::new(),
             tallies: vec![Tally::new(keys); columns],
             written: vec![Written::default(); columns],
             busy: vec![0; columns],
-            newest_stale: None,
-            retired: BTreeSet::new(),
+            ..Self::default()
         }
     }
 

@@ -44,7 +44,16 @@ const VERSION: u32 = 1;
 /// ```
 #[must_use]
 pub fn state_tables<DB: Dialect>() -> StateTables {
-    StateTables { create: create(DB::TEXT), drop: drop() }
+    let text = DB::TEXT;
+    let create = [
+        format!("CREATE TABLE IF NOT EXISTS {RUN} (id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1), document {text})"),
+        format!("CREATE TABLE IF NOT EXISTS {CHUNK} (claim BIGINT NOT NULL PRIMARY KEY, progress {text} NOT NULL)"),
+        format!(
+            "CREATE TABLE IF NOT EXISTS {PROBLEM} (id CHAR(64) NOT NULL PRIMARY KEY, table_name {text} NOT NULL, \
+             column_name {text} NOT NULL, row_key {text} NOT NULL, kind {text} NOT NULL)"
+        ),
+    ];
+    StateTables { create, drop: [RUN, CHUNK, PROBLEM].map(|table| format!("DROP TABLE IF EXISTS {table}")) }
 }
 
 /// See [`state_tables`].
@@ -55,21 +64,6 @@ pub struct StateTables {
     pub create: [String; 3],
     /// One statement per table.
     pub drop: [String; 3],
-}
-
-fn create(text: &str) -> [String; 3] {
-    [
-        format!("CREATE TABLE IF NOT EXISTS {RUN} (id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1), document {text})"),
-        format!("CREATE TABLE IF NOT EXISTS {CHUNK} (claim BIGINT NOT NULL PRIMARY KEY, progress {text} NOT NULL)"),
-        format!(
-            "CREATE TABLE IF NOT EXISTS {PROBLEM} (id CHAR(64) NOT NULL PRIMARY KEY, table_name {text} NOT NULL, \
-             column_name {text} NOT NULL, row_key {text} NOT NULL, kind {text} NOT NULL)"
-        ),
-    ]
-}
-
-fn drop() -> [String; 3] {
-    [RUN, CHUNK, PROBLEM].map(|table| format!("DROP TABLE IF EXISTS {table}"))
 }
 
 /// Whether the tables exist in the default schema of the connection.

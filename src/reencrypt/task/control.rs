@@ -2,12 +2,12 @@
 
 use diesel::r2d2::{ConnectionManager, Pool};
 use diesel::result::{Error as DieselError, QueryResult};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::time::{Duration, SystemTime};
 
 use crate::database::{Moment, Session, StopHandle, TaskConnection};
-use crate::reencrypt::report::time;
-use crate::reencrypt::report::{Job, Problem, Refusal, TaskError};
+use crate::reencrypt::report::status::as_text;
+use crate::reencrypt::report::{Job, Problem, Refusal, TaskError, time};
 use crate::reencrypt::run::state;
 use crate::reencrypt::run::{Run, Stored};
 
@@ -183,8 +183,4 @@ impl SharedRun {
             is_paused: run.is_paused,
         })
     }
-}
-
-fn as_text<S: Serializer>(job: &Job, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(job)
 }

@@ -8,7 +8,7 @@ use crate::reencrypt::conduct::checks;
 use crate::reencrypt::conduct::planning;
 use crate::reencrypt::conduct::sample;
 use crate::reencrypt::conduct::{Conductor, Reading};
-use crate::reencrypt::report::{Job, Refusal, Report, Retirement, Status, TaskError};
+use crate::reencrypt::report::{ColumnStatus, Job, Refusal, Report, Retirement, Status, TaskError, time};
 use crate::reencrypt::task::settings::Task;
 use crate::reencrypt::walk::Settings;
 
@@ -104,7 +104,14 @@ impl Task<'_> {
         let conductor = Conductor::new(&self.settings, pool, &plan, &mut self.on_progress);
         let (Reading { moment, found }, doubt) = conductor.read(waits)?;
         let Settings { keyring, stop, .. } = &self.settings;
-        Ok(Status::new(keyring, &plan, moment, &found.tallies, waits, doubt, stop.is_stopped()))
+        Ok(Status {
+            primary: keyring.primary(),
+            columns: ColumnStatus::all(keyring, &plan, &found.tallies),
+            moment: time::of_moment(moment),
+            fenced: waits && doubt.is_none(),
+            doubt,
+            stopped: stop.is_stopped(),
+        })
     }
 
     fn plan<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<Plan, TaskError> {

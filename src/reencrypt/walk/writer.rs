@@ -129,10 +129,9 @@ impl Current {
     fn new<C: TaskConnection>(claim: Claim, shared: &Shared<'_, C>) -> Self {
         let columns = shared.plan.table(claim.range.table).columns.len();
         let progress = ClaimProgress {
-            at: None,
             tallies: vec![Tally::new(shared.settings.keyring.fingerprints().len()); columns],
             written: vec![Written::default(); columns],
-            left: Vec::new(),
+            ..ClaimProgress::default()
         };
         Self { claim, progress, problems: Vec::new(), noted: Instant::now() }
     }
