@@ -1,6 +1,6 @@
 //! Whether the dates of tokens show that another key became the primary key after this one.
 
-/// A secondary key that became a primary key later than the primary key of the keyring, by the dates.
+/// A secondary key whose dates show that it became a primary key after the primary key of the keyring did.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Newer {
     pub(crate) position: usize,

@@ -72,7 +72,7 @@ impl<C: TaskConnection> Prover<'_, C> {
             let rows = counters.rows_read.load(Relaxed);
             match self.try_read(counters, &mut tick) {
                 Err(error) if error.is_database() && !self.stop.is_stopped() => {
-                    // After a long period of reading, the time until the task gives up starts again.
+                    // A long period of reading resets the time until the task gives up.
                     let has_read = counters.rows_read.load(Relaxed) > rows;
                     failing = failing.filter(|_| !has_read || begun.elapsed() < self.settings.give_up_after);
                     if failing.get_or_insert_with(Instant::now).elapsed() >= self.settings.give_up_after {

@@ -129,7 +129,7 @@ impl Counts {
             Job::Encrypt => format!(
                 "{current} under the primary key {primary}, {stale} plaintext or under secondary keys, {bad} not readable"
             ),
-            Job::Decrypt => format!("{current} plaintext, {stale} tokens, {bad} not readable or to stay tokens"),
+            Job::Decrypt => format!("{current} plaintext, {stale} tokens, {bad} not readable or kept as tokens"),
         }
     }
 }

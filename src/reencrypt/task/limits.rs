@@ -39,7 +39,7 @@ impl Task<'_> {
         self
     }
 
-    /// Waits while a replica has more bytes of the write-ahead log to replay than this. PostgreSQL only.
+    /// Waits while a replica still has more than this many bytes of the write-ahead log to replay. PostgreSQL only.
     pub fn max_lag_bytes(mut self, bytes: u64) -> Self {
         self.settings.limits.max_lag_bytes = Some(bytes);
         self

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Why a task must not continue now.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum PauseReason {
-    /// The run has reached its time limit. It ends, as on request.
+    /// The run has reached its time limit, and ends as on request.
     TimeIsUp {
         limit: Duration,
     },
