@@ -88,7 +88,7 @@ fn an_unusable_pause_file_pauses_the_task() {
         while !observed
             .reasons()
             .iter()
-            .any(|reason| reason.starts_with("whether the file /dev/null/pause exists is unknown"))
+            .any(|reason| reason.starts_with("it is unknown whether the file /dev/null/pause exists"))
         {
             thread::sleep(Duration::from_millis(10));
         }
