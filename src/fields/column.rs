@@ -58,8 +58,8 @@ impl Form {
 
 /// A SQL type that holds tokens and is not nullable.
 ///
-/// These are [`EncryptedText`], [`EncryptedBinary`], and Diesel's `Text` and `Binary`. This trait is sealed: a re-encrypt
-/// task could not find the encrypted columns of a table if there were other types.
+/// These are [`EncryptedText`], [`EncryptedBinary`], and Diesel's `Text` and `Binary`. This trait is sealed, because
+/// the re-encrypt task would not find encrypted columns of other types.
 pub trait TokenType: TokenColumn + SqlType<IsNull = is_nullable::NotNull> {}
 
 /// A [`TokenType`], or `Nullable` of one. This trait is sealed.

@@ -49,8 +49,8 @@ impl Error {
 
     /// Whether the value cannot be read with this keyring.
     ///
-    /// Fernet cannot distinguish a token under an unknown key from a damaged token. Nor should a reader of error
-    /// messages, so there is one error for both.
+    /// Fernet cannot distinguish a token under an unknown key from a damaged token, and an error message should not
+    /// reveal the difference. So there is one error for both.
     ///
     /// ```
     /// use diesel_encrypted::{Key, Keyring};

@@ -75,8 +75,8 @@ impl<'k> Sealer<'k> {
 
     /// Seals the plaintext as a token dated `timestamp`, and returns it only if it can be read back.
     ///
-    /// The new token is about to overwrite the old one. If a defect of this code or of the machine has damaged it, that
-    /// must be found first.
+    /// The new token is about to overwrite the old one. So any damage to it, by a defect of this code or of the
+    /// machine, must be detected first.
     pub(crate) fn seal(&mut self, plaintext: &[u8], timestamp: u64) -> Option<Sealed> {
         let sealed = self.primary.seal_at(plaintext, timestamp, self.ivs.next());
         self.holds(&sealed.token(), plaintext).then_some(sealed)

@@ -15,7 +15,7 @@ use diesel_encrypted::{Fingerprint, Target};
 use crate::cli::{Backend, DatabaseArgs};
 use crate::exit::{Exit, Failure};
 
-/// Evaluates an expression with the pool of whichever backend this is.
+/// Evaluates an expression with the pool of the backend.
 macro_rules! on_pool {
     ($database:expr, $pool:ident => $does:expr) => {
         match $database {
@@ -83,7 +83,7 @@ impl Database {
         on_pool!(self, pool => discovery.run(pool))
     }
 
-    /// The run that is going on, if any.
+    /// The active run, if any.
     pub(crate) fn run(&self) -> Result<Option<SharedRun>, TaskError> {
         on_pool!(self, pool => Control::new(pool).run())
     }

@@ -53,7 +53,7 @@ impl Failure {
         Self { exit, message }
     }
 
-    /// Whether it ends in a JSON document. A usage error does not.
+    /// Whether the command prints a JSON document despite this failure. It does not after a usage error.
     pub(crate) fn has_document(&self) -> bool {
         self.exit != Exit::Usage
     }

@@ -207,7 +207,7 @@ fn task<'a>(args: &ReadArgs, targets: Vec<Target>, keyring: &Arc<Keyring>, stop:
         .stop_handle(stop.clone())
 }
 
-/// Adds the options of all jobs.
+/// Adds the options that all jobs have.
 fn with_job_options<'a>(task: Task<'a>, args: &RewriteArgs, job: Job) -> Task<'a> {
     let rewriting = task
         .job(job)

@@ -24,9 +24,9 @@ pub(crate) fn state(args: &StateArgs) -> Result<Exit, Failure> {
     write(&folder(args.dir.as_deref())?, vec![Files::of_state(&tables)])
 }
 
-/// Writes migrations for guards, prints their folders, and then what they do to the tables.
+/// Writes migrations for guards, and prints their folders and notes on their effects.
 pub(crate) fn guard(args: &GuardArgs) -> Result<Exit, Failure> {
-    // A missing folder is an error before whole tables are read.
+    // Finds the folder first, because generating the guards reads whole tables.
     let folder = folder(args.dir.as_deref())?;
     let database = DatabaseArgs { database_url: args.database_url.clone(), give_up_after: 0 };
     let way = if args.online { Way::Online } else { Way::AtOnce };
@@ -104,7 +104,7 @@ fn write(dir: &Path, migrations: Vec<Files>) -> Result<Exit, Failure> {
     let mut time = OffsetDateTime::now_utc();
     for files in &migrations {
         let mut version = version(time)?;
-        // Diesel takes two migrations of the same version for one.
+        // Diesel treats two migrations of the same version as one.
         while existing.iter().any(|folder| folder.starts_with(&version)) {
             time += Duration::SECOND;
             version = self::version(time)?;

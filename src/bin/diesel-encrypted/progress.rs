@@ -92,8 +92,8 @@ impl ProgressDisplay {
         }
     }
 
-    /// Whether it is time for a line: at intervals, and soon after the task began to wait for something else. A limit
-    /// may make it wait again and again, so the early lines keep to the interval for each kind of reason.
+    /// Whether it is time for a line: at intervals, and early if the task begins to wait for another reason. A limit
+    /// may make it wait again and again, so there is at most one early line per interval for each kind of reason.
     fn is_time(&mut self, progress: &Progress) -> bool {
         let kind = waits_for(progress).map(kind);
         if kind.as_ref() != self.wait.as_ref().map(|wait| &wait.kind) {

@@ -107,18 +107,8 @@ fn row(column: &ColumnFound) -> Vec<String> {
 #[derive(Serialize)]
 struct DiscoveryDocument<'a> {
     outcome: &'static str,
-    columns: Vec<DiscoveryColumn<'a>>,
+    columns: &'a [ColumnFound],
     findings: Vec<DiscoveryFinding<'a>>,
-}
-
-#[derive(Serialize)]
-struct DiscoveryColumn<'a> {
-    table: String,
-    column: &'a str,
-    declared: bool,
-    guarded: bool,
-    sampled: u64,
-    tokens: u64,
 }
 
 #[derive(Serialize)]
@@ -141,21 +131,8 @@ impl<'a> DiscoveryDocument<'a> {
         let discovered = discovered.as_ref().ok();
         Self {
             outcome,
-            columns: discovered.into_iter().flat_map(|it| &it.columns).map(DiscoveryColumn::new).collect(),
+            columns: discovered.map_or(&[], |discovered| &discovered.columns),
             findings: discovered.into_iter().flat_map(|it| &it.findings).map(DiscoveryFinding::new).collect(),
-        }
-    }
-}
-
-impl<'a> DiscoveryColumn<'a> {
-    fn new(found: &'a ColumnFound) -> Self {
-        Self {
-            table: found.table.to_string(),
-            column: &found.column,
-            declared: found.declared,
-            guarded: found.guarded,
-            sampled: found.sampled,
-            tokens: found.tokens,
         }
     }
 }

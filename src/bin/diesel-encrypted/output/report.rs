@@ -12,7 +12,7 @@ use crate::notes;
 /// The most problems that the output for people lists.
 const SHOWN: usize = 20;
 
-/// How a job ended: its report, as far as there is one, and the failure that ended it, if any.
+/// How a job ended: its report, if there is one, and the failure that ended it, if any.
 pub(crate) struct Ending {
     pub(crate) report: Option<Report>,
     pub(crate) failure: Option<Failure>,
