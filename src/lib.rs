@@ -155,7 +155,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs, rustdoc::broken_intra_doc_links)]
 #![warn(unreachable_pub)]
-// One level for each column of the widest table that Diesel knows, see `targets/table.rs`.
+// The macro in `targets/table.rs` needs one level for each column of Diesel's widest table.
 #![recursion_limit = "256"]
 
 pub mod bounds;

@@ -16,7 +16,7 @@ pub enum Form {
 
 #[cfg(feature = "reencrypt")]
 impl Form {
-    /// The form of tokens in a column of this type of `pg_type`, or `None` if it cannot hold tokens.
+    /// The form of tokens in a column whose type has this name in `pg_type`, or `None` if it cannot hold tokens.
     #[cfg(feature = "postgres")]
     pub(crate) fn of_postgres(type_name: &str) -> Option<Self> {
         match type_name {

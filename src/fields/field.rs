@@ -169,7 +169,7 @@ macro_rules! field_type {
     };
 }
 
-/// For models that keep plain fields: `#[diesel(serialize_as = Encrypted<T>, deserialize_as = Encrypted<T>)]`.
+/// Lets models keep plain fields: `#[diesel(serialize_as = Encrypted<T>, deserialize_as = Encrypted<T>)]`.
 macro_rules! into_plain {
     ($field:ident: $($(#[$feature:meta])* $type:ty),+ $(,)?) => {$(
         $(#[$feature])*

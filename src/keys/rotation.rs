@@ -1,7 +1,7 @@
 //! Opens tokens and seals their plaintext again under the primary key, for one thread of the task.
 //!
-//! Memory, random numbers and the search for the right key cost more than the cryptography. They are reused from one
-//! token to the next.
+//! Allocating memory, fetching random numbers and searching for the right key cost more than the cryptography. So a
+//! thread reuses its buffers, fetches many random numbers at a time, and first tries the key of the last token.
 
 use zeroize::Zeroizing;
 

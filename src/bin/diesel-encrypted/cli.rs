@@ -9,9 +9,9 @@ use diesel_encrypted::Target;
 
 /// Encrypt, re-encrypt and decrypt the values of database columns, and manage the keys.
 ///
-/// Keys come from the environment variables DB_ENCRYPTION_KEYS or PINAKES_DB_ENCRYPTION_KEYS (separated by `:`, the
-/// primary key first), or from the file that DB_ENCRYPTION_KEYS_FILE names. You can also set these variables in a file
-/// .env.
+/// Keys come from the environment variable DB_ENCRYPTION_KEYS or PINAKES_DB_ENCRYPTION_KEYS, or from the file that
+/// DB_ENCRYPTION_KEYS_FILE names. Separate them with `:`, the primary key first. You can also set environment variables
+/// in a file .env.
 #[derive(Parser)]
 #[command(version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -136,7 +136,7 @@ pub(crate) struct RewriteArgs {
     pub(crate) limits: LimitArgs,
 }
 
-// The options of one job come before those of all: the heading of the limits would swallow them.
+// The options of a single job come first. After the limits, they would appear under the heading of the limits.
 #[derive(Args)]
 pub(crate) struct EncryptArgs {
     #[command(flatten)]
@@ -207,8 +207,8 @@ pub(crate) struct LimitArgs {
 
 #[derive(Args)]
 pub(crate) struct RetireArgs {
-    /// The key to retire, as `diesel-encrypted keys` shows it
-    // A `Fingerprint` here would let clap repeat a wrong text, and that may be a key.
+    /// The key to retire, as `diesel-encrypted keys` shows it With the type `Fingerprint`, clap would repeat an invalid
+    /// text, which may be a key.
     #[arg(value_name = "FINGERPRINT")]
     pub(crate) key: String,
 

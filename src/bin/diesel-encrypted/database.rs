@@ -160,7 +160,7 @@ impl Backend {
     }
 }
 
-/// The URL, or the failure that none is set.
+/// The URL, or a failure if none is set.
 pub(crate) fn url(url: Option<&str>) -> Result<&str, Failure> {
     url.ok_or_else(|| usage("no database is named. Set DATABASE_URL, or pass --database-url."))
 }

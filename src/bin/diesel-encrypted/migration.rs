@@ -95,7 +95,8 @@ fn write(dir: &Path, migrations: Vec<Files>) -> Result<Exit, Failure> {
                 Exit::Refused,
                 format!(
                     "a migration with this name exists: {}. If it has not run yet, run it with `diesel migration run`, \
-                     or delete it and try again. If a later migration has undone it, change its name after the timestamp.",
+                     or delete it and try again. If a later migration has undone it, change the folder's name \
+                     after the timestamp.",
                     dir.join(former).display()
                 ),
             ));
@@ -143,7 +144,8 @@ fn default_folder() -> Result<PathBuf, Failure> {
     }
     above("migrations").ok_or_else(|| {
         usage(
-            "there is no folder `migrations` here or above, and no diesel.toml names one. Name it with --dir PATH."
+            "there is no folder `migrations` here or above, and no diesel.toml names one. Name the folder with \
+             --dir PATH."
                 .into(),
         )
     })
@@ -161,7 +163,9 @@ fn existing(migrations: &Path) -> Result<Vec<String>, Failure> {
 /// A version in the form of Diesel's own migrations: `2026-11-25-023310`.
 fn version(time: OffsetDateTime) -> Result<String, Failure> {
     let version = time.format(format_description!("[year]-[month]-[day]-[hour][minute][second]"));
-    version.map_err(|error| Failure::new(Exit::Internal, format!("cannot name the migration after the time: {error}")))
+    version.map_err(|error| {
+        Failure::new(Exit::Internal, format!("cannot format the time for the migration's name: {error}"))
+    })
 }
 
 fn cannot_write(folder: &Path, error: &std::io::Error) -> Failure {

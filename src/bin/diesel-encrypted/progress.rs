@@ -15,7 +15,7 @@ use crate::remedy::waits_for;
 const INTERVAL: Duration = Duration::from_secs(10);
 /// How long a wait has to last before it gets a line of its own.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The share of rows from which the time left can be estimated.
+/// The share of rows to read before the remaining time is estimated.
 const ESTIMATE_FROM: f64 = 0.01;
 
 pub(crate) struct ProgressDisplay {
@@ -33,7 +33,7 @@ pub(crate) struct ProgressDisplay {
 struct Pass {
     number: u32,
     is_proving: bool,
-    /// The time of the run at which it began.
+    /// The elapsed time of the run when the pass began.
     began: Duration,
 }
 
