@@ -48,8 +48,7 @@ impl Metrics {
             Ok(()) => Ok(metrics),
             Err(error) => {
                 let path = path.display();
-                let message = format!("cannot write the metrics file {path}: {error}. Check --metrics-file.");
-                Err(Failure::new(Exit::Usage, message))
+                Err(Failure::usage(format!("cannot write the metrics file {path}: {error}. Check --metrics-file.")))
             }
         }
     }

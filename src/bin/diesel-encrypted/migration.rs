@@ -91,15 +91,12 @@ fn write(dir: &Path, migrations: Vec<Files>) -> Result<Exit, Failure> {
     for files in &migrations {
         let former = existing.iter().find(|folder| folder.split_once('_').is_some_and(|(_, name)| name == files.name));
         if let Some(former) = former {
-            return Err(Failure::new(
-                Exit::Refused,
-                format!(
-                    "a migration with this name exists: {}. If it has not run yet, run it with `diesel migration run`, \
+            return Err(Failure::refused(format!(
+                "a migration with this name exists: {}. If it has not run yet, run it with `diesel migration run`, \
                      or delete it and try again. If a later migration has undone it, change the folder's name \
                      after the timestamp.",
-                    dir.join(former).display()
-                ),
-            ));
+                dir.join(former).display()
+            )));
         }
     }
     let mut time = OffsetDateTime::now_utc();
@@ -112,7 +109,8 @@ fn write(dir: &Path, migrations: Vec<Files>) -> Result<Exit, Failure> {
         }
         time += Duration::SECOND;
         let folder = dir.join(format!("{version}_{}", files.name));
-        files.write(&folder).map_err(|error| cannot_write(&folder, &error))?;
+        let written = files.write(&folder);
+        written.map_err(|error| Failure::usage(format!("cannot write {}: {error}", folder.display())))?;
         output::line(folder.display())?;
     }
     Ok(Exit::Proven)
@@ -133,9 +131,9 @@ fn default_folder() -> Result<PathBuf, Failure> {
     let above = |name: &str| here.ancestors().map(|folder| folder.join(name)).find(|path| path.exists());
     if let Some(path) = above("diesel.toml") {
         let read = std::fs::read_to_string(&path);
-        let text = read.map_err(|error| usage(format!("cannot read {}: {error}", path.display())))?;
+        let text = read.map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
         let toml: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-            usage(format!("{} is not a Diesel configuration: {error}", path.display()))
+            Failure::usage(format!("{} is not a Diesel configuration: {error}", path.display()))
         })?;
         let named = toml.get("migrations_directory").and_then(|section| section.get("dir")?.as_str());
         if let Some(named) = named {
@@ -143,10 +141,9 @@ fn default_folder() -> Result<PathBuf, Failure> {
         }
     }
     above("migrations").ok_or_else(|| {
-        usage(
+        Failure::usage(
             "there is no folder `migrations` here or above, and no diesel.toml names one. Name the folder with \
-             --dir PATH."
-                .into(),
+             --dir PATH.",
         )
     })
 }
@@ -155,7 +152,7 @@ fn default_folder() -> Result<PathBuf, Failure> {
 fn existing(migrations: &Path) -> Result<Vec<String>, Failure> {
     let entries = match std::fs::read_dir(migrations) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(|error| usage(format!("cannot read {}: {error}", migrations.display())))?,
+        entries => entries.map_err(|error| Failure::usage(format!("cannot read {}: {error}", migrations.display())))?,
     };
     Ok(entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned())).collect())
 }
@@ -166,12 +163,4 @@ fn version(time: OffsetDateTime) -> Result<String, Failure> {
     version.map_err(|error| {
         Failure::new(Exit::Internal, format!("cannot format the time for the migration's name: {error}"))
     })
-}
-
-fn cannot_write(folder: &Path, error: &std::io::Error) -> Failure {
-    usage(format!("cannot write {}: {error}", folder.display()))
-}
-
-fn usage(message: String) -> Failure {
-    Failure::new(Exit::Usage, message)
 }

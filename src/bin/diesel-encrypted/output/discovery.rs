@@ -60,7 +60,7 @@ fn needless(discovered: &Discovered) -> Option<Failure> {
         "there is no finding for {}. Remove the option, because it would hide the next finding there.",
         options.join(", ")
     );
-    Some(Failure::new(Exit::Usage, message))
+    Some(Failure::usage(message))
 }
 
 fn nothing_declared(discovered: &Discovered) -> Failure {
@@ -69,13 +69,10 @@ fn nothing_declared(discovered: &Discovered) -> Failure {
         1 => "--ignore accepts the only finding".into(),
         all => format!("--ignore accepts all {all} findings"),
     };
-    Failure::new(
-        Exit::Refused,
-        format!(
-            "there is nothing to compare. The schema file declares no encrypted column, and {others}. Declare columns \
+    Failure::refused(format!(
+        "there is nothing to compare. The schema file declares no encrypted column, and {others}. Declare columns \
              as EncryptedText or EncryptedBinary, or name the right schema file with --schema PATH."
-        ),
-    )
+    ))
 }
 
 fn summary(discovered: &Discovered) -> String {
