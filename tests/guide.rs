@@ -54,11 +54,11 @@ fn every_link_of_a_guide_works_on_github_and_in_rustdoc() {
 
 #[derive(Default)]
 struct Page {
-    /// Of its headings, as GitHub and rustdoc spell them.
+    /// The anchors of its headings, as GitHub and rustdoc spell them.
     anchors: BTreeSet<String>,
     /// The targets of `[…](target)`.
     inline: Vec<String>,
-    /// Those of `[…][label]`.
+    /// The labels of `[…][label]`.
     labels: BTreeSet<String>,
     definitions: BTreeMap<String, String>,
     problems: Vec<String>,
