@@ -16,8 +16,8 @@ use crate::fields::field;
 /// plaintext is left, replace it with [`Encrypted<T>`](crate::Encrypted), which behaves the same in all other respects.
 /// Until then, the application trusts plaintext from any other writer, as it does in a plain column.
 ///
-/// First convert a column of another type, such as an integer, to text or bytes. A value in any form other than that of
-/// [`Plaintext`](crate::Plaintext) is an error, unless you implement a type that reads both forms.
+/// First convert a column of another type, such as an integer, to text or bytes. If a value does not have the form that
+/// [`Plaintext`](crate::Plaintext) reads, loading it is an error. In that case, implement a type that reads both forms.
 ///
 /// # Errors
 ///

@@ -41,8 +41,8 @@ use crate::keys::Error;
 /// Except for `Vec<u8>`, the bytes are text that other languages can read. This form is part of the crate's stable
 /// interface.
 ///
-/// Reading also accepts the text that Python's `str` writes for the same value: `True` and `False`, a space between
-/// date and time, and times without a fraction of a second.
+/// Reading also accepts the text that Python's `str` writes for the same value. Examples are `True` and `False`, a
+/// space between date and time, and times without a fraction of a second.
 ///
 /// Implement the trait for a type of your own:
 ///
