@@ -31,7 +31,7 @@ enum Transaction {
 
 #[derive(Default)]
 struct Application {
-    /// For each kind of transaction.
+    /// The times of each kind of transaction.
     times: [Vec<Duration>; KINDS.len()],
     deadlocks: usize,
     timeouts: usize,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::keys::fernet::token::{raw_token_len, token_len};
 
@@ -20,7 +22,7 @@ pub struct Estimate {
 }
 
 /// The cost of rewriting one table. A figure is `None` if the database does not know it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TableEstimate {
     /// The table, with its schema.
