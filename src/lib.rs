@@ -169,6 +169,7 @@ pub mod discover;
 #[cfg(feature = "reencrypt")]
 pub mod guard;
 pub mod guide;
+mod multi;
 #[cfg(feature = "reencrypt")]
 pub mod reencrypt;
 #[cfg(feature = "reencrypt")]
