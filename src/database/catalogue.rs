@@ -1,6 +1,7 @@
 //! Tables as the catalogue describes them.
 
 use crate::fields::Form;
+use crate::keys::fernet::token::{raw_token_len, token_len};
 use crate::targets::TableName;
 
 /// A table as the catalogue describes it.
@@ -149,6 +150,6 @@ impl CatalogueColumn {
 
     /// The length of the token for a plaintext of this many bytes in such a column.
     pub(crate) fn token_len(&self, plaintext: usize) -> usize {
-        if self.form == Some(Form::Binary) { crate::raw_token_len(plaintext) } else { crate::token_len(plaintext) }
+        if self.form == Some(Form::Binary) { raw_token_len(plaintext) } else { token_len(plaintext) }
     }
 }

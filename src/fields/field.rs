@@ -144,8 +144,8 @@ macro_rules! field_type {
         }
 
         #[cfg(feature = "json")]
-        impl<T> From<$field<crate::Json<T>>> for crate::Json<T> {
-            fn from(value: $field<crate::Json<T>>) -> Self {
+        impl<T> From<$field<crate::fields::plaintext::Json<T>>> for crate::fields::plaintext::Json<T> {
+            fn from(value: $field<crate::fields::plaintext::Json<T>>) -> Self {
                 value.0
             }
         }
