@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::keys::fernet::Token;
+use crate::keys::Token;
 
 /// A failure of the database, or of this crate when it reads an answer. It carries no value of any column.
 #[derive(Debug)]

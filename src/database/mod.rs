@@ -30,15 +30,15 @@ pub(crate) mod stop;
 pub(crate) mod swap;
 pub(crate) mod words;
 
-pub(crate) use catalogue::{Catalogue, CatalogueColumn, IndexKey, Relation, Trigger};
+pub(crate) use catalogue::{Catalogue, CatalogueColumn, IndexKey, KeyColumn, Relation, Trigger};
 pub(crate) use checkpoint::Checkpoint;
 pub(crate) use clock::{DatabaseClock, Moment};
 pub(crate) use connection::{DialectConnection, TaskConnection};
 pub(crate) use dialect::{
-    CatalogueReader, Conversion, Cost, Dialect, Effects, GuardLookup, Language, Locks, ReplicationState, Snapshots,
-    SwapRows,
+    CatalogueReader, Conversion, Cost, Dialect, Effects, GuardLookup, Language, Locks, ReplicationState, RowFormat,
+    SessionSettings, SideEffects, Snapshots, SwapRows,
 };
-pub(crate) use estimate::Estimate;
+pub(crate) use estimate::{Estimate, TableEstimate};
 pub(crate) use failure::Failure;
 pub(crate) use guard_kind::GuardKind;
 pub(crate) use page::Page;
@@ -46,6 +46,8 @@ pub(crate) use plan::{Plan, PlannedColumn, PlannedTable, Room};
 pub(crate) use replication::{Replay, ReplicaState, Replication};
 pub(crate) use row::{Cell, Change, KeyValue, Row, Swap};
 pub(crate) use session::Session;
-pub(crate) use sql::{Conn, Fields, Sql};
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+pub(crate) use slots::Slots;
+pub(crate) use sql::{Conn, Fields, Sql, TextRows};
 pub(crate) use stop::StopHandle;
 pub(crate) use words::{Flavor, Word};

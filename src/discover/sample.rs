@@ -10,7 +10,7 @@ use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::sql::runtime_statement;
 use crate::database::{CatalogueColumn, Dialect, Fields, Locks, Relation, Session, TaskConnection};
 use crate::discover::error::DiscoverError;
-use crate::keys::fernet::Token;
+use crate::keys::Token;
 
 /// The number of rows from each end of a table.
 const END: usize = 100;

@@ -8,8 +8,8 @@ use zeroize::Zeroize;
 use crate::fields::backend::TokenBackend;
 use crate::fields::column::{Form, TokenColumn};
 use crate::fields::plaintext::Plaintext;
-use crate::keys::fernet::{Sealed, Token};
 use crate::keys::{Error, Keyring};
+use crate::keys::{Sealed, Token};
 
 /// Reads a value from a token.
 pub(crate) fn read_token<T: Plaintext>(bytes: &[u8]) -> Result<T, Error> {

@@ -14,5 +14,4 @@ pub(crate) mod plaintext;
 pub mod sql_types;
 
 pub(crate) use backend::TokenBackend;
-pub(crate) use column::{Form, TokenColumn};
-pub(crate) use sql_types::{EncryptedBinary, EncryptedText};
+pub(crate) use column::Form;

@@ -15,3 +15,5 @@ pub(crate) use key::Fingerprint;
 pub(crate) use keyring::Keyring;
 #[cfg(feature = "reencrypt")]
 pub(crate) use rotation::{Opened, Opener, Rotation};
+
+pub(crate) use fernet::{Sealed, Token};

@@ -7,8 +7,9 @@ use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::database::{Failure, Locks, Moment, Plan, PlannedTable, Session, StopHandle, TaskConnection};
 use crate::keys::{Fingerprint, Keyring};
+use crate::reencrypt::conduct::Sample;
 use crate::reencrypt::conduct::planning::plan;
-use crate::reencrypt::conduct::sample::{self, Sample};
+use crate::reencrypt::conduct::sample;
 use crate::reencrypt::report::{Cause, ColumnStatus, Job, Refusal, Tally, time};
 use crate::reencrypt::run::state;
 use crate::reencrypt::run::{Run, Stored};

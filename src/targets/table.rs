@@ -6,7 +6,8 @@ use diesel::query_builder::QueryFragment;
 use diesel::query_source::{Column, Table};
 use diesel::sql_types::Nullable;
 
-use crate::fields::{EncryptedBinary, EncryptedText, TokenColumn};
+use crate::fields::column::TokenColumn;
+use crate::fields::sql_types::{EncryptedBinary, EncryptedText};
 use crate::targets::{TableName, Target};
 
 /// The backend that writes the name of a table. Any backend works, because each of them writes the quoted name.

@@ -8,10 +8,8 @@ use diesel::result::{OptionalExtension, QueryResult};
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::catalogue::{Catalogue, CatalogueColumn, IndexKey, KeyColumn, Relation, Trigger};
-use crate::database::dialect::CatalogueReader;
 use crate::database::mysql::server::{is_mariadb, unescaped};
-use crate::database::sql::{Conn, Sql};
+use crate::database::{Catalogue, CatalogueColumn, CatalogueReader, Conn, IndexKey, KeyColumn, Relation, Sql, Trigger};
 use crate::fields::Form;
 use crate::targets::TableName;
 

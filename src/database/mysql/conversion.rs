@@ -6,10 +6,8 @@ use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Nullable};
 
-use crate::database::dialect::{Conversion, SessionSettings};
-use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::database::quote::{quoted, quoted_table};
-use crate::database::sql::{Conn, Sql};
+use crate::database::{Conn, Conversion, PlannedColumn, PlannedTable, SessionSettings, Sql};
 use crate::keys::fernet::shape::filled;
 use crate::keys::fernet::shape::mysql::is_plaintext;
 use crate::targets::TableName;

@@ -6,10 +6,8 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::dialect::Cost;
-use crate::database::estimate::{LARGE, TableEstimate};
-use crate::database::plan::PlannedTable;
-use crate::database::sql::Conn;
+use crate::database::estimate::LARGE;
+use crate::database::{Conn, Cost, PlannedTable, TableEstimate};
 
 impl Cost for Mysql {
     /// The new tokens are as long as the old ones and replace them, so the table does not grow. The redo log takes 1.75

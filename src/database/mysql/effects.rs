@@ -3,9 +3,7 @@
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 
-use crate::database::dialect::{Effects, SideEffects};
-use crate::database::plan::PlannedTable;
-use crate::database::sql::{Conn, Sql};
+use crate::database::{Conn, Effects, PlannedTable, SideEffects, Sql};
 
 /// A trigger of MySQL or MariaDB always applies to all columns.
 impl Effects for Mysql {

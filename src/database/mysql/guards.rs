@@ -3,11 +3,9 @@
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 
-use crate::database::dialect::GuardLookup;
-use crate::database::guard_kind::{GuardKind, is_among_checks};
+use crate::database::guard_kind::is_among_checks;
 use crate::database::mysql::server::{is_of_mariadb, show_create, unescaped};
-use crate::database::sql::{Conn, Sql};
-use crate::database::words::Flavor;
+use crate::database::{Conn, Flavor, GuardKind, GuardLookup, Sql};
 use crate::targets::TableName;
 
 impl GuardLookup for Mysql {

@@ -2,8 +2,7 @@
 
 use diesel::mysql::Mysql;
 
-use crate::database::dialect::Language;
-use crate::database::words::Flavor;
+use crate::database::{Flavor, Language};
 
 impl Language for Mysql {
     const FLAVOR: Flavor = Flavor::Mysql;

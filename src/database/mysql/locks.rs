@@ -3,8 +3,7 @@
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 
-use crate::database::dialect::Locks;
-use crate::database::sql::{Conn, Sql};
+use crate::database::{Conn, Locks, Sql};
 
 impl Locks for Mysql {
     const LOCKS_ROWS: bool = true;

@@ -9,10 +9,8 @@ use diesel::row::NamedRow;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::dialect::ReplicationState;
 use crate::database::mysql::server::is_mariadb;
-use crate::database::replication::{Replay, ReplicaState, Replication};
-use crate::database::sql::Conn;
+use crate::database::{Conn, Replay, ReplicaState, Replication, ReplicationState};
 
 impl ReplicationState for Mysql {
     const REPLICATION: Replication = Replication::KnownToReplicas;

@@ -6,11 +6,8 @@ use diesel::query_builder::AstPass;
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::{BigInt, Binary, Nullable, Text, Unsigned};
 
-use crate::database::catalogue::{CatalogueColumn, KeyColumn};
-use crate::database::dialect::RowFormat;
 use crate::database::quote::{push_column, push_filled};
-use crate::database::row::{Cell, KeyValue};
-use crate::database::sql::TextRows;
+use crate::database::{CatalogueColumn, Cell, KeyColumn, KeyValue, RowFormat, TextRows};
 use crate::fields::Form;
 use crate::keys::fernet::shape;
 

@@ -5,7 +5,7 @@ use diesel::mysql::Mysql;
 use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::quote::quoted_table;
-use crate::database::sql::{Conn, Fields, Sql};
+use crate::database::{Conn, Fields, Sql};
 use crate::targets::TableName;
 
 pub(crate) fn is_mariadb<C: Conn<Mysql>>(conn: &mut C) -> QueryResult<bool> {

@@ -4,8 +4,7 @@ use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::dialect::SessionSettings;
-use crate::database::sql::{Conn, Sql};
+use crate::database::{Conn, SessionSettings, Sql};
 
 /// MySQL waits for at least a second, and refuses 0.
 pub(crate) const NO_WAIT: &str = "IF(VERSION() LIKE '%MariaDB%', 0, 1)";

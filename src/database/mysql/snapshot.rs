@@ -7,9 +7,7 @@ use diesel::RunQueryDsl;
 use diesel::mysql::Mysql;
 use diesel::result::{Error as DieselError, QueryResult};
 
-use crate::database::dialect::Snapshots;
-use crate::database::plan::PlannedTable;
-use crate::database::sql::{Conn, Fields, Sql};
+use crate::database::{Conn, Fields, PlannedTable, Snapshots, Sql};
 
 /// The server refreshes its list of transactions when nobody has read it for a tenth of a second.
 const FRESH: Duration = Duration::from_millis(120);

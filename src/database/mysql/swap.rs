@@ -7,16 +7,13 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 use diesel::sql_types::{Binary, Nullable, Text};
 
-use crate::database::checkpoint::Checkpoint;
-use crate::database::dialect::{RowFormat, SessionSettings, SwapRows};
 use crate::database::mysql::rows::push_slot_key;
 use crate::database::mysql::settings::NO_WAIT;
-use crate::database::plan::PlannedTable;
 use crate::database::quote::{push_all, push_column, push_table};
-use crate::database::row::{Change, Row};
-use crate::database::slots::{Slots, in_transaction, text};
-use crate::database::sql::{Conn, runtime_statement};
+use crate::database::slots::{in_transaction, text};
+use crate::database::sql::runtime_statement;
 use crate::database::swap::{push_assignments, push_key_match};
+use crate::database::{Change, Checkpoint, Conn, PlannedTable, Row, RowFormat, SessionSettings, Slots, SwapRows};
 
 impl SwapRows for Mysql {
     const BATCH: usize = 500;

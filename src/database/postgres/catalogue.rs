@@ -9,10 +9,8 @@ use diesel::result::{OptionalExtension, QueryResult};
 use diesel::sql_types::{Array, BigInt, Bool, Double, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::catalogue::{Catalogue, CatalogueColumn, IndexKey, KeyColumn, Relation, Trigger};
-use crate::database::dialect::CatalogueReader;
 use crate::database::quote::quoted_table;
-use crate::database::sql::Conn;
+use crate::database::{Catalogue, CatalogueColumn, CatalogueReader, Conn, IndexKey, KeyColumn, Relation, Trigger};
 use crate::fields::Form;
 use crate::targets::TableName;
 

@@ -7,10 +7,8 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::dialect::Conversion;
-use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::database::quote::{quoted, quoted_table};
-use crate::database::sql::Conn;
+use crate::database::{Conn, Conversion, PlannedColumn, PlannedTable};
 use crate::keys::fernet::shape::filled;
 use crate::keys::fernet::shape::postgres::is_plaintext;
 use crate::targets::TableName;

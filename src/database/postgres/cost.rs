@@ -6,11 +6,9 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::dialect::Cost;
-use crate::database::estimate::{LARGE, TableEstimate};
-use crate::database::plan::PlannedTable;
+use crate::database::estimate::LARGE;
 use crate::database::quote::quoted_table;
-use crate::database::sql::Conn;
+use crate::database::{Conn, Cost, PlannedTable, TableEstimate};
 
 /// Bytes of WAL for a new version of a row on another page, in addition to the row itself, and for each of its index
 /// entries. Measured: 690 bytes in all for a row of 356 with three indexes.

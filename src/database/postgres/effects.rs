@@ -6,10 +6,8 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Array, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::dialect::{Effects, SideEffects};
-use crate::database::plan::PlannedTable;
 use crate::database::quote::quoted_table;
-use crate::database::sql::Conn;
+use crate::database::{Conn, Effects, PlannedTable, SideEffects};
 
 impl Effects for Pg {
     const WITHOUT_TRIGGERS: &'static str = "connect as a user who may set session_replication_role, with \

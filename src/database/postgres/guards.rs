@@ -6,10 +6,8 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Bool, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::dialect::GuardLookup;
-use crate::database::guard_kind::GuardKind;
 use crate::database::quote::quoted_table;
-use crate::database::sql::Conn;
+use crate::database::{Conn, GuardKind, GuardLookup};
 use crate::keys::fernet::shape::is_guard;
 use crate::targets::TableName;
 

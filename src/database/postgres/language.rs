@@ -2,8 +2,7 @@
 
 use diesel::pg::Pg;
 
-use crate::database::dialect::Language;
-use crate::database::words::Flavor;
+use crate::database::{Flavor, Language};
 
 impl Language for Pg {
     const FLAVOR: Flavor = Flavor::Postgres;

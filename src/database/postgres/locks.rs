@@ -2,7 +2,7 @@
 
 use diesel::pg::Pg;
 
-use crate::database::dialect::Locks;
+use crate::database::Locks;
 
 /// A swap never waits for a row, because of the `lock_timeout`.
 impl Locks for Pg {

@@ -9,9 +9,8 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::dialect::ReplicationState;
-use crate::database::replication::{Primary, Replay, ReplicaState, Replication};
-use crate::database::sql::Conn;
+use crate::database::replication::Primary;
+use crate::database::{Conn, Replay, ReplicaState, Replication, ReplicationState};
 
 impl ReplicationState for Pg {
     const REPLICATION: Replication = Replication::KnownToAll;

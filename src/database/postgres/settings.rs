@@ -6,8 +6,7 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Array, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::dialect::SessionSettings;
-use crate::database::sql::Conn;
+use crate::database::{Conn, SessionSettings};
 
 impl SessionSettings for Pg {
     const SETTINGS: &'static [(&'static str, &'static str)] = &[

@@ -3,10 +3,8 @@
 use diesel::pg::Pg;
 use diesel::result::QueryResult;
 
-use crate::database::dialect::Snapshots;
-use crate::database::plan::PlannedTable;
 use crate::database::quote::quoted_table;
-use crate::database::sql::{Conn, Sql};
+use crate::database::{Conn, PlannedTable, Snapshots, Sql};
 
 impl Snapshots for Pg {
     /// Two, because a transaction that was open at the first fence may have been prepared since. At the second fence it has a

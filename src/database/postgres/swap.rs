@@ -6,14 +6,12 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 
-use crate::database::checkpoint::{CHECKPOINT, Checkpoint};
-use crate::database::dialect::SwapRows;
-use crate::database::plan::PlannedTable;
+use crate::database::checkpoint::CHECKPOINT;
 use crate::database::postgres::rows::{push_key_cast, text};
 use crate::database::quote::{push_all, push_column, push_table};
-use crate::database::row::Change;
-use crate::database::sql::{Conn, runtime_statement};
+use crate::database::sql::runtime_statement;
 use crate::database::swap::{push_assignments, push_key_match, value_names};
+use crate::database::{Change, Checkpoint, Conn, PlannedTable, SwapRows};
 
 impl SwapRows for Pg {
     const BATCH: usize = 1000;

@@ -8,11 +8,11 @@ use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::catalogue::{Catalogue, CatalogueColumn, IndexKey, KeyColumn, Relation, Trigger};
-use crate::database::dialect::CatalogueReader;
 use crate::database::quote::{literal, quoted};
-use crate::database::sql::{Conn, Fields, Sql};
 use crate::database::words::{closing, words};
+use crate::database::{
+    Catalogue, CatalogueColumn, CatalogueReader, Conn, Fields, IndexKey, KeyColumn, Relation, Sql, Trigger,
+};
 use crate::fields::Form;
 use crate::keys::fernet::shape::filled;
 use crate::keys::fernet::shape::sqlite::IS_MENTIONED;

@@ -3,12 +3,10 @@
 use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
 
-use crate::database::dialect::Conversion;
-use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::database::quote::quoted;
-use crate::database::sql::{Conn, Sql};
 use crate::database::sqlite::catalogue::{MAIN, create_table};
-use crate::database::words::{Word, closing, words};
+use crate::database::words::{closing, words};
+use crate::database::{Conn, Conversion, PlannedColumn, PlannedTable, Sql, Word};
 use crate::targets::TableName;
 
 impl Conversion for Sqlite {

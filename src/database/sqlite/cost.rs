@@ -6,12 +6,10 @@ use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::Sqlite;
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::dialect::Cost;
-use crate::database::estimate::{LARGE, TableEstimate};
-use crate::database::plan::PlannedTable;
+use crate::database::estimate::LARGE;
 use crate::database::quote::quoted;
-use crate::database::sql::{Conn, Sql};
 use crate::database::sqlite::catalogue::MAIN;
+use crate::database::{Conn, Cost, PlannedTable, Sql, TableEstimate};
 
 impl Cost for Sqlite {
     /// The new tokens are as long as the old ones and replace them, so the file does not grow. Each page with such a

@@ -7,10 +7,9 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Binary, Nullable};
 use diesel::sqlite::Sqlite;
 
-use crate::database::dialect::{Effects, SideEffects};
-use crate::database::plan::PlannedTable;
-use crate::database::sql::{Conn, runtime_statement};
+use crate::database::sql::runtime_statement;
 use crate::database::swap::push_idle_update;
+use crate::database::{Conn, Effects, PlannedTable, SideEffects};
 
 impl Effects for Sqlite {
     const WITHOUT_TRIGGERS: &'static str = "drop them while it runs. The application then runs without them, too";

@@ -3,11 +3,9 @@
 use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
 
-use crate::database::dialect::GuardLookup;
-use crate::database::guard_kind::{GuardKind, is_among_checks};
-use crate::database::sql::Conn;
+use crate::database::guard_kind::is_among_checks;
 use crate::database::sqlite::catalogue::{MAIN, create_table};
-use crate::database::words::Flavor;
+use crate::database::{Conn, Flavor, GuardKind, GuardLookup};
 use crate::targets::TableName;
 
 impl GuardLookup for Sqlite {

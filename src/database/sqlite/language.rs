@@ -2,8 +2,7 @@
 
 use diesel::sqlite::Sqlite;
 
-use crate::database::dialect::Language;
-use crate::database::words::Flavor;
+use crate::database::{Flavor, Language};
 
 impl Language for Sqlite {
     const FLAVOR: Flavor = Flavor::Sqlite;

@@ -2,7 +2,7 @@
 
 use diesel::sqlite::Sqlite;
 
-use crate::database::dialect::Locks;
+use crate::database::Locks;
 
 impl Locks for Sqlite {
     const LOCKS_ROWS: bool = false;

@@ -3,9 +3,7 @@
 use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
 
-use crate::database::dialect::ReplicationState;
-use crate::database::replication::{ReplicaState, Replication};
-use crate::database::sql::Conn;
+use crate::database::{Conn, ReplicaState, Replication, ReplicationState};
 
 impl ReplicationState for Sqlite {
     const REPLICATION: Replication = Replication::None;

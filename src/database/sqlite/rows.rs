@@ -6,11 +6,8 @@ use diesel::result::{Error, QueryResult};
 use diesel::sql_types::{BigInt, Binary, Double, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteType};
 
-use crate::database::catalogue::{CatalogueColumn, KeyColumn};
-use crate::database::dialect::RowFormat;
 use crate::database::quote::{push_column, push_filled};
-use crate::database::row::{Cell, KeyValue};
-use crate::database::sql::TextRows;
+use crate::database::{CatalogueColumn, Cell, KeyColumn, KeyValue, RowFormat, TextRows};
 use crate::keys::fernet::shape;
 
 impl TextRows for Sqlite {

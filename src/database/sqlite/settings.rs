@@ -6,8 +6,7 @@ use diesel::result::QueryResult;
 use diesel::sql_types::BigInt;
 use diesel::sqlite::Sqlite;
 
-use crate::database::dialect::SessionSettings;
-use crate::database::sql::Conn;
+use crate::database::{Conn, SessionSettings};
 
 impl SessionSettings for Sqlite {
     const SETTINGS: &'static [(&'static str, &'static str)] = &[

@@ -3,9 +3,7 @@
 use diesel::result::{Error, QueryResult};
 use diesel::sqlite::Sqlite;
 
-use crate::database::dialect::{Locks, Snapshots};
-use crate::database::plan::PlannedTable;
-use crate::database::sql::Conn;
+use crate::database::{Conn, Locks, PlannedTable, Snapshots};
 
 impl Snapshots for Sqlite {
     fn begin_snapshot<C: Conn<Self>>(

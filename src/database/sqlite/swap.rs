@@ -6,15 +6,11 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Binary, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
-use crate::database::checkpoint::Checkpoint;
-use crate::database::dialect::SwapRows;
-use crate::database::plan::PlannedTable;
 use crate::database::quote::{push_all, push_column, push_table};
-use crate::database::row::{Cell, Change};
-use crate::database::slots::{Slots, in_transaction, text};
-use crate::database::sql::Conn;
+use crate::database::slots::{in_transaction, text};
 use crate::database::sqlite::rows::push_slot_key;
 use crate::database::swap::{push_assignments, push_key_match, value_names};
+use crate::database::{Cell, Change, Checkpoint, Conn, PlannedTable, Slots, SwapRows};
 
 impl SwapRows for Sqlite {
     const BATCH: usize = 1000;

@@ -9,3 +9,5 @@ pub(crate) mod sample;
 
 pub(crate) use conductor::Conductor;
 pub(crate) use proof::Reading;
+
+pub(crate) use sample::Sample;

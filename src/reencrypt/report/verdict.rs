@@ -1,7 +1,7 @@
 //! Judges the content of a cell, and whether a job has to change it.
 
 use crate::database::{Cell, PlannedColumn, PlannedTable, Row};
-use crate::keys::fernet::Token;
+use crate::keys::Token;
 use crate::keys::{Opened, Opener};
 use crate::reencrypt::report::job::Job;
 

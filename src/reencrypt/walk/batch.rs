@@ -12,7 +12,7 @@ use crate::database::{
     TaskConnection,
 };
 use crate::keys::Rotation;
-use crate::keys::fernet::Token;
+use crate::keys::Token;
 use crate::reencrypt::report::{Job, Standing, TaskError, Verdict, Written};
 use crate::reencrypt::run::Range;
 use crate::reencrypt::walk::decision::decide;
