@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-// As `diesel print-schema` writes it. Columns with these types are encrypted.
+// `diesel print-schema` writes this. A column is encrypted if its type is `EncryptedText` or `EncryptedBinary`.
 diesel::table! {
     use diesel::sql_types::*;
     use diesel_encrypted::sql_types::*;
@@ -64,8 +64,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         batches.try_for_each(|batch| diesel::insert_into(people::table).values(batch).execute(conn).map(drop))
     })?;
     let ada: Person = people::table.select(Person::as_select()).first(conn)?;
-    println!("the model says     {}, {}", ada.name, *ada.email);
-    println!("Debug says         {:?}", ada.email);
+    println!("the model returns  {}, {}", ada.name, *ada.email);
+    println!("Debug prints       {:?}", ada.email);
     println!("the database holds {}…", &raw_email(conn)?[..60]);
 
     heading("Make a new key the primary key");

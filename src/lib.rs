@@ -80,8 +80,8 @@
 //! # }
 //! ```
 //!
-//! `Encrypted<T>` also works with columns that the schema declares as plain `Text` or `Binary`. But then the compiler does
-//! not refuse plaintext in other statements on that column.
+//! `Encrypted<T>` also works with columns that the schema declares as plain `Text` or `Binary`. But then the compiler
+//! does not refuse plaintext in statements on that column.
 //!
 //! # Keys
 //!
@@ -89,12 +89,13 @@
 //! keys: the first one is the primary key and encrypts, and every key decrypts.
 //!
 //! Call [`Keyring::install`] early in `main`. If you do not, the first use of a key reads the environment
-//! ([`Keyring::from_env`]): `DB_ENCRYPTION_KEYS`, `PINAKES_DB_ENCRYPTION_KEYS`, or the file that `DB_ENCRYPTION_KEYS_FILE`
-//! names. [`Keyring::replace`] changes the keys while the process runs, [`Keyring::scope`] for the current thread only.
-//! Messages show the [fingerprint](Key::fingerprint) of a key, never the key.
+//! ([`Keyring::from_env`]): `DB_ENCRYPTION_KEYS`, `PINAKES_DB_ENCRYPTION_KEYS`, or the file that
+//! `DB_ENCRYPTION_KEYS_FILE` names. [`Keyring::replace`] changes the keys while the process runs. [`Keyring::scope`]
+//! uses other keys in the current thread only. Messages show the [fingerprint](Key::fingerprint) of a key, never the
+//! key.
 //!
-//! Early in `main`, a [`StartupCheck`](startup::StartupCheck) (feature `reencrypt`) checks that the keyring, the schema and
-//! the data belong together:
+//! Early in `main`, a [`StartupCheck`](startup::StartupCheck) (feature `reencrypt`) checks that the keyring and the
+//! schema match the data:
 //!
 //! ```text
 //! StartupCheck::new(Keyring::current()?).target(Target::of(users::table)?).run(&pool)?;
@@ -102,12 +103,12 @@
 //!
 //! # Rotation
 //!
-//! 1. Generate a key ([`Key::generate`]), and add it to the keyring of every process as a secondary key, `old:new`. Every
-//!    process can then read what others will write under it.
+//! 1. Generate a key ([`Key::generate`]), and add it to the keyring of every process as a secondary key, `old:new`.
+//!    Every process can then read the values that others will write under it.
 //! 2. Make it the primary key everywhere, `new:old`: restart the processes, or let each call [`Keyring::replace`].
 //! 3. Run a [`reencrypt::Task`]. You can stop or kill it at any time, and run it again.
-//! 4. If [`Report::old_keys_may_go`](reencrypt::Report::old_keys_may_go) returns `true`, remove the old key from the keyring. Keep the key as long as you keep
-//!    backups from before.
+//! 4. If [`Report::old_keys_may_go`](reencrypt::Report::old_keys_may_go) returns `true`, remove the old key from the
+//!    keyring. Store the key for as long as you keep backups from before the rotation.
 //!
 //! The program `diesel-encrypted` (features `cli-postgres`, `cli-mysql`, `cli-sqlite`) does the same from the command line.
 //!
@@ -116,17 +117,17 @@
 //! | mistake | refused by |
 //! |---|---|
 //! | plaintext written to an `EncryptedText` column, or such a column loaded as `String` | the compiler |
-//! | an encrypted value compared in a filter: it would never match, because two encryptions of the same value differ | the compiler |
+//! | an encrypted value compared in a filter, where it would never match, because two encryptions of the same value differ | the compiler |
 //! | a type without a plaintext form, a column that cannot hold a token | the compiler |
 //! | plaintext written by another program, a token truncated by a column that is too short | the database: a domain on PostgreSQL, a `CHECK` elsewhere ([`guard`]) |
 //! | an unreadable value taken for plaintext, or encrypted a second time | the task and the field types: they return or list an error, and never guess |
 //! | a task without targets, or with the wrong keyring | the task, before it writes |
 //! | an application started with the wrong keyring, or with an old primary key | [`StartupCheck`](startup::StartupCheck) |
 //!
-//! Diesel leaves no way to refuse these: `filter(nullable_column.eq(Some(encrypted)))`, a comparison in `having(…)` or in
-//! the `on(…)` of a join, and the filter of an `update(table).filter(…)` or `delete(table).filter(…)`. They match nothing,
-//! and their negation (`ne`) matches everything. Comparing, ordering or grouping columns with each other compiles, and works
-//! on tokens, not on values.
+//! Diesel does not let a crate refuse these comparisons: `filter(nullable_column.eq(Some(encrypted)))`, a comparison in
+//! `having(…)` or in the `on(…)` of a join, and the filter of an `update(table).filter(…)` or
+//! `delete(table).filter(…)`. They match nothing, and their negation (`ne`) matches everything. You can also compare,
+//! order or group by the columns themselves. The database then works on the tokens, not on the values.
 //!
 //! # What Fernet does not give
 //!
@@ -134,7 +135,8 @@
 //! * A token shows the length of its value (to 16 bytes) and the second in which it was encrypted.
 //! * Equal values have different tokens, so there is no lookup, no unique index and no order. For these, keep a keyed hash in
 //!   a second column.
-//! * Fernet is AES-128-CBC with HMAC-SHA256, each with a random key. That is sound, and older than today's AEAD ciphers.
+//! * Fernet is AES-128-CBC with HMAC-SHA256, each with a random key. This combination is sound, but older than AEAD
+//!   ciphers.
 //!
 //! # Features
 //!
@@ -148,12 +150,12 @@
 //! | `schema-file` | targets from a schema file |
 //! | `cli-postgres`, `cli-mysql`, `cli-sqlite` | the program, with these databases |
 //!
-//! With diesel-async nothing changes: the same models work on its connections. The task needs a connection pool of Diesel
-//! itself; call it in `spawn_blocking`.
+//! The same models work on the connections of diesel-async. The task needs a connection pool of Diesel itself: call it
+//! in `spawn_blocking`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs, rustdoc::broken_intra_doc_links)]
 #![warn(unreachable_pub)]
-// One level for each column of the widest table that Diesel knows, see `targets/table.rs`.
+// The macro in `targets/table.rs` needs one level for each column of Diesel's widest table.
 #![recursion_limit = "256"]
 
 pub mod bounds;
@@ -167,6 +169,7 @@ pub mod discover;
 #[cfg(feature = "reencrypt")]
 pub mod guard;
 pub mod guide;
+mod multi;
 #[cfg(feature = "reencrypt")]
 pub mod reencrypt;
 #[cfg(feature = "reencrypt")]

@@ -8,8 +8,9 @@ use diesel::result::{Error, QueryResult};
 use diesel_encrypted::reencrypt::StopHandle;
 
 use crate::database::{Connections, Database, connect};
+use crate::fill::{create, drop_table, fill};
 use crate::measure::{Table, count, quantile, rate, rows, setting};
-use crate::people::{Keys, USUAL, create, drop_table, fill};
+use crate::people::{Keys, USUAL};
 use crate::task::task;
 
 /// The rows that the application uses. They are spread over the table, so that every batch of the task meets some.
@@ -31,7 +32,7 @@ enum Transaction {
 
 #[derive(Default)]
 struct Application {
-    /// For each kind of transaction.
+    /// The times of each kind of transaction.
     times: [Vec<Duration>; KINDS.len()],
     deadlocks: usize,
     timeouts: usize,

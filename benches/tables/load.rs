@@ -1,8 +1,9 @@
 //! Loading rows with two `Encrypted<String>`, compared with loading the same tokens as `String`.
 
 use crate::database::{Database, connect};
+use crate::fill::{create, drop_table, fill};
 use crate::measure::{Table, count, median, rate, ratio, rows, setting, time};
-use crate::people::{Keys, USUAL, create, drop_table, fill};
+use crate::people::{Keys, USUAL};
 
 pub(crate) fn measure<D: Database>(url: &str) {
     let (rows, runs) = (rows(100_000), setting("RUNS", 5));

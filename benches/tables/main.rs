@@ -17,6 +17,7 @@
 #![cfg_attr(not(any(feature = "cli-mysql", feature = "cli-postgres", feature = "cli-sqlite")), allow(unused))]
 
 mod database;
+mod fill;
 mod growth;
 mod latency;
 mod load;

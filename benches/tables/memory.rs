@@ -6,8 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::database::{Database, connect};
+use crate::fill::{create, drop_table, fill};
 use crate::measure::{Table, count, list, mebibytes, rate, setting};
-use crate::people::{Keys, SHORT, create, drop_table, fill};
+use crate::people::{Keys, SHORT};
 use crate::program;
 
 /// How often to read the figure. The system forgets it when the process ends.

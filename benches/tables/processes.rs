@@ -5,8 +5,9 @@ use std::time::Duration;
 use diesel_encrypted::reencrypt::state_tables;
 
 use crate::database::{Connections, Database, connect};
+use crate::fill::{create, drop_table, fill};
 use crate::measure::{Table, count, median, rate, ratio, rows, setting, time};
-use crate::people::{Keys, USUAL, create, drop_table, fill};
+use crate::people::{Keys, USUAL};
 use crate::program;
 
 struct Candidate {

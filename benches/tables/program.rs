@@ -19,7 +19,7 @@ pub(crate) fn reencrypt(url: &str, keys: &str, workers: usize) -> Child {
         .args(["--workers", &workers.to_string()])
         .env("DATABASE_URL", url)
         .env("DB_ENCRYPTION_KEYS", keys)
-        // Away from a file .env in the current directory.
+        // The current directory may contain a file .env.
         .current_dir(env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -5,8 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::database::{Batch, Connections, Database, connect};
+use crate::fill::{create, drop_table, fill};
 use crate::measure::{Table, count, median, rate, ratio, rows, setting, time};
-use crate::people::{Keys, PlainRow, USUAL, create, drop_table, fill};
+use crate::people::{Keys, PlainRow, USUAL};
 use crate::task;
 
 /// The numbers of workers and of writers to compare. Each writer has its own connection and its share of the table.

@@ -41,7 +41,7 @@ pub(crate) fn reencrypt<D: Database>(
     let whole = started.elapsed();
     assert!(report.is_proven() && report.passes() == 1, "{report:?}");
     assert!(report.columns().iter().all(|column| column.rewritten == column.scanned), "{report:?}");
-    // The first call of the observer for the proof comes at the beginning of the proof.
+    // The observer is first called with `is_proving` when the proof begins.
     let rewriting = rewriting.unwrap();
     Run { whole, rewriting, proof: whole - rewriting }
 }

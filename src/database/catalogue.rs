@@ -1,13 +1,14 @@
 //! Tables as the catalogue describes them.
 
 use crate::fields::Form;
+use crate::keys::fernet::token::{raw_token_len, token_len};
 use crate::targets::TableName;
 
-/// What the catalogue knows of a table.
+/// A table as the catalogue describes it.
 pub struct Catalogue {
-    /// The name with the schema in which the table was found.
+    /// The name, with the schema in which the table was found.
     pub(crate) name: TableName,
-    /// Why the task cannot work on this table at all: a view, row-level security.
+    /// The reason why the task cannot work on this table at all, for example that it is a view.
     pub(crate) obstacle: Option<String>,
     pub(crate) columns: Vec<CatalogueColumn>,
     /// Empty if no key identifies a row.
@@ -16,46 +17,45 @@ pub struct Catalogue {
     pub(crate) rows: Option<u64>,
 }
 
-/// A column of the row key.
 #[derive(Debug, Clone)]
 pub struct KeyColumn {
     pub(crate) name: String,
     /// The type that a parameter is cast to. If there is one, the column is read in its text form.
     #[cfg_attr(not(any(feature = "mysql", feature = "postgres")), expect(dead_code))]
     pub(crate) cast: Option<String>,
-    /// Whether the column holds text, whatever the driver takes it for.
+    /// Whether the column holds text, even if the driver reports it as bytes.
     #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
     pub(crate) is_text: bool,
 }
 
-/// What the catalogue knows of a column.
+/// A column as the catalogue describes it.
 pub struct CatalogueColumn {
     pub(crate) name: String,
     /// The type in the database's words, for messages.
     pub(crate) type_name: String,
     /// `None` for types that do not hold tokens.
     pub(crate) form: Option<Form>,
-    /// The longest value: characters of a text, bytes otherwise. `None` if there is no limit that a token could reach.
+    /// The length of the longest value, in characters of a text and otherwise in bytes. `None` if every token fits.
     pub(crate) limit: Option<u64>,
-    /// Whether the database pads values to this length: it returns them with more characters, or with fewer.
+    /// Whether the database pads values to this length, so that it returns more or fewer characters than were written.
     pub(crate) is_padded: bool,
     pub(crate) is_generated: bool,
     /// Whether the database changes the column by itself on any update of the row.
     pub(crate) changes_on_update: bool,
-    /// Whether it is an array. [`Relation`]s give the form of its elements.
+    /// Whether it is an array. In a [`Relation`], `form` is the form of its elements.
     pub(crate) is_array: bool,
-    /// Whether it keeps tokens whatever its type is.
+    /// Whether it stores tokens unchanged even if its type is another one.
     pub(crate) takes_anything: bool,
-    /// Whether the catalogue has anything that could be a guard of the column.
+    /// Whether the catalogue shows anything that could be a guard of the column.
     pub(crate) may_be_guarded: bool,
 }
 
-/// A table, or what can be read as one.
+/// A table, a view, or another relation with rows.
 pub struct Relation {
     pub(crate) name: TableName,
-    /// Whether its name without the schema finds it.
+    /// Whether its name refers to it without the schema.
     pub(crate) is_in_reach: bool,
-    /// What it is if it is not a table whose rows can be rewritten.
+    /// The kind of relation, unless it is a table whose rows can be rewritten.
     pub(crate) other: Option<String>,
     /// Whether it holds rows that no other relation has. Such a relation is sampled even if none of its columns is
     /// declared.
@@ -83,11 +83,12 @@ pub(crate) enum IndexKey {
 }
 
 /// A trigger, or a rule of PostgreSQL.
+#[derive(Default)]
 pub(crate) struct Trigger {
     pub(crate) name: String,
-    /// What it does.
+    /// The SQL that it runs.
     pub(crate) definition: String,
-    /// A second reading of the definition, where the catalogue does not show the definition as it was written.
+    /// A second reading of the definition, if the catalogue does not show the definition as it was written.
     pub(crate) second_reading: Option<String>,
     /// The word in `definition` after which the body begins.
     pub(crate) body_after: Option<&'static str>,
@@ -95,7 +96,7 @@ pub(crate) struct Trigger {
     pub(crate) transitions: Vec<String>,
     /// The arguments of its function.
     pub(crate) arguments: Vec<String>,
-    /// Whether its language has other names than `NEW` and `OLD` for a row.
+    /// Whether its language uses other names for a row than `NEW` and `OLD`.
     pub(crate) is_foreign: bool,
 }
 
@@ -121,7 +122,7 @@ impl Relation {
         Self { other: Some(what.into()), is_own: false, ..Self::new(name) }
     }
 
-    /// Adds a key to the index with this name. If the index is there already, it is the last one.
+    /// Adds a key to the index with this name. If the index exists already, it is the last one.
     pub(crate) fn add_index_key(&mut self, index: String, is_unique: bool, key: IndexKey) {
         match self.indexes.last_mut() {
             Some(last) if last.name == index => last.keys.push(key),
@@ -133,21 +134,6 @@ impl Relation {
     pub(crate) fn is_internal(&self) -> bool {
         let name = self.name.name();
         name.starts_with("__diesel_encrypted_") || name == "__diesel_schema_migrations"
-    }
-}
-
-impl Trigger {
-    /// A trigger about which nothing else is known than what it does.
-    pub(crate) fn new(name: String, definition: String) -> Self {
-        Self {
-            name,
-            definition,
-            second_reading: None,
-            body_after: None,
-            transitions: Vec::new(),
-            arguments: Vec::new(),
-            is_foreign: false,
-        }
     }
 }
 
@@ -164,6 +150,6 @@ impl CatalogueColumn {
 
     /// The length of the token for a plaintext of this many bytes in such a column.
     pub(crate) fn token_len(&self, plaintext: usize) -> usize {
-        if self.form == Some(Form::Binary) { crate::raw_token_len(plaintext) } else { crate::token_len(plaintext) }
+        if self.form == Some(Form::Binary) { raw_token_len(plaintext) } else { token_len(plaintext) }
     }
 }

@@ -1,11 +1,11 @@
-//! The progress of a claim. It is written in the same transaction as the rows.
+//! The progress of a claim, which is written in the same transaction as the rows.
 
 use diesel::RunQueryDsl;
 use diesel::result::QueryResult;
 
 use crate::database::sql::{Sql, TextConnection};
 
-/// How far the work under a claim is. A swap writes it together with the rows.
+/// The progress of the work under a claim. A swap writes it together with the rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Checkpoint<'a> {
     pub(crate) claim: u64,
@@ -19,7 +19,7 @@ pub(crate) const CHUNK: &str = "__diesel_encrypted_chunk";
 pub(crate) const CHECKPOINT: &str = "UPDATE __diesel_encrypted_chunk SET progress =";
 
 impl Checkpoint<'_> {
-    /// Writes the progress without rows. `false` if another process has taken over the claim.
+    /// Writes only the progress. Returns `false` if another process has taken over the claim.
     pub(crate) fn write(&self, conn: &mut impl TextConnection) -> QueryResult<bool> {
         let sql = format!("{CHECKPOINT} ? WHERE claim = {}", self.claim);
         Sql::new(sql).bind(self.progress).execute(conn).map(|rows: usize| rows == 1)

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use crate::database::moment::Moment;
+/// Milliseconds since 1970, on the clock of the database.
+pub(crate) type Moment = u64;
 
-/// Seconds by which the clock of an application may be ahead of the database's.
+/// Seconds by which the clock of an application may be ahead of the database's clock.
 pub(crate) const CLOCKS: u64 = 2;
 
 /// The clock of the database: the time that was read once, plus the time since then.

@@ -1,4 +1,4 @@
-//! What this crate requires of a connection.
+//! The connections that this crate works with.
 
 use diesel::connection::{Connection, LoadConnection};
 use diesel::r2d2::R2D2Connection;

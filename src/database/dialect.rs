@@ -1,4 +1,4 @@
-//! What each database does in its own way: one trait for each concern, and one file for each concern and database.
+//! The differences between the databases: one trait for each concern, and one file for each concern and database.
 
 use diesel::deserialize;
 use diesel::query_builder::AstPass;
@@ -11,7 +11,6 @@ use crate::database::guard_kind::GuardKind;
 use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::database::replication::{Primary, ReplicaState, Replication};
 use crate::database::row::{Cell, Change, KeyValue};
-use crate::database::side_effects::SideEffects;
 use crate::database::sql::{Conn, TextRows};
 use crate::database::words::Flavor;
 use crate::fields::TokenBackend;
@@ -44,13 +43,12 @@ pub trait Language: TokenBackend {
     const FOLDS_CASE: bool;
     /// Whether an index serves `(a, b) > (x, y)`.
     const ROW_VALUES: bool;
-    /// The current time: whole milliseconds since 1970.
+    /// The expression for the current time, in whole milliseconds since 1970.
     const NOW: &'static str;
     /// The type for a text of any length.
     const TEXT: &'static str;
 }
 
-/// The settings of a session.
 pub trait SessionSettings: TokenBackend {
     /// The settings of a session of the task, with their values. The task skips names that the server does not know.
     const SETTINGS: &'static [(&'static str, &'static str)];
@@ -60,22 +58,20 @@ pub trait SessionSettings: TokenBackend {
     /// The current values of the [`SETTINGS`](Self::SETTINGS) that the server knows.
     fn settings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<(String, String)>>;
 
-    /// Changes a setting of the session.
     fn set<C: Conn<Self>>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>;
 }
 
-/// What writers lock, and how the database reports it.
+/// The locks of writers, and how the database reports a conflict.
 pub trait Locks: TokenBackend {
     /// Whether writers lock rows rather than the whole database.
     const LOCKS_ROWS: bool;
     /// Whether processes share a run through tables in the database by default.
     const SHARES: bool;
 
-    /// Whether the message is about a statement that failed because of another session's lock. Diesel has no error kind
-    /// for it.
+    /// Whether an error message reports a conflict with another session's lock. Diesel has no error kind for it.
     fn is_lock_conflict(message: &str) -> bool;
 
-    /// Whether the message is about a statement that took longer than it may.
+    /// Whether an error message reports a statement that exceeded its time limit.
     fn is_timeout(_message: &str) -> bool {
         false
     }
@@ -86,23 +82,21 @@ pub trait Locks: TokenBackend {
     }
 }
 
-/// Reading the catalogue.
 pub trait CatalogueReader: TokenBackend {
-    /// What the catalogue knows of a table; `None` if there is no such table.
+    /// Describes a table. Returns `None` if there is no such table.
     fn catalogue<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>>;
 
-    /// The tables and views of the user, in any order. They are from every schema; on MySQL and MariaDB they are from the
-    /// connected database and from `schemas`.
+    /// Describes the tables and views of the user in every schema, in any order. MySQL and MariaDB read only the connected
+    /// database and `schemas`.
     fn relations<C: Conn<Self>>(conn: &mut C, schemas: &[&str]) -> QueryResult<Vec<Relation>>;
 }
 
-/// Finding the guard of a column.
 pub trait GuardLookup: TokenBackend {
-    /// What keeps plaintext out of a column.
+    /// The guard that keeps plaintext out of a column.
     fn guard<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>;
 }
 
-/// How row keys and cells travel.
+/// How statements send row keys and cells, and how rows return them.
 pub trait RowFormat: TextRows {
     /// Pushes a column of the row key for a select list.
     fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()>;
@@ -124,7 +118,7 @@ pub trait RowFormat: TextRows {
 
 /// Writing a batch.
 pub trait SwapRows: TokenBackend {
-    /// The rows of a page, and so of a batch.
+    /// The number of rows of a page, and therefore of a batch.
     const BATCH: usize;
     /// The most values that a statement can bind.
     const MAX_BINDS: usize;
@@ -142,9 +136,10 @@ pub trait SwapRows: TokenBackend {
     ) -> QueryResult<Option<usize>>;
 }
 
-/// Reading one state of the database, and waiting for the transactions before it.
+/// Reading one state of the database, and waiting for earlier transactions.
 pub trait Snapshots: TokenBackend {
-    /// How many fences in a row it takes until every transaction that began before the first is over.
+    /// The number of fences to wait for, one after the other, until all transactions that began before the first one
+    /// have ended.
     const FENCES: usize = 1;
 
     /// Begins a transaction that reads one snapshot: `shared`, or a new one. Returns the name of a new snapshot if other
@@ -162,23 +157,23 @@ pub trait Snapshots: TokenBackend {
     fn older_than<C: Conn<Self>>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>>;
 }
 
-/// How far replicas are behind.
+/// The lag of replicas.
 pub trait ReplicationState: TokenBackend {
-    /// Which servers know it.
+    /// Which servers know how far replicas are behind.
     const REPLICATION: Replication;
 
-    /// The end of the log, and the connected replicas; `None` if the server does not know.
+    /// The end of the log, and the connected replicas; `None` if the server does not know them.
     fn primary<C: Conn<Self>>(_conn: &mut C) -> QueryResult<Option<Primary>> {
         Ok(None)
     }
 
-    /// What a replica knows of itself, for each channel from which it replicates.
+    /// The state that a replica reports about itself, for each channel from which it replicates.
     fn replica<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<ReplicaState>>;
 }
 
-/// What a task costs.
+/// The cost of a task.
 pub trait Cost: TokenBackend {
-    /// What it costs to rewrite every row of the table. Reads no row.
+    /// Estimates the cost of rewriting every row of the table. Reads no row.
     fn estimate<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate>;
 
     /// The number of rows of a table. Counts them if the catalogue has no estimate.
@@ -187,21 +182,33 @@ pub trait Cost: TokenBackend {
     }
 }
 
-/// What else the database does when the task writes.
+/// The triggers and rules that an update of a table's encrypted columns sets off.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct SideEffects {
+    /// The names of the triggers that would fire.
+    pub(crate) triggers: Vec<String>,
+    /// The names of the rules, which PostgreSQL does not combine with the task's statement.
+    pub(crate) rules: Vec<String>,
+    /// Whether the server may hide triggers from this user.
+    pub(crate) may_be_hidden: bool,
+}
+
+/// Other effects of the task's writes.
 pub trait Effects: TokenBackend {
-    /// How to re-encrypt a table without its triggers, in words for the operator.
+    /// How to re-encrypt a table without its triggers, as an instruction to the operator.
     const WITHOUT_TRIGGERS: &'static str;
 
-    /// What an update of the table's encrypted columns sets off in this session.
+    /// The triggers and rules that an update of the table's encrypted columns sets off in this session.
     fn side_effects<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<SideEffects>;
 }
 
-/// Turning a column of plaintext into one of tokens, or back.
+/// Turning a column of plaintext into a column of tokens, or back.
 pub trait Conversion: TokenBackend {
-    /// What else in the database changes with the values of the columns or prevents a change, in words for the operator.
+    /// Foreign keys and generated columns, which depend on the values of the columns. They are described for the
+    /// operator.
     fn ties<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>;
 
-    /// The bytes of the longest value of a column that does not begin as a token does. Reads every row.
+    /// The length in bytes of the column's longest value that does not begin as a token does. Reads every row.
     fn longest_plaintext<C: Conn<Self>>(
         conn: &mut C,
         table: &TableName,

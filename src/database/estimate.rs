@@ -1,14 +1,16 @@
-//! What a task will cost, from the catalogue alone.
+//! The cost of a task, estimated from the catalogue alone.
 
 use std::fmt;
+
+use serde::Serialize;
 
 use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::keys::fernet::token::{raw_token_len, token_len};
 
-/// From this number of bytes on, a table is large: it is worth preparing the database for it.
+/// The size in bytes from which a table is large, so that it is worth preparing the database.
 pub(crate) const LARGE: u64 = 1 << 30;
 
-/// What a task will cost if it has to rewrite every row. [`Task::estimate`](crate::reencrypt::Task::estimate) returns it.
+/// The cost of a task that has to rewrite every row. [`Task::estimate`](crate::reencrypt::Task::estimate) returns it.
 ///
 /// The figures are rough. They come from the catalogue and from measurements on each database, with tokens of about 140
 /// characters.
@@ -19,28 +21,28 @@ pub struct Estimate {
     pub tables: Vec<TableEstimate>,
 }
 
-/// What one table will cost. `None` is a figure that the database does not know.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The cost of rewriting one table. A figure is `None` if the database does not know it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TableEstimate {
     /// The table, with its schema.
     pub table: String,
-    /// Rows.
+    /// The number of rows.
     pub rows: Option<u64>,
-    /// Bytes of the rows.
+    /// The size of the rows in bytes.
     pub rewritten: Option<u64>,
-    /// Bytes for the log of the database: the WAL of PostgreSQL and SQLite, or the redo log and the binary log of MySQL and
-    /// MariaDB.
+    /// The number of bytes that the database writes to its log: the WAL of PostgreSQL and SQLite, or the redo log and
+    /// the binary log of MySQL and MariaDB.
     pub logged: Option<u64>,
-    /// Bytes by which the table and its indexes grow unless they are vacuumed at the same time.
+    /// The number of bytes by which the table and its indexes grow unless they are vacuumed at the same time.
     pub growth: Option<u64>,
-    /// What you can do about it, with the statements. Empty for small tables.
+    /// How to prepare the database, with the statements. Empty for small tables.
     pub advice: Vec<String>,
 }
 
 impl TableEstimate {
-    /// The estimate for a table in which every value is plaintext and becomes a token. The lengths are unknown, so it counts
-    /// the shortest token.
+    /// Adds the tokens to the estimate for a table in which every value is plaintext. The lengths are unknown, so it
+    /// counts the shortest token.
     pub(crate) fn and_tokens(mut self, table: &PlannedTable) -> Self {
         let of = |column: &PlannedColumn| if column.is_text { token_len(0) } else { raw_token_len(0) } as u64;
         if let Some(rows) = self.rows {

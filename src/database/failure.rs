@@ -7,14 +7,14 @@ use crate::keys::fernet::Token;
 /// A failure of the database, or of this crate when it reads an answer. It carries no value of any column.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The database could not be reached, or it failed until it was time to give up.
+    /// The database could not be reached, or it kept failing until the time to give up.
     Database(String),
-    /// An answer that this crate cannot read.
+    /// This crate cannot read an answer of the database.
     Internal(String),
 }
 
 impl Failure {
-    /// Hides tokens: servers and triggers may quote any value in their messages.
+    /// Hides tokens, because servers and triggers may quote any value in their messages.
     pub(crate) fn database(error: impl fmt::Display) -> Self {
         Self::Database(Token::hide_in(&error.to_string()))
     }

@@ -1,11 +1,11 @@
-//! Guards: what in the catalogue keeps plaintext out of a column.
+//! The kinds of guards, and how to find a guard among the CHECKs of a table.
 
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 use crate::database::words::{Flavor, closing, words_of};
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 use crate::keys::fernet::shape::is_guard;
 
-/// What refuses every value of a column that does not have the shape of a token.
+/// The kind of a guard, which refuses every value of a column that does not have the shape of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum GuardKind {
@@ -26,7 +26,7 @@ pub(crate) fn is_among_checks(flavor: Flavor, sql: &str, column: &str) -> Option
             continue;
         }
         let end = closing(&words, position + 1)?;
-        // A function may have the name of a column. On MySQL a keyword may, too: it quotes all names.
+        // A function may have the same name as the column. So may a keyword on MySQL, but MySQL quotes all names.
         let is_its_name = |at: usize| {
             let is_name = flavor != Flavor::Mysql || words[at].text.starts_with(['`', '"']);
             is_name && words[at].names(column) && !words[at + 1].is("(")
@@ -34,7 +34,7 @@ pub(crate) fn is_among_checks(flavor: Flavor, sql: &str, column: &str) -> Option
         let mentions_it = (position..end).any(is_its_name);
         let condition = &sql[pair[1].start..words[end].end()];
         let rest = &sql[words[end].end()..];
-        // As MySQL shows it.
+        // This is how MySQL shows a CHECK that is not enforced.
         let is_enforced = !rest.trim_start().starts_with("/*!80016 NOT ENFORCED");
         if mentions_it && is_enforced && is_guard(condition) {
             return Some(true);

@@ -1,6 +1,6 @@
-//! What the crate asks of a database.
+//! The database layer: everything that the crate asks of a database.
 
-// Without a backend nothing uses it.
+// Without a backend, nothing uses this module.
 #![cfg_attr(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code))]
 
 pub(crate) mod catalogue;
@@ -11,19 +11,16 @@ pub(crate) mod dialect;
 pub(crate) mod estimate;
 pub(crate) mod failure;
 pub(crate) mod guard_kind;
-pub(crate) mod moment;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
 pub(crate) mod page;
 pub(crate) mod plan;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
-pub(crate) mod probe;
 pub(crate) mod quote;
 pub(crate) mod replication;
 pub(crate) mod row;
 pub(crate) mod session;
-pub(crate) mod side_effects;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub(crate) mod slots;
 pub(crate) mod sql;
@@ -35,7 +32,7 @@ pub(crate) mod words;
 
 pub(crate) use catalogue::{Catalogue, CatalogueColumn, IndexKey, Relation, Trigger};
 pub(crate) use checkpoint::Checkpoint;
-pub(crate) use clock::DatabaseClock;
+pub(crate) use clock::{DatabaseClock, Moment};
 pub(crate) use connection::{DialectConnection, TaskConnection};
 pub(crate) use dialect::{
     CatalogueReader, Conversion, Cost, Dialect, Effects, GuardLookup, Language, Locks, ReplicationState, Snapshots,
@@ -44,7 +41,6 @@ pub(crate) use dialect::{
 pub(crate) use estimate::Estimate;
 pub(crate) use failure::Failure;
 pub(crate) use guard_kind::GuardKind;
-pub(crate) use moment::Moment;
 pub(crate) use page::Page;
 pub(crate) use plan::{Plan, PlannedColumn, PlannedTable, Room};
 pub(crate) use replication::{Replay, ReplicaState, Replication};

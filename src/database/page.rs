@@ -1,16 +1,15 @@
-//! Reading a page: the next rows in the order of the row key.
+//! The query for a page: the next rows in the order of the row key.
 
-use diesel::RunQueryDsl;
 use diesel::deserialize::{self, QueryableByName};
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 use diesel::row::{Field, NamedRow};
-use diesel::sql_types::Untyped;
 
 use crate::database::dialect::Dialect;
 use crate::database::plan::PlannedTable;
 use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::row::{KeyValue, Row};
+use crate::database::sql::runtime_statement;
 
 /// The alias of the columns of the row key in a page. Other columns are cells.
 const KEY_ALIAS: &str = "k";
@@ -24,7 +23,7 @@ pub(crate) struct Page<'a> {
     pub(crate) table: &'a PlannedTable,
     pub(crate) after: Option<&'a [KeyValue]>,
     pub(crate) until: Option<&'a [KeyValue]>,
-    /// From the end of the table, for samples.
+    /// Whether to read from the end of the table, as samples do.
     pub(crate) descending: bool,
     pub(crate) skip: usize,
     pub(crate) limit: usize,
@@ -37,7 +36,7 @@ impl<'a> Page<'a> {
         Self { table, after: None, until: None, descending: false, skip: 0, limit, has_cells: true }
     }
 
-    /// Only the row keys.
+    /// The row keys of the first rows of a table.
     pub(crate) fn keys(table: &'a PlannedTable, limit: usize) -> Self {
         Self { has_cells: false, ..Self::new(table, limit) }
     }
@@ -66,7 +65,7 @@ impl<DB: Dialect> QueryFragment<DB> for Page<'_> {
             out.push_sql(keyword);
             push_bound(table, bound, operator, &mut out)?;
         }
-        // Qualified columns: `ORDER BY k0` would sort by the output, which is text on PostgreSQL.
+        // The columns are qualified, because `ORDER BY k0` would sort by the output, which is text on PostgreSQL.
         out.push_sql(" ORDER BY ");
         push_all(&table.row_key, ", ", &mut out, |column, out| {
             push_column(&column.name, out)?;
@@ -81,18 +80,7 @@ impl<DB: Dialect> QueryFragment<DB> for Page<'_> {
     }
 }
 
-impl Query for Page<'_> {
-    type SqlType = Untyped;
-}
-
-impl QueryId for Page<'_> {
-    type QueryId = ();
-
-    // The text depends on names that are known at run time. Diesel caches the statement by its text.
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<C> RunQueryDsl<C> for Page<'_> {}
+runtime_statement!(Page<'_>);
 
 impl<DB: Dialect> QueryableByName<DB> for Row {
     fn build<'a>(row: &impl NamedRow<'a, DB>) -> deserialize::Result<Self> {
@@ -129,7 +117,7 @@ fn push_bound<'b, DB: Dialect>(
         out.push_sql(")");
         return Ok(());
     }
-    // a >= x AND (a > x OR (a = x AND (b > y OR (b = y AND …)))). MySQL's index needs the first term.
+    // a >= x AND (a > x OR (a = x AND (b > y OR (b = y AND …)))). MySQL needs the first term to use the index.
     let (strict, inclusive) = if operator.contains('>') { (" > ", " >= ") } else { (" < ", " <= ") };
     let compare = |index: usize, operator: &str, out: &mut AstPass<'_, 'b, DB>| {
         push_column(&columns[index].name, out)?;

@@ -1,21 +1,21 @@
-//! The tables that a task walks and writes, in the order of its plan.
+//! The tables that a task reads and writes, in the order of its plan.
 
 use crate::database::catalogue::KeyColumn;
 use crate::database::row::KeyValue;
 use crate::targets::TableName;
 
-/// The tables of a task, sorted by name: every process of a run has the same order.
+/// The tables of a task, sorted by name so that every process of a run has the same order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
     tables: Vec<PlannedTable>,
 }
 
-/// A table that the task can walk and write.
+/// A table that the task can read and write.
 #[derive(Debug, Clone)]
 pub struct PlannedTable {
     pub(crate) name: TableName,
     pub(crate) row_key: Vec<KeyColumn>,
-    /// The index of the row key, where a statement has to name the index that the database should use.
+    /// The index of the row key, if a statement has to name the index that the database should use.
     #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
     pub(crate) index: Option<String>,
     pub(crate) columns: Vec<PlannedColumn>,
@@ -31,15 +31,15 @@ pub struct PlannedTable {
 pub struct PlannedColumn {
     pub(crate) name: String,
     pub(crate) is_text: bool,
-    /// Whether the operator declares values to be plaintext that look like tokens and that no key opens.
+    /// Whether a value that looks like a token is plaintext if no key opens it. The operator declares this.
     pub(crate) token_like_plaintext: bool,
     pub(crate) room: Room,
 }
 
-/// How much a column can hold.
+/// The length that a column can hold.
 #[derive(Debug, Clone)]
 pub(crate) struct Room {
-    /// See [`CatalogueColumn`](crate::database::catalogue::CatalogueColumn).
+    /// As in [`CatalogueColumn`](crate::database::catalogue::CatalogueColumn).
     pub(crate) limit: Option<u64>,
     pub(crate) is_padded: bool,
     /// The type in the database's words, for messages.
@@ -80,7 +80,7 @@ impl Plan {
 }
 
 impl PlannedTable {
-    /// The most rows of a statement that binds every key and, for each column, the old and the new token.
+    /// The most rows of a statement that binds every row key and, for each column, the old and the new token.
     pub(crate) fn max_rows(&self, max_binds: usize) -> usize {
         (max_binds / (self.row_key.len() + 2 * self.columns.len())).max(1)
     }

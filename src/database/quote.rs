@@ -25,7 +25,7 @@ pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// Pushes what `each` writes for every item, with `separator` between.
+/// Calls `each` for every item, and pushes `separator` between the items.
 pub(crate) fn push_all<'b, DB: Backend, T>(
     items: impl IntoIterator<Item = T>,
     separator: &str,
@@ -41,7 +41,7 @@ pub(crate) fn push_all<'b, DB: Backend, T>(
     Ok(())
 }
 
-/// Pushes `sql`, in which `push_value` writes every `VALUE`.
+/// Pushes `sql`, and calls `push_value` in place of every `VALUE`.
 pub(crate) fn push_filled<DB: Backend>(
     sql: &str,
     out: &mut AstPass<'_, '_, DB>,

@@ -1,4 +1,4 @@
-//! What servers report about their replicas.
+//! The state of replicas, as servers report it.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use std::time::Duration;
 pub enum Replication {
     /// There are no replicas.
     None,
-    /// The replicas know it, in seconds.
+    /// Only the replicas know their lag, in seconds.
     KnownToReplicas,
-    /// The primary and the replicas know it, in bytes of the log.
+    /// The primary and the replicas know the lag, in bytes of the log.
     KnownToAll,
 }
 
-/// What a primary reports.
+/// The report of a primary.
 pub struct Primary {
     /// The end of its log, in bytes.
     pub(crate) position: i64,
@@ -21,22 +21,23 @@ pub struct Primary {
     pub(crate) replicas: Vec<ReplicaState>,
 }
 
-/// What is known of a replica.
+/// The state of a replica.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplicaState {
-    /// Its name, for messages. If the replica reported this itself: the name of the channel, in case it has several.
+    /// The name for messages. A replica that reports its own state gives the name of the channel, because it may have
+    /// several.
     pub(crate) name: String,
     pub(crate) replay: Replay,
 }
 
-/// How far a replica is, or why that is not known.
+/// How far a replica is behind, or why that is unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Replay {
-    /// It is this far behind, by its own account.
+    /// The replica reports that it is this far behind.
     #[cfg_attr(not(any(feature = "mysql", test)), expect(dead_code))]
     Behind(Duration),
-    /// It is at this position of the primary's log. The lag is the server's own account. When the replay stops, the lag
-    /// keeps its last value or is missing, so it counts only where the position is not enough.
+    /// The replica is at this position of the primary's log, and the server reports this lag. When the replay stops,
+    /// the lag keeps its last value or is missing. It counts only where the position is not enough.
     #[cfg_attr(not(any(feature = "postgres", test)), expect(dead_code))]
     At {
         position: i64,

@@ -7,15 +7,11 @@ use serde::{Deserialize, Serialize};
 /// The value of one column of a row key, in the form that the database returns and accepts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum KeyValue {
-    /// A signed integer.
     Int(i64),
-    /// An unsigned integer.
     UInt(u64),
-    /// A floating point number.
     Real(f64),
     /// Text, or another type in the database's own text form.
     Text(String),
-    /// Bytes.
     Bytes(Vec<u8>),
 }
 
@@ -25,7 +21,8 @@ impl fmt::Display for KeyValue {
             Self::Int(value) => value.fmt(f),
             Self::UInt(value) => value.fmt(f),
             Self::Real(value) => value.fmt(f),
-            // Escaped: text that a stranger wrote into a key must not control the operator's terminal.
+            // Escapes the text, because a stranger may have written it, and it must not control the operator's
+            // terminal.
             Self::Text(value) => value.escape_debug().fmt(f),
             Self::Bytes(value) => {
                 f.write_str("0x")?;
@@ -35,7 +32,7 @@ impl fmt::Display for KeyValue {
     }
 }
 
-/// What a column holds in one row. It has no `Debug` on purpose: it may be plaintext.
+/// The value of a column in one row. It has no `Debug` on purpose, because it may be plaintext.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cell {
     pub(crate) bytes: Vec<u8>,
@@ -48,16 +45,15 @@ impl Cell {
         Self { bytes, is_text }
     }
 
-    /// Whether the token in it is text. A column of bytes may hold either form.
+    /// Whether the token in it has the text form. A binary column may hold either form.
     pub(crate) fn holds_text(&self) -> bool {
         self.bytes.first().is_some_and(u8::is_ascii)
     }
 }
 
-/// One row of a page.
 pub(crate) struct Row {
     pub(crate) key: Vec<KeyValue>,
-    /// One for each encrypted column, in the order of the plan; `None` is `NULL`.
+    /// One cell for each encrypted column, in the order of the plan; `None` is `NULL`.
     pub(crate) cells: Vec<Option<Cell>>,
 }
 

@@ -18,7 +18,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause between two retries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How long a further worker waits for a connection before it leaves the work to the others.
+/// How long an additional worker waits for a connection before it leaves the work to the others.
 const SPARE: Duration = Duration::from_secs(1);
 
 /// A pooled connection with the settings of the task. It gets its former settings back before it returns to the pool.
@@ -48,7 +48,7 @@ impl<'a, C: TaskConnection> Session<'a, C> {
 
     /// Runs `query`. If the database fails, runs it again on a fresh connection until it is time to give up.
     ///
-    /// `query` must be safe to repeat, also if it succeeded and only the answer was lost. Reads are safe, and so is a
+    /// `query` must be safe to repeat even if it succeeded and only the answer was lost. Reads are safe, and so is a
     /// compare and swap.
     pub(crate) fn run<T>(&mut self, mut query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, Failure> {
         let started = Instant::now();
@@ -60,8 +60,8 @@ impl<'a, C: TaskConnection> Session<'a, C> {
                 Ok(Err(error @ (DieselError::DatabaseError(..) | DieselError::BrokenTransactionManager))) => {
                     Failure::database(error)
                 }
-                // A value cannot be read. A fresh connection may help once: after a change of the schema, a prepared
-                // statement describes its columns wrongly.
+                // A value cannot be read. A fresh connection may help once, because a prepared statement describes its
+                // columns wrongly after a change of the schema.
                 Ok(Err(error)) if is_second_look => return Err(Failure::internal(chain(&error))),
                 Ok(Err(error)) => {
                     is_second_look = true;
@@ -129,7 +129,7 @@ impl<'a, C: TaskConnection> Session<'a, C> {
         }
     }
 
-    /// Takes a connection if the pool soon has one to spare.
+    /// Takes a connection if the pool has a free one soon.
     pub(crate) fn is_available(&mut self) -> bool {
         let conn = self.pool.get_timeout(SPARE.min(self.pool.connection_timeout()));
         self.conn = conn.ok().and_then(|conn| Configured::new(conn).ok());
@@ -176,7 +176,7 @@ impl<C: TaskConnection> Drop for Configured<C> {
             let _ = self.conn.batch_execute("ROLLBACK");
         }
         for (name, value) in &self.former {
-            // If this fails, the connection is gone, or the server now forbids what it allowed before.
+            // This fails if the connection is gone, or if the server no longer allows the setting.
             let _ = C::Backend::set(&mut *self.conn, name, value);
         }
     }

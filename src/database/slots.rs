@@ -1,16 +1,14 @@
-//! Statements with one placeholder per value, for MySQL and SQLite. They have few sizes, powers of two and full pages, so
-//! that each is prepared once and used again.
+//! Statements with one placeholder per value, for MySQL and SQLite. Their sizes are powers of two and full pages, so
+//! that the few statements are prepared once and reused.
 
-use diesel::RunQueryDsl;
-use diesel::query_builder::QueryId;
 use diesel::result::{Error, QueryResult};
 
 use crate::database::checkpoint::Checkpoint;
 use crate::database::plan::PlannedTable;
 use crate::database::row::Change;
-use crate::database::sql::TextConnection;
+use crate::database::sql::{TextConnection, runtime_statement};
 
-/// Changes in a statement that may have room for more. The spare slots are bound as `NULL` keys, which match nothing.
+/// Changes in a statement that may have more slots than changes. The spare slots bind `NULL` keys, which match nothing.
 pub(crate) struct Slots<'a> {
     pub(crate) table: &'a PlannedTable,
     changes: &'a [Change],
@@ -26,7 +24,8 @@ impl<'a> Slots<'a> {
         Self { table, changes, slots }
     }
 
-    /// The changes with `false`, and for each spare slot the first change with `true`: bind its types, not its values.
+    /// Yields each change with `false`. For each spare slot, it then yields the first change with `true`: bind its
+    /// types, not its values.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a Change, bool)> {
         let filled = self.changes.iter().map(|change| (change, false));
         let spare = self.slots - self.changes.len();
@@ -34,16 +33,10 @@ impl<'a> Slots<'a> {
     }
 }
 
-impl QueryId for Slots<'_> {
-    type QueryId = ();
+runtime_statement!(Slots<'_>);
 
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<C> RunQueryDsl<C> for Slots<'_> {}
-
-/// Swaps in a transaction with the checkpoint. The checkpoint comes first: it locks the claim, and on SQLite it makes the
-/// transaction the one writer.
+/// Swaps in a transaction with the checkpoint. The checkpoint comes first, because it locks the claim. On SQLite it
+/// also makes the transaction the only writer.
 pub(crate) fn in_transaction<C: TextConnection>(
     conn: &mut C,
     checkpoint: Option<Checkpoint<'_>>,

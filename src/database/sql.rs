@@ -1,11 +1,12 @@
-//! Statements with text for every value, and the connections that run them. They are the same for the three databases.
+//! Statements in which every value is text, and the connections that run them. They are the same for the three
+//! databases.
 
 use diesel::RunQueryDsl;
 use diesel::backend::Backend;
 use diesel::connection::{Connection, LoadConnection};
 use diesel::deserialize::{self, QueryableByName};
 use diesel::expression::QueryMetadata;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 use diesel::row::{Field, NamedRow};
 use diesel::sql_types::Untyped;
@@ -17,7 +18,25 @@ pub trait Conn<DB: Backend>: Connection<Backend = DB> + LoadConnection {}
 
 impl<DB: Backend, C: Connection<Backend = DB> + LoadConnection> Conn<DB> for C {}
 
-/// How texts travel.
+/// Lets Diesel run a statement whose text is known only at run time. Diesel caches it by its text, if at all.
+macro_rules! runtime_statement {
+    ($statement:ty) => {
+        impl diesel::query_builder::Query for $statement {
+            type SqlType = diesel::sql_types::Untyped;
+        }
+
+        impl diesel::query_builder::QueryId for $statement {
+            type QueryId = ();
+
+            const HAS_STATIC_QUERY_ID: bool = false;
+        }
+
+        impl<C> diesel::RunQueryDsl<C> for $statement {}
+    };
+}
+pub(crate) use runtime_statement;
+
+/// How statements send texts, and how rows return them.
 pub trait TextRows: TokenBackend + QueryMetadata<Untyped> + 'static {
     fn push_text<'b>(text: &'b &'b str, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()>;
 
@@ -43,7 +62,7 @@ impl<'a> Sql<'a> {
         Self { text: text.into(), values: Vec::new() }
     }
 
-    /// The next parameter.
+    /// Binds the next parameter.
     pub(crate) fn bind(mut self, value: &'a str) -> Self {
         self.values.push(value);
         self
@@ -55,6 +74,13 @@ impl<'a> Sql<'a> {
         Ok(rows.into_iter().next().and_then(|mut row| row.take(0)))
     }
 
+    /// Rows of `N` texts. `NULL` is an empty text.
+    pub(crate) fn texts<C: TextConnection, const N: usize>(self, conn: &mut C) -> QueryResult<Vec<[String; N]>> {
+        let rows: Vec<Fields> = self.load(conn)?;
+        let texts = |mut row: Fields| std::array::from_fn(|position| row.take(position).unwrap_or_default());
+        Ok(rows.into_iter().map(texts).collect())
+    }
+
     /// The first field of each row, where it is not `NULL`.
     pub(crate) fn column<C: TextConnection>(self, conn: &mut C) -> QueryResult<Vec<String>> {
         let rows: Vec<Fields> = self.load(conn)?;
@@ -63,7 +89,6 @@ impl<'a> Sql<'a> {
 }
 
 impl Fields {
-    /// Takes the field at this position.
     pub(crate) fn take(&mut self, position: usize) -> Option<String> {
         self.0.get_mut(position).and_then(Option::take)
     }
@@ -80,7 +105,7 @@ impl IntoIterator for Fields {
 
 impl<DB: TextRows> QueryFragment<DB> for Sql<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        // The texts contain numbers, so that these statements would fill the cache.
+        // The texts contain numbers, so these statements would fill the cache.
         out.unsafe_to_cache_prepared();
         let mut values = self.values.iter();
         let mut parts = self.text.split('?');
@@ -97,17 +122,7 @@ impl<DB: TextRows> QueryFragment<DB> for Sql<'_> {
     }
 }
 
-impl Query for Sql<'_> {
-    type SqlType = Untyped;
-}
-
-impl QueryId for Sql<'_> {
-    type QueryId = ();
-
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<C> RunQueryDsl<C> for Sql<'_> {}
+runtime_statement!(Sql<'_>);
 
 impl<DB: TextRows> QueryableByName<DB> for Fields {
     fn build<'a>(row: &impl NamedRow<'a, DB>) -> deserialize::Result<Self> {

@@ -1,4 +1,4 @@
-//! Stopping what waits for a database.
+//! Stopping a task, even while it sleeps.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -6,7 +6,8 @@ use std::time::Instant;
 
 /// Stops a running task from another thread. The workers finish their current batch.
 ///
-/// It takes a lock, which a signal handler must not do. The handlers of the crate `ctrlc` run on a thread of their own.
+/// Do not use it in a signal handler, because it takes a lock. The handlers of the crate `ctrlc` may use it, because
+/// they run on a thread of their own.
 ///
 /// ```
 /// use diesel_encrypted::reencrypt::{StopHandle, Task};
@@ -44,7 +45,7 @@ impl StopHandle {
         self.0.wake.notify_all();
     }
 
-    /// Sleeps as long as `until` returns a time, at which it is called again at the latest. A stop ends the sleep.
+    /// Sleeps while `until` returns a time, and calls it again no later than that time. A stop ends the sleep.
     pub(crate) fn sleep_while(&self, until: impl Fn() -> Option<Instant>) {
         let mut guard = self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(until) = until().filter(|_| !self.is_stopped()) {

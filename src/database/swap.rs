@@ -1,14 +1,17 @@
-//! The parts of a batch's statement that are the same on every database.
+//! The parts of a batch's statement that are the same on every database, and an update that changes nothing.
 
+use diesel::RunQueryDsl;
 use diesel::backend::Backend;
-use diesel::query_builder::AstPass;
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 
 use crate::database::catalogue::KeyColumn;
+use crate::database::connection::DialectConnection;
 use crate::database::plan::PlannedTable;
-use crate::database::quote::{push_all, push_column};
+use crate::database::quote::{push_all, push_column, push_table};
+use crate::database::sql::runtime_statement;
 
-/// Pushes `column = coalesce(v.n0, t.column), …`: the new token, or what the column has.
+/// Pushes `column = coalesce(v.n0, t.column), …`: the new token, or the present value of the column.
 pub(crate) fn push_assignments<DB: Backend>(
     table: &PlannedTable,
     push_target: impl Fn(&str, &mut AstPass<'_, '_, DB>) -> QueryResult<()>,
@@ -44,3 +47,35 @@ pub(crate) fn value_names(table: &PlannedTable) -> String {
     let tokens = (0..table.columns.len()).map(|index| format!("o{index}, n{index}"));
     keys.chain(tokens).collect::<Vec<_>>().join(", ")
 }
+
+/// Runs an update that matches no row. It fails if a privilege is missing or the database is read-only, and its error
+/// quotes no value.
+pub(crate) fn write_nothing<C: DialectConnection>(conn: &mut C, table: &PlannedTable) -> QueryResult<()> {
+    Probe(table).execute(conn).map(|_: usize| ())
+}
+
+/// Pushes `UPDATE table SET column = column, …`: an update that sets the encrypted columns to their own values.
+pub(crate) fn push_idle_update<DB: Backend>(table: &PlannedTable, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+    out.push_sql("UPDATE ");
+    push_table(&table.name, out)?;
+    out.push_sql(" SET ");
+    push_all(&table.columns, ", ", out, |column, out| {
+        out.push_identifier(&column.name)?;
+        out.push_sql(" = ");
+        out.push_identifier(&column.name)
+    })
+}
+
+/// `UPDATE table SET a = a, b = b WHERE 1 = 0`
+struct Probe<'a>(&'a PlannedTable);
+
+impl<DB: Backend> QueryFragment<DB> for Probe<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        push_idle_update(self.0, &mut out)?;
+        out.push_sql(" WHERE 1 = 0");
+        Ok(())
+    }
+}
+
+runtime_statement!(Probe<'_>);

@@ -1,12 +1,12 @@
-//! The words of SQL in a catalogue: enough to find the parts of a statement and the names that it mentions.
+//! Splits SQL from a catalogue into words, to find the parts of a statement and the names in it.
 
-// Without one of the backends nothing reads its SQL.
+// Without one of the backends, nothing reads its SQL.
 #![cfg_attr(not(all(feature = "mysql", feature = "postgres", feature = "sqlite")), allow(dead_code))]
 
-/// The database whose SQL it is.
+/// The database that a statement belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flavor {
-    /// It has `$$…$$`, and escapes in `E'…'`.
+    /// Literals may be `$$…$$`, and `E'…'` may contain escapes.
     Postgres,
     /// A backslash in a literal escapes the next character. Comments may begin with `#`.
     Mysql,
@@ -21,22 +21,22 @@ const SIGNS: [&str; 10] = ["<=>", "->>", ":=", "<>", "!=", "<=", ">=", "||", "::
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Word<'a> {
     pub(crate) text: &'a str,
-    /// Where in the statement it begins.
+    /// The position in the statement at which it begins.
     pub(crate) start: usize,
 }
 
 impl Word<'_> {
-    /// Where it ends.
+    /// The position after its last character.
     pub(crate) fn end(&self) -> usize {
         self.start + self.text.len()
     }
 
-    /// Whether it is this keyword or sign. A name or a literal in quotes is not.
+    /// Whether it is this keyword or sign. A name or a literal in quotes is neither.
     pub(crate) fn is(&self, keyword: &str) -> bool {
         self.text.eq_ignore_ascii_case(keyword)
     }
 
-    /// What it names, without its quotes; `None` for signs and literals.
+    /// The name without its quotes; `None` for signs and literals.
     pub(crate) fn name(&self) -> Option<String> {
         let (quote, closing) = match self.text.chars().next()? {
             '[' => ("[", ']'),
@@ -54,7 +54,7 @@ impl Word<'_> {
         self.name().is_some_and(|known| known.eq_ignore_ascii_case(name))
     }
 
-    /// The content if it is a literal, with its escapes.
+    /// The content of a literal, in which escapes remain; `None` for other words.
     pub(crate) fn literal(&self) -> Option<String> {
         if let Some(inner) = self.text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
             return Some(inner.replace("''", "'"));
@@ -64,8 +64,7 @@ impl Word<'_> {
     }
 }
 
-/// All words of a statement of SQLite, which keeps statements as they were written. `None` if a quote or a comment is not
-/// closed.
+/// All words of a statement of SQLite. `None` if a quote or a comment is not closed.
 pub(crate) fn words(sql: &str) -> Option<Vec<Word<'_>>> {
     words_of(Flavor::Sqlite, sql)
 }
@@ -147,7 +146,7 @@ fn is_line_comment(flavor: Flavor, text: &str) -> bool {
     }
 }
 
-/// Whether the literal of an `E'…'` begins at `start`.
+/// Whether the quote at `start` belongs to an `E'…'`.
 fn is_escape_prefix(flavor: Flavor, last: Option<&Word<'_>>, start: usize) -> bool {
     flavor == Flavor::Postgres && last.is_some_and(|word| word.is("E") && word.end() == start)
 }
@@ -160,7 +159,7 @@ fn dollar_delimiter(text: &str) -> Option<&str> {
     is_tag.then(|| &text[..end])
 }
 
-/// A quote within quotes is doubled, or has a backslash before it.
+/// The length of a literal in which an inner quote is doubled or follows a backslash.
 fn escaped_len(text: &str, quote: char) -> Option<usize> {
     let mut characters = text.char_indices().skip(1).peekable();
     while let Some((position, character)) = characters.next() {
@@ -173,7 +172,7 @@ fn escaped_len(text: &str, quote: char) -> Option<usize> {
     None
 }
 
-/// A quote within quotes is doubled.
+/// The length of a literal or name in which an inner quote is doubled.
 fn quoted_len(text: &str, quote: char) -> Option<usize> {
     let mut end = 1;
     loop {
@@ -185,7 +184,7 @@ fn quoted_len(text: &str, quote: char) -> Option<usize> {
     }
 }
 
-/// <https://www.sqlite.org/lang_keywords.html> and the tokenizer: every character beyond ASCII is one of names.
+/// <https://www.sqlite.org/lang_keywords.html> and its tokenizer: every character beyond ASCII belongs to names.
 fn is_of_name(character: char) -> bool {
     character.is_ascii_alphanumeric() || "_$".contains(character) || !character.is_ascii()
 }

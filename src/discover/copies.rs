@@ -1,7 +1,8 @@
-//! Whether a trigger copies an encrypted column. The task does not re-encrypt the copies.
+//! Finds out whether a trigger copies an encrypted column. The task does not re-encrypt the copies.
 
-use crate::database::words::{closing, opening, words_of};
+use crate::database::words::words_of;
 use crate::database::{Flavor, Trigger, Word};
+use crate::discover::references::{Reference, harmless, is_one_of, is_row, references, without_parentheses};
 
 /// What a trigger copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,8 +13,8 @@ pub(crate) enum Copied {
 
 /// Whether the trigger seems to copy this column of the table, or a whole row with it.
 ///
-/// A trigger that maintains an `updated_at` copies nothing. So none of these is a copy: to compare the column or the row
-/// with its former value, to write to the column, and to return the row.
+/// A trigger that maintains an `updated_at` copies nothing. It may therefore compare the column or the row with its
+/// former value, write to the column, and return the row.
 pub(crate) fn copied(trigger: &Trigger, flavor: Flavor, table: &str, column: &str) -> Option<Copied> {
     if trigger.arguments.iter().any(|argument| argument.eq_ignore_ascii_case(column)) {
         return Some(Copied::Column);
@@ -50,139 +51,12 @@ fn copied_by(definition: &str, trigger: &Trigger, flavor: Flavor, table: &str, c
     copied.or_else(|| selected(&words, trigger, table, column))
 }
 
-/// `NEW` or `OLD` in a definition, with its column. `None` is the whole row, also as `NEW.*`.
-#[derive(Clone, Copy)]
-struct Reference<'w> {
-    position: usize,
-    column: Option<Word<'w>>,
-}
-
-/// Words that end a statement, or after which a statement begins.
-const BOUNDARIES: [&str; 6] = [";", "begin", "then", "else", "loop", "do"];
-/// Operators that compare two values. `=` and `:=` may also assign a value.
-const COMPARISONS: [&str; 9] = ["=", ":=", "<>", "!=", "<=>", "<", ">", "<=", ">="];
-
-/// Whether it is one of these keywords or signs.
-fn is_one_of(word: &Word<'_>, known: &[&str]) -> bool {
-    known.iter().any(|known| word.is(known))
-}
-
-fn is_row(words: &[Word<'_>], position: usize) -> bool {
-    let is_qualified = position > 0 && words[position - 1].is(".");
-    words.get(position).is_some_and(|word| is_one_of(word, &["new", "old"])) && !is_qualified
-}
-
-fn reference<'w>(words: &[Word<'w>], position: usize) -> Option<Reference<'w>> {
-    is_row(words, position).then(|| {
-        let member = words.get(position + 1).filter(|word| word.is(".")).and_then(|_| words.get(position + 2));
-        Reference { position, column: member.filter(|word| !word.is("*")).copied() }
-    })
-}
-
-fn references<'w>(words: &[Word<'w>], from: usize, until: usize) -> impl Iterator<Item = Reference<'w>> {
-    (from..until).filter_map(|position| reference(words, position))
-}
-
-/// `(NEW).email` as `NEW.email`
-fn without_parentheses<'w>(words: &[Word<'w>]) -> Vec<Word<'w>> {
-    let mut plain: Vec<Word<'w>> = Vec::with_capacity(words.len());
-    for word in words {
-        let length = plain.len();
-        let is_parted = length > 2 && word.is(".") && plain[length - 1].is(")") && plain[length - 3].is("(");
-        if is_parted && is_row(&plain, length - 2) {
-            plain.pop();
-            plain.remove(length - 3);
-        }
-        plain.push(*word);
-    }
-    plain
-}
-
-/// The positions of rows whose values are not copied.
-fn harmless(words: &[Word<'_>]) -> Vec<usize> {
-    let mut harmless = Vec::new();
-    for position in 0..words.len() {
-        if let Some(row) = reference(words, position) {
-            if is_assigned(words, row) || (row.column.is_none() && is_returned(words, position)) {
-                harmless.push(position);
-            }
-        }
-        let Some((end, is_about_null)) = comparison(words, position) else { continue };
-        let left = operand_before(words, position);
-        let right = operand_after(words, end);
-        let same = |a: &Reference<'_>, b: &Reference<'_>| match (a.column, b.column) {
-            (Some(a), Some(b)) => a.name().is_some_and(|name| b.names(&name)),
-            (a, b) => a.is_none() && b.is_none(),
-        };
-        let is_harmless = is_about_null
-            || (!left.is_empty() && !right.is_empty() && left.iter().chain(&right).all(|row| same(row, &left[0])));
-        if is_harmless {
-            harmless.extend(left.iter().chain(right.iter().filter(|_| !is_about_null)).map(|row| row.position));
-        }
-    }
-    harmless
-}
-
-/// The position of the right side of the comparison at this position, and whether that side is `NULL`.
-fn comparison(words: &[Word<'_>], position: usize) -> Option<(usize, bool)> {
-    if is_one_of(&words[position], &COMPARISONS) {
-        return Some((position + 1, false));
-    }
-    if !words[position].is("is") {
-        return None;
-    }
-    let mut end = position + 1;
-    for keyword in ["not", "distinct", "from"] {
-        end += usize::from(words.get(end).is_some_and(|word| word.is(keyword)));
-    }
-    Some((end, words.get(end).is_some_and(|word| word.is("null"))))
-}
-
-/// The rows in the expression that ends before `end`: a single row, or the rows in parentheses.
-fn operand_before<'w>(words: &[Word<'w>], end: usize) -> Vec<Reference<'w>> {
-    let Some(last) = end.checked_sub(1) else { return Vec::new() };
-    if words[last].is(")") {
-        return references(words, opening(words, last).unwrap_or(0), last).collect();
-    }
-    let single = [Some(last), last.checked_sub(2)].into_iter().flatten().filter_map(|start| reference(words, start));
-    single.filter(|row| row.position == last || words[row.position + 1].is(".")).take(1).collect()
-}
-
-/// The rows in the expression that begins at `start`: a single row, or the rows in parentheses, also of a function.
-fn operand_after<'w>(words: &[Word<'w>], start: usize) -> Vec<Reference<'w>> {
-    let open = [start, start + 1].into_iter().find(|position| words.get(*position).is_some_and(|word| word.is("(")));
-    match (reference(words, start), open) {
-        (Some(row), _) => vec![row],
-        (None, Some(open)) => references(words, open, closing(words, open).unwrap_or(words.len())).collect(),
-        (None, None) => Vec::new(),
-    }
-}
-
-/// `NEW.email := …`, `SET NEW.email = …`, `SELECT … INTO NEW.email`
-fn is_assigned(words: &[Word<'_>], row: Reference<'_>) -> bool {
-    let before = row.position.checked_sub(1).map(|before| &words[before]);
-    let end = row.position + if row.column.is_some() { 3 } else { 1 };
-    let is_set = words.get(end).is_some_and(|word| is_one_of(word, &["=", ":="]));
-    match before {
-        None => is_set,
-        Some(word) if word.is("into") => true,
-        Some(word) => is_set && (is_one_of(word, &BOUNDARIES) || is_one_of(word, &["set", ","])),
-    }
-}
-
-/// `RETURN NEW`, `RETURN coalesce(NEW, OLD)`
-fn is_returned(words: &[Word<'_>], position: usize) -> bool {
-    let start =
-        (0..position).rev().find(|before| is_one_of(&words[*before], &BOUNDARIES)).map_or(0, |before| before + 1);
-    words[start].is("return")
-}
-
 /// Whether the expression removes the column from the row: `to_jsonb(NEW) - 'email'`, `… - ARRAY['email', 'phone']`.
 fn is_left_out(words: &[Word<'_>], row: Reference<'_>, column: &str) -> bool {
     let is = |at: usize, sign: &str| words.get(at).is_some_and(|word| word.is(sign));
     let mut start = row.position;
     let mut end = row.position + if is(row.position + 1, ".") { 3 } else { 1 };
-    // One function of the row, and plain parentheses. A second function may move the column to another place.
+    // The row may be in one function and in plain parentheses. A second function may move the column to another place.
     let mut is_called = false;
     while is(end, ")") && start > 0 && is(start - 1, "(") {
         start -= 1;
@@ -228,7 +102,7 @@ fn after_cast(words: &[Word<'_>], start: usize) -> usize {
     start + 2 + brackets
 }
 
-/// What the trigger selects from the table itself, or from its transition tables.
+/// The columns that the trigger selects from the table itself, or from its transition tables.
 fn selected(words: &[Word<'_>], trigger: &Trigger, table: &str, column: &str) -> Option<Copied> {
     let is_source = |word: &Word| word.names(table) || trigger.transitions.iter().any(|name| word.names(name));
     if !words.iter().any(is_source) {
@@ -252,9 +126,13 @@ mod tests {
     use super::*;
 
     fn of(body: &str, change: impl FnOnce(&mut Trigger)) -> Option<Copied> {
-        let mut trigger = Trigger::new("t".into(), body.into());
+        let mut trigger = trigger(body);
         change(&mut trigger);
         copied(&trigger, Flavor::Postgres, "people", "email")
+    }
+
+    fn trigger(body: &str) -> Trigger {
+        Trigger { definition: body.into(), ..Trigger::default() }
     }
 
     #[test]
@@ -316,8 +194,7 @@ mod tests {
             assert_eq!(of(body, |_| {}), Some(expected), "{body}");
             assert_eq!(of(body, |t| t.is_foreign = true), Some(expected), "{body}");
         }
-        let commented = "begin # don't forget\n insert into audit values (old.email); end";
-        let commented = Trigger::new("t".into(), commented.into());
+        let commented = trigger("begin # don't forget\n insert into audit values (old.email); end");
         assert_eq!(copied(&commented, Flavor::Mysql, "people", "email"), Some(Copied::Column));
     }
 
@@ -352,7 +229,7 @@ mod tests {
             assert_eq!(of(body, |_| {}), None, "{body}");
         }
         assert_eq!(of("plpy.notice('x')", |t| t.is_foreign = true), None);
-        let commented = Trigger::new("t".into(), "begin set new.seen = 1; # don't\nend".into());
+        let commented = trigger("begin set new.seen = 1; # don't\nend");
         assert_eq!(copied(&commented, Flavor::Mysql, "people", "email"), None);
         let transitions = |t: &mut Trigger| t.transitions = vec!["fresh".into()];
         assert_eq!(of("INSERT INTO log SELECT count(*) FROM fresh", transitions), None);

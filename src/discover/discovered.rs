@@ -1,12 +1,14 @@
 //! The result of a comparison.
 
+use serde::{Serialize, Serializer};
+
 use crate::database::{Dialect, Relation};
 use crate::discover::finding::Finding;
 use crate::discover::register::Register;
 use crate::guard::names::place;
 use crate::targets::{TableName, Target};
 
-/// What a [`Discovery`](crate::discover::Discovery) found.
+/// The result of a [`Discovery`](crate::discover::Discovery).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "there may be findings"]
@@ -22,10 +24,11 @@ pub struct Discovered {
 }
 
 /// A checked column.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ColumnFound {
     /// The table, with its schema.
+    #[serde(serialize_with = "as_text")]
     pub table: TableName,
     /// The column.
     pub column: String,
@@ -37,6 +40,10 @@ pub struct ColumnFound {
     pub sampled: u64,
     /// The number of tokens among them. In a declared column, every value that begins as a token does counts.
     pub tokens: u64,
+}
+
+fn as_text<S: Serializer>(table: &TableName, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(table)
 }
 
 impl Discovered {

@@ -1,4 +1,4 @@
-//! The comparison, from the declared columns to the findings.
+//! Runs the comparison, from the declared columns to the findings.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::guard;
 use crate::guard::GuardKind;
 use crate::targets::{TableName, Target};
 
-/// Compares a database with what is declared as encrypted.
+/// Compares a database with the columns that are declared as encrypted.
 ///
 /// See the [module](crate::discover) for what it reads, and for an example.
 #[must_use = "nothing is compared until it is run"]
@@ -45,7 +45,7 @@ impl Discovery {
         self
     }
 
-    /// Accepts all findings on these columns. A column `*` stands for all of its table.
+    /// Accepts all findings on these columns. The column `*` stands for all columns of its table.
     pub fn ignore(mut self, targets: impl IntoIterator<Item = Target>) -> Self {
         self.ignored.extend(targets);
         self
@@ -86,7 +86,7 @@ impl Discovery {
             let found = relation::<DB>(relations, target.table());
             for name in target.columns() {
                 let kind = match found {
-                    // The catalogue reader lists columns only for tables.
+                    // The catalogue lists columns only for relations that hold rows.
                     Some(relation) if relation.columns.is_empty() => judge::not_a_table(relation),
                     Some(relation) if relation.columns.iter().any(|column| same::<DB>(&column.name, name)) => continue,
                     Some(_) => None,
@@ -137,15 +137,15 @@ fn compare<C: TaskConnection>(
         if column.form.is_none() && !declared && counts.tokens == 0 {
             continue;
         }
-        let guard = if is_read { guard(session, relation, column)? } else { Guard::Known(None) };
-        if let Guard::Hidden(reason) = &guard {
+        let guard = if is_read { guard(session, relation, column)? } else { Ok(None) };
+        if let Err(reason) = &guard {
             let finding = not_read(format!("this user cannot see whether its columns have guards: {reason}"));
             if !discovered.findings.contains(&finding) {
                 discovered.findings.push(finding);
             }
         }
-        let kind = guard.kind();
-        // A table that was not read has that finding only.
+        let kind = guard.as_ref().ok().copied().flatten();
+        // A table that was not read has only the finding `NotRead`.
         let mut kinds = if !is_read {
             Vec::new()
         } else if declared {
@@ -153,7 +153,7 @@ fn compare<C: TaskConnection>(
         } else {
             judge::undeclared(relation, column, counts, kind)
         };
-        kinds.retain(|kind| matches!(guard, Guard::Known(_)) || !matches!(kind, FindingKind::Unguarded { .. }));
+        kinds.retain(|kind| guard.is_ok() || !matches!(kind, FindingKind::Unguarded { .. }));
         discovered.findings.extend(kinds.into_iter().map(|kind| Finding::new(&relation.name, &column.name, kind)));
         discovered.columns.push(ColumnFound {
             table: relation.name.clone(),
@@ -167,35 +167,23 @@ fn compare<C: TaskConnection>(
     Ok(())
 }
 
-/// What this user can see of a column's guard.
-enum Guard {
-    Known(Option<GuardKind>),
-    /// The server refuses the answer, for this reason.
-    Hidden(String),
-}
-
-impl Guard {
-    fn kind(&self) -> Option<GuardKind> {
-        if let Self::Known(kind) = self { *kind } else { None }
-    }
-}
-
+/// The guard of a column, or the reason why the server refuses to show it.
 fn guard<C: TaskConnection>(
     session: &mut Session<'_, C>,
     relation: &Relation,
     column: &CatalogueColumn,
-) -> Result<Guard, DiscoverError> {
+) -> Result<Result<Option<GuardKind>, String>, DiscoverError> {
     if !column.may_be_guarded || column.form.is_none() {
-        return Ok(Guard::Known(None));
+        return Ok(Ok(None));
     }
     match ask(session, |conn| guard::of(conn, &relation.name, &column.name)) {
-        Ok(guard) => Ok(Guard::Known(guard)),
-        Err(Obstacle::Refused(reason)) => Ok(Guard::Hidden(reason)),
+        Ok(guard) => Ok(Ok(guard)),
+        Err(Obstacle::Refused(reason)) => Ok(Err(reason)),
         Err(Obstacle::Failed(error)) => Err(error),
     }
 }
 
-/// Tables of the same name in schemas where the connection does not look for a table without a schema.
+/// Tables of the same name in schemas that the connection does not search.
 fn namesakes(relations: &[Relation], table: &TableName) -> Vec<TableName> {
     let names = relations.iter().map(|relation| &relation.name).filter(|_| table.schema().is_none());
     names.filter(|name| name.name() == table.name()).cloned().collect()

@@ -1,4 +1,4 @@
-//! A difference between the database and the declared columns, and what to do about it.
+//! A difference between the database and the declared columns, and its remedy.
 
 use std::fmt;
 
@@ -30,14 +30,14 @@ pub enum FindingKind {
         sampled: u64,
         /// The form of the tokens.
         form: Form,
-        /// What holds the values, if the task cannot rewrite it.
+        /// The kind of column or relation that holds the values, if the task cannot rewrite it.
         within: Option<String>,
     },
-    /// There is no such table, or it has no such column.
+    /// There is no such table, or the table has no such column.
     Missing {
         /// Whether there is no such table.
         is_table: bool,
-        /// Tables of the same name in schemas where the connection does not look for it.
+        /// Tables of the same name in schemas that the connection does not search.
         elsewhere: Vec<TableName>,
     },
     /// The task cannot rewrite the column, for this reason.
@@ -58,12 +58,12 @@ pub enum FindingKind {
     TooShort {
         /// The length of the column.
         limit: u64,
-        /// The smallest sufficient length that the sample shows.
+        /// The smallest length that is sufficient for the sample.
         needed: u64,
         /// The number of truncated tokens, which are as long as the column.
         cut: u64,
     },
-    /// The column has an index, which has no use because two encryptions of the same value differ.
+    /// The column has an index, which is useless because two encryptions of the same value differ.
     UselessIndex {
         /// Its name.
         index: String,
@@ -77,7 +77,7 @@ pub enum FindingKind {
         /// Whether it copies the whole row.
         whole_row: bool,
     },
-    /// This user cannot read it, for this reason.
+    /// This user cannot read the table or a part of its catalogue, for this reason.
     NotRead(String),
 }
 
@@ -104,7 +104,7 @@ impl Finding {
         place(&self.table, &self.column)
     }
 
-    /// What was found, in words.
+    /// Describes the finding in words.
     #[must_use]
     pub fn detail(&self) -> String {
         match &self.kind {
@@ -142,9 +142,11 @@ impl Finding {
             FindingKind::TooShort { limit, cut, .. } => {
                 format!("its length is {limit}, and {cut} sampled tokens of that length are truncated")
             }
-            FindingKind::UselessIndex { index, is_unique } => {
-                let effect = if *is_unique { "is unique, but guarantees" } else { "finds" };
-                format!("the index {index} {effect} nothing, because two encryptions of the same value differ")
+            FindingKind::UselessIndex { index, is_unique: true } => format!(
+                "the index {index} is unique, but guarantees nothing, because two encryptions of the same value differ"
+            ),
+            FindingKind::UselessIndex { index, .. } => {
+                format!("the index {index} finds nothing, because two encryptions of the same value differ")
             }
             FindingKind::Trigger { trigger, whole_row: true } => {
                 format!("the trigger {trigger} uses the whole row, so it seems to copy the column")
@@ -154,13 +156,13 @@ impl Finding {
         }
     }
 
-    /// What to do next, in terms of this crate. It ends without a period.
+    /// The next step, in terms of this crate. It ends without a period.
     #[must_use]
     pub fn advice(&self) -> String {
         self.advice_with(|remedy| remedy.to_string())
     }
 
-    /// The [advice](Finding::advice) of a program that has its own `name` for each remedy.
+    /// The [advice](Finding::advice) with another `name` for each remedy, such as a command of your program.
     #[must_use]
     pub fn advice_with(&self, name: impl Fn(FindingRemedy) -> String) -> String {
         let accept = || format!("accept the finding with {}", name(FindingRemedy::Ignore));
@@ -205,8 +207,8 @@ impl Finding {
                 "drop it. For lookups and uniqueness, keep a keyed hash in another column".into()
             }
             FindingKind::Trigger { .. } => format!(
-                "leave the column out, or declare the column that the copies go to, because copies keep the old key. If \
-                 the trigger copies nothing, {}",
+                "change the trigger to leave the column out, or declare the column that holds the copies. Otherwise the \
+                 copies keep the old key. If the trigger copies nothing, {}",
                 accept()
             ),
             FindingKind::NotRead(_) => format!("allow this user to read it, or {}", accept()),

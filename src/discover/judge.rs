@@ -74,13 +74,13 @@ pub(crate) fn undeclared(
     vec![FindingKind::Undeclared { tokens: counts.tokens, sampled: counts.sampled, form, within }]
 }
 
-/// The finding that a declared column is not in a table.
+/// The finding that a declared column does not belong to a table.
 pub(crate) fn not_a_table(relation: &Relation) -> Option<FindingKind> {
     relation.other.as_ref().map(|what| FindingKind::WrongType(format!("it belongs to {what}")))
 }
 
-/// The finding that the column is too short: for the shortest token, for a token that is truncated, or for the token of
-/// its longest plaintext.
+/// The finding that the column is too short. It must hold the shortest token, the tokens that are truncated, and the
+/// token of its longest plaintext.
 fn too_short(column: &CatalogueColumn, counts: Counts) -> Option<FindingKind> {
     let limit = column.limit?;
     let longer_than =

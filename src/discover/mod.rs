@@ -1,5 +1,5 @@
-//! Compares the catalogue of a database, and samples of its columns, with what is declared as encrypted, so that no
-//! column is forgotten.
+//! Compares the catalogue of a database, and samples of its columns, with the columns that are declared as encrypted,
+//! so that no column is forgotten.
 //!
 //! ```text
 //! database   people.email  gAAAAABrBG7hO5Ne…     schema file   email -> EncryptedText
@@ -36,8 +36,8 @@
 //!
 //! # What it cannot see
 //!
-//! * Tables that the database does not show to this user, such as MySQL's tables on which the user has no privilege. A
-//!   table that the user can see but not read is a finding.
+//! * Tables that the database does not show to this user. MySQL, for example, hides tables for which the user has no
+//! privilege. A table that the user can see but not read is a finding.
 //! * Tokens inside other values: in JSON, or in the middle of a text.
 //! * What a trigger does in a function that it calls, or with SQL that it builds.
 //! * Copies outside the tables of this database: foreign tables, replicas, backups, caches.
@@ -51,6 +51,7 @@ pub(crate) mod discovery;
 pub(crate) mod error;
 pub(crate) mod finding;
 pub(crate) mod judge;
+pub(crate) mod references;
 pub(crate) mod register;
 pub(crate) mod sample;
 

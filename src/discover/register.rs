@@ -25,7 +25,7 @@ impl<'t> Register<'t> {
     }
 }
 
-/// The relation that a name finds.
+/// The relation that a name refers to.
 pub(crate) fn relation<'r, DB: Dialect>(relations: &'r [Relation], name: &TableName) -> Option<&'r Relation> {
     let is_it = |relation: &Relation, same: fn(&str, &str) -> bool| {
         let in_schema = match name.schema() {
@@ -34,7 +34,7 @@ pub(crate) fn relation<'r, DB: Dialect>(relations: &'r [Relation], name: &TableN
         };
         in_schema && same(relation.name.name(), name.name())
     };
-    // Two names that differ only in case may both exist.
+    // An exact match comes first, because two names that differ only in case may both exist.
     let exactly: fn(&str, &str) -> bool = |a, b| a == b;
     [exactly, same::<DB>].into_iter().find_map(|same| relations.iter().find(|relation| is_it(relation, same)))
 }

@@ -1,13 +1,13 @@
-//! Samples of each column, and how many of the values are tokens.
+//! Samples each column, and counts the tokens among the values.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use diesel::RunQueryDsl;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
-use diesel::sql_types::Untyped;
 
 use crate::database::quote::{push_all, push_column, push_table};
+use crate::database::sql::runtime_statement;
 use crate::database::{CatalogueColumn, Dialect, Fields, Locks, Relation, Session, TaskConnection};
 use crate::discover::error::DiscoverError;
 use crate::keys::fernet::Token;
@@ -18,7 +18,7 @@ const END: usize = 100;
 const SPARSE: usize = 100_000;
 /// The number of columns in a statement, so that its result stays small.
 const WIDTH: usize = 100;
-/// Fernet did not exist yet. Binary data with an older date only looks like a token.
+/// The time before which Fernet did not exist. Binary data with an older date only looks like a token.
 const BEFORE_FERNET: u64 = 1_262_304_000; // 2010
 /// The most that the clocks of two machines may differ.
 const A_DAY: u64 = 86_400;
@@ -26,13 +26,13 @@ const A_DAY: u64 = 86_400;
 /// Counts of the sampled values of a column.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    /// Values, without `NULL`s.
+    /// The number of values, without `NULL`s.
     pub(crate) sampled: u64,
-    /// Values that begin as a token does.
+    /// The number of values that begin as a token does.
     pub(crate) begun: u64,
-    /// Values that are tokens beyond doubt.
+    /// The number of values that are certainly tokens.
     pub(crate) tokens: u64,
-    /// Truncated tokens: values that begin as a token does, and are as long as the column.
+    /// The number of truncated tokens. They begin as a token does, and are as long as the column.
     pub(crate) cut: u64,
     /// The length of the longest value that does not begin as a token does.
     pub(crate) longest: usize,
@@ -45,7 +45,6 @@ pub(crate) enum Obstacle {
     Failed(DiscoverError),
 }
 
-/// Samples these columns of a relation.
 pub(crate) fn sample<C: TaskConnection>(
     session: &mut Session<'_, C>,
     relation: &Relation,
@@ -71,7 +70,7 @@ pub(crate) fn sample<C: TaskConnection>(
     Ok(all)
 }
 
-/// Asks the database something that it may refuse to this user.
+/// Runs a query that the database may refuse to this user.
 pub(crate) fn ask<C: TaskConnection, T>(
     session: &mut Session<'_, C>,
     query: impl Fn(&mut C) -> QueryResult<T>,
@@ -87,7 +86,7 @@ pub(crate) fn ask<C: TaskConnection, T>(
 }
 
 impl Counts {
-    /// Adds a value of this length that begins with `head`, if it begins as a token does.
+    /// Adds a value of this length. A value that begins as a token does comes with its `head`.
     fn add(&mut self, length: usize, head: Option<&[u8]>, limit: Option<u64>, now: u64) {
         self.sampled += 1;
         let Some(head) = head.filter(|head| Token::looks_like_one(head)) else {
@@ -102,13 +101,13 @@ impl Counts {
     }
 }
 
-/// Which rows a sample takes.
+/// The rows that a sample takes.
 #[derive(Clone, Copy)]
 enum Part {
     Start,
     End,
     Any,
-    /// The rows with a value among the first [`SPARSE`].
+    /// The rows with a value among the first [`SPARSE`] rows.
     Sparse,
 }
 
@@ -149,7 +148,7 @@ impl Sample<'_> {
 impl<DB: Dialect> QueryFragment<DB> for Sample<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Self { relation, columns, part } = self;
-        // Each statement runs once.
+        // Each statement runs only once.
         out.unsafe_to_cache_prepared();
         out.push_sql("SELECT ");
         push_all(*columns, ", ", &mut out, |column, out| DB::push_sampled(column, out))?;
@@ -189,17 +188,7 @@ impl<DB: Dialect> QueryFragment<DB> for Sample<'_> {
     }
 }
 
-impl Query for Sample<'_> {
-    type SqlType = Untyped;
-}
-
-impl QueryId for Sample<'_> {
-    type QueryId = ();
-
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<C> RunQueryDsl<C> for Sample<'_> {}
+runtime_statement!(Sample<'_>);
 
 /// The bytes of hexadecimal digits, up to the first invalid pair.
 fn bytes(digits: &str) -> Vec<u8> {

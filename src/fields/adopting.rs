@@ -9,20 +9,20 @@ use crate::fields::field;
 /// | the column holds | read as |
 /// |---|---|
 /// | a token that a key of the keyring opens | the decrypted value |
-/// | other bytes that begin as a token does (`gAAAA`, in bytes `80 00 00`) | an error, [never plaintext](crate::Error::is_decrypt) |
+/// | other bytes that begin like a token (`gAAAA`, in bytes `80 00 00`) | an error, [never plaintext](crate::Error::is_decrypt) |
 /// | anything else | plaintext, in the form that [`Plaintext`](crate::Plaintext) writes |
 ///
 /// Use it while a task with `Job::Encrypt` turns the values of a column into tokens. When the task has proven that no
 /// plaintext is left, replace it with [`Encrypted<T>`](crate::Encrypted), which behaves the same in all other respects.
 /// Until then, the application trusts plaintext from any other writer, as it does in a plain column.
 ///
-/// First convert a column of another type, such as an integer, to text or bytes. Values in another form than
-/// [`Plaintext`](crate::Plaintext) writes are errors, unless you implement a type that reads both.
+/// First convert a column of another type, such as an integer, to text or bytes. If a value does not have the form that
+/// [`Plaintext`](crate::Plaintext) reads, loading it is an error. In that case, implement a type that reads both forms.
 ///
 /// # Errors
 ///
-/// The same as for [`Encrypted<T>`](crate::Encrypted). It also cannot read plaintext that happens to look like a token:
-/// `Task::status` counts it as unreadable. You can write such a value, because it is encrypted.
+/// The same as for [`Encrypted<T>`](crate::Encrypted). This type also cannot read plaintext that happens to look like a
+/// token: `Task::status` counts such a value as unreadable. You can write such a value, because it is encrypted.
 ///
 #[cfg_attr(feature = "cli-sqlite", doc = "```")]
 #[cfg_attr(not(feature = "cli-sqlite"), doc = "```ignore")]

@@ -16,7 +16,7 @@ pub enum Form {
 
 #[cfg(feature = "reencrypt")]
 impl Form {
-    /// The form of tokens in a column of this type of `pg_type`, or `None` if it cannot hold tokens.
+    /// The form of tokens in a column whose type has this name in `pg_type`, or `None` if it cannot hold tokens.
     #[cfg(feature = "postgres")]
     pub(crate) fn of_postgres(type_name: &str) -> Option<Self> {
         match type_name {
@@ -58,8 +58,8 @@ impl Form {
 
 /// A SQL type that holds tokens and is not nullable.
 ///
-/// These are [`EncryptedText`], [`EncryptedBinary`], and Diesel's `Text` and `Binary`. This trait is sealed: a re-encrypt
-/// task could not find the encrypted columns of a table if there were other types.
+/// These are [`EncryptedText`], [`EncryptedBinary`], and Diesel's `Text` and `Binary`. This trait is sealed, because
+/// the re-encrypt task would not find encrypted columns of other types.
 pub trait TokenType: TokenColumn + SqlType<IsNull = is_nullable::NotNull> {}
 
 /// A [`TokenType`], or `Nullable` of one. This trait is sealed.

@@ -15,12 +15,12 @@ use crate::keys::Error;
 /// With [`Encrypted<T>`](crate::Encrypted), one unreadable value fails the whole `load()`. With this type, only that value
 /// fails, and the other rows load. For a nullable column, use `Option<Decrypted<T>>`.
 ///
-/// It cannot be written: writing an error back would lose the value. `Debug` prints `Decrypted(Ok(..))`, or the error,
-/// which carries no data.
+/// You cannot store this type, because storing an error would lose the value. `Debug` prints `Decrypted(Ok(..))`, or
+/// the error, which carries no data.
 ///
 /// # Errors
 ///
-/// Without a usable keyring, the load fails: the configuration is wrong, and no value could be read.
+/// Without a usable keyring, the load fails, because the configuration is wrong and no value could be read.
 ///
 #[cfg_attr(feature = "cli-sqlite", doc = "```")]
 #[cfg_attr(not(feature = "cli-sqlite"), doc = "```ignore")]

@@ -13,8 +13,8 @@ use crate::fields::field;
 /// * `Debug` prints `Encrypted(..)`, also in Diesel's `debug_query` and query log. There is no `Display`.
 /// * `Serialize` requires [`#[serde(with = "diesel_encrypted::expose")]`](crate::fields::expose) on the field, so that an
 ///   API response does not leak a column by accident. `Deserialize` reads a plain `T`.
-/// * Comparisons in SQL could never match. The compiler refuses [nearly all](crate#what-is-refused-and-why) of them. In
-///   Rust, it compares as `T` does.
+/// * Comparisons in SQL could never match. The compiler refuses [nearly all](crate#mistakes-that-are-refused) of them.
+///   In Rust, it compares as `T` does.
 ///
 /// # Errors
 ///

@@ -69,7 +69,7 @@ fn sealed<T: Plaintext>(value: &T) -> Result<Sealed, Error> {
 
 /// Decrypts a token, and returns `None` for plaintext.
 ///
-/// Bytes that begin as a token does and that no key opens are an error, because they can be either.
+/// Bytes that begin like a token, but that no key opens, are an error, because they may be either.
 fn opened(bytes: &[u8]) -> Result<Option<Vec<u8>>, Error> {
     match Keyring::current()?.decrypt(bytes) {
         Ok(plaintext) => Ok(Some(plaintext)),
@@ -144,8 +144,8 @@ macro_rules! field_type {
         }
 
         #[cfg(feature = "json")]
-        impl<T> From<$field<crate::Json<T>>> for crate::Json<T> {
-            fn from(value: $field<crate::Json<T>>) -> Self {
+        impl<T> From<$field<crate::fields::plaintext::Json<T>>> for crate::fields::plaintext::Json<T> {
+            fn from(value: $field<crate::fields::plaintext::Json<T>>) -> Self {
                 value.0
             }
         }
@@ -169,7 +169,7 @@ macro_rules! field_type {
     };
 }
 
-/// For models that keep plain fields: `#[diesel(serialize_as = Encrypted<T>, deserialize_as = Encrypted<T>)]`.
+/// Lets models keep plain fields: `#[diesel(serialize_as = Encrypted<T>, deserialize_as = Encrypted<T>)]`.
 macro_rules! into_plain {
     ($field:ident: $($(#[$feature:meta])* $type:ty),+ $(,)?) => {$(
         $(#[$feature])*

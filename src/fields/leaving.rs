@@ -30,8 +30,8 @@ use crate::fields::field;
 ///
 /// # Errors
 ///
-/// The same as for [`Adopting<T>`](crate::Adopting). A statement also fails, before it is sent, if the plaintext would be
-/// read back as a token, or if the column holds text and the plaintext is not UTF-8.
+/// The same as for [`Adopting<T>`](crate::Adopting). A statement also fails, before it is sent, if the plaintext would
+/// be read back as a token. The same happens if the plaintext is not UTF-8 and the column holds text.
 ///
 #[cfg_attr(feature = "cli-sqlite", doc = "```")]
 #[cfg_attr(not(feature = "cli-sqlite"), doc = "```ignore")]

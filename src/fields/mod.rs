@@ -10,7 +10,6 @@ pub(crate) mod encrypted;
 pub mod expose;
 pub(crate) mod field;
 pub(crate) mod leaving;
-pub(crate) mod multi;
 pub(crate) mod plaintext;
 pub mod sql_types;
 

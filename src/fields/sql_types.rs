@@ -1,6 +1,6 @@
 //! The SQL types of encrypted columns, for `table!` declarations and `diesel print-schema`.
 //!
-//! Import the whole module beside `diesel::sql_types::*`: it contains nothing but the two types.
+//! Import the whole module beside `diesel::sql_types::*`: it contains only the two types.
 
 use diesel::query_builder::QueryId;
 use diesel::sql_types::SqlType;
@@ -10,8 +10,8 @@ use diesel::sql_types::SqlType;
 /// It serves columns of these types: PostgreSQL `text` (and any domain over it), MySQL and MariaDB `text` or `varchar`,
 /// SQLite `text`.
 ///
-/// On PostgreSQL it has the object identifier of `text` itself, which also serves a domain in any schema. Diesel needs no
-/// lookup by name, so the search path does not matter.
+/// On PostgreSQL it has the object identifier of `text` itself, so it also works for a domain in any schema. Diesel
+/// does not look it up by name, so the search path does not matter.
 #[derive(Debug, Clone, Copy, Default, QueryId, SqlType)]
 #[diesel(postgres_type(oid = 25, array_oid = 1009))]
 #[diesel(mysql_type(name = "String"))]

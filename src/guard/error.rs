@@ -18,7 +18,7 @@ enum Kind {
 }
 
 impl GuardError {
-    /// Whether a column cannot get a guard, or not yet. See [`refusal`](GuardError::refusal) for the reason.
+    /// Whether a column cannot get a guard, or cannot get it yet. See [`refusal`](GuardError::refusal) for the reason.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.refusal().is_some()

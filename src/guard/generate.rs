@@ -1,4 +1,4 @@
-//! From columns to migrations, once every value has been checked.
+//! Returns the migrations for columns in which every value is a token.
 
 use diesel::RunQueryDsl;
 use diesel::result::Error as DieselError;
@@ -49,7 +49,7 @@ where
         migrations.extend(C::Backend::write(conn, table, &conditions, way)?);
         all_conditions.push(conditions);
     }
-    // Last, because it takes the longest.
+    // The values are checked last, because this takes the longest.
     for (table, conditions) in tables.iter().zip(&all_conditions) {
         check_values(conn, table, conditions)?;
     }

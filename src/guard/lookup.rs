@@ -1,13 +1,26 @@
-//! Looks up the columns to guard, and refuses those that cannot have a guard.
+//! Looks up the columns to guard, and refuses columns that cannot have a guard.
 
-use crate::database::{CatalogueColumn, CatalogueReader, DialectConnection, Language};
+use diesel::result::QueryResult;
+
+use crate::database::{CatalogueColumn, CatalogueReader, DialectConnection, GuardKind, GuardLookup, Language};
 use crate::fields::Form;
 use crate::guard::error::GuardError;
-use crate::guard::find;
 use crate::guard::refusal::GuardRefusal;
 use crate::guard::table::{Column, Table};
 use crate::guard::writer::GuardWriter;
 use crate::targets::{TableName, Target};
+
+/// Finds the guard of a column. It recognizes the text of a guard in the catalogue, whether the guard comes from the
+/// shipped migrations, from [`migrations`](crate::guard::migrations), or was copied from them by hand.
+///
+/// Returns `None` if there is no such table or column.
+///
+/// # Errors
+///
+/// The errors of the database.
+pub fn of<C: DialectConnection>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>> {
+    C::Backend::guard(conn, table, column)
+}
 
 /// The tables of these targets, each once, with its columns.
 pub(crate) fn look_up<C>(conn: &mut C, targets: &[Target]) -> Result<Vec<Table>, GuardError>
@@ -53,7 +66,7 @@ where
         };
         let form = form(&table.name, column)?;
         let name = column.name.clone();
-        if let Some(kind) = find::of(conn, &table.name, &name)? {
+        if let Some(kind) = of(conn, &table.name, &name)? {
             return Err(GuardRefusal::AlreadyGuarded { table: table.name, column: name, kind }.into());
         }
         table.columns.push(Column { name, form });

@@ -1,7 +1,11 @@
 //! The migrations that add guards to existing columns.
 
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+use crate::database::{Language, quote::quoted_table};
 use crate::guard::names;
 use crate::guard::table::{Column, Table};
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+use crate::targets::TableName;
 
 /// How a migration adds the guards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -9,8 +13,8 @@ pub enum Way {
     /// In one statement, which locks the table until the database has checked every row.
     #[default]
     AtOnce,
-    /// In two migrations, while readers and writers continue. The first one guards every later write, and locks the table
-    /// for a moment. The second one checks the existing rows. PostgreSQL and MariaDB.
+    /// In two migrations, while readers and writers continue. The first one guards every later write, and locks the
+    /// table for a moment. The second one checks the existing rows. Only PostgreSQL and MariaDB support this.
     Online,
 }
 
@@ -26,20 +30,20 @@ pub struct GuardMigration {
     pub down: String,
     /// Whether Diesel should run it in a transaction. Otherwise `metadata.toml` needs `run_in_transaction = false`.
     pub in_transaction: bool,
-    /// What it locks and for how long, and what else to know before you run it. A note ends without a period.
+    /// Notes to read before you run it: for example, what it locks and for how long. A note ends without a period.
     pub notes: Vec<String>,
     /// Whether [`Way::Online`] would add the same guards while writers continue.
     pub has_online_way: bool,
 }
 
 impl GuardMigration {
-    /// A migration of this table, in a transaction.
+    /// The migration of this table, which runs in a transaction.
     pub(crate) fn of(table: &Table, up: String, down: String) -> Self {
         let name = names::migration(table.names());
         Self { name, up, down, in_transaction: true, notes: Vec::new(), has_online_way: false }
     }
 
-    /// The migration that validates the guards of the one before it.
+    /// The second migration of a table, which validates the guards of the first one.
     pub(crate) fn second(table: &Table, up: String, down: &str) -> Self {
         let down = format!("-- The migration before this one drops the guards.\n{down}");
         let mut this = Self::of(table, up, down);
@@ -56,7 +60,14 @@ pub(crate) fn default_note(table: &Table, column: &Column) -> String {
     )
 }
 
-/// A condition between the parentheses of a CHECK.
+/// `ALTER TABLE` with these actions. One statement, so that the server reads the table only once.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) fn alter<DB: Language>(table: &TableName, actions: impl Iterator<Item = String>) -> String {
+    let actions: Vec<String> = actions.map(|action| format!("\n    {action}")).collect();
+    format!("ALTER TABLE {}{};\n", quoted_table::<DB>(table), actions.join(","))
+}
+
+/// The lines of a condition, as they stand between the parentheses of a CHECK.
 pub(crate) fn indented(condition: &str) -> String {
     condition.lines().map(|line| format!("        {line}")).collect::<Vec<_>>().join("\n")
 }

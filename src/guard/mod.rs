@@ -1,4 +1,4 @@
-//! Guards in the database, which refuse plaintext whoever writes it.
+//! Guards in the database, which refuse plaintext from every writer.
 //!
 //! ```text
 //! PostgreSQL        the column's type is the domain encrypted_text or encrypted_binary; or a CHECK that casts to it
@@ -9,11 +9,10 @@
 //! A guard knows the shape of a token, but no keys. [`of`] finds the guard of a column in the catalogue. [`migrations`]
 //! writes the Diesel migrations that add guards to existing columns.
 
-// Each database needs a different part of it.
+// Each database needs a different part of this module.
 #![cfg_attr(not(all(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code))]
 
 pub(crate) mod error;
-pub(crate) mod find;
 pub(crate) mod generate;
 pub(crate) mod lookup;
 pub(crate) mod migration;
@@ -30,8 +29,8 @@ pub(crate) mod writer;
 
 pub use crate::database::guard_kind::GuardKind;
 pub use error::GuardError;
-pub use find::of;
 pub use generate::migrations;
+pub use lookup::of;
 pub use migration::{GuardMigration, Way};
 pub use refusal::{GuardRefusal, GuardRemedy};
 pub use writer::GuardWriter;

@@ -9,7 +9,7 @@ use crate::database::quote::{quoted, quoted_table};
 use crate::database::{Conn, Fields, Sql};
 use crate::fields::Form;
 use crate::guard::error::GuardError;
-use crate::guard::migration::{GuardMigration, Way, default_note, indented};
+use crate::guard::migration::{GuardMigration, Way, alter, default_note, indented};
 use crate::guard::names::constraint;
 use crate::guard::table::{Column, Table};
 use crate::guard::writer::GuardWriter;
@@ -23,8 +23,8 @@ impl GuardWriter for Mysql {
             Ok(match column.form {
                 Form::Binary => filled(&binary(), &name),
                 Form::Text if Known::of(conn, table, column)?.is_ascii() => filled(TEXT, &name),
-                // Other collations treat different letters as equal. A conversion to ASCII would fail with an error that
-                // shows the value.
+                // Other collations treat different letters as equal. A conversion to ASCII would fail, and its error
+                // would show the value.
                 Form::Text => filled(TEXT_AS_BYTES, &format!("CAST(CONVERT({name} USING utf8mb4) AS BINARY)")),
             })
         };
@@ -44,7 +44,7 @@ impl GuardWriter for Mysql {
         }
         notes.push(
             "The error of a refused value does not show the value, except for the bytes of a character that the column's \
-             character set does not have"
+             character set does not contain"
                 .into(),
         );
         if is_mariadb {
@@ -70,7 +70,7 @@ impl GuardWriter for Mysql {
 }
 
 fn at_once(table: &Table, conditions: &[String], is_mariadb: bool, size: &str) -> GuardMigration {
-    // If the server goes away before Diesel records the migration, the second run must not fail.
+    // If the connection breaks before Diesel records the migration, the second run must not fail.
     let (unless_there, if_there) = if is_mariadb { (" IF NOT EXISTS", " IF EXISTS") } else { ("", "") };
     let name = |column: &Column| quoted::<Mysql>(&constraint(table.name.name(), &column.name));
     let add = table.columns.iter().zip(conditions).map(|(column, condition)| {
@@ -80,9 +80,9 @@ fn at_once(table: &Table, conditions: &[String], is_mariadb: bool, size: &str) -
     let up = format!(
         "-- The database refuses every value that is not a Fernet token in {}.\n{}",
         table.places(),
-        alter(table, add)
+        alter::<Mysql>(&table.written(), add)
     );
-    let mut this = GuardMigration::of(table, up, alter(table, drop));
+    let mut this = GuardMigration::of(table, up, alter::<Mysql>(&table.written(), drop));
     this.has_online_way = is_mariadb;
     let tools = if is_mariadb {
         ""
@@ -97,7 +97,8 @@ fn at_once(table: &Table, conditions: &[String], is_mariadb: bool, size: &str) -
     this
 }
 
-/// MariaDB would omit the guard without an error. A revert would then drop the other object of that name.
+/// Refuses a name that the table already uses. MariaDB would omit the guard without an error, and a revert would then
+/// drop the other object of that name.
 fn refuse_taken_names<C: Conn<Mysql>>(conn: &mut C, table: &Table) -> Result<(), GuardError> {
     let written = show_create(conn, &table.name)?.to_lowercase();
     for column in &table.columns {
@@ -180,7 +181,7 @@ struct Known {
     collation: String,
     column_type: String,
     is_nullable: bool,
-    /// In the units of its type.
+    /// The length in the units of the type.
     length: Option<usize>,
     has_default: bool,
 }
@@ -247,7 +248,7 @@ fn size<C: Conn<Mysql>>(conn: &mut C, table: &Table) -> QueryResult<String> {
     Ok(format!("about {} MiB", size.as_deref().unwrap_or("?").trim()))
 }
 
-/// The name and the definition of a column, which are on one line.
+/// The name and the definition of a column in the output of SHOW CREATE TABLE, which are on one line.
 fn definition<'a>(written: &'a str, column: &str) -> Option<&'a str> {
     let name = quoted::<Mysql>(column);
     let mut lines = written.lines().skip(1).filter_map(|line| line.strip_prefix("  "));
@@ -255,14 +256,9 @@ fn definition<'a>(written: &'a str, column: &str) -> Option<&'a str> {
     Some(line.strip_suffix(',').unwrap_or(line))
 }
 
-fn alter(table: &Table, actions: impl Iterator<Item = String>) -> String {
-    let actions: Vec<String> = actions.map(|action| format!("\n    {action}")).collect();
-    format!("ALTER TABLE {}{};\n", quoted_table::<Mysql>(&table.written()), actions.join(","))
-}
-
-/// Everybody else who needs the table waits behind the statement.
+/// Limits the wait for the lock, because everybody else who needs the table waits behind the statement.
 fn patiently(table: &Table, actions: impl Iterator<Item = String>) -> String {
-    format!("SET STATEMENT lock_wait_timeout = 5 FOR {}", alter(table, actions))
+    format!("SET STATEMENT lock_wait_timeout = 5 FOR {}", alter::<Mysql>(&table.written(), actions))
 }
 
 /// The message of an error, as a literal. The server allows 128 characters.

@@ -24,7 +24,7 @@ pub(crate) fn constraint(table: &str, column: &str) -> String {
     cut(&name, &format!("{}_is_encrypted", hash(&name)), LONGEST)
 }
 
-/// As much of a name as fits with this end.
+/// As much of a name as fits before this end, with the end.
 fn cut(name: &str, end: &str, longest: usize) -> String {
     let begin = name.char_indices().take_while(|(at, character)| at + character.len_utf8() <= longest - end.len());
     begin.map(|(_, character)| character).chain(end.chars()).collect()

@@ -6,10 +6,10 @@ use crate::database::GuardKind;
 use crate::guard::names::place;
 use crate::targets::TableName;
 
-/// Why a column gets no guard. Names are those of the database, tables with their schema.
+/// Why a column gets no guard. It names tables with their schema, and all names as the database spells them.
 ///
-/// [`Display`](fmt::Display) says what is wrong. What to do next follows from [`remedy`](GuardRefusal::remedy), if that is
-/// a step of this crate.
+/// [`Display`](fmt::Display) describes the problem. If the next step is one of this crate,
+/// [`remedy`](GuardRefusal::remedy) returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GuardRefusal {
@@ -65,7 +65,7 @@ pub enum GuardRefusal {
         /// The number of these values.
         count: u64,
     },
-    /// The column holds tokens of another type than it is declared with (SQLite).
+    /// The column holds tokens whose type differs from its declared type (SQLite).
     OtherType {
         /// The table.
         table: TableName,
@@ -96,7 +96,7 @@ pub enum GuardRefusal {
     },
 }
 
-/// What to do before the guard can be written. [`Display`](fmt::Display) says it in terms of this crate.
+/// What to do before the guard can be written. [`Display`](fmt::Display) names the items of this crate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GuardRemedy {
@@ -122,7 +122,7 @@ pub enum GuardRemedy {
 }
 
 impl GuardRefusal {
-    /// What to do before the guard can be written, if it is more than to correct a name or the schema.
+    /// What to do before the guard can be written, unless you only have to correct a name or the schema.
     #[must_use]
     pub fn remedy(&self) -> Option<GuardRemedy> {
         match self {
@@ -175,8 +175,8 @@ impl fmt::Display for GuardRefusal {
                 let tokens = if *count == 1 { "token that is" } else { "tokens that are" };
                 write!(
                     f,
-                    "{} holds {count} {tokens} stored as another type than the column is declared with. The database \
-                     would refuse the guard.",
+                    "{} holds {count} {tokens} stored as another type than the declared type of the column. The \
+                     database would refuse the guard.",
                     place(table, column)
                 )
             }
@@ -199,7 +199,11 @@ impl fmt::Display for GuardRemedy {
             Self::AtOnce => f.write_str("Use `Way::AtOnce`."),
             Self::Run { sql } => write!(f, "Run this first: {sql}"),
             Self::ByHand { constraints } => {
-                write!(f, "Create it again by hand, with this in it:\n\n    {}", constraints.join(",\n    "))
+                write!(
+                    f,
+                    "Create the table again by hand, with these constraints:\n\n    {}",
+                    constraints.join(",\n    ")
+                )
             }
         }
     }

@@ -7,9 +7,9 @@ use crate::targets::TableName;
 
 /// A table with columns that have no guard yet.
 pub struct Table {
-    /// With the schema in which it was found.
+    /// The name, with the schema in which the table was found.
     pub(crate) name: TableName,
-    /// As the caller named it.
+    /// The name that the caller gave.
     pub(crate) named: TableName,
     pub(crate) columns: Vec<Column>,
 }
@@ -36,19 +36,19 @@ impl Table {
         GuardRefusal::UnsuitableColumn { table: self.name.clone(), column: column.name.clone(), reason }
     }
 
-    /// The refusal of an online guard, for this reason, which may be in a column.
+    /// The refusal of an online guard, for this reason. If a column is the reason, it is named.
     pub(crate) fn not_online(&self, column: Option<&Column>, reason: String) -> GuardRefusal {
         let column = column.map(|column| column.name.clone());
         GuardRefusal::NotOnline { table: self.name.clone(), column, reason }
     }
 
-    /// The name in a migration. MySQL's schema is the database, whose name differs between servers, so a schema appears
-    /// only if the caller named one.
+    /// The name in a migration. It has a schema only if the caller named one, because a schema of MySQL is a database,
+    /// whose name differs between servers.
     pub(crate) fn written(&self) -> TableName {
         if self.named.schema().is_some() { self.name.clone() } else { TableName::new(self.name.name()) }
     }
 
-    /// The names in the name of its migration: the table, with the schema if the caller named one, and the columns.
+    /// The parts of the migration's name: the schema if the caller named one, the table, and the columns.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         let table = self.named.schema().into_iter().chain([self.name.name()]);
         table.chain(self.columns.iter().map(|column| column.name.as_str()))

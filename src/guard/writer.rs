@@ -1,4 +1,4 @@
-//! What differs between the databases.
+//! The differences between the databases.
 
 use diesel::result::QueryResult;
 
@@ -28,7 +28,8 @@ pub trait GuardWriter: Dialect {
         Ok(None)
     }
 
-    /// Why the table cannot have guards, if what keeps the task from the table keeps guards from it too.
+    /// Why the table cannot have guards, given the obstacle that keeps the task from the table. `None` if only the task
+    /// is affected.
     #[doc(hidden)]
     fn obstacle<C: Conn<Self>>(_conn: &mut C, _table: &TableName, of_task: String) -> QueryResult<Option<String>> {
         Ok(Some(of_task))

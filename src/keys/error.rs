@@ -27,15 +27,15 @@ enum Kind {
 }
 
 impl Error {
-    /// The error of a [`Plaintext`](crate::Plaintext) that cannot read the bytes.
+    /// The error for bytes that a [`Plaintext`](crate::Plaintext) cannot read.
     ///
-    /// `expected` names the value that it expects, such as "a decimal integer".
+    /// `expected` describes a valid value, such as "a decimal integer".
     #[must_use]
     pub fn decode(expected: &'static str) -> Self {
         Self(Kind::Decode(expected))
     }
 
-    /// The error of a [`Plaintext`](crate::Plaintext) that has no form in bytes.
+    /// The error for a [`Plaintext`](crate::Plaintext) value that has no form in bytes.
     ///
     /// `reason` explains why, without quoting the value.
     #[must_use]
@@ -49,8 +49,8 @@ impl Error {
 
     /// Whether the value cannot be read with this keyring.
     ///
-    /// Fernet cannot distinguish a token under an unknown key from a damaged token. Nor should a reader of error
-    /// messages, so there is one error for both.
+    /// Fernet cannot distinguish a token under an unknown key from a damaged token, and an error message should not
+    /// reveal the difference. So there is one error for both.
     ///
     /// ```
     /// use diesel_encrypted::{Key, Keyring};

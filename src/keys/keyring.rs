@@ -29,7 +29,7 @@ use crate::keys::keyring_error::{KeyringError, Source, SourceProblem};
 /// ```
 pub struct Keyring {
     entries: Vec<Entry>,
-    /// All signing halves differ, so that no token opens under two keys, whatever the order of trial.
+    /// Whether all signing halves differ. Then no token opens under two keys, and the order of trial does not matter.
     signs_apart: bool,
 }
 

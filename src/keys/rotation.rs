@@ -1,7 +1,7 @@
 //! Opens tokens and seals their plaintext again under the primary key, for one thread of the task.
 //!
-//! Memory, random numbers and the search for the right key cost more than the cryptography. They are reused from one
-//! token to the next.
+//! Allocating memory, fetching random numbers and searching for the right key cost more than the cryptography. So a
+//! thread reuses its buffers, fetches many random numbers at a time, and first tries the key of the last token.
 
 use zeroize::Zeroizing;
 
@@ -75,8 +75,8 @@ impl<'k> Sealer<'k> {
 
     /// Seals the plaintext as a token dated `timestamp`, and returns it only if it can be read back.
     ///
-    /// The new token is about to overwrite the old one. If a defect of this code or of the machine has damaged it, that
-    /// must be found first.
+    /// The new token is about to overwrite the old one. So any damage to it, by a defect of this code or of the
+    /// machine, must be detected first.
     pub(crate) fn seal(&mut self, plaintext: &[u8], timestamp: u64) -> Option<Sealed> {
         let sealed = self.primary.seal_at(plaintext, timestamp, self.ivs.next());
         self.holds(&sealed.token(), plaintext).then_some(sealed)

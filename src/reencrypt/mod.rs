@@ -5,21 +5,21 @@
 //! # What it does
 //!
 //! The task reads the [targets](crate::Target) in batches, in the order of the row key. In each batch, it decrypts the
-//! tokens that are under a secondary key and encrypts them under the primary key, with their old dates. It writes the batch
-//! with one statement that is a *compare and swap*: a value changes only if it still equals, byte for byte, the token that
-//! the task read. So the task never overwrites what the application writes meanwhile: it reads those rows again. It skips
-//! locked rows and leaves them to a further pass. After the last pass, the task waits for the transactions that are open.
-//! Then it reads every value once more, from one snapshot. That is the proof.
+//! tokens that are under a secondary key and encrypts them under the primary key, with their old dates. It writes the
+//! batch with one statement that is a *compare and swap*: a value changes only if it still equals, byte for byte, the
+//! token that the task read. So the task never overwrites a change of the application. It reads such rows again. It
+//! skips locked rows and leaves them to a later pass. After the last pass, it waits until the open transactions have
+//! ended. Then it reads every value once more, from one snapshot. That is the proof.
 //!
-//! * The task does not write values that are under the primary key, `NULL`s, or other columns: `ON UPDATE` columns of MySQL
-//!   keep their value. It refuses a table if its writes would set off triggers, because a trigger that keeps an `updated_at`
-//!   would set it. [`Task::accept_triggers`] lets them fire.
+//! * The task does not write values that are under the primary key, `NULL`s, or other columns: `ON UPDATE` columns of
+//!   MySQL keep their value. It refuses a table if its writes would set off triggers: a trigger that maintains
+//!   `updated_at` would change it in every row. [`Task::accept_triggers`] lets the triggers fire.
 //! * It leaves plaintext and unreadable values unchanged, counts them, and lists them by table, column and row key.
-//!   ([`Job::Encrypt`] encrypts plaintext.) A value that looks like a token and opens under no key is never treated as
-//!   plaintext, unless [you declare its column](Task::token_like_plaintext).
-//! * It can [limit the load](Task#limiting-the-load) on the database: by a rate, by pauses, by the lag of replicas, by a
-//!   file that pauses it.
-//! * The data is the state. If a task was stopped or killed, run it again: it continues where work is left.
+//!   ([`Job::Encrypt`] encrypts plaintext.) The task never treats a value that looks like a token as plaintext,
+//!   even if no key opens it, unless [you declare its column](Task::token_like_plaintext).
+//! * It can [limit the load](Task#limiting-the-load) on the database: by a rate, by pauses, by the lag of replicas, or
+//!   by a file that pauses it.
+//! * The data is the state. If a task was stopped or killed, run it again: it continues the remaining work.
 //!
 //! # Running it
 //!

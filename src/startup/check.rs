@@ -1,4 +1,4 @@
-//! Whether the keyring, the targets and the data of an application belong together.
+//! Checks whether the keyring, the targets and the data of an application belong together.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -6,11 +6,10 @@ use std::time::{Duration, Instant, SystemTime};
 use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::database::{Failure, Locks, Moment, Plan, PlannedTable, Session, StopHandle, TaskConnection};
-use crate::keys::{Fingerprint, Keyring, Opener};
+use crate::keys::{Fingerprint, Keyring};
 use crate::reencrypt::conduct::planning::plan;
-use crate::reencrypt::conduct::sample;
-use crate::reencrypt::report::time;
-use crate::reencrypt::report::{Cause, ColumnStatus, Job, Refusal, Tally, Verdict};
+use crate::reencrypt::conduct::sample::{self, Sample};
+use crate::reencrypt::report::{Cause, ColumnStatus, Job, Refusal, Tally, time};
 use crate::reencrypt::run::state;
 use crate::reencrypt::run::{Run, Stored};
 use crate::startup::error::StartupError;
@@ -52,33 +51,33 @@ use crate::targets::Target;
 /// # An old primary key
 ///
 /// If a process starts with the old keyring after a rotation, it writes values that need the old key for ever. But two
-/// other situations are correct: a new primary key while all values are still under the old one, and, during a deployment,
-/// processes that write under either key. The check tells them apart by two things.
+/// other situations are correct: a new primary key while all values are still under the old one, and, during a
+/// deployment, processes that write under either key. The check tells them apart by two things.
 ///
-/// * *The run that the task has recorded in its tables.* A run found values under a key, and rewrote them under another: it
-///   has rotated away from the first key. The check refuses that key as the primary key, until a run begins with it as the
-///   primary key. The user of the application needs `SELECT` on `__diesel_encrypted_run`. Without it, the check logs a
-///   warning.
+/// * *The run that the task has recorded in its tables.* A run found values under a key, and rewrote them under
+///   another: it has rotated away from the first key. The check refuses that key as the primary key, until a run begins
+///   with it as the primary key. The user of the application needs `SELECT` on `__diesel_encrypted_run`. Without it,
+///   the check logs a warning.
 /// * *The dates of the sampled tokens*, for keys that no recorded run has rotated away from. Every token shows when its
-///   value was encrypted. The check refuses the primary key if all tokens of a secondary key are newer than those of the
-///   primary key, one of them by more than [`deployment`](StartupCheck::deployment), and that one is itself older than
-///   `deployment`. The last condition lets a deployment pass, even where values are seldom written: all values under a key
-///   that became the primary key less than `deployment` ago are younger. Dates in the future of the database's clock do not
-///   count.
+///   value was encrypted. The check refuses the primary key if all tokens of a secondary key are newer than those of
+///   the primary key, one of them by more than [`deployment`](StartupCheck::deployment), and that one is itself older
+///   than `deployment`. The last condition lets a deployment pass, even where values are seldom written: if a key
+///   became the primary key less than `deployment` ago, all values under it are younger. Dates in the future of the
+///   database's clock do not count.
 ///
 /// The check cannot see:
 ///
 /// * An old key under which it finds no value. It looks like a new key that is not in use yet. A
 ///   [stateless](crate::reencrypt::Task::stateless) task may have rewritten its values, or another program.
-/// * The first mistakes after a rotation, until a value under the new key is older than `deployment`. If more than 100 rows
-///   are added to a table in that time, it sees none until a run of the task is recorded.
+/// * The first mistakes after a rotation, until a value under the new key is older than `deployment`. If more than 100
+///   rows are added to a table in that time, it sees none until a run of the task is recorded.
 /// * Columns that are not named, and other databases.
 ///
-/// A rewritten token keeps its date. In a table that grows at its end, a re-encryption that has stopped half-way therefore
-/// looks like an old primary key: first tokens of the primary key with old dates, then newer tokens of a secondary key. So
-/// the check ignores dates while a run is recorded as begun. It also ignores them on SQLite without the
-/// [tables of the task](crate::reencrypt::state_tables), because no runs are recorded there. On the other databases, a
-/// stateless task that was stopped has to be finished before the check passes.
+/// A rewritten token keeps its date. In a table that grows at its end, a re-encryption that has stopped half-way
+/// therefore looks like an old primary key: first tokens of the primary key with old dates, then newer tokens of a
+/// secondary key. So the check ignores dates while a run is recorded as begun. It also ignores them on SQLite without
+/// the [tables of the task](crate::reencrypt::state_tables), because no runs are recorded there. On the other
+/// databases, a stateless task that was stopped has to be finished before the check passes.
 #[must_use = "nothing is checked until it is run"]
 pub struct StartupCheck {
     keyring: Arc<Keyring>,
@@ -124,14 +123,15 @@ impl StartupCheck {
         self
     }
 
-    /// Adds a target that may hold plaintext, or allows plaintext in a target: its fields are
-    /// [`Adopting`](crate::Adopting) or [`Leaving`](crate::Leaving).
+    /// Allows plaintext in the columns of this target, whose fields are [`Adopting`](crate::Adopting) or
+    /// [`Leaving`](crate::Leaving). Adds the target if it is new.
     pub fn adopting(mut self, target: Target) -> Self {
         self.adopting.push(target);
         self
     }
 
-    /// Sets how long it takes at most until all processes of the application have a new keyring. The default is one hour.
+    /// Sets how long it takes at most until all processes of the application have a new keyring. The default is one
+    /// hour.
     pub fn deployment(mut self, time: Duration) -> Self {
         self.deployment = time;
         self
@@ -149,14 +149,14 @@ impl StartupCheck {
     ///
     /// [`StartupError::refusal`]:
     ///
-    /// * there are no targets, a table or column does not exist or cannot hold tokens, or a table has no row key that the
-    ///   task can use;
-    /// * the keyring opens no sampled token of a column that has some, or hardly any token of all columns;
+    /// * there are no targets, a table or column does not exist or cannot hold tokens, or a table has no row key that
+    ///   the task can use;
+    /// * the keyring opens no sampled token of one column, or hardly any sampled token of all columns together;
     /// * a column holds plaintext that is not declared as [`adopting`](StartupCheck::adopting);
     /// * the primary key is [an old one](StartupCheck#an-old-primary-key).
     ///
-    /// [`StartupError::is_database`] if the database failed or took too long. A few values that cannot be read are not an
-    /// error as long as others can: the report counts them.
+    /// [`StartupError::is_database`] if the database failed or took too long. A few values that cannot be read are not
+    /// an error as long as others can: the report counts them.
     pub fn run<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<StartupReport, StartupError> {
         let started = Instant::now();
         let mut session = Session::new(pool, self.give_up_after, StopHandle::default());
@@ -165,7 +165,7 @@ impl StartupCheck {
         let adopting =
             if self.adopting.is_empty() { Plan::default() } else { plan(&mut session, &self.adopting, &[])? };
         let moment = session.run(state::now)?;
-        let mut sampled = Sampled::new(&self.keyring);
+        let mut sampled = Sample::new(&self.keyring, Job::Reencrypt);
         for table in planned.tables() {
             if started.elapsed() > self.give_up_after {
                 let reason = format!("the check took longer than {:?}", self.give_up_after);
@@ -173,9 +173,9 @@ impl StartupCheck {
             }
             sampled.add(&mut session, table)?;
         }
-        sampled.judge(&planned, &adopting)?;
+        judge_columns(&planned, &adopting, &sampled.tallies)?;
         sample::judge(&planned, &sampled.tallies, Job::Reencrypt)?;
-        self.judge_primary(&mut session, &sampled, moment)?;
+        self.judge_primary(&mut session, sampled.dates, moment)?;
         let columns = ColumnStatus::all(&self.keyring, &planned, &sampled.tallies);
         Ok(StartupReport { primary: self.keyring.primary(), columns, moment: time::of_moment(moment) })
     }
@@ -184,13 +184,12 @@ impl StartupCheck {
     fn judge_primary<C: TaskConnection>(
         &self,
         session: &mut Session<'_, C>,
-        sampled: &Sampled<'_>,
+        mut dates: Vec<Vec<u64>>,
         moment: Moment,
     ) -> Result<(), Cause> {
         let primary = self.keyring.primary();
-        // The dates alone do not tell a re-encryption that has stopped half-way from an old primary key.
+        // The dates alone cannot distinguish a re-encryption that has stopped half-way from an old primary key.
         let Recorded::Run(run) = recorded(session)? else { return Ok(()) };
-        let mut dates = sampled.dates.clone();
         if let Some(run) = run {
             let recorded = run.scope.keys.first().cloned().unwrap_or_default();
             if run.has_retired(&primary.to_string()) {
@@ -215,64 +214,31 @@ impl StartupCheck {
     }
 }
 
-/// What was found in the sample.
-struct Sampled<'k> {
-    opener: Opener<'k>,
-    keys: usize,
-    /// One for each column of the plan so far.
-    tallies: Vec<Tally>,
-    /// The dates of the tokens under each key, in seconds since 1970.
-    dates: Vec<Vec<u64>>,
-}
-
-impl<'k> Sampled<'k> {
-    fn new(keyring: &'k Keyring) -> Self {
-        let keys = keyring.fingerprints().len();
-        Self { opener: Opener::new(keyring), keys, tallies: Vec::new(), dates: vec![Vec::new(); keys] }
-    }
-
-    fn add<C: TaskConnection>(&mut self, session: &mut Session<'_, C>, table: &PlannedTable) -> Result<(), Cause> {
-        let Self { opener, keys, tallies, dates } = self;
-        let first = tallies.len();
-        tallies.resize(first + table.columns.len(), Tally::new(*keys));
-        sample::sample(session, table, Job::Reencrypt, opener, |column, verdict| {
-            let tally = &mut tallies[first + column];
-            match verdict {
-                Some(verdict) => tally.add(verdict, Job::Reencrypt, 0),
-                None => tally.null += 1,
-            }
-            if let Some(Verdict::Token { position, timestamp, .. }) = verdict {
-                dates[*position].push(*timestamp);
-            }
-        })
-    }
-
-    /// Refuses columns whose tokens cannot be read at all, and plaintext in columns that are not being adopted.
-    fn judge(&self, plan: &Plan, adopting: &Plan) -> Result<(), Refusal> {
-        let is_adopting = |table: &PlannedTable, column: &str| {
-            adopting.columns().any(|(adopted, planned)| adopted.name == table.name && planned.name == column)
-        };
-        for ((table, planned), tally) in plan.columns().zip(&self.tallies) {
-            let column = &planned.name;
-            if tally.unreadable > 0 && tally.readable() == 0 {
-                let column = Some((table.name.clone(), column.clone()));
-                let (job, unreadable) = (Job::Reencrypt, tally.unreadable);
-                return Err(Refusal::WrongKeyring { job, column, readable: 0, unreadable });
-            }
-            if tally.plaintext > 0 && !is_adopting(table, column) {
-                let (table, column) = (table.name.clone(), column.clone());
-                return Err(Refusal::Plaintext { table, column, plaintext: tally.plaintext, values: tally.values() });
-            }
+/// Refuses columns whose tokens cannot be read at all, and plaintext in columns that are not being adopted.
+fn judge_columns(plan: &Plan, adopting: &Plan, tallies: &[Tally]) -> Result<(), Refusal> {
+    let is_adopting = |table: &PlannedTable, column: &str| {
+        adopting.columns().any(|(adopted, planned)| adopted.name == table.name && planned.name == column)
+    };
+    for ((table, planned), tally) in plan.columns().zip(tallies) {
+        let column = &planned.name;
+        if tally.unreadable > 0 && tally.readable() == 0 {
+            let column = Some((table.name.clone(), column.clone()));
+            let (job, unreadable) = (Job::Reencrypt, tally.unreadable);
+            return Err(Refusal::WrongKeyring { job, column, readable: 0, unreadable });
         }
-        Ok(())
+        if tally.plaintext > 0 && !is_adopting(table, column) {
+            let (table, column) = (table.name.clone(), column.clone());
+            return Err(Refusal::Plaintext { table, column, plaintext: tally.plaintext, values: tally.values() });
+        }
     }
+    Ok(())
 }
 
 /// What the tables of the task show about the last run.
 enum Recorded {
-    /// `None` if there was none.
+    /// `None` if there was no run.
     Run(Option<Box<Run>>),
-    /// There may have been one that they do not show.
+    /// There may have been a run that the tables do not show.
     Unknown,
 }
 
@@ -293,8 +259,8 @@ fn recorded<C: TaskConnection>(session: &mut Session<'_, C>) -> Result<Recorded,
             let error = Failure::database(error);
             tracing::warn!(
                 %error,
-                "the table __diesel_encrypted_run cannot be read, so the check cannot tell whether the primary key is an \
-                 old one. Grant this user SELECT on it"
+                "the table __diesel_encrypted_run cannot be read, so the check cannot tell whether the primary key is \
+                 an old one. Grant this user SELECT on it"
             );
             Recorded::Unknown
         }

@@ -10,7 +10,7 @@ use crate::reencrypt::report::{Cause, Refusal};
 pub struct StartupError(Cause);
 
 impl StartupError {
-    /// Why the keyring, the targets and the data do not belong together, if that was found.
+    /// The reason why the keyring, the targets and the data do not belong together, if the check found one.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         self.0.refusal()

@@ -1,9 +1,8 @@
 //! Whether the dates of tokens show that another key became the primary key after this one.
 
-/// A secondary key that became a primary key later than the primary key of the keyring, by the dates.
+/// A secondary key whose dates show that it became a primary key after the primary key of the keyring did.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Newer {
-    /// Its position in the keyring.
     pub(crate) position: usize,
     /// The date of the newest token under it, in seconds since 1970.
     pub(crate) newest: u64,
@@ -15,9 +14,9 @@ pub(crate) struct Newer {
 /// tokens for each key, the primary key first, in seconds since 1970, like `now`. A new primary key is deployed within
 /// `deployment`: during that time, some processes of an application write under the new key and some under the old one.
 ///
-/// A secondary key is newer than the primary key if all its tokens are newer than those of the primary key, one of them by
-/// more than a deployment, and that one is itself older than a deployment. So a key that became the primary key of any
-/// process less than a `deployment` ago proves nothing: all its tokens are too young.
+/// A secondary key is newer than the primary key if all its tokens are newer than those of the primary key, one of them
+/// by more than a deployment, and that one is itself older than a deployment. So a key that became the primary key of
+/// any process less than a `deployment` ago proves nothing: all its tokens are too young.
 ///
 /// Dates in the future are no evidence.
 pub(crate) fn newer_key(dates: &[Vec<u64>], deployment: u64, now: u64) -> Option<Newer> {
@@ -74,10 +73,10 @@ mod tests {
 
     #[test]
     fn a_deployment_that_began_less_than_an_hour_ago() {
-        // The old primary key, with no recent value.
+        // A process with the old primary key, under which there is no recent value.
         assert_newer(None, &[&[900, 800], &[0, 0]]);
         assert_newer(None, &[&[900, 1, 0], &[0, 0]]);
-        // and when it is over
+        // The deployment is over.
         assert_newer(Some(1), &[&[900, 3], &[1]]);
         // It was rolled out within an hour.
         assert_newer(None, &[&[900, 3], &[3, 2]]);

@@ -1,4 +1,4 @@
-//! The check when an application starts: whether the keyring, the schema and the data belong together.
+//! The check that the keyring, the schema and the data belong together when an application starts.
 
 pub(crate) mod check;
 pub(crate) mod error;

@@ -29,8 +29,8 @@ impl Target {
 
     /// The schema files that `diesel.toml` names.
     ///
-    /// This reads the `diesel.toml` in `folder` or in the nearest folder above it. The schema files are the `file`s of
-    /// `[print_schema]` and of each `[print_schema.NAME]`, relative to `diesel.toml`.
+    /// This reads the `diesel.toml` in `folder` or in the nearest folder above it. It returns every `file` of
+    /// `[print_schema]` and `[print_schema.NAME]`, relative to `diesel.toml`.
     ///
     /// # Errors
     ///

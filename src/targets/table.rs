@@ -9,7 +9,7 @@ use diesel::sql_types::Nullable;
 use crate::fields::{EncryptedBinary, EncryptedText, TokenColumn};
 use crate::targets::{TableName, Target};
 
-/// The backend that writes the name of a table. Any backend works: each of them writes the quoted name.
+/// The backend that writes the name of a table. Any backend works, because each of them writes the quoted name.
 #[cfg(feature = "postgres")]
 type AnyBackend = diesel::pg::Pg;
 #[cfg(all(feature = "mysql", not(feature = "postgres")))]
@@ -20,8 +20,8 @@ type AnyBackend = diesel::sqlite::Sqlite;
 impl Target {
     /// All columns of a table that are declared as [`EncryptedText`] or [`EncryptedBinary`], nullable or not.
     ///
-    /// Columns that you declare later are covered automatically. The declaration as plain `Text` or `Binary` does not
-    /// show that a column is encrypted: name such a column with [`Target::column`].
+    /// This includes columns that you declare later. A column that is declared as plain `Text` or `Binary` is not
+    /// included: name it with [`Target::column`].
     ///
     /// # Errors
     ///

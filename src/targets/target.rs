@@ -6,7 +6,7 @@ use crate::targets::name::{TableName, split_at_dots};
 
 /// Encrypted columns of one table.
 ///
-/// It does not include the row key, which the task finds in the database's catalogue.
+/// A target does not name the row key, because the task finds it in the database's catalogue.
 ///
 /// ```
 /// use diesel_encrypted::Target;

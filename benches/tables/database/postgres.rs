@@ -9,10 +9,10 @@ use super::{Batch, Database, queries};
 impl Database for PgConnection {
     const NAME: &'static str = "PostgreSQL";
     const SESSION: &'static str = "set client_min_messages = warning";
-    /// Longer than the server takes to detect a deadlock.
+    /// This timeout is longer than the server takes to detect a deadlock.
     const APPLICATION: &'static str = "set lock_timeout = '3s'";
     const WRITERS: usize = 4;
-    /// Packs the table, as it is before a rotation. The space left by an earlier rotation would make it faster.
+    /// Packs the table, because free space from an earlier rotation would make the next one faster.
     const SETTLE: &'static [&'static str] = &["vacuum full bench_people", "vacuum analyze bench_people", "checkpoint"];
 
     fn settings(&mut self) -> String {

@@ -6,8 +6,9 @@ use diesel::sql_types::{BigInt, Unsigned};
 
 use super::Growth;
 use crate::database::{Database, connect};
+use crate::fill::{create, drop_table, fill};
 use crate::measure::{Table, count, growth, mebibytes, rate, rows};
-use crate::people::{Keys, USUAL, create, drop_table, fill};
+use crate::people::{Keys, USUAL};
 use crate::task;
 
 const INDEXES: [&str; 2] = ["do 0", "create index bench_name on bench_people (name(32))"];

@@ -12,8 +12,9 @@ use diesel_encrypted::Keyring;
 
 use super::Growth;
 use crate::database::{Database, connect};
+use crate::fill::{create, drop_table, fill};
 use crate::measure::{Table, count, growth, list, mebibytes, rate, rows, time};
-use crate::people::{Keys, USUAL, create, drop_table, fill};
+use crate::people::{Keys, USUAL};
 use crate::task::{self, Run};
 
 /// Secondary indexes. None of them is on an encrypted column.

@@ -5,8 +5,9 @@ use diesel::sqlite::SqliteConnection;
 
 use super::Growth;
 use crate::database::{Database, connect};
+use crate::fill::{create, drop_table, fill};
 use crate::measure::{Table, count, growth, mebibytes, rate, rows};
-use crate::people::{Keys, USUAL, create, drop_table, fill};
+use crate::people::{Keys, USUAL};
 use crate::task;
 
 const INDEXES: [&str; 2] = ["select 1", "create index bench_name on bench_people (name)"];

@@ -9,8 +9,9 @@ use diesel_encrypted::Target;
 
 /// Encrypt, re-encrypt and decrypt the values of database columns, and manage the keys.
 ///
-/// Keys come from DB_ENCRYPTION_KEYS (the primary key first, separated by `:`), from PINAKES_DB_ENCRYPTION_KEYS, or
-/// from the file that DB_ENCRYPTION_KEYS_FILE names. You can also set environment variables in a file .env.
+/// Keys come from the environment variable DB_ENCRYPTION_KEYS or PINAKES_DB_ENCRYPTION_KEYS, or from the file that
+/// DB_ENCRYPTION_KEYS_FILE names. Separate keys with `:`, the primary key first. You can also set environment variables
+/// in a file .env.
 #[derive(Parser)]
 #[command(version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -38,7 +39,7 @@ pub(crate) enum Command {
     Encrypt(EncryptArgs),
     /// Decrypt tokens to plaintext while the application runs, and prove that no token is left
     Decrypt(DecryptArgs),
-    /// Prove that you can remove a key from the keyring, because no value is under it (read-only)
+    /// Prove that no value is under a key, so that you can remove it from the keyring (read-only)
     Retire(RetireArgs),
     /// Compare the database with the encrypted columns that the schema file declares (read-only)
     ///
@@ -116,11 +117,11 @@ pub(crate) struct RewriteArgs {
     #[arg(long)]
     pub(crate) accept_triggers: bool,
 
-    /// Run as a single process, without tables of its own
+    /// Run as a single process, without the tables through which processes share a run
     #[arg(long)]
     pub(crate) stateless: bool,
 
-    /// Let other processes take over the rows of a process after this time without a heartbeat
+    /// Let other processes take over when this process has sent no heartbeat for this long
     #[arg(long, value_name = "SECONDS", default_value = "60", hide_short_help = true)]
     pub(crate) lease: NonZeroU64,
 
@@ -135,7 +136,7 @@ pub(crate) struct RewriteArgs {
     pub(crate) limits: LimitArgs,
 }
 
-// The options of one job come before those of all: the heading of the limits would swallow them.
+// The options of a single job come first. After the limits, they would appear under the heading of the limits.
 #[derive(Args)]
 pub(crate) struct EncryptArgs {
     #[command(flatten)]
@@ -147,7 +148,7 @@ pub(crate) struct EncryptArgs {
 
 #[derive(Args)]
 pub(crate) struct DecryptArgs {
-    /// Confirm that this column will hold plaintext. Required for every selected column, in the same spelling
+    /// Confirm that `decrypt` may write plaintext to this column. Required for every selected column, spelled the same way
     #[arg(long, value_name = "TABLE.COLUMN", required = true)]
     pub(crate) write_plaintext: Vec<Target>,
 
@@ -160,10 +161,10 @@ pub(crate) struct DecryptArgs {
 
 #[derive(Args)]
 pub(crate) struct LookalikeArgs {
-    /// Treat values of this column as plaintext if they look like tokens but no key opens them. Repeat for more.
+    /// Treat values of this column as plaintext if they look like tokens but no key opens them. Repeat for more
     ///
     /// By default, such values are listed and left unchanged, because they may also be damaged tokens or tokens whose
-    /// key is missing. With this option, `encrypt` encrypts such tokens once more. First check every value that
+    /// key is missing. With this option, `encrypt` would encrypt such tokens once more. First check every value that
     /// --dry-run lists.
     #[arg(long, value_name = "TABLE.COLUMN")]
     pub(crate) token_like_plaintext: Vec<Target>,
@@ -180,7 +181,7 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_name = "R", value_parser = ratio)]
     pub(crate) nice: Option<f64>,
 
-    /// Pause while a replica lags behind by more than this, or its lag is unknown
+    /// Pause while a replica lags behind by more than this, or while its lag is unknown
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) max_lag: Option<Duration>,
 
@@ -188,10 +189,10 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) max_lag_bytes: Option<u64>,
 
-    /// Ask this replica for its lag. Repeat for more. Default on PostgreSQL: the connected replicas.
+    /// Check the lag of this replica. Repeat for more. Default on PostgreSQL: all connected replicas.
     ///
-    /// Every user of the machine can read arguments. Put URLs with passwords in the environment variable, separated by
-    /// spaces. Without --max-lag and --max-lag-bytes, the limit is 5 seconds.
+    /// Every user of the machine can read command-line arguments. Put URLs with passwords in the environment variable,
+    /// separated by spaces. If you set neither --max-lag nor --max-lag-bytes, the limit is 5 seconds.
     #[arg(long = "replica", value_name = "URL", env = "DB_REPLICA_URLS", hide_env_values = true)]
     pub(crate) replicas: Vec<String>,
 
@@ -206,8 +207,8 @@ pub(crate) struct LimitArgs {
 
 #[derive(Args)]
 pub(crate) struct RetireArgs {
-    /// The key to retire, as `diesel-encrypted keys` shows it
-    // A `Fingerprint` here would let clap repeat a wrong text, and that may be a key.
+    /// The key to retire, as `diesel-encrypted keys` shows it With the type `Fingerprint`, clap would repeat an invalid
+    /// text, which may be a key.
     #[arg(value_name = "FINGERPRINT")]
     pub(crate) key: String,
 
@@ -264,7 +265,7 @@ pub(crate) struct StateArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) backend: Option<Backend>,
 
-    /// Derive the backend from the scheme of this URL, without connecting to it
+    /// Use the database that the scheme of this URL names, without connecting to it
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,
 
@@ -279,7 +280,7 @@ pub(crate) struct GuardArgs {
     #[arg(value_name = "TABLE.COLUMN", required = true)]
     pub(crate) columns: Vec<Target>,
 
-    /// Write two migrations that run while the application reads and writes (PostgreSQL, MariaDB)
+    /// Write two migrations that you can run while the application reads and writes (PostgreSQL, MariaDB)
     #[arg(long)]
     pub(crate) online: bool,
 
@@ -303,7 +304,7 @@ pub(crate) enum Backend {
 }
 
 impl Command {
-    /// Whether all output is JSON.
+    /// Whether to print all output as JSON.
     pub(crate) fn is_json(&self) -> bool {
         match self {
             Self::Keys { json }
@@ -363,7 +364,7 @@ Exit codes:
        - No column is selected, a table or column is unknown, or there is no usable row key.
        - A column is too short for its tokens, or tied to a generated column or foreign key.
        - There are UPDATE triggers, the keyring is wrong, or limits cannot be kept.
-       - `decrypt` lacks its confirmation.
+       - `decrypt` is not confirmed with --write-plaintext for every column.
        - Other processes run with other keys, other columns or another job.
        - pause, resume, stop: no process is running.
        - problems: nothing was ever recorded.

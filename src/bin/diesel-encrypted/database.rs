@@ -15,7 +15,7 @@ use diesel_encrypted::{Fingerprint, Target};
 use crate::cli::{Backend, DatabaseArgs};
 use crate::exit::{Exit, Failure};
 
-/// Evaluates an expression with the pool of whichever backend this is.
+/// Evaluates an expression with the pool of the backend.
 macro_rules! on_pool {
     ($database:expr, $pool:ident => $does:expr) => {
         match $database {
@@ -42,8 +42,9 @@ impl Database {
     /// Opens a pool with two connections for each worker, and one for the heartbeat.
     pub(crate) fn connect(args: &DatabaseArgs, workers: usize) -> Result<Self, Failure> {
         let url = url(args.database_url.as_deref())?;
-        let connections = connections(workers).ok_or_else(|| {
-            usage("--workers is too large. Each worker takes two connections. Choose a smaller number.")
+        let connections = u32::try_from(workers).ok().and_then(|workers| workers.checked_mul(2)?.checked_add(1));
+        let connections = connections.ok_or_else(|| {
+            Failure::usage("--workers is too large. Each worker takes two connections. Choose a smaller number.")
         })?;
         match Backend::of(url)? {
             #[cfg(feature = "cli-postgres")]
@@ -83,7 +84,7 @@ impl Database {
         on_pool!(self, pool => discovery.run(pool))
     }
 
-    /// The run that is going on, if any.
+    /// The active run, if any.
     pub(crate) fn run(&self) -> Result<Option<SharedRun>, TaskError> {
         on_pool!(self, pool => Control::new(pool).run())
     }
@@ -128,7 +129,7 @@ impl Backend {
             Some("postgres" | "postgresql") => Ok(Self::Postgres),
             Some("mysql" | "mariadb") => Ok(Self::Mysql),
             None | Some("sqlite" | "file") => Ok(Self::Sqlite),
-            Some(scheme) => Err(usage(&format!(
+            Some(scheme) => Err(Failure::usage(format!(
                 "the database URL has the unknown scheme {scheme}://. Use postgres://, mysql:// or the path of an SQLite \
                  file."
             ))),
@@ -156,13 +157,13 @@ impl Backend {
             Self::Mysql => "mysql",
             Self::Sqlite => "sqlite",
         };
-        usage(&format!("this program was built without {name}. Install it again with `--features cli-{name}`."))
+        Failure::usage(format!("this program was built without {name}. Install it again with `--features cli-{name}`."))
     }
 }
 
-/// The URL, or the failure that none is set.
+/// The URL, or a failure if none is set.
 pub(crate) fn url(url: Option<&str>) -> Result<&str, Failure> {
-    url.ok_or_else(|| usage("no database is named. Set DATABASE_URL, or pass --database-url."))
+    url.ok_or_else(|| Failure::usage("no database is named. Set DATABASE_URL, or pass --database-url."))
 }
 
 fn pool<C>(url: &str, connections: u32, if_unreachable: Exit) -> Result<Pool<ConnectionManager<C>>, Failure>
@@ -209,20 +210,11 @@ fn existing(path: &str) -> Result<String, Failure> {
     }
     // The URL of a server without its scheme may hold a password, so it is not shown.
     if path.contains('@') {
-        return Err(usage(
+        return Err(Failure::usage(
             "the database URL has no scheme, and no SQLite file has that name. Add postgres:// or mysql://.",
         ));
     }
-    Err(usage(&format!("there is no SQLite file {path}. Check the path: this program creates no databases.")))
-}
-
-/// Two for each worker, and one for the heartbeat.
-fn connections(workers: usize) -> Option<u32> {
-    u32::try_from(workers.checked_mul(2)?.checked_add(1)?).ok()
-}
-
-fn usage(message: &str) -> Failure {
-    Failure::new(Exit::Usage, message.to_owned())
+    Err(Failure::usage(format!("there is no SQLite file {path}. Check the path: this program creates no databases.")))
 }
 
 fn is_password_escaped(url: &str) -> bool {

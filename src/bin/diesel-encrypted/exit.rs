@@ -49,11 +49,19 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn new(exit: Exit, message: String) -> Self {
-        Self { exit, message }
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
     }
 
-    /// Whether it ends in a JSON document. A usage error does not.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self::new(Exit::Refused, message)
+    }
+
+    /// Whether the command prints a JSON document despite this failure. It does not after a usage error.
     pub(crate) fn has_document(&self) -> bool {
         self.exit != Exit::Usage
     }
@@ -67,7 +75,7 @@ impl fmt::Display for Failure {
 
 impl From<KeyringError> for Failure {
     fn from(error: KeyringError) -> Self {
-        Self::new(Exit::Usage, remedy::explain_keyring(&error))
+        Self::usage(remedy::explain_keyring(&error))
     }
 }
 
@@ -106,7 +114,9 @@ fn no_guard(error: &GuardError) -> String {
     match remedy {
         GuardRemedy::Encrypt { table, column } => {
             let column = TableName::new(&column);
-            format!("{refusal} First run `diesel-encrypted encrypt --column {table}.{column}` until it is proven.")
+            format!(
+                "{refusal} First run `diesel-encrypted encrypt --column {table}.{column}` until it ends with exit code 0."
+            )
         }
         GuardRemedy::AtOnce => format!("{refusal} Run the command again without --online."),
         other => format!("{refusal} {other}"),

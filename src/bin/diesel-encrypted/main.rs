@@ -108,7 +108,7 @@ fn retire(args: &RetireArgs) -> Result<Exit, Failure> {
     let stop = stop_on_signal(read.json)?;
     let keyring = Arc::new(Keyring::from_env()?);
     let key: Fingerprint = key.parse().map_err(|error: InvalidFingerprint| {
-        Failure::new(Exit::Usage, format!("the key {error}, as `diesel-encrypted keys` shows them"))
+        Failure::usage(format!("the key {error}, as `diesel-encrypted keys` shows them"))
     })?;
     let retirement = || {
         let targets = targets::find(read)?;
@@ -207,7 +207,7 @@ fn task<'a>(args: &ReadArgs, targets: Vec<Target>, keyring: &Arc<Keyring>, stop:
         .stop_handle(stop.clone())
 }
 
-/// Adds the options of all jobs.
+/// Adds the options that all jobs have.
 fn with_job_options<'a>(task: Task<'a>, args: &RewriteArgs, job: Job) -> Task<'a> {
     let rewriting = task
         .job(job)
@@ -278,8 +278,8 @@ fn load_dotenv() -> Result<(), Failure> {
         Err(dotenvy::Error::LineParse(..)) => {
             let message = "the file .env has a line that is not NAME=value. The line is not shown, because it may hold a \
                            key. Correct it, then run the command again.";
-            Err(Failure::new(Exit::Usage, message.into()))
+            Err(Failure::usage(message))
         }
-        Err(error) => Err(Failure::new(Exit::Usage, format!("the file .env cannot be read: {error}"))),
+        Err(error) => Err(Failure::usage(format!("the file .env cannot be read: {error}"))),
     }
 }

@@ -15,7 +15,7 @@
 //! | `diesel_encrypted_bad_values` | gauge | values found in this pass that the job cannot change; at the end, all problems of the report |
 //! | `diesel_encrypted_table_rows` | gauge | per table: rows read in this pass |
 //! | `diesel_encrypted_table_rows_estimated` | gauge | per table: rows, if the database can estimate them |
-//! | `diesel_encrypted_last_proof_timestamp_seconds` | gauge | the last proof, by any run that kept this file |
+//! | `diesel_encrypted_last_proof_timestamp_seconds` | gauge | the time of the last proof, by any run that wrote this file |
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Writes the first version of the file. The time of the last proof comes from the file before it.
+    /// Writes the first version of the file. It keeps the time of the last proof from the former file.
     pub(crate) fn new(path: &Path) -> Result<Self, Failure> {
         let former = std::fs::read_to_string(path).unwrap_or_default();
         let seconds = former.lines().find_map(|line| line.strip_prefix(LAST_PROOF)?.strip_prefix(' '));
@@ -48,8 +48,7 @@ impl Metrics {
             Ok(()) => Ok(metrics),
             Err(error) => {
                 let path = path.display();
-                let message = format!("cannot write the metrics file {path}: {error}. Check --metrics-file.");
-                Err(Failure::new(Exit::Usage, message))
+                Err(Failure::usage(format!("cannot write the metrics file {path}: {error}. Check --metrics-file.")))
             }
         }
     }
@@ -84,7 +83,7 @@ impl Metrics {
     fn write(&mut self, exit: Option<Exit>, bad: u64) -> std::io::Result<()> {
         self.written = Instant::now();
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        // Not `*.prom`, which a collector would read.
+        // A collector would read a name that ends in `.prom`.
         let temporary = self.path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
         let written = std::fs::write(&temporary, self.text(exit, bad));
         let written = written.and_then(|()| std::fs::rename(&temporary, &self.path));

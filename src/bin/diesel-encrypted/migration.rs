@@ -24,9 +24,9 @@ pub(crate) fn state(args: &StateArgs) -> Result<Exit, Failure> {
     write(&folder(args.dir.as_deref())?, vec![Files::of_state(&tables)])
 }
 
-/// Writes migrations for guards, prints their folders, and then what they do to the tables.
+/// Writes migrations for guards, and prints their folders and notes on their effects.
 pub(crate) fn guard(args: &GuardArgs) -> Result<Exit, Failure> {
-    // A missing folder is an error before whole tables are read.
+    // Finds the folder first, because generating the guards reads whole tables.
     let folder = folder(args.dir.as_deref())?;
     let database = DatabaseArgs { database_url: args.database_url.clone(), give_up_after: 0 };
     let way = if args.online { Way::Online } else { Way::AtOnce };
@@ -48,7 +48,7 @@ pub(crate) fn guard(args: &GuardArgs) -> Result<Exit, Failure> {
 
 const LIMITS_OF_GUARDS: &str = "\
 - A guard knows the shape of a token, but no keys. It accepts tokens that no key of the keyring opens, tokens from
-  another row, and plaintext of the same shape. `diesel-encrypted status` shows what the columns hold.
+  another row, and plaintext with the same shape. `diesel-encrypted status` shows what the columns hold.
 Read the SQL, then run it with `diesel migration run`.";
 
 /// The files of a migration.
@@ -91,27 +91,26 @@ fn write(dir: &Path, migrations: Vec<Files>) -> Result<Exit, Failure> {
     for files in &migrations {
         let former = existing.iter().find(|folder| folder.split_once('_').is_some_and(|(_, name)| name == files.name));
         if let Some(former) = former {
-            return Err(Failure::new(
-                Exit::Refused,
-                format!(
-                    "a migration with this name exists: {}. If it has not run yet, run it with `diesel migration run`, \
-                     or delete it and try again. If a later migration has undone it, change its name after the timestamp.",
-                    dir.join(former).display()
-                ),
-            ));
+            return Err(Failure::refused(format!(
+                "a migration with this name exists: {}. If it has not run yet, run it with `diesel migration run`, \
+                     or delete it and try again. If a later migration has undone it, rename its folder, \
+                 but keep the timestamp.",
+                dir.join(former).display()
+            )));
         }
     }
     let mut time = OffsetDateTime::now_utc();
     for files in &migrations {
         let mut version = version(time)?;
-        // Diesel takes two migrations of the same version for one.
+        // Diesel treats two migrations of the same version as one.
         while existing.iter().any(|folder| folder.starts_with(&version)) {
             time += Duration::SECOND;
             version = self::version(time)?;
         }
         time += Duration::SECOND;
         let folder = dir.join(format!("{version}_{}", files.name));
-        files.write(&folder).map_err(|error| cannot_write(&folder, &error))?;
+        let written = files.write(&folder);
+        written.map_err(|error| Failure::usage(format!("cannot write {}: {error}", folder.display())))?;
         output::line(folder.display())?;
     }
     Ok(Exit::Proven)
@@ -132,9 +131,9 @@ fn default_folder() -> Result<PathBuf, Failure> {
     let above = |name: &str| here.ancestors().map(|folder| folder.join(name)).find(|path| path.exists());
     if let Some(path) = above("diesel.toml") {
         let read = std::fs::read_to_string(&path);
-        let text = read.map_err(|error| usage(format!("cannot read {}: {error}", path.display())))?;
+        let text = read.map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
         let toml: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-            usage(format!("{} is not a Diesel configuration: {error}", path.display()))
+            Failure::usage(format!("{} is not a Diesel configuration: {error}", path.display()))
         })?;
         let named = toml.get("migrations_directory").and_then(|section| section.get("dir")?.as_str());
         if let Some(named) = named {
@@ -142,9 +141,9 @@ fn default_folder() -> Result<PathBuf, Failure> {
         }
     }
     above("migrations").ok_or_else(|| {
-        usage(
-            "there is no folder `migrations` here or above, and no diesel.toml names one. Name it with --dir PATH."
-                .into(),
+        Failure::usage(
+            "there is no folder `migrations` here or above, and no diesel.toml names one. Name the folder with \
+             --dir PATH.",
         )
     })
 }
@@ -153,7 +152,7 @@ fn default_folder() -> Result<PathBuf, Failure> {
 fn existing(migrations: &Path) -> Result<Vec<String>, Failure> {
     let entries = match std::fs::read_dir(migrations) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(|error| usage(format!("cannot read {}: {error}", migrations.display())))?,
+        entries => entries.map_err(|error| Failure::usage(format!("cannot read {}: {error}", migrations.display())))?,
     };
     Ok(entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned())).collect())
 }
@@ -161,13 +160,7 @@ fn existing(migrations: &Path) -> Result<Vec<String>, Failure> {
 /// A version in the form of Diesel's own migrations: `2026-11-25-023310`.
 fn version(time: OffsetDateTime) -> Result<String, Failure> {
     let version = time.format(format_description!("[year]-[month]-[day]-[hour][minute][second]"));
-    version.map_err(|error| Failure::new(Exit::Internal, format!("cannot name the migration after the time: {error}")))
-}
-
-fn cannot_write(folder: &Path, error: &std::io::Error) -> Failure {
-    usage(format!("cannot write {}: {error}", folder.display()))
-}
-
-fn usage(message: String) -> Failure {
-    Failure::new(Exit::Usage, message)
+    version.map_err(|error| {
+        Failure::new(Exit::Internal, format!("cannot format the time for the migration's name: {error}"))
+    })
 }

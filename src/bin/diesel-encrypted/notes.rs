@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use diesel_encrypted::reencrypt::{Estimate, TableEstimate};
+use diesel_encrypted::reencrypt::Estimate;
 use serde::Serialize;
 
 /// Prints a message.
@@ -27,7 +27,7 @@ pub(crate) fn warn(json: bool, event: &'static str, message: impl Display) {
 pub(crate) fn estimate(json: bool, estimate: &Estimate) {
     for table in &estimate.tables {
         if json {
-            emit("estimate", &EstimateEvent::new(table));
+            emit("estimate", table);
         } else {
             eprintln!("{table}");
             table.advice.iter().for_each(|advice| eprintln!("  {advice}"));
@@ -53,28 +53,4 @@ struct Event<'a, D> {
 #[derive(Serialize)]
 struct Message {
     message: String,
-}
-
-/// Sizes in bytes.
-#[derive(Serialize)]
-struct EstimateEvent<'a> {
-    table: &'a str,
-    rows: Option<u64>,
-    rewritten: Option<u64>,
-    logged: Option<u64>,
-    growth: Option<u64>,
-    advice: &'a [String],
-}
-
-impl<'a> EstimateEvent<'a> {
-    fn new(estimate: &'a TableEstimate) -> Self {
-        Self {
-            table: &estimate.table,
-            rows: estimate.rows,
-            rewritten: estimate.rewritten,
-            logged: estimate.logged,
-            growth: estimate.growth,
-            advice: &estimate.advice,
-        }
-    }
 }

@@ -88,7 +88,7 @@ fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// A text that other sentences can follow.
+/// The text with a period at its end.
 fn sentence(text: impl std::fmt::Display) -> String {
     format!("{}.", text.to_string().trim_end_matches('.'))
 }

@@ -15,7 +15,7 @@ use crate::remedy::waits_for;
 const INTERVAL: Duration = Duration::from_secs(10);
 /// How long a wait has to last before it gets a line of its own.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The share of rows from which the time left can be estimated.
+/// The share of rows to read before the remaining time is estimated.
 const ESTIMATE_FROM: f64 = 0.01;
 
 pub(crate) struct ProgressDisplay {
@@ -33,7 +33,7 @@ pub(crate) struct ProgressDisplay {
 struct Pass {
     number: u32,
     is_proving: bool,
-    /// The time of the run at which it began.
+    /// The elapsed time of the run when the pass began.
     began: Duration,
 }
 
@@ -92,8 +92,8 @@ impl ProgressDisplay {
         }
     }
 
-    /// Whether it is time for a line: at intervals, and soon after the task began to wait for something else. A limit
-    /// may make it wait again and again, so the early lines keep to the interval for each kind of reason.
+    /// Whether it is time for a line: at intervals, and early if the task begins to wait for another reason. A limit
+    /// may make it wait again and again, so there is at most one early line per interval for each kind of reason.
     fn is_time(&mut self, progress: &Progress) -> bool {
         let kind = waits_for(progress).map(kind);
         if kind.as_ref() != self.wait.as_ref().map(|wait| &wait.kind) {

@@ -3,7 +3,7 @@
 use diesel_encrypted::KeyringError;
 use diesel_encrypted::reencrypt::{Progress, Remedy, TaskError};
 
-/// An error of the library, whose remedies name items of Rust, in the words of this program.
+/// Explains an error of the library with the commands and options of this program.
 pub(crate) fn explain(error: &TaskError) -> String {
     let Some(refusal) = error.refusal() else { return error.to_string() };
     match refusal.remedy() {
@@ -12,7 +12,7 @@ pub(crate) fn explain(error: &TaskError) -> String {
     }
 }
 
-/// An error of the keyring, with the command that generates a key if one is needed.
+/// Explains an error of the keyring. If a key is missing, it names the command that generates one.
 pub(crate) fn explain_keyring(error: &KeyringError) -> String {
     if error.needs_key() { format!("{error}. `diesel-encrypted keygen` generates a key") } else { error.to_string() }
 }
@@ -33,20 +33,24 @@ fn command(remedy: &Remedy) -> String {
             format!("Select it too (--column {table}.{column}, or the schema file), spelled the same way")
         }
         Remedy::TokenLikePlaintext => {
-            "If it is plaintext that looks like a token, name its column with --token-like-plaintext".into()
+            "If these values are plaintext that looks like tokens, name the column with --token-like-plaintext".into()
         }
         Remedy::StopOthers => "To end it, run `diesel-encrypted stop`".into(),
-        Remedy::CreateStateTables => "Run `diesel-encrypted migration state` and the migration that it writes, or add \
-                                      --stateless to work from one process"
+        Remedy::CreateStateTables => "Run `diesel-encrypted migration state` and the migration that it writes. Or add \
+                                      --stateless to work with a single process"
             .into(),
-        Remedy::StopHandle => "A process without these tables (--stateless, or by default on SQLite) hears only signals: \
-                               SIGTERM stops it after its batch"
-            .into(),
-        Remedy::RecordProblems => "A task without them (--stateless, or by default on SQLite) lists problems only in its \
-                                   report. To have them recorded, run `diesel-encrypted migration state`, the migration \
+        Remedy::StopHandle => {
+            "A process without these tables (--stateless, or by default on SQLite) obeys only signals: \
+                               SIGTERM stops it after its current batch"
+                .into()
+        }
+        Remedy::RecordProblems => {
+            "A task without tables (--stateless, or by default on SQLite) lists problems only in its \
+                                   report. To record them, run `diesel-encrypted migration state`, then the migration \
                                    that it writes, and then the task again"
-            .into(),
-        // The others are remedies for the check at the start of an application, which this program does not run.
+                .into()
+        }
+        // The other remedies belong to the check at the start of an application, which this program does not run.
         others => others.to_string(),
     }
 }

@@ -9,30 +9,27 @@ use crate::exit::{Exit, Failure};
 
 /// The columns that the arguments select.
 pub(crate) fn find(args: &ReadArgs) -> Result<Vec<Target>, Failure> {
-    if !args.columns.is_empty() {
-        return Ok(args.columns.clone());
+    if args.columns.is_empty() {
+        declared(args.schema.as_deref(), "no column is selected", "--schema PATH or --column TABLE.COLUMN")
+    } else {
+        Ok(args.columns.clone())
     }
-    declared(args.schema.as_deref()).map_err(|error| match no_schema_file(&error) {
-        Some(reason) => Failure::new(
-            Exit::Refused,
-            format!("no column is selected, because {reason}. Pass --schema PATH or --column TABLE.COLUMN."),
-        ),
-        None => error.into(),
-    })
 }
 
 /// All columns that the schema file declares as encrypted.
 pub(crate) fn declared_in(schema: Option<&Path>) -> Result<Vec<Target>, Failure> {
-    declared(schema).map_err(|error| match no_schema_file(&error) {
-        Some(reason) => Failure::new(
-            Exit::Refused,
-            format!("there is no schema file to compare with, because {reason}. Pass --schema PATH."),
-        ),
+    declared(schema, "there is no schema file to compare with", "--schema PATH")
+}
+
+/// The declared columns. If there is no schema file, the failure names its `effect` and the `options` that help.
+fn declared(schema: Option<&Path>, effect: &str, options: &str) -> Result<Vec<Target>, Failure> {
+    read(schema).map_err(|error| match no_schema_file(&error) {
+        Some(reason) => Failure::refused(format!("{effect}, because {reason}. Pass {options}.")),
         None => error.into(),
     })
 }
 
-fn declared(schema: Option<&Path>) -> Result<Vec<Target>, SchemaFileError> {
+fn read(schema: Option<&Path>) -> Result<Vec<Target>, SchemaFileError> {
     let files = match schema {
         Some(path) => vec![path.to_owned()],
         None => Target::schema_files(std::env::current_dir().unwrap_or_default())?,
@@ -59,24 +56,18 @@ pub(crate) fn confirm(targets: &[Target], confirmed: &[Target]) -> Result<(), Fa
     let confirmed = names(confirmed);
     let missing: Vec<&str> = selected.iter().filter(|column| !confirmed.contains(column)).map(String::as_str).collect();
     if !missing.is_empty() {
-        return Err(Failure::new(
-            Exit::Refused,
-            format!(
-                "`decrypt` would write plaintext into {} without your confirmation. Add --write-plaintext {}, or \
+        return Err(Failure::refused(format!(
+            "`decrypt` would write plaintext into {} without your confirmation. Add --write-plaintext {}, or \
                  select fewer columns with --column.",
-                missing.join(", "),
-                missing.join(" --write-plaintext ")
-            ),
-        ));
+            missing.join(", "),
+            missing.join(" --write-plaintext ")
+        )));
     }
     match confirmed.iter().find(|column| !selected.contains(column)) {
-        Some(column) => Err(Failure::new(
-            Exit::Refused,
-            format!(
-                "--write-plaintext names {column}, which is not one of the selected columns. Add --column {column}, or \
+        Some(column) => Err(Failure::refused(format!(
+            "--write-plaintext names {column}, which is not one of the selected columns. Add --column {column}, or \
                  remove the option."
-            ),
-        )),
+        ))),
         None => Ok(()),
     }
 }

@@ -11,7 +11,7 @@ use diesel::{RunQueryDsl, sql_query};
 use crate::database::catalogue::{Catalogue, CatalogueColumn, IndexKey, KeyColumn, Relation, Trigger};
 use crate::database::dialect::CatalogueReader;
 use crate::database::mysql::server::{is_mariadb, unescaped};
-use crate::database::sql::{Conn, Fields, Sql};
+use crate::database::sql::{Conn, Sql};
 use crate::fields::Form;
 use crate::targets::TableName;
 
@@ -20,10 +20,9 @@ impl CatalogueReader for Mysql {
         let named = sql_query(TABLE).bind::<Nullable<Text>, _>(table.schema()).bind::<Text, _>(table.name());
         let Some(relation) = named.get_result::<TableRow>(conn).optional()? else { return Ok(None) };
         let of_table = COLUMNS.replace("(RELATIONS)", "table_schema = ? AND table_name = ?");
-        let columns = texts(conn, Sql::new(of_table).bind(&relation.schema).bind(&relation.name))?;
+        let columns = Sql::new(of_table).bind(&relation.schema).bind(&relation.name).texts(conn)?;
         let columns: Vec<ColumnRow> = columns.into_iter().map(|row| ColumnRow::new(row).1).collect();
-        let keys = sql_query(UNIQUE_INDEXES).bind::<Text, _>(&relation.schema).bind::<Text, _>(&relation.name);
-        let keys = keys.load::<IndexRow>(conn)?;
+        let keys = Sql::new(UNIQUE_INDEXES).bind(&relation.schema).bind(&relation.name).texts(conn)?;
         let obstacle = match relation.engine.as_deref() {
             _ if relation.kind != "BASE TABLE" => {
                 Some("it is not a base table: name the table that holds the data".to_owned())
@@ -53,7 +52,7 @@ impl CatalogueReader for Mysql {
             let relation = match kind.as_str() {
                 "BASE TABLE" => Relation::new(name),
                 "VIEW" => Relation::view(name, "a view"),
-                // A table with a history. Its rows are its own.
+                // This is a table with a history, which has rows of its own.
                 kind => Relation { is_own: true, ..Relation::view(name, format!("a table of the kind {kind}")) },
             };
             relations.insert(key, Relation { is_in_reach: is_in_reach == "1", ..relation });
@@ -83,7 +82,7 @@ impl CatalogueReader for Mysql {
             let [schema, table, name, statement] = row;
             let Some(relation) = relations.get_mut(&(schema, table)) else { continue };
             let second_reading = (!is_mariadb).then(|| without_delimiters(&statement));
-            relation.triggers.push(Trigger { second_reading, ..Trigger::new(name, statement) });
+            relation.triggers.push(Trigger { name, definition: statement, second_reading, ..Trigger::default() });
         }
         let privileges: Vec<[String; 2]> = load(conn, TRIGGER_PRIVILEGES, schemas)?;
         for ((schema, table), relation) in &mut relations {
@@ -97,58 +96,26 @@ impl CatalogueReader for Mysql {
     }
 }
 
-/// A reading in which the words in literals and comments count, too. MySQL shows `'it\'s'` as `'it's'`, so that the end of
-/// a literal is unknown.
+/// Removes the delimiters, so that the words in literals and comments count, too. MySQL shows `'it\'s'` as `'it's'`, so
+/// the end of a literal is unknown.
 fn without_delimiters(statement: &str) -> String {
     ["'", "\"", "#", "--", "/*", "*/"].iter().fold(statement.to_owned(), |text, sign| text.replace(sign, " "))
 }
 
-/// Rows of `N` texts of the tables of these databases.
+/// Loads rows of `N` texts about the tables of these databases.
 fn load<C: Conn<Mysql>, const N: usize>(conn: &mut C, sql: &str, schemas: &[&str]) -> QueryResult<Vec<[String; N]>> {
     let list = format!("(coalesce(DATABASE(), ''){})", ", ?".repeat(schemas.len()));
     let sql = Sql::new(sql.replace("(SCHEMAS)", &list));
-    texts(conn, schemas.iter().fold(sql, |sql, schema| sql.bind(schema)))
+    schemas.iter().fold(sql, |sql, schema| sql.bind(schema)).texts(conn)
 }
 
-/// Rows of `N` texts. `NULL` is an empty text.
-fn texts<C: Conn<Mysql>, const N: usize>(conn: &mut C, sql: Sql<'_>) -> QueryResult<Vec<[String; N]>> {
-    let rows: Vec<Fields> = sql.load(conn)?;
-    let texts = |mut row: Fields| std::array::from_fn(|position| row.take(position).unwrap_or_default());
-    Ok(rows.into_iter().map(texts).collect())
-}
-
-/// The name and the columns of the primary key, or else of a unique index. Its types must compare as they sort.
-fn row_key(indexes: &[IndexRow], columns: &[ColumnRow]) -> Option<(String, Vec<KeyColumn>)> {
-    let same_index = |a: &IndexRow, b: &IndexRow| a.index_name == b.index_name;
-    indexes.chunk_by(same_index).find_map(|index| {
-        let keys = index.iter().map(|part| part.key_column(columns)).collect::<Option<Vec<_>>>()?;
-        Some((index.first()?.index_name.clone(), keys))
+/// The name and the columns of the primary key, or else of a unique index. The types of the columns must compare as
+/// they sort.
+fn row_key(keys: &[[String; 2]], columns: &[ColumnRow]) -> Option<(String, Vec<KeyColumn>)> {
+    keys.chunk_by(|[a, _], [b, _]| a == b).find_map(|index| {
+        let column = |[_, name]: &[String; 2]| columns.iter().find(|column| column.name == *name)?.key_column();
+        Some((index.first()?[0].clone(), index.iter().map(column).collect::<Option<_>>()?))
     })
-}
-
-impl IndexRow {
-    /// `Some` if the column can be part of a row key.
-    ///
-    /// An `ENUM` sorts by number and compares by name. A `FLOAT` differs from the text that shows it. Both would skip rows.
-    fn key_column(&self, columns: &[ColumnRow]) -> Option<KeyColumn> {
-        let column = columns.iter().find(|column| Some(&column.name) == self.column_name.as_ref())?;
-        if column.is_nullable {
-            return None;
-        }
-        let is_text = column.form() == Some(Form::Text);
-        let cast = match column.data_type.as_str() {
-            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => None,
-            _ if column.form().is_some() => None,
-            "date" => Some("DATE".into()),
-            "time" => Some("TIME(6)".into()),
-            "datetime" | "timestamp" => Some("DATETIME(6)".into()),
-            "decimal" | "uuid" | "inet4" | "inet6" => {
-                Some(column.column_type.replace(" unsigned", "").replace(" zerofill", ""))
-            }
-            _ => return None,
-        };
-        Some(KeyColumn { name: column.name.clone(), cast, is_text })
-    }
 }
 
 impl ColumnRow {
@@ -161,6 +128,28 @@ impl ColumnRow {
 
     fn form(&self) -> Option<Form> {
         Form::of_mysql(&self.data_type)
+    }
+
+    /// `Some` if the column can be part of a row key.
+    ///
+    /// An `ENUM` sorts by number and compares by name. A `FLOAT` differs from the text that shows it. Both would skip rows.
+    fn key_column(&self) -> Option<KeyColumn> {
+        if self.is_nullable {
+            return None;
+        }
+        let is_text = self.form() == Some(Form::Text);
+        let cast = match self.data_type.as_str() {
+            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => None,
+            _ if self.form().is_some() => None,
+            "date" => Some("DATE".into()),
+            "time" => Some("TIME(6)".into()),
+            "datetime" | "timestamp" => Some("DATETIME(6)".into()),
+            "decimal" | "uuid" | "inet4" | "inet6" => {
+                Some(self.column_type.replace(" unsigned", "").replace(" zerofill", ""))
+            }
+            _ => return None,
+        };
+        Some(KeyColumn { name: self.name.clone(), cast, is_text })
     }
 
     fn into_catalogue(self) -> CatalogueColumn {
@@ -197,6 +186,7 @@ const COLUMNS: &str = "\
     FROM information_schema.columns WHERE (RELATIONS) \
     ORDER BY table_schema, table_name, ordinal_position";
 
+/// The name of a column is `NULL` for an index on an expression.
 const UNIQUE_INDEXES: &str = "\
     SELECT CAST(index_name AS CHAR) AS index_name, CAST(column_name AS CHAR) AS column_name \
     FROM information_schema.statistics WHERE table_schema = ? AND table_name = ? AND non_unique = 0 \
@@ -247,13 +237,4 @@ struct ColumnRow {
     length: Option<u64>,
     extra: String,
     is_nullable: bool,
-}
-
-#[derive(QueryableByName)]
-struct IndexRow {
-    #[diesel(sql_type = Text)]
-    index_name: String,
-    /// `NULL` for an index on an expression.
-    #[diesel(sql_type = Nullable<Text>)]
-    column_name: Option<String>,
 }

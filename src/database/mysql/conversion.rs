@@ -1,10 +1,10 @@
-//! What prevents turning a column of MySQL or MariaDB into tokens, or back.
+//! The obstacles to turning a column of MySQL or MariaDB into tokens, or back.
 
-use diesel::deserialize::QueryableByName;
+use diesel::RunQueryDsl;
+use diesel::dsl::sql;
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Nullable};
-use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::dialect::{Conversion, SessionSettings};
 use crate::database::plan::{PlannedColumn, PlannedTable};
@@ -36,19 +36,20 @@ impl Conversion for Mysql {
         column: &PlannedColumn,
     ) -> QueryResult<Option<u64>> {
         let name = quoted::<Self>(&column.name);
-        // In the bytes that the program receives and encrypts.
+        // The length counts the bytes that the program receives and encrypts.
         let bytes = if column.is_text { format!("CONVERT({name} USING utf8mb4)") } else { name.clone() };
         let is_plaintext = filled(is_plaintext(column.is_text), &name);
         let table = quoted_table::<Self>(table);
-        let sql = format!("SELECT CAST(MAX(LENGTH({bytes})) AS SIGNED) AS bytes FROM {table} WHERE {is_plaintext}");
+        let statement =
+            format!("SELECT CAST(MAX(LENGTH({bytes})) AS SIGNED) AS bytes FROM {table} WHERE {is_plaintext}");
         let limit = Self::SETTINGS.iter().find(|(name, _)| *name == "max_statement_time");
-        // The statement reads the whole table. MySQL has no such limit.
+        // The statement reads the whole table, so it runs without the limit. MySQL has no such limit.
         let is_limited = limit.is_some_and(|(name, _)| Self::set(conn, name, "0").is_ok());
-        let longest = sql_query(sql).get_result::<Longest>(conn);
+        let longest = sql::<Nullable<BigInt>>(&statement).get_result::<Option<i64>>(conn);
         if let Some((name, value)) = limit.filter(|_| is_limited) {
             Self::set(conn, name, value)?;
         }
-        Ok(longest?.bytes.and_then(|bytes| bytes.try_into().ok()))
+        Ok(longest?.and_then(|bytes| bytes.try_into().ok()))
     }
 }
 
@@ -64,9 +65,3 @@ const TIES: &str = "\
     SELECT CONCAT('the column ', column_name, ', which is generated from it') \
     FROM information_schema.columns \
     WHERE table_schema = ? AND table_name = ? AND LOCATE(CONCAT('`', ?, '`'), generation_expression) > 0";
-
-#[derive(QueryableByName)]
-struct Longest {
-    #[diesel(sql_type = Nullable<BigInt>)]
-    bytes: Option<i64>,
-}

@@ -1,4 +1,4 @@
-//! What rewriting a table costs on MySQL and MariaDB.
+//! The cost of rewriting a table on MySQL and MariaDB.
 
 use diesel::deserialize::QueryableByName;
 use diesel::mysql::Mysql;

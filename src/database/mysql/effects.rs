@@ -1,14 +1,13 @@
-//! What an update of a table sets off on MySQL and MariaDB.
+//! The triggers that an update of a table sets off on MySQL and MariaDB.
 
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 
-use crate::database::dialect::Effects;
+use crate::database::dialect::{Effects, SideEffects};
 use crate::database::plan::PlannedTable;
-use crate::database::side_effects::SideEffects;
 use crate::database::sql::{Conn, Sql};
 
-/// A trigger is always for all columns.
+/// A trigger of MySQL or MariaDB always applies to all columns.
 impl Effects for Mysql {
     const WITHOUT_TRIGGERS: &'static str = "drop them while it runs. The application then runs without them, too";
 

@@ -19,7 +19,7 @@ impl GuardLookup for Mysql {
         let schema = schema.unwrap_or_default();
         let Some(version) = Sql::new(TABLE).bind(&schema).bind(table.name()).first(conn)? else { return Ok(None) };
         let statements = if is_of_mariadb(&version) {
-            // Its `information_schema` hides the CHECKs from users who may not alter the table.
+            // MariaDB's `information_schema` hides the CHECKs from users who may not alter the table.
             vec![show_create(conn, table)?]
         } else {
             let clauses = Sql::new(CHECKS).bind(&schema).bind(table.name()).column(conn)?;
@@ -35,7 +35,7 @@ const TABLE: &str = "\
     SELECT VERSION() FROM information_schema.tables \
     WHERE table_schema = ? AND table_name = ? AND table_type <> 'VIEW'";
 
-/// MySQL shows them in parentheses.
+/// MySQL shows each condition in parentheses.
 const CHECKS: &str = "\
     SELECT c.check_clause FROM information_schema.table_constraints t \
     JOIN information_schema.check_constraints c USING (constraint_schema, constraint_name) \

@@ -18,7 +18,7 @@ impl Locks for Mysql {
         message.starts_with("Query execution was interrupted (max_statement_time")
     }
 
-    /// MySQL cannot be told to wait for less than a second.
+    /// MySQL waits for at least a second.
     fn waits_for_rows<C: Conn<Self>>(conn: &mut C) -> QueryResult<bool> {
         let timeout = Sql::new("SELECT CAST(@@innodb_lock_wait_timeout AS CHAR)").first(conn)?;
         Ok(timeout.as_deref() != Some("0"))

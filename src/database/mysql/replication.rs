@@ -1,4 +1,4 @@
-//! How far a replica of MySQL or MariaDB is.
+//! How far a replica of MySQL or MariaDB is behind.
 
 use std::time::Duration;
 
@@ -24,11 +24,11 @@ impl ReplicationState for Mysql {
     }
 }
 
-/// The same columns from MySQL, because Diesel cannot read a `SHOW` of MySQL.
+/// The columns of MariaDB's `SHOW ALL SLAVES STATUS`, from the tables of MySQL. Diesel cannot read a `SHOW` of MySQL.
 ///
-/// A replica that waits for a delay, or that receives or applies a transaction, is behind by the time since the primary
-/// committed that transaction. A replica that has received a transaction and not applied it is behind by the time since
-/// the last applied one. The times come from the clocks of both servers.
+/// If a replica delays, receives or applies a transaction, its lag is the time since the primary committed that
+/// transaction. If it has received a transaction but not applied it, its lag is the time since the last applied one.
+/// The times come from the clocks of both servers.
 ///
 /// <https://dev.mysql.com/doc/refman/8.4/en/performance-schema-replication-tables.html>
 const CHANNELS_OF_MYSQL: &str = "\

@@ -1,4 +1,4 @@
-//! How rows of MySQL and MariaDB travel.
+//! How MySQL and MariaDB send and return row keys and cells.
 
 use diesel::deserialize::{self, FromSql};
 use diesel::mysql::{Mysql, MysqlType};
@@ -28,7 +28,7 @@ impl RowFormat for Mysql {
     fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
         let (before, after) = match column {
             KeyColumn { cast: Some(_), .. } => ("CAST(", " AS CHAR)"),
-            // With a binary collation the driver takes text for bytes, which sort differently.
+            // Without the conversion, the driver reports text with a binary collation as bytes, which sort differently.
             KeyColumn { is_text: true, .. } => ("CONVERT(", " USING utf8mb4)"),
             _ => ("", ""),
         };
@@ -48,7 +48,7 @@ impl RowFormat for Mysql {
 
     fn push_sampled(column: &CatalogueColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
         let (before, after) = match column.form {
-            // Whatever its character set is.
+            // The conversion accepts every character set.
             Some(Form::Text) => ("CONVERT(", " USING utf8mb4)"),
             _ => ("", ""),
         };

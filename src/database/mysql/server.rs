@@ -1,4 +1,4 @@
-//! What differs between the servers of this backend.
+//! The differences between MySQL and MariaDB.
 
 use diesel::RunQueryDsl;
 use diesel::mysql::Mysql;
@@ -8,7 +8,6 @@ use crate::database::quote::quoted_table;
 use crate::database::sql::{Conn, Fields, Sql};
 use crate::targets::TableName;
 
-/// Whether this is MariaDB; otherwise it is MySQL.
 pub(crate) fn is_mariadb<C: Conn<Mysql>>(conn: &mut C) -> QueryResult<bool> {
     Ok(Sql::new("SELECT VERSION()").first(conn)?.is_some_and(|version| is_of_mariadb(&version)))
 }

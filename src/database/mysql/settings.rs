@@ -1,13 +1,11 @@
 //! Settings of a session of MySQL and MariaDB.
 
-use diesel::deserialize::QueryableByName;
 use diesel::mysql::Mysql;
-use diesel::result::{OptionalExtension, QueryResult};
-use diesel::sql_types::Text;
+use diesel::result::QueryResult;
 use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::dialect::SessionSettings;
-use crate::database::sql::Conn;
+use crate::database::sql::{Conn, Sql};
 
 /// MySQL waits for at least a second, and refuses 0.
 pub(crate) const NO_WAIT: &str = "IF(VERSION() LIKE '%MariaDB%', 0, 1)";
@@ -18,19 +16,20 @@ impl SessionSettings for Mysql {
         // The name differs between MySQL and MariaDB.
         ("tx_isolation", "READ-COMMITTED"),
         ("transaction_isolation", "READ-COMMITTED"),
-        // No wait: a locked row makes the swap fail. The next swap skips such rows.
+        // The swap does not wait: it fails if a row is locked. The next swap skips such rows.
         ("innodb_lock_wait_timeout", NO_WAIT),
-        // For a page, which takes milliseconds. MariaDB only, in seconds.
+        // A page takes only milliseconds. Only MariaDB has this setting, in seconds.
         ("max_statement_time", "15"),
-        // After this many seconds the locks of a suspended process are released. MariaDB only.
+        // After this many seconds, the server releases the locks of a suspended process. Only MariaDB has this setting.
         ("idle_write_transaction_timeout", "5"),
         // Without a strict mode the server silently truncates a value that is too long.
         ("sql_mode", "STRICT_ALL_TABLES"),
-        // Without it the server would roll everything back at the end.
+        // Without autocommit, the server would roll everything back at the end.
         ("autocommit", "1"),
         // By default a sort compares only the first 1024 bytes of a text.
         ("max_sort_length", "IF(VERSION() LIKE '%MariaDB%', 8388608, 65536)"),
-        // MySQL refuses a sort if the buffer cannot hold 15 rows. Its indexes hold at most 3072 bytes.
+        // MySQL refuses a sort if the buffer cannot hold 15 rows. A row key has at most 3072 bytes, because an index
+        // holds no more.
         (
             "sort_buffer_size",
             "IF(VERSION() LIKE '%MariaDB%', @@sort_buffer_size, CAST(GREATEST(@@sort_buffer_size, 16777216) AS UNSIGNED))",
@@ -43,11 +42,10 @@ impl SessionSettings for Mysql {
     const PATIENT: (&'static str, &'static str) = ("innodb_lock_wait_timeout", "10");
 
     fn settings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<(String, String)>> {
-        let mut settings: Vec<(String, String)> = Vec::new();
+        let mut settings = Vec::new();
         for (name, _) in Self::SETTINGS {
-            let setting = sql_query(format!("SHOW SESSION VARIABLES WHERE Variable_name = '{name}'"));
-            let setting = setting.get_result::<Setting>(conn).optional()?;
-            settings.extend(setting.map(|setting| (setting.name, setting.value)));
+            let setting = Sql::new(format!("SHOW SESSION VARIABLES WHERE Variable_name = '{name}'"));
+            settings.extend(setting.texts(conn)?.into_iter().map(|[name, value]| (name, value)));
         }
         Ok(settings)
     }
@@ -60,12 +58,4 @@ impl SessionSettings for Mysql {
         };
         sql_query(format!("SET SESSION {name} = {value}")).execute(conn).map(drop)
     }
-}
-
-#[derive(QueryableByName)]
-struct Setting {
-    #[diesel(sql_type = Text, column_name = "Variable_name")]
-    name: String,
-    #[diesel(sql_type = Text, column_name = "Value")]
-    value: String,
 }

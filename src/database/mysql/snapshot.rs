@@ -1,4 +1,4 @@
-//! Snapshots of MySQL and MariaDB, and which transactions are open.
+//! Snapshots of MySQL and MariaDB, and their open transactions.
 
 use std::thread;
 use std::time::Duration;
@@ -27,10 +27,10 @@ impl Snapshots for Mysql {
         conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").map(|()| None)
     }
 
-    /// The start times of the open transactions. A transaction keeps its time when it gets a number, or when another
-    /// connection takes it over to commit it.
+    /// Returns the start times of the open transactions. A transaction keeps its time when it gets a number, or when
+    /// another connection takes it over to commit it.
     ///
-    /// The list is current once it contains a transaction that is begun here for this purpose.
+    /// The list is current once it contains a transaction that this function begins for this purpose.
     fn fence<C: Conn<Self>>(conn: &mut C) -> QueryResult<String> {
         wait_for_list(conn, false)?;
         conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")?;
@@ -46,8 +46,8 @@ impl Snapshots for Mysql {
     }
 }
 
-/// Waits until the list contains a transaction of this connection, or until it does not. Returns the start times of the
-/// others.
+/// Waits until the list contains a transaction of this connection, or until it contains none if `has_own` is false.
+/// Returns the start times of the other transactions.
 fn wait_for_list<C: Conn<Mysql>>(conn: &mut C, has_own: bool) -> QueryResult<Vec<String>> {
     let mut reason = "";
     for look in 1..=LOOKS {

@@ -1,10 +1,11 @@
-//! Writing a batch to MySQL and MariaDB: a join with a table of parameters, and the lock of its rows before it.
+//! Writing a batch to MySQL and MariaDB: an update that joins a table of parameters. If necessary, a query locks the
+//! rows first.
 
 use diesel::RunQueryDsl;
 use diesel::mysql::Mysql;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
-use diesel::sql_types::{Binary, Nullable, Text, Untyped};
+use diesel::sql_types::{Binary, Nullable, Text};
 
 use crate::database::checkpoint::Checkpoint;
 use crate::database::dialect::{RowFormat, SessionSettings, SwapRows};
@@ -14,7 +15,7 @@ use crate::database::plan::PlannedTable;
 use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::row::{Change, Row};
 use crate::database::slots::{Slots, in_transaction, text};
-use crate::database::sql::Conn;
+use crate::database::sql::{Conn, runtime_statement};
 use crate::database::swap::{push_assignments, push_key_match};
 
 impl SwapRows for Mysql {
@@ -28,7 +29,7 @@ impl SwapRows for Mysql {
         checkpoint: Option<Checkpoint<'_>>,
         skips_locked: bool,
     ) -> QueryResult<Option<usize>> {
-        // Diesel connects with CLIENT_FOUND_ROWS: the count is of the rows that matched.
+        // Diesel connects with CLIENT_FOUND_ROWS, so the count includes all rows that matched.
         let slots = |changes| Slots::new(table, changes, Self::BATCH, table.max_rows(Self::MAX_BINDS));
         if !skips_locked && checkpoint.is_none() {
             return slots(changes).execute(conn).map(Some);
@@ -37,7 +38,7 @@ impl SwapRows for Mysql {
             if !skips_locked {
                 return slots(changes).execute(conn);
             }
-            // With a timeout of 0, MariaDB reports an error at the commit when it skips a row. It does not wait here.
+            // With a timeout of 0, MariaDB reports an error at the commit when it skips a row. This query never waits.
             Self::set(conn, "innodb_lock_wait_timeout", "1")?;
             let free = Lock { table, changes }.load::<Row>(conn);
             Self::set(conn, "innodb_lock_wait_timeout", NO_WAIT)?;
@@ -61,7 +62,7 @@ struct Lock<'a> {
 impl QueryFragment<Mysql> for Lock<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         let Self { table, changes } = self;
-        // There are as many texts as numbers of rows.
+        // The text depends on the number of rows.
         out.unsafe_to_cache_prepared();
         out.push_sql("SELECT ");
         push_all(table.row_key.iter().enumerate(), ", ", &mut out, |(index, column), out| {
@@ -89,17 +90,7 @@ impl QueryFragment<Mysql> for Lock<'_> {
     }
 }
 
-impl Query for Lock<'_> {
-    type SqlType = Untyped;
-}
-
-impl QueryId for Lock<'_> {
-    type QueryId = ();
-
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<C> RunQueryDsl<C> for Lock<'_> {}
+runtime_statement!(Lock<'_>);
 
 /// `UPDATE (SELECT ?, … UNION ALL SELECT ?, …) v STRAIGHT_JOIN t ON key = … AND column = old SET column = new`
 impl QueryFragment<Mysql> for Slots<'_> {
@@ -165,7 +156,8 @@ impl QueryFragment<Mysql> for Slots<'_> {
     }
 }
 
-/// In a small table the server would otherwise read and lock every row, and wait for rows that the application has locked.
+/// Makes the server use the index of the row key. Otherwise, the server would read and lock every row of a small table,
+/// and wait for rows that the application has locked.
 fn push_force_index(table: &PlannedTable, out: &mut AstPass<'_, '_, Mysql>) -> QueryResult<()> {
     let Some(index) = &table.index else { return Ok(()) };
     out.push_sql(" FORCE INDEX (");

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use diesel::deserialize::QueryableByName;
+use diesel::deserialize::{Queryable, QueryableByName};
+use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::result::{OptionalExtension, QueryResult};
 use diesel::sql_types::{Array, BigInt, Bool, Double, Nullable, Text};
@@ -24,8 +25,8 @@ impl CatalogueReader for Pg {
         let keys = sql_query(ROW_KEY).bind::<BigInt, _>(relation.oid).load::<KeyRow>(conn)?;
         let obstacle = match relation.kind.as_str() {
             "r" if relation.has_children => Some(
-                "other tables inherit from it, and a row key is unique in one table only: \
-                 re-encrypt the children, without this table as their parent"
+                "other tables inherit from it, and a row key is unique in one table only. End the inheritance (ALTER \
+                 TABLE … NO INHERIT), and re-encrypt each table on its own"
                     .into(),
             ),
             "r" | "p" if !relation.hides_rows => None,
@@ -49,31 +50,29 @@ impl CatalogueReader for Pg {
                 .map(|key| KeyColumn { name: key.name, cast: Some(key.type_name), is_text: true })
                 .collect(),
             index: None,
-            // -1: never analysed
+            // A table that was never analysed has -1 rows.
             rows: (relation.rows >= 0.0).then_some(relation.rows as u64),
         }))
     }
 
     fn relations<C: Conn<Self>>(conn: &mut C, _schemas: &[&str]) -> QueryResult<Vec<Relation>> {
-        let load = sql_query(RELATIONS).load::<RelationRow>(conn)?;
-        let mut relations: BTreeMap<i64, Relation> = load.into_iter().map(RelationRow::into_relation).collect();
+        let rows = sql::<(BigInt, Text, Text, Text, Bool, Bool)>(RELATIONS).load::<RelationRow>(conn)?;
+        let mut relations: BTreeMap<i64, Relation> = rows.into_iter().map(RelationRow::into_relation).collect();
         for row in columns(conn, ARE_OF_USERS)? {
             let Some(relation) = relations.get_mut(&row.relation) else { continue };
             relation.columns.push(row.into_column());
         }
-        for row in sql_query(PRIMARY_KEYS).load::<PrimaryKeyRow>(conn)? {
-            let Some(relation) = relations.get_mut(&row.relation) else { continue };
-            relation.key.push(row.name);
+        for (relation, name) in sql::<(BigInt, Text)>(PRIMARY_KEYS).load::<(i64, String)>(conn)? {
+            let Some(relation) = relations.get_mut(&relation) else { continue };
+            relation.key.push(name);
         }
-        for row in sql_query(INDEXES).load::<IndexRow>(conn)? {
-            let Some(relation) = relations.get_mut(&row.relation) else { continue };
-            let key = match row.column {
-                Some(column) => IndexKey::Column(column),
-                None => IndexKey::Expression(row.definition),
-            };
-            relation.add_index_key(row.name, row.is_unique, key);
+        let indexes = sql::<(BigInt, Text, Bool, Nullable<Text>, Text)>(INDEXES);
+        for (relation, name, is_unique, column, definition) in indexes.load::<IndexRow>(conn)? {
+            let Some(relation) = relations.get_mut(&relation) else { continue };
+            relation.add_index_key(name, is_unique, column.map_or(IndexKey::Expression(definition), IndexKey::Column));
         }
-        for row in sql_query(TRIGGERS).load::<TriggerRow>(conn)? {
+        let triggers = sql::<(BigInt, Text, Text, Bool, Bool, Text, Array<Text>)>(TRIGGERS);
+        for row in triggers.load::<TriggerRow>(conn)? {
             let Some(relation) = relations.get_mut(&row.relation) else { continue };
             relation.triggers.push(row.into_trigger());
         }
@@ -83,7 +82,8 @@ impl CatalogueReader for Pg {
 
 /// The columns of the relations that meet the condition on `c`, a row of `pg_class`, and `n`, its `pg_namespace`.
 fn columns<C: Conn<Pg>>(conn: &mut C, condition: &str) -> QueryResult<Vec<ColumnRow>> {
-    sql_query(COLUMNS.replace("(RELATIONS)", condition)).load(conn)
+    type Types = (BigInt, Text, Text, Text, Bool, Bool, Nullable<BigInt>, Bool);
+    sql::<Types>(&COLUMNS.replace("(RELATIONS)", condition)).load(conn)
 }
 
 const RELATION: &str = "\
@@ -93,8 +93,8 @@ const RELATION: &str = "\
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.oid = to_regclass($1)";
 
-/// The columns of the primary key, or else of a unique index that covers every row. The type has its name from `pg_type`:
-/// in a cast, `character` and `bit` mean one character and one bit.
+/// The columns of the primary key, or else of a unique index that covers every row. The name of the type comes from
+/// `pg_type`, because in a cast `character` and `bit` mean one character and one bit.
 const ROW_KEY: &str = "\
     SELECT a.attname::text AS name, quote_ident(tn.nspname) || '.' || quote_ident(t.typname) AS type_name \
     FROM ( \
@@ -207,19 +207,13 @@ struct KeyRow {
     type_name: String,
 }
 
-#[derive(QueryableByName)]
+#[derive(Queryable)]
 struct RelationRow {
-    #[diesel(sql_type = BigInt)]
     relation: i64,
-    #[diesel(sql_type = Text)]
     schema: String,
-    #[diesel(sql_type = Text)]
     name: String,
-    #[diesel(sql_type = Text)]
     kind: String,
-    #[diesel(sql_type = Bool)]
     is_in_reach: bool,
-    #[diesel(sql_type = Bool)]
     is_partition: bool,
 }
 
@@ -236,23 +230,15 @@ impl RelationRow {
     }
 }
 
-#[derive(QueryableByName)]
+#[derive(Queryable)]
 struct ColumnRow {
-    #[diesel(sql_type = BigInt)]
     relation: i64,
-    #[diesel(sql_type = Text)]
     name: String,
-    #[diesel(sql_type = Text)]
     type_name: String,
-    #[diesel(sql_type = Text)]
     base: String,
-    #[diesel(sql_type = Bool)]
     is_array: bool,
-    #[diesel(sql_type = Bool)]
     is_generated: bool,
-    #[diesel(sql_type = Nullable<BigInt>)]
     length: Option<i64>,
-    #[diesel(sql_type = Bool)]
     may_be_guarded: bool,
 }
 
@@ -273,55 +259,31 @@ impl ColumnRow {
     }
 }
 
-#[derive(QueryableByName)]
-struct PrimaryKeyRow {
-    #[diesel(sql_type = BigInt)]
-    relation: i64,
-    #[diesel(sql_type = Text)]
-    name: String,
-}
+/// The table, the index, whether it is unique, the column of the key if it is one, and the definition of the key.
+type IndexRow = (i64, String, bool, Option<String>, String);
 
-#[derive(QueryableByName)]
-struct IndexRow {
-    #[diesel(sql_type = BigInt)]
-    relation: i64,
-    #[diesel(sql_type = Text)]
-    name: String,
-    #[diesel(sql_type = Bool)]
-    is_unique: bool,
-    #[diesel(sql_type = Nullable<Text>)]
-    column: Option<String>,
-    #[diesel(sql_type = Text)]
-    definition: String,
-}
-
-#[derive(QueryableByName)]
+#[derive(Queryable)]
 struct TriggerRow {
-    #[diesel(sql_type = BigInt)]
     relation: i64,
-    #[diesel(sql_type = Text)]
     name: String,
-    #[diesel(sql_type = Text)]
     definition: String,
-    #[diesel(sql_type = Bool)]
     is_rule: bool,
-    #[diesel(sql_type = Bool)]
     is_foreign: bool,
-    #[diesel(sql_type = Text)]
     arguments: String,
-    #[diesel(sql_type = Array<Text>)]
     transitions: Vec<String>,
 }
 
 impl TriggerRow {
     fn into_trigger(self) -> Trigger {
         Trigger {
-            // In a rule, the text before it says when the rule applies.
+            name: self.name,
+            definition: self.definition,
+            // In a rule, the text before `DO` is the condition.
             body_after: self.is_rule.then_some("do"),
             transitions: self.transitions,
             arguments: self.arguments.split("\\000").map(str::to_owned).collect(),
             is_foreign: self.is_foreign,
-            ..Trigger::new(self.name, self.definition)
+            ..Trigger::default()
         }
     }
 }

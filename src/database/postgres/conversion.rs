@@ -1,6 +1,7 @@
-//! What prevents turning a column of PostgreSQL into tokens, or back.
+//! The obstacles to turning a column of PostgreSQL into tokens, or back.
 
 use diesel::deserialize::QueryableByName;
+use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::result::QueryResult;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
@@ -30,12 +31,12 @@ impl Conversion for Pg {
         let bytes = if column.is_text { format!("convert_to({name}::text, 'UTF8')") } else { format!("{name}::bytea") };
         let is_plaintext = filled(is_plaintext(column.is_text), &name);
         let table = quoted_table::<Self>(table);
-        let sql = format!("SELECT max(octet_length({bytes}))::int8 AS bytes FROM {table} WHERE {is_plaintext}");
+        let statement = format!("SELECT max(octet_length({bytes}))::int8 AS bytes FROM {table} WHERE {is_plaintext}");
         conn.transaction(|conn| {
-            // The statement reads the whole table.
+            // The statement reads the whole table, so it runs without the limit.
             conn.batch_execute("SET LOCAL statement_timeout = 0")?;
-            let longest: Longest = sql_query(sql).get_result(conn)?;
-            Ok(longest.bytes.and_then(|bytes| bytes.try_into().ok()))
+            let longest: Option<i64> = sql::<Nullable<BigInt>>(&statement).get_result(conn)?;
+            Ok(longest.and_then(|bytes| bytes.try_into().ok()))
         })
     }
 }
@@ -64,10 +65,4 @@ const TIES: &str = "\
 struct Tie {
     #[diesel(sql_type = Text)]
     name: String,
-}
-
-#[derive(QueryableByName)]
-struct Longest {
-    #[diesel(sql_type = Nullable<BigInt>)]
-    bytes: Option<i64>,
 }

@@ -1,4 +1,4 @@
-//! What rewriting a table costs on PostgreSQL.
+//! The cost of rewriting a table on PostgreSQL.
 
 use diesel::deserialize::QueryableByName;
 use diesel::pg::Pg;
@@ -18,10 +18,10 @@ const NEW_PLACE: u64 = 80;
 const INDEX_ENTRY: u64 = 80;
 
 impl Cost for Pg {
-    /// Every row gets a new version. New versions stay on their page as long as the fill factor leaves room: all of them
-    /// with a fill factor of 50, three in seven with 70, none with 100. If no index has an encrypted column, these need no
-    /// index entries (HOT). The others make the table longer, and the indexes grow to up to twice their size. The WAL holds
-    /// each new version and, with `full_page_writes`, most pages once.
+    /// Every row gets a new version. New versions stay on their page as long as the fill factor leaves room: all of
+    /// them with a fill factor of 50, three in seven with 70, none with 100. If no index has an encrypted column, these
+    /// versions need no index entries (HOT). The other versions make the table longer, and the indexes grow to up to
+    /// twice their size. The WAL holds each new version and, with `full_page_writes`, most pages once.
     fn estimate<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate> {
         let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
         let figures =
@@ -68,8 +68,8 @@ impl Figures {
         if self.fill_factor > 50 && !self.has_indexed_token {
             advice.push(format!(
                 "if you rotate often, half-empty pages can take the new rows: run ALTER TABLE {name} SET (fillfactor = \
-                 50), and then VACUUM FULL {name}, which locks the table while it rewrites it. Without the second \
-                 statement the first makes the table grow more, not less"
+                 50), and then VACUUM FULL {name}, which locks the table while it rewrites it. The first \
+                 statement alone makes the table grow more, not less"
             ));
         }
         advice

@@ -1,4 +1,4 @@
-//! What an update of a table sets off on PostgreSQL.
+//! The triggers and rules that an update of a table sets off on PostgreSQL.
 
 use diesel::deserialize::QueryableByName;
 use diesel::pg::Pg;
@@ -6,10 +6,9 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Array, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::dialect::Effects;
+use crate::database::dialect::{Effects, SideEffects};
 use crate::database::plan::PlannedTable;
 use crate::database::quote::quoted_table;
-use crate::database::side_effects::SideEffects;
 use crate::database::sql::Conn;
 
 impl Effects for Pg {

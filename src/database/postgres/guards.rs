@@ -14,7 +14,7 @@ use crate::keys::fernet::shape::is_guard;
 use crate::targets::TableName;
 
 impl GuardLookup for Pg {
-    /// The strongest, if there are several.
+    /// Returns the strongest guard if there are several.
     fn guard<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>> {
         let found = sql_query(CHECKS)
             .bind::<Text, _>(quoted_table::<Self>(table))

@@ -1,4 +1,5 @@
-//! PostgreSQL: row keys travel as text and the server casts them. One statement of constant text has an array per column.
+//! PostgreSQL: statements send row keys as text, and the server casts them. A batch is one statement with an array per
+//! column.
 
 pub(crate) mod catalogue;
 pub(crate) mod conversion;

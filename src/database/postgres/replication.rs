@@ -1,8 +1,9 @@
-//! How far the replicas of a PostgreSQL server are.
+//! How far the replicas of a PostgreSQL server are behind.
 
 use std::time::Duration;
 
 use diesel::deserialize::QueryableByName;
+use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
@@ -16,8 +17,8 @@ impl ReplicationState for Pg {
     const REPLICATION: Replication = Replication::KnownToAll;
 
     fn primary<C: Conn<Self>>(conn: &mut C) -> QueryResult<Option<Primary>> {
-        // Read before the replicas: otherwise a write in between would make every replica look as if it were behind.
-        let position = sql_query(POSITION).get_result::<Position>(conn)?.position;
+        // The position is read before the replicas. Otherwise a write in between would make every replica look behind.
+        let position = sql::<BigInt>(POSITION).get_result(conn)?;
         let replicas = sql_query(REPLICAS).load::<ReplicaRow>(conn)?;
         Ok(Some(Primary { position, replicas: replicas.into_iter().map(ReplicaRow::into_state).collect() }))
     }
@@ -41,17 +42,11 @@ const REPLICAS: &str = "\
     WHERE state IS DISTINCT FROM 'backup' AND (write_lsn IS NULL OR replay_lsn IS NOT NULL) \
     ORDER BY 1";
 
-/// No row if the server is not in recovery.
+/// Returns no row if the server is not in recovery.
 const REPLICA: &str = "\
     SELECT '' AS name, pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::int8 AS position, \
            extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8 AS lag \
     WHERE pg_is_in_recovery()";
-
-#[derive(QueryableByName)]
-struct Position {
-    #[diesel(sql_type = BigInt)]
-    position: i64,
-}
 
 #[derive(QueryableByName)]
 struct ReplicaRow {
@@ -66,7 +61,7 @@ struct ReplicaRow {
 impl ReplicaRow {
     fn into_state(self) -> ReplicaState {
         let replay = match self.position {
-            // The clocks of two machines differ: a lag below zero is no lag.
+            // The clocks of two machines differ, so a lag below zero counts as zero.
             Some(position) => Replay::At { position, lag: self.lag.map(|lag| Duration::from_secs_f64(lag.max(0.0))) },
             None => Replay::Unknown(
                 "the server does not show its position. If the replica is not just connecting, grant pg_monitor to the \

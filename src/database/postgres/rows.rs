@@ -1,4 +1,4 @@
-//! How rows of PostgreSQL travel.
+//! How PostgreSQL sends and returns row keys and cells.
 
 use diesel::deserialize::{self, FromSql};
 use diesel::pg::Pg;
@@ -47,7 +47,7 @@ impl RowFormat for Pg {
         let is_text = column.form == Some(Form::Text);
         push_filled(&shape::postgres::sampled(is_text), out, |out| {
             if column.is_array {
-                // Its first value represents all.
+                // The first value of an array represents all of them.
                 out.push_sql("(SELECT v FROM unnest(");
             }
             push_column(&column.name, out)?;

@@ -11,17 +11,17 @@ use crate::database::sql::Conn;
 
 impl SessionSettings for Pg {
     const SETTINGS: &'static [(&'static str, &'static str)] = &[
-        // A compare and swap must see what was committed last. In a snapshot it would fail.
+        // A compare and swap must see the last committed value. In a snapshot it would fail.
         ("default_transaction_isolation", "read committed"),
-        // Almost no wait: a locked row makes the swap fail. The next swap skips such rows.
+        // The swap hardly waits: it fails if a row is locked. The next swap skips such rows.
         ("lock_timeout", "1ms"),
-        // For a page, which takes milliseconds.
+        // A page takes only milliseconds.
         ("statement_timeout", "15s"),
-        // After this time the locks of a suspended process are released.
+        // After this time, the server releases the locks of a suspended process.
         ("idle_in_transaction_session_timeout", "5s"),
         // Row-level security would silently hide rows. Switched off, it causes an error.
         ("row_security", "off"),
-        // Row keys travel as text and must come back as the same value.
+        // Row keys are sent and returned as text, which must stand for the same value.
         ("bytea_output", "hex"),
         ("datestyle", "ISO, YMD"),
         ("intervalstyle", "iso_8601"),

@@ -1,4 +1,4 @@
-//! Snapshots of PostgreSQL, and which transactions are open.
+//! Snapshots of PostgreSQL, and its open transactions.
 
 use diesel::pg::Pg;
 use diesel::result::QueryResult;
@@ -32,8 +32,8 @@ impl Snapshots for Pg {
         }
     }
 
-    /// The number of a transaction that ends at once, and the virtual numbers of all open transactions. A transaction that
-    /// has written nothing yet has no other number.
+    /// Returns the number of a transaction that ends at once, and the virtual numbers of all open transactions. A
+    /// transaction that has written nothing yet has no other number.
     fn fence<C: Conn<Self>>(conn: &mut C) -> QueryResult<String> {
         Sql::new(FENCE).first(conn).map(Option::unwrap_or_default)
     }
@@ -43,7 +43,7 @@ impl Snapshots for Pg {
     }
 }
 
-/// Not `pg_snapshot_xmax`, which can be higher than the number of a transaction that still runs.
+/// It does not use `pg_snapshot_xmax`, which can be higher than the number of a transaction that still runs.
 const FENCE: &str = "\
     SELECT pg_current_xact_id() || coalesce(',' || string_agg(DISTINCT virtualxid, ','), '') \
     FROM pg_catalog.pg_locks WHERE locktype = 'virtualxid' AND pid <> pg_backend_pid()";

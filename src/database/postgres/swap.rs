@@ -2,7 +2,7 @@
 
 use diesel::RunQueryDsl;
 use diesel::pg::Pg;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 
@@ -12,7 +12,7 @@ use crate::database::plan::PlannedTable;
 use crate::database::postgres::rows::{push_key_cast, text};
 use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::row::Change;
-use crate::database::sql::Conn;
+use crate::database::sql::{Conn, runtime_statement};
 use crate::database::swap::{push_assignments, push_key_match, value_names};
 
 impl SwapRows for Pg {
@@ -27,7 +27,7 @@ impl SwapRows for Pg {
         skips_locked: bool,
     ) -> QueryResult<Option<usize>> {
         let swapped = SwapStatement::new(table, changes, checkpoint, skips_locked)?.execute(conn)?;
-        // Either no row matched, or the claim is gone.
+        // If nothing was swapped, either no row matched or the claim is gone.
         let is_taken = match checkpoint {
             Some(checkpoint) if swapped == 0 => !checkpoint.write(conn)?,
             _ => false,
@@ -61,10 +61,7 @@ impl<'a> SwapStatement<'a> {
         skips_locked: bool,
     ) -> QueryResult<Self> {
         let number = |claim: u64| i64::try_from(claim).map_err(|error| DieselError::QueryBuilderError(error.into()));
-        let checkpoint = match checkpoint {
-            Some(Checkpoint { claim, progress }) => Some((number(claim)?, progress)),
-            None => None,
-        };
+        let checkpoint = checkpoint.map(|at| QueryResult::Ok((number(at.claim)?, at.progress))).transpose()?;
         let key = |index: usize| changes.iter().map(|change| text(&change.key[index]).map(String::as_str)).collect();
         let keys = (0..table.row_key.len()).map(key).collect::<QueryResult<_>>()?;
         let tokens = table.columns.iter().enumerate().map(|(index, column)| {
@@ -118,7 +115,7 @@ impl SwapStatement<'_> {
         for (index, column) in self.table.columns.iter().enumerate() {
             out.push_sql(&format!(" AND (v.n{index} IS NULL OR "));
             push_column(&column.name, out)?;
-            // Byte for byte, whatever is equal in the column's type and collation.
+            // Compares byte for byte, because the column's type or collation may treat different bytes as equal.
             out.push_sql(if column.is_text { "::text COLLATE \"C\"" } else { "::bytea" });
             out.push_sql(&format!(" = v.o{index})"));
         }
@@ -170,10 +167,4 @@ impl QueryFragment<Pg> for SwapStatement<'_> {
     }
 }
 
-impl QueryId for SwapStatement<'_> {
-    type QueryId = ();
-
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<C> RunQueryDsl<C> for SwapStatement<'_> {}
+runtime_statement!(SwapStatement<'_>);

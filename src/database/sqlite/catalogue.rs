@@ -24,7 +24,7 @@ pub(crate) const MAIN: &str = "main";
 impl CatalogueReader for Sqlite {
     fn catalogue<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>> {
         let schema = table.schema().unwrap_or(MAIN);
-        // To SQLite an unknown schema is an error. To the task it is a table that does not exist.
+        // SQLite reports an unknown schema as an error. For the task, the table does not exist.
         let schemas = Sql::new("SELECT name FROM pragma_database_list").column(conn)?;
         if !schemas.iter().any(|known| known.eq_ignore_ascii_case(schema)) {
             return Ok(None);
@@ -43,8 +43,8 @@ impl CatalogueReader for Sqlite {
             obstacle = Some("it is not an ordinary table: name the table that holds the data".into());
         } else if has_own_collation(&relation.sql) {
             obstacle = Some(
-                "its primary key has a collation of its own, which may not agree with the column on which rows are equal. Give \
-                 the collation to the column"
+                "its primary key has a collation of its own, so the key and the column may disagree on which values are \
+                 equal. Give the collation to the column"
                     .into(),
             );
         }
@@ -56,7 +56,10 @@ impl CatalogueReader for Sqlite {
             obstacle,
             row_key: row_key(&columns),
             index: None,
-            columns: columns.into_iter().map(KnownColumn::into_catalogue).collect(),
+            columns: columns
+                .into_iter()
+                .map(|known| described(known.name, known.declared, known.is_generated))
+                .collect(),
             rows: None,
         }))
     }
@@ -77,7 +80,7 @@ pub(crate) fn create_table<C: Conn<Sqlite>>(conn: &mut C, schema: &str, table: &
     Sql::new(sql).bind(table).first(conn)
 }
 
-/// What SQLite knows of a column.
+/// A column as SQLite describes it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct KnownColumn {
     pub(crate) name: String,
@@ -108,12 +111,6 @@ pub(crate) fn columns<C: Conn<Sqlite>>(conn: &mut C, schema: &str, table: &str) 
     Ok(rows.into_iter().map(column).collect())
 }
 
-impl KnownColumn {
-    fn into_catalogue(self) -> CatalogueColumn {
-        described(self.name, self.declared, self.is_generated)
-    }
-}
-
 /// `hidden` is 1 for a column of a virtual table.
 fn is_generated(hidden: &str) -> bool {
     matches!(hidden, "2" | "3")
@@ -130,7 +127,7 @@ fn described(name: String, declared: String, is_generated: bool) -> CatalogueCol
         is_generated,
         changes_on_update: false,
         is_array: false,
-        // A type is a preference, and no token looks like a number.
+        // A type is only a preference. SQLite stores tokens unchanged, because no token looks like a number.
         takes_anything: true,
         may_be_guarded: true,
     }
@@ -149,7 +146,7 @@ fn row_key(columns: &[KnownColumn]) -> Vec<KeyColumn> {
     ["rowid", "_rowid_", "oid"].into_iter().find(|name| !taken(name)).map(key).into_iter().collect()
 }
 
-/// Whether a primary key sorts differently from how its columns compare. Pages would skip rows.
+/// Whether a primary key may sort its columns differently from how they compare. Pages by such a key would skip rows.
 fn has_own_collation(sql: &str) -> bool {
     let sql = sql.to_ascii_uppercase();
     let mut keys = sql.split("PRIMARY KEY").skip(1).map(str::trim_start).filter_map(|rest| rest.strip_prefix('('));
@@ -196,7 +193,7 @@ fn of_schema<C: Conn<Sqlite>>(conn: &mut C, schema: &str) -> QueryResult<Vec<Rel
     }
     for [table, name, sql] in load(conn, TRIGGERS, schema)? {
         let Some(relation) = relations.get_mut(&table) else { continue };
-        relation.triggers.push(Trigger { body_after: Some("begin"), ..Trigger::new(name, sql) });
+        relation.triggers.push(Trigger { name, definition: sql, body_after: Some("begin"), ..Trigger::default() });
     }
     Ok(relations.into_values().collect())
 }
@@ -204,12 +201,10 @@ fn of_schema<C: Conn<Sqlite>>(conn: &mut C, schema: &str) -> QueryResult<Vec<Rel
 /// Rows of `N` texts, from a schema. `NULL` is an empty text.
 fn load<C: Conn<Sqlite>, const N: usize>(conn: &mut C, sql: &str, schema: &str) -> QueryResult<Vec<[String; N]>> {
     let sql = sql.replace("SCHEMA", &quoted::<Sqlite>(schema)).replace(":schema", &literal(schema));
-    let rows: Vec<Fields> = Sql::new(sql).load(conn)?;
-    let texts = |mut row: Fields| std::array::from_fn(|position| row.take(position).unwrap_or_default());
-    Ok(rows.into_iter().map(texts).collect())
+    Sql::new(sql).texts(conn)
 }
 
-/// The part from the first parenthesis, which follows the name of the table, to its end.
+/// The first pair of parentheses, which follows the name of the table, with its content.
 fn keys_of_index(sql: &str) -> Option<String> {
     let words = words(sql)?;
     let open = words.iter().position(|word| word.is("("))?;
@@ -221,7 +216,7 @@ const RELATIONS: &str = "\
     SELECT name, CASE WHEN sql LIKE 'create virtual%' THEN 'virtual' ELSE type END \
     FROM SCHEMA.sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 
-/// Only of ordinary tables: a view may be invalid.
+/// The columns of ordinary tables only, because a view may be invalid.
 const ALL_COLUMNS: &str = "\
     SELECT m.name, x.name, x.type, CAST(x.pk AS TEXT), CAST(x.hidden AS TEXT), \
            CAST(IS_MENTIONED AS TEXT) \

@@ -1,4 +1,4 @@
-//! What prevents turning a column of SQLite into tokens, or back.
+//! The obstacles to turning a column of SQLite into tokens, or back.
 
 use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
@@ -29,7 +29,7 @@ impl Conversion for Sqlite {
         Ok(ties)
     }
 
-    /// Not needed: columns have no limits.
+    /// Returns `None`, because columns have no limits.
     fn longest_plaintext<C: Conn<Self>>(_: &mut C, _: &TableName, _: &PlannedColumn) -> QueryResult<Option<u64>> {
         Ok(None)
     }

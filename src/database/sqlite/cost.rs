@@ -1,4 +1,4 @@
-//! What rewriting a table costs on SQLite.
+//! The cost of rewriting a table on SQLite.
 
 use diesel::deserialize::QueryableByName;
 use diesel::result::QueryResult;
@@ -14,9 +14,10 @@ use crate::database::sql::{Conn, Sql};
 use crate::database::sqlite::catalogue::MAIN;
 
 impl Cost for Sqlite {
-    /// The new tokens are as long as the old ones and replace them, so the file does not grow. Each of its pages that holds
-    /// such a row goes once through the WAL or the rollback journal: at most all pages of the file. SQLite restarts the WAL
-    /// after every checkpoint, so it stays at a few megabytes, unless somebody reads all the time.
+    /// The new tokens are as long as the old ones and replace them, so the file does not grow. Each page with such a
+    /// row goes once through the WAL or the rollback journal. Together these pages are at most as large as the file.
+    /// SQLite restarts the WAL after every checkpoint, so it stays at a few megabytes, unless somebody reads all the
+    /// time.
     fn estimate<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<TableEstimate> {
         let schema = table.name.schema().unwrap_or(MAIN);
         let Size { bytes } = sql_query(SIZE).bind::<Text, _>(schema).bind::<Text, _>(schema).get_result(conn)?;

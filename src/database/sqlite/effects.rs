@@ -1,17 +1,16 @@
-//! What an update of a table sets off on SQLite.
+//! The triggers that an update of a table sets off on SQLite.
 
 use diesel::RunQueryDsl;
 use diesel::deserialize::QueryableByName;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
-use diesel::sql_types::{Binary, Nullable, Untyped};
+use diesel::sql_types::{Binary, Nullable};
 use diesel::sqlite::Sqlite;
 
-use crate::database::dialect::Effects;
+use crate::database::dialect::{Effects, SideEffects};
 use crate::database::plan::PlannedTable;
-use crate::database::probe::push_idle_update;
-use crate::database::side_effects::SideEffects;
-use crate::database::sql::Conn;
+use crate::database::sql::{Conn, runtime_statement};
+use crate::database::swap::push_idle_update;
 
 impl Effects for Sqlite {
     const WITHOUT_TRIGGERS: &'static str = "drop them while it runs. The application then runs without them, too";
@@ -42,17 +41,7 @@ impl QueryFragment<Sqlite> for Explain<'_> {
     }
 }
 
-impl Query for Explain<'_> {
-    type SqlType = Untyped;
-}
-
-impl QueryId for Explain<'_> {
-    type QueryId = ();
-
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<C> RunQueryDsl<C> for Explain<'_> {}
+runtime_statement!(Explain<'_>);
 
 /// One instruction of the compiled statement.
 #[derive(QueryableByName)]

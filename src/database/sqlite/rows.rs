@@ -1,4 +1,4 @@
-//! How rows of SQLite travel.
+//! How SQLite sends and returns row keys and cells.
 
 use diesel::deserialize;
 use diesel::query_builder::AstPass;

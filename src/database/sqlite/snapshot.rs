@@ -1,4 +1,4 @@
-//! Snapshots of SQLite, and who is writing.
+//! Snapshots of SQLite, and its open write transaction.
 
 use diesel::result::{Error, QueryResult};
 use diesel::sqlite::Sqlite;

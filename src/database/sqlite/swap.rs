@@ -50,7 +50,7 @@ impl QueryFragment<Sqlite> for Slots<'_> {
                 for cell in [swap.map(|swap| &swap.old), swap.map(|swap| &swap.new)] {
                     out.push_sql(", ");
                     match cell {
-                        // Each value has its own type: text is never equal to a blob.
+                        // Each value has its own type, and a text never equals a blob.
                         Some(Cell { bytes, is_text: true }) => out.push_bind_param::<Text, _>(text(bytes)?)?,
                         Some(Cell { bytes, is_text: false }) => out.push_bind_param::<Binary, _>(bytes)?,
                         None => out.push_bind_param::<Nullable<Text>, _>(&None::<&str>)?,
@@ -69,7 +69,7 @@ impl QueryFragment<Sqlite> for Slots<'_> {
         for (index, column) in columns.iter().enumerate() {
             out.push_sql(&format!(" AND (v.n{index} IS NULL OR "));
             push_column(&column.name, &mut out)?;
-            // Byte for byte, whatever collation the column was declared with.
+            // Compares byte for byte, even if the column has another collation.
             out.push_sql(&format!(" = v.o{index} COLLATE BINARY)"));
         }
         Ok(())

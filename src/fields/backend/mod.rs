@@ -1,9 +1,7 @@
 //! The backends that store tokens.
 
-#[cfg(feature = "mysql")]
-pub(crate) mod mysql;
-#[cfg(feature = "postgres")]
-pub(crate) mod postgres;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) mod bytes;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 pub(crate) mod token_backend;

@@ -38,13 +38,13 @@ use crate::keys::Error;
 /// | `time::OffsetDateTime` | RFC 3339 | `time` |
 /// | `secrecy::SecretString` | UTF-8 | `secrecy` |
 ///
-/// Except for `Vec<u8>`, the bytes are text that other languages can read. Their form is part of this crate's stable
+/// Except for `Vec<u8>`, the bytes are text that other languages can read. This form is part of the crate's stable
 /// interface.
 ///
-/// Reading also accepts the different text that Python's `str` writes for the same value: `True` and `False`, a space
-/// between date and time, times without a fraction of a second.
+/// Reading also accepts the text that Python's `str` writes for the same value. Examples are `True` and `False`, a
+/// space between date and time, and times without a fraction of a second.
 ///
-/// Implement it for a type of your own:
+/// Implement the trait for a type of your own:
 ///
 /// ```
 /// use std::borrow::Cow;

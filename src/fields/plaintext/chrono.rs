@@ -14,7 +14,7 @@ plaintext_as_text! {
 
 /// Implements [`Plaintext`] with chrono's `Debug`, which is ISO 8601.
 ///
-/// Its `Display` writes a space where its `FromStr` expects a `T`.
+/// chrono's `Display` writes a space where its `FromStr` expects a `T`.
 macro_rules! plaintext_as_iso_8601 {
     ($($type:ty => $expected:literal),+ $(,)?) => {$(
         impl Plaintext for $type {

@@ -67,7 +67,7 @@ pub(crate) fn text(bytes: Vec<u8>) -> Option<Zeroizing<String>> {
     String::decode(bytes).ok().map(Zeroizing::new)
 }
 
-/// The bytes as text, with `T` in place of the space that Python's `str` writes between date and time.
+/// The bytes as text. The space that Python's `str` writes between date and time becomes a `T`.
 #[cfg(any(feature = "chrono", feature = "time"))]
 pub(crate) fn iso_8601(bytes: Vec<u8>) -> Option<Zeroizing<String>> {
     let mut text = text(bytes)?;

@@ -17,7 +17,7 @@ pub(crate) struct CreateTable<'a> {
 }
 
 impl<'a> CreateTable<'a> {
-    /// `None` if it is another statement, or has an unknown form.
+    /// Returns `None` for another statement, or for an unknown form.
     pub(crate) fn parse(sql: &'a str) -> Option<Self> {
         const OPEN: usize = 3;
         let words = words(sql)?;

@@ -12,7 +12,7 @@ use crate::guard::refusal::GuardRefusal;
 use crate::guard::sqlite::create::CreateTable;
 use crate::guard::table::Table;
 
-/// What moves from the old table to the new one.
+/// A table and everything that the script must keep of it.
 pub(crate) struct Rebuild {
     table: String,
     pub(crate) columns: Vec<KnownColumn>,
@@ -20,7 +20,7 @@ pub(crate) struct Rebuild {
     row_id: Option<&'static str>,
     /// Whether SQLite stores the highest row id that it ever used.
     is_counted: bool,
-    /// The statements that created its indexes and triggers, in their order.
+    /// The statements that created its indexes and triggers, in order of creation.
     made: Vec<String>,
     /// The tables with foreign keys that refer to this table, and this table if it has foreign keys.
     referring: Vec<String>,
@@ -76,25 +76,25 @@ impl Rebuild {
         let was = [create.sql.to_owned(), create.with(&self.table, &[])];
         let changed = format!(
             "{} has changed since this migration was written and stays as it is: delete this migration, and write it \
-             anew",
+             again",
             self.table
         );
         self.script(&was, create, constraints, &changed)
     }
 
-    /// The script that drops them again.
+    /// The script that drops these constraints again.
     pub(crate) fn down(&self, create: &CreateTable<'_>, constraints: &[String]) -> String {
         let was = [create.with(&self.table, constraints)];
         let changed = format!(
-            "{} has changed since this migration was run and stays as it is: revert what changed it first, or make it \
-             anew without the guard by hand",
+            "{} has changed since this migration was run and stays as it is: revert that change first, or create the \
+             table again by hand without the guard",
             self.table
         );
         self.script(&was, create, &[], &changed)
     }
 
-    /// Creates the table again with these constraints if it is one of `was`. Otherwise, the script fails with the message
-    /// `changed`.
+    /// The script that creates the table again with these constraints, if its statement is one of `was`. Otherwise, the
+    /// script fails with the message `changed`.
     ///
     /// Wherever a check can fail, the failure rolls the transaction back, because an application may use the connection
     /// afterwards. Some clients continue after an error, for example the program `sqlite3`. Their statements run in a
@@ -175,8 +175,8 @@ impl Rebuild {
         parts.join("\n\n") + "\n"
     }
 
-    /// An expression: whether the table comes from one of these statements, and has exactly the known indexes and
-    /// triggers.
+    /// An SQL expression that is true if the table comes from one of these statements, and has exactly the known
+    /// indexes and triggers.
     fn is_as(&self, tables: &[String]) -> String {
         let known = tables.iter().chain(&self.made);
         let known: Vec<String> = known.map(|text| literal(text.trim_end_matches(BLANKS))).collect();
@@ -188,7 +188,7 @@ impl Rebuild {
         )
     }
 
-    /// An expression: whether exactly the known tables refer to this one by foreign keys.
+    /// An SQL expression that is true if exactly the known tables refer to this one by foreign keys.
     fn is_referred_to_as_before(&self) -> String {
         let (count, name) = (self.referring.len(), literal(&self.table));
         let known: Vec<String> = self.referring.iter().map(|table| literal(table)).collect();
@@ -199,7 +199,7 @@ impl Rebuild {
         )
     }
 
-    /// An expression: the number of broken references.
+    /// An SQL expression for the number of broken references.
     fn broken_references(&self) -> String {
         let counts = self
             .referring
@@ -221,10 +221,10 @@ fn ended(statement: &str) -> String {
 const CHECKS: &str = "temp.__diesel_encrypted_checks";
 const SAVEPOINT: &str = "SAVEPOINT __diesel_encrypted;";
 
-/// Characters that [`ended`] and others may have added to a statement.
+/// Characters that [`ended`] or another program may have added to a statement.
 const BLANKS: [char; 4] = ['\t', '\n', '\r', ' '];
 
-/// Whether `ANALYZE` has run. Its results are dropped with the table.
+/// Whether `ANALYZE` has run on the table. SQLite drops its results with the table.
 fn has_statistics<C: Conn<Sqlite>>(conn: &mut C, table: &str) -> QueryResult<bool> {
     let exists = Sql::new("SELECT name FROM main.sqlite_master WHERE name = 'sqlite_stat1'").first(conn)?;
     if exists.is_none() {

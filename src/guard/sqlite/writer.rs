@@ -28,7 +28,8 @@ impl GuardWriter for Sqlite {
         Ok(table.columns.iter().map(condition).collect())
     }
 
-    /// A column of SQLite stores any type, and some programs write other types: Python's `Fernet.encrypt` returns bytes.
+    /// A column of SQLite stores values of any type, and some programs write another type. Python's `Fernet.encrypt`,
+    /// for example, returns bytes.
     fn of_another_type<C: Conn<Self>>(
         conn: &mut C,
         table: &Table,
@@ -112,7 +113,7 @@ fn notes(table: &Table, rebuild: &Rebuild) -> Vec<String> {
     if rebuild.has_foreign_keys() {
         notes.push(format!(
             "{name}: the migration switches foreign keys off on its connection, and on at its end. If it fails, close the \
-             connection, because they are off"
+             connection, because foreign keys are still off on it"
         ));
     }
     for column in &table.columns {

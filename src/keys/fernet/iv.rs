@@ -3,7 +3,7 @@
 #[cfg(feature = "reencrypt")]
 use std::mem;
 
-/// Sixteen unpredictable bytes for one token. It cannot be copied, and sealing consumes it.
+/// Sixteen unpredictable bytes for one token. They cannot be copied, and sealing consumes them.
 pub(crate) struct Iv([u8; Iv::LEN]);
 
 impl Iv {
@@ -57,7 +57,7 @@ impl Ivs {
 }
 
 fn fill(bytes: &mut [u8]) {
-    // There is no fallback: a predictable initialisation vector lets an attacker guess values.
+    // There is no fallback, because a predictable initialisation vector lets an attacker guess values.
     #[expect(clippy::expect_used)]
     getrandom::getrandom(bytes).expect("the operating system gives random numbers");
 }

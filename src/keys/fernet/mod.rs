@@ -1,4 +1,4 @@
-//! The Fernet format, byte for byte. Only this folder and `key.rs` know it.
+//! The Fernet format, byte for byte. Only this folder and `key.rs` contain details of the format.
 
 pub(crate) mod iv;
 pub(crate) mod shape;

@@ -1,4 +1,4 @@
-//! What a token looks like, in Rust and in the SQL of each database. No other file spells it.
+//! The shape of a token, in Rust and in the SQL of each database. No other file repeats it.
 //!
 //! In the SQL, `VALUE` stands for the value: see [`filled`].
 
@@ -12,7 +12,7 @@ const TEXT_PREFIX: &str = "gAAAA";
 const RAW_PREFIX: &[u8] = &[VERSION, 0, 0];
 
 impl Token<'_> {
-    /// Whether `bytes` begin as a token does. Damaged tokens do, plaintext does not.
+    /// Whether `bytes` begin as a token does. Damaged tokens do, but plaintext does not.
     pub(crate) fn looks_like_one(bytes: &[u8]) -> bool {
         bytes.starts_with(TEXT_PREFIX.as_bytes()) || bytes.starts_with(RAW_PREFIX)
     }
@@ -38,9 +38,9 @@ impl Token<'_> {
         shown
     }
 
-    /// The number of leading bytes that, with the length, are enough to recognise a token.
+    /// The number of leading bytes that are enough to recognize a token of known length.
     ///
-    /// These bytes of a longer token have the shape of a token themselves, because they need no `=`.
+    /// These bytes of a longer token have the shape of a token themselves, because a token of this length needs no `=`.
     pub(crate) const KNOWN_BY: usize = token_len(44 * BLOCK);
 
     /// The date of a token of this length that begins with `head`, or `None` if the shape is wrong.
@@ -64,7 +64,7 @@ impl Token<'_> {
     }
 }
 
-/// A piece of SQL with the value in its place.
+/// A piece of SQL with the value in place of each `VALUE`.
 #[cfg(all(feature = "reencrypt", any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
 pub(crate) fn filled(sql: &str, value: &str) -> String {
     sql.replace("VALUE", value)
@@ -117,9 +117,8 @@ CREATE DOMAIN encrypted_binary AS bytea
         }
     }
 
-    /// Two texts in a select list: the length of a value in bytes and, if it begins as a token does, so much of it in
-    /// hexadecimal that a token can be recognised.
-    /// `VALUE` includes the cast to `text` or `bytea`.
+    /// Two texts in a select list: the length of a value in bytes and, if it begins as a token does, enough of it in
+    /// hexadecimal to recognize a token. `VALUE` includes the cast to `text` or `bytea`.
     pub(crate) fn sampled(is_text: bool) -> String {
         let length = Token::KNOWN_BY;
         if is_text {
@@ -177,8 +176,8 @@ AND CONVERT(TRIM(TRAILING '=' FROM VALUE) USING latin1) NOT REGEXP '[^A-Za-z0-9_
         }
     }
 
-    /// Two texts in a select list: the length of a value in bytes and, if it begins as a token does, so much of it in
-    /// hexadecimal that a token can be recognised.
+    /// Two texts in a select list: the length of a value in bytes and, if it begins as a token does, enough of it in
+    /// hexadecimal to recognize a token.
     pub(crate) fn sampled() -> String {
         format!(
             "CAST(LENGTH(VALUE) AS CHAR), CASE WHEN HEX(LEFT(VALUE, 3)) = '800000' \
@@ -222,8 +221,8 @@ AND (
     /// The condition for a statement that mentions the beginning of a token.
     pub(crate) const IS_MENTIONED: &str = "instr(VALUE, 'gAAAA') > 0";
 
-    /// Two texts in a select list: the length of a value in bytes and, if it begins as a token does, so much of it in
-    /// hexadecimal that a token can be recognised.
+    /// Two texts in a select list: the length of a value in bytes and, if it begins as a token does, enough of it in
+    /// hexadecimal to recognize a token.
     pub(crate) fn sampled() -> String {
         format!(
             "CAST(length(VALUE) AS TEXT), CASE WHEN substr(VALUE, 1, 3) = x'800000' \

@@ -141,7 +141,7 @@ impl Cipher {
 
     /// Encrypts `plaintext` as a token dated now, with a random IV.
     pub(crate) fn seal(&self, plaintext: &[u8]) -> Sealed {
-        // A clock before 1970 dates the token 0: the date only informs, but the value must be kept.
+        // With a clock before 1970 the date is 0, because the value matters more than the date.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         self.seal_at(plaintext, now, Iv::random())
     }
@@ -198,7 +198,7 @@ mod tests {
     }
 
     proptest! {
-        /// The clock of the `fernet` crate stands after every date of the test.
+        /// The test gives the `fernet` crate a time after every date.
         #[test]
         fn seals_and_opens_as_the_fernet_crate_does(
             plaintext: Vec<u8>,

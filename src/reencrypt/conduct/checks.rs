@@ -33,7 +33,7 @@ fn check_table<C: TaskConnection>(session: &mut Session<'_, C>, table: &PlannedT
         let name = column.name.clone();
         if *is_padded {
             let reason = format!(
-                "its type is {type_name}, which the database fills up: a value does not come back as it was written. \
+                "its type is {type_name}, which the database pads: it does not return a value as it was written. \
                  Give it a type of varying length"
             );
             return Err(Refusal::Column { table, column: name, reason }.into());
@@ -50,7 +50,7 @@ fn check_table<C: TaskConnection>(session: &mut Session<'_, C>, table: &PlannedT
     Ok(())
 }
 
-/// Refuses tables on which a write of the task changes more than its columns, unless the operator accepts that.
+/// Refuses tables if writes to their encrypted columns have side effects, unless the operator accepts triggers.
 pub(crate) fn check_side_effects<C: TaskConnection>(
     session: &mut Session<'_, C>,
     plan: &Plan,
@@ -72,8 +72,8 @@ pub(crate) fn check_side_effects<C: TaskConnection>(
         if found.may_be_hidden {
             tracing::warn!(
                 %table,
-                "this user cannot see the triggers of the table. If there are any, they fire. Grant the user TRIGGER, so \
-                 that the task can look for them"
+                "this user cannot see the triggers of the table. If there are any, they fire. Grant the user TRIGGER, \
+                 so that the task can look for them"
             );
         }
     }

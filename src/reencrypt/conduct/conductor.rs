@@ -21,7 +21,7 @@ use crate::reencrypt::walk::sessions::spare;
 use crate::reencrypt::walk::workers::walk;
 use crate::reencrypt::walk::{Counters, Found, Mode, Sessions, Settings, Shared};
 
-/// The time between two looks at the run while another process reads for the proof.
+/// The time between two checks of the run while another process reads for the proof.
 const NAP: Duration = Duration::from_millis(200);
 
 /// The work of one process.
@@ -31,9 +31,8 @@ pub(crate) struct Conductor<'a, 'o, C: TaskConnection> {
     plan: &'a Plan,
     progress: ProgressReporter<'a, 'o>,
     counters: Counters,
-    /// What this process has found and written.
     found: Found,
-    /// Whether the reading of this process ended the run. Then `found` has the problems of that reading.
+    /// Whether the reading of this process ended the run. If so, `found` has the problems of that reading.
     has_proven: bool,
 }
 
@@ -55,7 +54,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         }
     }
 
-    /// Reads everything. If it `waits`, it first waits for the transactions that are open now.
+    /// Reads everything. If `waits` is true, first waits for the transactions that are open now.
     pub(crate) fn read(mut self, waits: bool) -> Result<(Reading, Option<Doubt>), TaskError> {
         let prover = self.prover(self.settings.stop.clone());
         let timeout = self.settings.fence_timeout;
@@ -64,7 +63,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         Ok((prover.read(&self.counters, report)?, doubt))
     }
 
-    /// Does everything but write, in one pass.
+    /// Does everything except writing, in one pass.
     pub(crate) fn rehearse(mut self) -> Result<Report, TaskError> {
         let store = self.memory(&mut self.session())?;
         let throttle = Throttle::new(&Limits::default(), self.settings.stop.clone());
@@ -113,7 +112,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         }
     }
 
-    /// Does the steps of the run, one by one. Returns `None` if the process was stopped.
+    /// Takes the steps of the run, one by one. Returns `None` if the process was stopped.
     fn follow(&mut self, store: &mut Store<'a, C>, throttle: &Throttle) -> Result<Option<Report>, TaskError> {
         while !self.settings.stop.is_stopped() {
             let (step, run) = store.step(&mut self.session())?;
@@ -145,7 +144,8 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
     /// Reads everything for the proof, and records the result in the run.
     fn prove(&mut self, store: &Store<'_, C>, throttle: &Throttle, claim: ClaimNumber) -> Result<(), TaskError> {
         let heartbeat = Heartbeat::new(store, throttle, self.settings.stop.clone());
-        // A pause ends the reading. Otherwise its snapshot would make the database keep everything that changes meanwhile.
+        // A pause ends the reading. Otherwise the database would keep the old version of every row that changes
+        // meanwhile.
         let (doubt, Reading { moment, found }) = loop {
             self.pause(&heartbeat)?;
             let halt = StopHandle::default();
@@ -170,7 +170,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         let is_everywhere = found.stale_ranges.is_empty() || found.stale_ranges.len() > LEFT;
         let ranges = if is_everywhere { whole(self.plan.tables().len()) } else { found.stale_ranges };
         self.has_proven = store.update(&mut session, |run, _, conn| {
-            let newest = run.newest_stale().max(newest).filter(|date| *date > run.started / 1000 + CLOCKS);
+            let newest = run.newest_stale.max(newest).filter(|date| *date > run.started / 1000 + CLOCKS);
             let doubt = match newest {
                 Some(date) => Some(Doubt::written_later(job, date)),
                 None => left.clone().or_else(|| doubt.clone()),
@@ -214,7 +214,8 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         Ok(())
     }
 
-    /// Waits for the transactions that are open now, and reads everything. Stops `halt` to give up.
+    /// Waits for the transactions that are open now, and reads everything. Stops `halt` if a stop or a pause ends the
+    /// reading.
     fn read_all(
         &mut self,
         heartbeat: &Heartbeat<'_, C>,
@@ -245,7 +246,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         Ok((doubt, reading))
     }
 
-    /// The report on a run that has ended. All its processes return the same.
+    /// The report on a run that has ended. All processes of the run return the same report.
     fn finished(&mut self, store: &Store<'_, C>, run: &Run, ending: Ending) -> Result<Report, TaskError> {
         let problems = if self.has_proven {
             std::mem::take(&mut self.found.problems)

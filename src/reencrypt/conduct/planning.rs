@@ -1,4 +1,4 @@
-//! Plans a task: looks its targets up in the catalogue, and refuses those that it cannot walk.
+//! Plans a task: looks its targets up in the catalogue, and refuses unsuitable targets.
 
 use crate::database::{
     Catalogue, CatalogueReader, Cost, Language, Plan, PlannedColumn, PlannedTable, Room, Session, TaskConnection,
@@ -103,7 +103,7 @@ fn planned(
     Ok(PlannedTable { name: table, row_key, index, columns, keep, rows })
 }
 
-/// Adds a column, unless it is known already from another spelling or another target.
+/// Adds a column, unless another spelling or another target has added it already.
 fn add(columns: &mut Vec<PlannedColumn>, column: PlannedColumn) {
     match columns.iter_mut().find(|known| known.name == column.name) {
         Some(known) => known.token_like_plaintext |= column.token_like_plaintext,

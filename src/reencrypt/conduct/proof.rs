@@ -13,7 +13,7 @@ use crate::reencrypt::throttle::{Heartbeat, Limits, Throttle};
 use crate::reencrypt::walk::workers::walk;
 use crate::reencrypt::walk::{Counters, Found, Mode, Sessions, Settings, Shared};
 
-/// The time between two looks for open transactions. It grows.
+/// The time between two checks for open transactions. It grows.
 const NAP: Duration = Duration::from_millis(100);
 const LONGEST_NAP: Duration = Duration::from_secs(1);
 
@@ -23,7 +23,6 @@ pub(crate) struct Reading {
     pub(crate) found: Found,
 }
 
-/// Reads everything on one snapshot.
 pub(crate) struct Prover<'a, C: TaskConnection> {
     pub(crate) settings: &'a Settings,
     pub(crate) pool: &'a Pool<ConnectionManager<C>>,
@@ -32,8 +31,8 @@ pub(crate) struct Prover<'a, C: TaskConnection> {
 }
 
 impl<C: TaskConnection> Prover<'_, C> {
-    /// Waits until every transaction that is open now has ended, because nobody can see yet what it wrote. Returns the
-    /// reason if they do not end in time, or if the database does not show them.
+    /// Waits until every transaction that is open now has ended, because its writes are not visible yet. Returns a doubt
+    /// if they do not end in time, or if the database does not show them.
     pub(crate) fn fence(
         &self,
         timeout: Duration,
@@ -65,7 +64,7 @@ impl<C: TaskConnection> Prover<'_, C> {
         Ok(None)
     }
 
-    /// Reads everything on one snapshot. If the database fails, starts again.
+    /// Reads everything on one snapshot. Starts again if the database fails.
     pub(crate) fn read(&self, counters: &Counters, mut tick: impl FnMut(Option<String>)) -> Result<Reading, TaskError> {
         let mut failing: Option<Instant> = None;
         loop {
@@ -73,7 +72,7 @@ impl<C: TaskConnection> Prover<'_, C> {
             let rows = counters.rows_read.load(Relaxed);
             match self.try_read(counters, &mut tick) {
                 Err(error) if error.is_database() && !self.stop.is_stopped() => {
-                    // A failure after a long time of reading counts as a new one.
+                    // A long period of reading resets the time until the task gives up.
                     let has_read = counters.rows_read.load(Relaxed) > rows;
                     failing = failing.filter(|_| !has_read || begun.elapsed() < self.settings.give_up_after);
                     if failing.get_or_insert_with(Instant::now).elapsed() >= self.settings.give_up_after {

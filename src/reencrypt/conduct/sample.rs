@@ -12,6 +12,55 @@ const SAMPLE: usize = 100;
 /// A column with at least this many sampled tokens is judged on its own. The others are judged together.
 const COLUMN_SAMPLE: u64 = 100;
 
+/// What the sampled rows hold.
+pub(crate) struct Sample<'k> {
+    opener: Opener<'k>,
+    job: Job,
+    /// One entry per column of the tables so far.
+    pub(crate) tallies: Vec<Tally>,
+    /// The dates of the tokens under each key, in seconds since 1970.
+    pub(crate) dates: Vec<Vec<u64>>,
+}
+
+impl<'k> Sample<'k> {
+    pub(crate) fn new(keyring: &'k Keyring, job: Job) -> Self {
+        let dates = vec![Vec::new(); keyring.fingerprints().len()];
+        Self { opener: Opener::new(keyring), job, tallies: Vec::new(), dates }
+    }
+
+    /// Samples rows at either end of a table.
+    pub(crate) fn add<C: TaskConnection>(
+        &mut self,
+        session: &mut Session<'_, C>,
+        table: &PlannedTable,
+    ) -> Result<(), Cause> {
+        let Self { opener, job, tallies, dates } = self;
+        let first = tallies.len();
+        tallies.resize(first + table.columns.len(), Tally::new(dates.len()));
+        for descending in [false, true] {
+            let mut page = Page::new(table, SAMPLE);
+            page.descending = descending;
+            let rows: Vec<Row> = session.run(|conn| page.load(conn))?;
+            for row in &rows {
+                Verdict::of_row(row, table, *job, opener, |column, verdict| {
+                    let tally = &mut tallies[first + column];
+                    match verdict {
+                        Some(verdict) => tally.add(verdict, *job, 0),
+                        None => tally.null += 1,
+                    }
+                    if let Some(Verdict::Token { position, timestamp, .. }) = verdict {
+                        dates[*position].push(*timestamp);
+                    }
+                });
+            }
+            if rows.len() < SAMPLE {
+                break; // this was the whole table
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Refuses a keyring that opens hardly any sampled token: the keyring is wrong, not the rows.
 pub(crate) fn check_keyring<C: TaskConnection>(
     session: &mut Session<'_, C>,
@@ -19,18 +68,9 @@ pub(crate) fn check_keyring<C: TaskConnection>(
     job: Job,
     keyring: &Keyring,
 ) -> Result<(), Cause> {
-    let mut opener = Opener::new(keyring);
-    let mut tallies: Vec<Tally> = Vec::new();
-    for table in plan.tables() {
-        let first = tallies.len();
-        tallies.resize(first + table.columns.len(), Tally::new(keyring.fingerprints().len()));
-        sample(session, table, job, &mut opener, |column, verdict| {
-            if let Some(verdict) = verdict {
-                tallies[first + column].add(verdict, job, 0);
-            }
-        })?;
-    }
-    judge(plan, &tallies, job)
+    let mut sample = Sample::new(keyring, job);
+    plan.tables().iter().try_for_each(|table| sample.add(session, table))?;
+    judge(plan, &sample.tallies, job)
 }
 
 /// Judges a sample, which has one tally per column of the plan.
@@ -43,26 +83,6 @@ pub(crate) fn judge(plan: &Plan, tallies: &[Tally], job: Job) -> Result<(), Caus
         all.merge(tally);
     }
     refuse_wrong_keyring(&all, job, || None)
-}
-
-/// Samples rows at either end of a table. Reports to `see` what every cell holds; `None` is `NULL`.
-pub(crate) fn sample<C: TaskConnection>(
-    session: &mut Session<'_, C>,
-    table: &PlannedTable,
-    job: Job,
-    opener: &mut Opener<'_>,
-    mut see: impl FnMut(usize, Option<&Verdict>),
-) -> Result<(), Cause> {
-    for descending in [false, true] {
-        let mut page = Page::new(table, SAMPLE);
-        page.descending = descending;
-        let rows: Vec<Row> = session.run(|conn| page.load(conn))?;
-        rows.iter().for_each(|row| Verdict::of_row(row, table, job, opener, &mut see));
-        if rows.len() < SAMPLE {
-            break; // this was the whole table
-        }
-    }
-    Ok(())
 }
 
 /// If nine in ten tokens are unreadable, they are not damaged: the keyring is wrong.

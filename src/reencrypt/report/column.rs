@@ -8,7 +8,7 @@ use crate::reencrypt::report::tally::{Tally, Written};
 
 /// What a task did to one column.
 ///
-/// `scanned`, `current`, `null` and `bad` are counts of the last time that everything was read. After a proof,
+/// `scanned`, `current`, `null` and `bad` come from the last time that the task read everything. After a proof,
 /// `scanned = current + null + bad`. `busy` is the count of the last pass. `rewritten` and `raced` are sums over all
 /// passes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,12 +31,12 @@ pub struct ColumnReport {
     pub raced: u64,
     /// Values that could not be written, because their row stayed locked or the database refused the change.
     pub busy: u64,
-    /// Values that had to be left unchanged.
+    /// Values that the task had to leave unchanged.
     pub bad: u64,
 }
 
 impl ColumnReport {
-    /// Values that still needed a change when everything was read last.
+    /// Values that still needed a change when the task last read everything.
     #[must_use]
     pub fn stale(&self) -> u64 {
         self.scanned - self.null - self.current - self.bad

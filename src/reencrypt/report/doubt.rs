@@ -31,7 +31,7 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    /// Why the job is not done, if values are left to be written.
+    /// Why the job is not done, if values are left to write.
     pub(crate) fn left(job: Job, tallies: &[Tally]) -> Option<Self> {
         let sum = |count: &dyn Fn(&Tally) -> u64| tallies.iter().map(count).sum();
         match (job, sum(&|tally| tally.left(job)), sum(&|tally| tally.plaintext)) {
@@ -42,7 +42,8 @@ impl Doubt {
         }
     }
 
-    /// Some program wrote a token of this date, in seconds since 1970, after the task began. It has to be rewritten.
+    /// Some program wrote a token of this date, in seconds since 1970, after the task began. The token has to be
+    /// rewritten.
     pub(crate) fn written_later(job: Job, date: u64) -> Self {
         let date = time::of_seconds(date);
         match job {
@@ -63,30 +64,31 @@ impl fmt::Display for Doubt {
             Self::Left(values) => write!(
                 f,
                 "{values} values are left under secondary keys: their rows stay locked, or the database refuses to \
-                 change them. See the list of problems, end what holds the rows, and run the task again"
+                 change them. See the list of problems, end the transactions that lock the rows, and run the task again"
             ),
             Self::LeftPlaintext(values) => write!(
                 f,
                 "{values} values are still plaintext: some program writes plaintext, rows stay locked, or the database \
                  refuses to change them. Deploy the model that writes tokens to every process of the application. See \
-                 the list of problems, end what holds the rows, and run the task again"
+                 the list of problems, end the transactions that lock the rows, and run the task again"
             ),
             Self::LeftTokens(values) => write!(
                 f,
-                "{values} values are still tokens: some program writes tokens, rows stay locked, or the database refuses \
-                 to change them, as a guard does. Deploy the model that writes plaintext to every process of the \
-                 application. See the list of problems, end what holds the rows, and run the task again"
+                "{values} values are still tokens: some program writes tokens, rows stay locked, or the database (a \
+                 guard, for example) refuses to change them. Deploy the model that writes plaintext to every process \
+                 of the application. See the list of problems, end the transactions that lock the rows, and run the \
+                 task again"
             ),
             Self::StillEncrypting(date) => write!(
                 f,
-                "some program wrote a token after the task began: one is dated {}. Deploy the model that writes plaintext \
-                 to every process of the application, then run the task again",
+                "some program wrote a token after the task began: one is dated {}. Deploy the model that writes \
+                 plaintext to every process of the application, then run the task again",
                 time::text(*date)
             ),
             Self::OldPrimary(date) => write!(
                 f,
-                "some program wrote with an old primary key after the task began: a token under a secondary key is dated \
-                 {}. Deploy the new keyring to every process of the application, then run the task again",
+                "some program wrote with an old primary key after the task began: a token under a secondary key is \
+                 dated {}. Deploy the new keyring to every process of the application, then run the task again",
                 time::text(*date)
             ),
             Self::Open(transactions) => write!(
@@ -98,8 +100,8 @@ impl fmt::Display for Doubt {
             Self::Blind(reason) => write!(
                 f,
                 "the database does not report whether older transactions are still open ({reason}), and they may have \
-                 written under an old key. If a privilege is missing, grant it (MariaDB and MySQL: PROCESS), and run the \
-                 task again"
+                 written under an old key. If a privilege is missing, grant it (MariaDB and MySQL: PROCESS), and run \
+                 the task again"
             ),
         }
     }

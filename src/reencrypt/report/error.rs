@@ -14,8 +14,8 @@ pub struct TaskError {
 }
 
 impl TaskError {
-    /// Why the task refuses to work, if it does. Nothing was written, unless there is a [`report`](TaskError::report): a
-    /// keyring can turn out to be the wrong one while the task runs.
+    /// Why the task refuses to work, if it does. It has written nothing, unless there is a
+    /// [`report`](TaskError::report): the task can notice a wrong keyring while it runs.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         self.cause.refusal()
@@ -27,7 +27,8 @@ impl TaskError {
         self.refusal().is_some()
     }
 
-    /// Whether the database could not be reached, or kept failing until the task gave up. Run the task again to continue.
+    /// Whether the database could not be reached, or kept failing until the task gave up. Run the task again to
+    /// continue.
     #[must_use]
     pub fn is_database(&self) -> bool {
         self.cause.is_database()
@@ -74,7 +75,7 @@ impl From<Failure> for TaskError {
     }
 }
 
-/// Why something that was asked of a database was not done.
+/// Why an operation was refused or failed.
 #[derive(Debug)]
 pub(crate) enum Cause {
     Refused(Refusal),

@@ -26,7 +26,7 @@ pub enum Job {
 }
 
 impl Job {
-    /// Whether it reads or writes plaintext in statements, which a server may quote in its messages.
+    /// Whether the statements of the job contain plaintext, which a server may quote in its messages.
     pub(crate) fn handles_plaintext(self) -> bool {
         self != Self::Reencrypt
     }

@@ -1,4 +1,4 @@
-//! What a task did and found, why it refuses, and how that is said.
+//! What a task did and found, why it refuses, and the texts that report it.
 
 pub(crate) mod column;
 pub(crate) mod doubt;

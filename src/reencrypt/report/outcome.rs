@@ -39,11 +39,12 @@ impl Report {
         self.outcome
     }
 
-    /// Whether the old keys may be removed from the keyring: the [job](Report::job) [is proven](Report::is_proven) to be
-    /// done, without any [problem](Report::problems). First make sure that no process encrypts with them any more.
+    /// Whether the old keys may be removed from the keyring, because the [job](Report::job) [is
+    /// proven](Report::is_proven) to be done without any [problem](Report::problems). Before you remove them, make sure
+    /// that no process encrypts with them any more.
     ///
-    /// After [`Job::Reencrypt`] and [`Job::Encrypt`], the old keys are the secondary keys. After [`Job::Decrypt`] no value
-    /// needs any key.
+    /// After [`Job::Reencrypt`] and [`Job::Encrypt`], the old keys are the secondary keys. After [`Job::Decrypt`] no
+    /// value needs any key.
     #[must_use]
     pub fn old_keys_may_go(&self) -> bool {
         self.is_proven() && self.problems.count() == 0
@@ -52,8 +53,7 @@ impl Report {
     /// Whether it is proven that the [job](Report::job) is done, except for the values that are listed as
     /// [problems](Report::problems). A dry run proves nothing.
     ///
-    /// Those values may still need an old key. [`old_keys_may_go`](Report::old_keys_may_go) is the answer for
-    /// everything.
+    /// Those values may still need an old key. [`old_keys_may_go`](Report::old_keys_may_go) takes them into account.
     #[must_use]
     pub fn is_proven(&self) -> bool {
         self.outcome == Outcome::Proven && self.proof.is_some()
@@ -77,19 +77,19 @@ impl Report {
         &self.columns
     }
 
-    /// The values that had to be left unchanged, the first 10,000.
+    /// The first 10,000 values that the task had to leave unchanged.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         self.problems.listed()
     }
 
-    /// How many more problems there are than are listed.
+    /// How many more problems there are.
     #[must_use]
     pub fn problems_omitted(&self) -> u64 {
         self.problems.omitted()
     }
 
-    /// The proof on which the outcome rests; `None` if the task did not get that far.
+    /// The proof of the outcome; `None` if the task did not get that far.
     #[must_use]
     pub fn proof(&self) -> Option<&Proof> {
         self.proof.as_ref()
@@ -106,9 +106,9 @@ impl Report {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// No value is left to be written, and no open transaction can add one.
+    /// No value is left to write, and no open transaction can add one.
     Proven,
-    /// Everything was read, but values are left to be written. It was a dry run, rows stay locked, or a program still
+    /// Everything was read, but values are left to write. It was a dry run, rows stay locked, or a program still
     /// writes values that the job removes.
     Incomplete,
     /// The task was stopped on request.
@@ -135,7 +135,7 @@ pub(crate) struct Ending {
     pub(crate) proof: Proof,
     pub(crate) doubt: Option<Doubt>,
     pub(crate) tallies: Vec<Tally>,
-    /// Problems that were not recorded, because there are too many.
+    /// Problems that were not recorded, because there were too many.
     pub(crate) omitted: u64,
 }
 

@@ -29,12 +29,14 @@ pub enum ProblemKind {
     Plaintext,
     /// It is a damaged token, or its key is not in the keyring. Fernet cannot tell which.
     Unreadable,
-    /// A token that should have been rewritten, but the row stayed locked, the database refused to change it, or a program
-    /// still writes such tokens.
+    /// A token that was not rewritten: its row stayed locked, the database refused to change it, or a program still
+    /// writes such tokens.
     Stale,
-    /// A token that should have become plaintext and stays a token, because its plaintext looks like a token itself.
+    /// A token that [`Job::Decrypt`](crate::reencrypt::Job::Decrypt) keeps, because its plaintext looks like a token
+    /// itself.
     Nested,
-    /// A token in a text column that should have become plaintext and stays a token, because its plaintext is not text.
+    /// A token in a text column that [`Job::Decrypt`](crate::reencrypt::Job::Decrypt) keeps, because its plaintext is
+    /// not text.
     NotText,
 }
 
@@ -63,7 +65,6 @@ impl fmt::Display for ProblemKind {
     }
 }
 
-/// As its text.
 impl Serialize for ProblemKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.name().serialize(serializer)
@@ -82,13 +83,12 @@ impl Problems {
         if self.listed.len() < LISTED { self.listed.push(problem) } else { self.omitted += 1 }
     }
 
-    /// Adds those of another list.
     pub(crate) fn extend(&mut self, others: Self) {
         others.listed.into_iter().for_each(|problem| self.add(problem));
         self.omitted += others.omitted;
     }
 
-    /// In an order that does not depend on which worker came first.
+    /// Sorts the list, so that its order does not depend on the workers.
     pub(crate) fn sorted(mut self) -> Self {
         self.listed.sort();
         self
@@ -116,7 +116,7 @@ impl Problems {
         self
     }
 
-    /// A recorded list, and how many problems there are in all.
+    /// A recorded list. `all` counts the problems that are not listed too.
     pub(crate) fn recorded(listed: Vec<Problem>, all: u64) -> Self {
         let omitted = all.saturating_sub(listed.len() as u64);
         Self { listed, omitted }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Where a running task is. [`Task::on_progress`](crate::reencrypt::Task::on_progress) gets it ten times a second.
+/// The progress of a running task, which [`Task::on_progress`](crate::reencrypt::Task::on_progress) gets ten times a
+/// second.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -53,5 +54,5 @@ pub struct TableProgress {
     pub rows_estimated: Option<u64>,
 }
 
-/// Is called with the progress of a task.
+/// A function to call with the progress of a task.
 pub(crate) type Observer<'a> = Box<dyn FnMut(&Progress) + Send + 'a>;

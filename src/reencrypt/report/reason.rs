@@ -4,10 +4,45 @@ use std::fmt;
 
 use crate::keys::Fingerprint;
 use crate::reencrypt::report::refusal::Refusal;
+use crate::reencrypt::report::remedy::Remedy;
 use crate::reencrypt::report::time;
 
-/// What happened and why, and what to do as far as that is the same for every program.
-pub(crate) struct Reason<'a>(pub(crate) &'a Refusal);
+impl Refusal {
+    /// Returns what happened and why, with the advice that does not depend on the program that runs the task.
+    pub fn reason(&self) -> impl fmt::Display + '_ {
+        Reason(self)
+    }
+
+    /// Returns what else the caller of this library can do, if there is anything.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::Triggers { .. } => Remedy::AcceptTriggers,
+            Self::NotATarget { table, column } => Remedy::AddTarget { table: table.clone(), column: column.clone() },
+            Self::Plaintext { table, column, .. } => Remedy::Adopt { table: table.clone(), column: column.clone() },
+            Self::RetiredPrimary { primary, .. } => Remedy::ReturnTo(*primary),
+            Self::OldPrimary { primary, .. } => Remedy::FinishRun(*primary),
+            Self::WrongKeyring { job, .. } if job.handles_plaintext() => Remedy::TokenLikePlaintext,
+            Self::OtherJob { .. } => Remedy::StopOthers,
+            Self::NoStateTables { .. } => Remedy::CreateStateTables,
+            Self::NothingRunning => Remedy::StopHandle,
+            Self::NothingRecorded => Remedy::RecordProblems,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Reason(self).fmt(f)?;
+        match self.remedy() {
+            Some(remedy) => write!(f, ". {remedy}"),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Reason<'a>(&'a Refusal);
 
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,8 +63,9 @@ impl fmt::Display for Reason<'_> {
             }
             Refusal::Triggers { table, triggers, way_out } => write!(
                 f,
-                "the table {table} has triggers that would fire for every row that is rewritten: {}. One that keeps an \
-                 `updated_at`, as those of `diesel_manage_updated_at` do, would set it. To rewrite without them, {way_out}",
+                "the table {table} has triggers that would fire for every row that is rewritten: {}. A trigger that \
+                 maintains `updated_at`, such as one from `diesel_manage_updated_at`, would change it in every row. To \
+                 rewrite without the triggers, {way_out}",
                 triggers.join(", ")
             ),
             Refusal::Rules { table, rules } => write!(
@@ -49,15 +85,15 @@ impl fmt::Display for Reason<'_> {
             }
             Refusal::RetiredPrimary { primary, recorded } => write!(
                 f,
-                "the primary key of this keyring, {primary}, was rotated away from: a re-encryption of this database has \
-                 brought values from it under {recorded}. Every value that is written under {primary} now keeps it needed. \
-                 Put the newest key first in the keyring, as the other processes have it"
+                "the primary key of this keyring, {primary}, was rotated away from: a re-encryption of this database \
+                 has rewritten the values of this key under {recorded}. Every value that is written under {primary} \
+                 now makes that key necessary again. Put the newest key first in the keyring, as in the other processes"
             ),
             Refusal::OldPrimary { primary, newest, newer, newest_of_newer } => write!(
                 f,
-                "the primary key of this keyring, {primary}, is an old one by the dates of the values: the newest value \
-                 under it is of {}, and others write under {newer}, most recently at {}. Put {newer} first in the keyring, \
-                 as the other processes have it",
+                "the primary key of this keyring, {primary}, is an old one, judging by the dates of the values: the \
+                 newest value under it is from {}, and other processes write under {newer}, most recently at {}. Put \
+                 {newer} first in the keyring, as in those processes",
                 time::text(*newest),
                 time::text(*newest_of_newer)
             ),
@@ -74,48 +110,49 @@ impl fmt::Display for Reason<'_> {
             }
             Refusal::OtherKeys { processes, job, theirs, mine } => write!(
                 f,
-                "another process ({}) is {job} with other keys: {} there, the primary key first, {} here. Give both the \
-                 same keyring, or wait until the other is done",
+                "another process ({}) is {job} with other keys: {} there and {} here (the primary key first). Give \
+                 both processes the same keyring, or wait until the other process is done",
                 processes.join(", "),
                 theirs.join(", "),
                 mine.join(", ")
             ),
             Refusal::OtherTargets { processes, job, theirs, mine } => write!(
                 f,
-                "another process ({}) is {job} other columns: {} there, {} here. Name the same columns, or wait until the \
-                 other is done",
+                "another process ({}) is {job} other columns: {} there and {} here. Name the same columns, or wait \
+                 until the other process is done",
                 processes.join(", "),
                 theirs.join("; "),
                 mine.join("; ")
             ),
             Refusal::OtherJob { processes, theirs, mine } => write!(
                 f,
-                "another process ({}) is {theirs} this database, and this one would be {mine} it. Wait until the other is \
-                 done",
+                "another process ({}) is {theirs} this database, and this one would be {mine} it. Wait until the other \
+                 process is done",
                 processes.join(", ")
             ),
             Refusal::TooShort { table, column, type_name, longest, needed } => write!(
                 f,
-                "the column {table}.{column} is too short: its type is {type_name}, and the token of its longest plaintext, \
-                 of {longest} bytes, has a length of {needed}. Make it at least {} long (the extra one lets the \
-                 guard detect truncation), then run the task again",
+                "the column {table}.{column} is too short: its type is {type_name}, and the token of its longest \
+                 plaintext, of {longest} bytes, has a length of {needed}. Make it at least {} long (the extra one lets \
+                 the guard detect truncation), then run the task again",
                 needed + 1
             ),
             Refusal::Guarded { table, column } => write!(
                 f,
-                "the column {table}.{column} has a guard, which refuses plaintext. Once the application writes plaintext, \
-                 revert the migration of the guard (`diesel migration revert`) and run the task again. If other migrations \
-                 came after it, put the statements of its down.sql into a new one. On SQLite these refuse a table that has \
-                 changed since: see docs/columns.md"
+                "the column {table}.{column} has a guard, which refuses plaintext. Once the application writes \
+                 plaintext, revert the migration of the guard (`diesel migration revert`) and run the task again. If \
+                 other migrations came after it, put the statements of its down.sql into a new one. On SQLite, those \
+                 statements refuse a table that has changed since: see docs/columns.md"
             ),
             Refusal::NotATarget { table, column } => write!(
                 f,
-                "{table}.{column} is named as a column of plaintext that looks like tokens, and is not one of the selected \
-                 columns"
+                "{table}.{column} is named as a column of plaintext that looks like tokens, but it is not one of the \
+                 selected columns"
             ),
             Refusal::Tied { table, ties } => write!(
                 f,
-                "the table {table} cannot be rewritten without changing other columns: {}. Remove that first",
+                "the table {table} cannot be rewritten without changing other columns: {}. Remove these dependencies \
+                 first",
                 ties.join("; ")
             ),
             Refusal::ForeignRun => f.write_str(
@@ -124,8 +161,8 @@ impl fmt::Display for Reason<'_> {
                  __diesel_encrypted_problem: they hold no data of the application",
             ),
             Refusal::RunGone => f.write_str(
-                "the row of this run in the table __diesel_encrypted_run is gone, or another version of diesel-encrypted \
-                 has overwritten it. Completed work is safe: run the task again to continue",
+                "the row of this run in the table __diesel_encrypted_run is gone, or another version of \
+                 diesel-encrypted has overwritten it. Completed work is safe: run the task again to continue",
             ),
             Refusal::NoStateTables { reason } => write!(
                 f,
@@ -136,7 +173,7 @@ impl fmt::Display for Reason<'_> {
                 f.write_str("no process is working on this database now, as far as the tables of the task show")
             }
             Refusal::NothingRecorded => f.write_str(
-                "nothing was ever recorded here: the task never ran on this database, or only without tables of its own",
+                "nothing was ever recorded here: the task never ran on this database, or always ran without tables of its own",
             ),
             Refusal::PrimaryKey { key } => write!(
                 f,

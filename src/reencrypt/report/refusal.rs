@@ -1,18 +1,15 @@
-//! What the task refuses to do, and why.
+//! The reasons for which a task, a check or a request is refused.
 
-use std::fmt;
 use std::time::SystemTime;
 
 use crate::keys::Fingerprint;
 use crate::reencrypt::report::job::Job;
-use crate::reencrypt::report::reason::Reason;
-use crate::reencrypt::report::remedy::Remedy;
 use crate::targets::TableName;
 
 /// Why a task, a check or a request is refused.
 ///
-/// The text is the [`reason`](Refusal::reason), then the [`remedy`](Refusal::remedy) if there is one. It carries no value
-/// of any column.
+/// The text is the [`reason`](Refusal::reason), then the [`remedy`](Refusal::remedy) if there is one. It carries no
+/// value of any column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -52,7 +49,7 @@ pub enum Refusal {
         /// What prevents it.
         reason: String,
     },
-    /// The writes of the task would set off triggers, which were not accepted.
+    /// The writes of the task would set off triggers that you did not accept.
     #[non_exhaustive]
     Triggers {
         /// The table.
@@ -113,11 +110,11 @@ pub enum Refusal {
     WrongKeyring {
         /// What the task was asked to do.
         job: Job,
-        /// The table and the column whose tokens were counted; `None` if these are the tokens of all columns.
+        /// The table and the column whose tokens were counted; `None` if all columns were counted together.
         column: Option<(TableName, String)>,
         /// How many tokens the keyring opens.
         readable: u64,
-        /// How many it does not open.
+        /// How many tokens it does not open.
         unreadable: u64,
     },
     /// Another process works with another keyring. The two would undo each other's work for ever.
@@ -168,7 +165,7 @@ pub enum Refusal {
         /// The length of its token.
         needed: u64,
     },
-    /// The column is to hold plaintext, and has a guard that refuses it.
+    /// The column has a guard, which refuses the plaintext that the job writes.
     #[non_exhaustive]
     Guarded {
         /// The table.
@@ -202,7 +199,7 @@ pub enum Refusal {
         /// The error of the database.
         reason: String,
     },
-    /// No process is running that could be paused, resumed or stopped.
+    /// No process is running, so none can be paused, resumed or stopped.
     NothingRunning,
     /// No run was ever recorded.
     NothingRecorded,
@@ -226,39 +223,4 @@ pub enum Refusal {
         /// What is wrong with them.
         reason: String,
     },
-}
-
-impl Refusal {
-    /// What happened and why, and what to do as far as that does not depend on the program that runs the task.
-    pub fn reason(&self) -> impl fmt::Display + '_ {
-        Reason(self)
-    }
-
-    /// What else to do: the action that a caller of this library takes.
-    #[must_use]
-    pub fn remedy(&self) -> Option<Remedy> {
-        Some(match self {
-            Self::Triggers { .. } => Remedy::AcceptTriggers,
-            Self::NotATarget { table, column } => Remedy::AddTarget { table: table.clone(), column: column.clone() },
-            Self::Plaintext { table, column, .. } => Remedy::Adopt { table: table.clone(), column: column.clone() },
-            Self::RetiredPrimary { primary, .. } => Remedy::ReturnTo(*primary),
-            Self::OldPrimary { primary, .. } => Remedy::FinishRun(*primary),
-            Self::WrongKeyring { job, .. } if job.handles_plaintext() => Remedy::TokenLikePlaintext,
-            Self::OtherJob { .. } => Remedy::StopOthers,
-            Self::NoStateTables { .. } => Remedy::CreateStateTables,
-            Self::NothingRunning => Remedy::StopHandle,
-            Self::NothingRecorded => Remedy::RecordProblems,
-            _ => return None,
-        })
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.reason().fmt(f)?;
-        match self.remedy() {
-            Some(remedy) => write!(f, ". {remedy}"),
-            None => Ok(()),
-        }
-    }
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use crate::keys::Fingerprint;
 use crate::targets::TableName;
 
-/// What you can do about a [`Refusal`](crate::reencrypt::Refusal), besides what its
-/// [`reason`](crate::reencrypt::Refusal::reason) says.
+/// What you can do about a [`Refusal`](crate::reencrypt::Refusal), in addition to its
+/// [`reason`](crate::reencrypt::Refusal::reason).
 ///
 /// The text names the items of this library. A program with flags or commands of its own matches on the action and names
 /// those instead.
@@ -34,7 +34,7 @@ pub enum Remedy {
     },
     /// Return to this key by running a [`Task`](crate::reencrypt::Task) that has it as the primary key.
     ReturnTo(Fingerprint),
-    /// Run the stateless task that stopped half-way to its end, if this key is the new one; or raise
+    /// If this key is the new one, finish the stateless task that stopped half-way. Or raise
     /// [`StartupCheck::deployment`](crate::startup::StartupCheck::deployment).
     FinishRun(Fingerprint),
     /// Declare that tokens which no key opens are plaintext:
@@ -62,14 +62,14 @@ impl fmt::Display for Remedy {
             Self::Adopt { table, column } => write!(
                 f,
                 "If the column is being encrypted, read it as Adopting, and name {table}.{column} with \
-                 StartupCheck::adopting until a task with Job::Encrypt has proven that no plaintext is left. Otherwise, \
-                 some program writes plaintext: Task::status counts such values"
+                 StartupCheck::adopting until a task with Job::Encrypt has proven that no plaintext is left. \
+                 Otherwise, some program writes plaintext: Task::status counts such values"
             ),
             Self::ReturnTo(key) => write!(f, "To return to {key} on purpose, first run a Task with this keyring"),
             Self::FinishRun(key) => write!(
                 f,
-                "If {key} is the new key, a stateless task (Task::stateless) has stopped half-way: run it to its end, or \
-                 raise StartupCheck::deployment"
+                "If {key} is the new key, a stateless task (Task::stateless) has stopped half-way: run it again to \
+                 finish it, or raise StartupCheck::deployment"
             ),
             Self::TokenLikePlaintext => f.write_str(
                 "If it is plaintext that looks like a token, name its column with Task::token_like_plaintext",
@@ -79,7 +79,7 @@ impl fmt::Display for Remedy {
                 "Create them in a migration (reencrypt::state_tables), or work from one process with Task::stateless",
             ),
             Self::StopHandle => {
-                f.write_str("A stateless task, which is the default on SQLite, hears only its StopHandle")
+                f.write_str("A stateless task, which is the default on SQLite, obeys only its StopHandle")
             }
             Self::RecordProblems => f.write_str(
                 "A stateless task, which is the default on SQLite, lists problems only in its Report. To have them \

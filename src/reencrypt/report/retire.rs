@@ -9,13 +9,13 @@ use crate::reencrypt::report::status::Status;
 pub struct Retirement {
     /// The key.
     pub key: Fingerprint,
-    /// Everything that was read for the answer.
+    /// The status that was read for the answer.
     pub status: Status,
 }
 
 impl Retirement {
-    /// Whether no value is under the key, and no open transaction can add one. It stays so as long as no process encrypts
-    /// with the key.
+    /// Whether no value is under the key, and no open transaction can add one. This remains true as long as no process
+    /// encrypts with the key.
     #[must_use]
     pub fn is_proven(&self) -> bool {
         self.values() == 0 && self.status.fenced && !self.status.stopped

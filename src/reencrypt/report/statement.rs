@@ -1,4 +1,4 @@
-//! What was proven or read, in one or two sentences: when, which columns, how many values, under which key.
+//! Statements for people: what was proven or read, when, in which columns, and how many values are under each key.
 
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use crate::reencrypt::report::time;
 const FENCED: &str = "Every transaction that began before that time has ended.";
 
 impl Report {
-    /// What was proven, or why nothing was, as text for people. It names columns, keys and counts, and no value.
+    /// What was proven, or why nothing was proven, as text for people. It names columns, keys and counts, and no value.
     #[must_use]
     pub fn statement(&self) -> String {
         let sum = |count: fn(&ColumnReport) -> u64| self.columns().iter().map(count).sum();
@@ -54,7 +54,7 @@ impl Status {
             _ if self.stopped => "Not everything was read: the task was stopped.".into(),
             Some(doubt) => format!("That may not be all: {doubt}."),
             None if self.fenced => FENCED.into(),
-            None => "What open transactions had written by then was not read.".into(),
+            None => "Values that open transactions had written by then were not read.".into(),
         };
         format!("{at}, {read} of {columns}: {shares}. {then}")
     }
@@ -87,7 +87,7 @@ impl Retirement {
             _ if status.stopped => format!("{none} Not everything was read: the task was stopped."),
             Some(doubt) => format!("{none} It is not proven that this is all: {doubt}."),
             None => {
-                let stays = "It stays so as long as no application encrypts with it.";
+                let stays = "This remains true as long as no application encrypts with it.";
                 let bad = match counts.bad {
                     0 => String::new(),
                     bad => format!(
@@ -129,7 +129,7 @@ impl Counts {
             Job::Encrypt => format!(
                 "{current} under the primary key {primary}, {stale} plaintext or under secondary keys, {bad} not readable"
             ),
-            Job::Decrypt => format!("{current} plaintext, {stale} tokens, {bad} not readable or to stay tokens"),
+            Job::Decrypt => format!("{current} plaintext, {stale} tokens, {bad} not readable or kept as tokens"),
         }
     }
 }

@@ -1,16 +1,17 @@
-//! Under which keys the values are.
+//! How many values are under each key.
 
+use std::fmt::Display;
 use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
 
-use crate::database::{Moment, Plan};
+use crate::database::Plan;
 use crate::keys::{Fingerprint, Keyring};
 use crate::reencrypt::report::doubt::Doubt;
 use crate::reencrypt::report::tally::Tally;
 use crate::reencrypt::report::time;
 
-/// Under which keys the values of the targets are; the result of [`Task::status`](crate::reencrypt::Task::status).
+/// How many values of the targets are under each key; the result of [`Task::status`](crate::reencrypt::Task::status).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Status {
@@ -20,8 +21,8 @@ pub struct Status {
     pub columns: Vec<ColumnStatus>,
     /// The time of the snapshot that was read, on the clock of the database.
     pub moment: SystemTime,
-    /// Whether every transaction that was open before that time has ended, or is known not to matter. What those
-    /// transactions wrote was read.
+    /// Whether every transaction that was open before that time has ended, or is known not to matter. The task has read
+    /// what those transactions wrote.
     pub fenced: bool,
     /// Why the status is not fenced, if [a proof](crate::reencrypt::Task::prove) was asked for.
     pub doubt: Option<Doubt>,
@@ -69,8 +70,8 @@ pub struct KeyStatus {
     pub values: u64,
 }
 
-fn as_text<S: Serializer>(fingerprint: &Fingerprint, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(fingerprint)
+pub(crate) fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
 fn as_role<S: Serializer>(is_primary: &bool, serializer: S) -> Result<S::Ok, S::Error> {
@@ -78,20 +79,6 @@ fn as_role<S: Serializer>(is_primary: &bool, serializer: S) -> Result<S::Ok, S::
 }
 
 impl Status {
-    pub(crate) fn new(
-        keyring: &Keyring,
-        plan: &Plan,
-        moment: Moment,
-        tallies: &[Tally],
-        waited: bool,
-        doubt: Option<Doubt>,
-        stopped: bool,
-    ) -> Self {
-        let columns = ColumnStatus::all(keyring, plan, tallies);
-        let fenced = waited && doubt.is_none();
-        Self { primary: keyring.primary(), columns, moment: time::of_moment(moment), fenced, doubt, stopped }
-    }
-
     /// Whether plaintext or unreadable values exist.
     #[must_use]
     pub fn has_bad_values(&self) -> bool {

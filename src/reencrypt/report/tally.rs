@@ -57,7 +57,6 @@ impl Tally {
         self.newest_stale = self.newest_stale.max(other.newest_stale);
     }
 
-    /// Rows read.
     pub(crate) fn rows(&self) -> u64 {
         self.null + self.values()
     }
@@ -72,7 +71,7 @@ impl Tally {
         self.keys.iter().sum()
     }
 
-    /// Values that are as the job wants them.
+    /// Values that need no change.
     pub(crate) fn done(&self, job: Job) -> u64 {
         match job {
             Job::Reencrypt | Job::Encrypt => self.keys[0],
@@ -80,7 +79,7 @@ impl Tally {
         }
     }
 
-    /// Values that must stay unchanged and are listed.
+    /// Values that the job must leave unchanged and list.
     pub(crate) fn bad(&self, job: Job) -> u64 {
         let plaintext = if job == Job::Reencrypt { self.plaintext } else { 0 };
         plaintext + self.unreadable + self.withheld
@@ -100,7 +99,6 @@ impl Tally {
 /// What was written to an encrypted column.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Written {
-    /// Values swapped.
     pub(crate) rewritten: u64,
     /// Swaps that came too late because the application had changed the value.
     pub(crate) raced: u64,

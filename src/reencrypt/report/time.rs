@@ -1,4 +1,4 @@
-//! Times: how results hold them, how people read them, and how they are stored.
+//! Conversions of times: for results, for people, and for the tables of the task.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use crate::database::Moment;
 
-/// Stands for every time that `SystemTime` cannot hold. It is later than any time that has a text.
+/// Replaces every time that `SystemTime` cannot hold. It is later than any time that RFC 3339 can express.
 const LATEST: Duration = Duration::from_secs(300_000_000_000);
 
 /// A date of a token: seconds since 1970.

@@ -1,4 +1,4 @@
-//! Judges what a cell holds, and what a job has to do with it.
+//! Judges the content of a cell, and whether a job has to change it.
 
 use crate::database::{Cell, PlannedColumn, PlannedTable, Row};
 use crate::keys::fernet::Token;
@@ -22,7 +22,7 @@ pub(crate) enum Verdict<'p> {
 /// Whether the job has to do something about a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// The value is as the job wants it.
+    /// The value needs no change.
     Done,
     /// The job has to write it.
     Left,

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::database::KeyValue;
 use crate::reencrypt::report::{Tally, Written};
 
-/// The most ranges that a pass leaves to the next one by one. If there are more, the next pass walks whole tables.
+/// The most ranges that a pass lists for the next pass. If more are left, the next pass walks whole tables.
 pub(crate) const LEFT: usize = 1_000;
 
-/// The number of a claim, unique among all processes. No number is used twice: a process that writes under a claim
-/// that another one has taken over learns so from the database.
+/// The number of a claim, unique among all processes. No number is used twice, so the database can refuse a write under
+/// a claim that another process has taken over.
 pub(crate) type ClaimNumber = u64;
 
 /// The rows of a table after one row key, up to and including another.
@@ -29,7 +29,7 @@ pub(crate) struct Claim {
     pub(crate) range: Range,
 }
 
-/// How far the work on a range is, and what it found and wrote.
+/// How far the work on a range is, and the counts of what it found and wrote.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ClaimProgress {
     /// The row key up to which the work is done.

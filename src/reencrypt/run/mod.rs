@@ -3,6 +3,8 @@
 pub(crate) mod claim;
 pub(crate) mod memory;
 pub(crate) mod place;
+pub(crate) mod processes;
+pub(crate) mod ranges;
 pub(crate) mod rules;
 pub(crate) mod state;
 pub(crate) mod store;

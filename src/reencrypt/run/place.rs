@@ -1,4 +1,4 @@
-//! What the two places in which a run can be kept must do.
+//! The operations of the two places in which a run can be kept: memory, and the tables of the task.
 
 use diesel::result::QueryResult;
 
@@ -33,7 +33,7 @@ pub(crate) trait Place<C: TaskConnection>: Send + Sync {
         Ok(None)
     }
 
-    /// What operators have asked of the process.
+    /// The last request of the operators to the process.
     fn asked(&self, _session: &mut Session<'_, C>, _process: &str) -> Result<Asked, TaskError> {
         Ok(Asked::Run)
     }
@@ -48,7 +48,6 @@ pub(crate) trait Place<C: TaskConnection>: Send + Sync {
         Ok(())
     }
 
-    /// The recorded problems.
     fn recorded(&self, _session: &mut Session<'_, C>, _plan: &Plan) -> Result<Problems, TaskError> {
         Ok(Problems::default())
     }

@@ -1,12 +1,12 @@
-//! One run: its passes, the ranges that it hands out, and the processes that take part.
+//! The rules of a run: its passes, the ranges that it hands out, and the processes that take part.
 //!
-//! Everything here is pure: the clock, the names of the processes and the row keys are arguments. The same rules
-//! therefore hold for a single process, which keeps the run in its memory, and for many, which keep it in the database.
+//! The rules are pure: the clock, the names of the processes and the row keys are arguments. So the same rules hold
+//! for a single process, which keeps the run in its memory, and for many, which keep it in the database.
 //!
-//! A mistake in here loses no value. Values are written by compare and swap, and only the proof, which reads everything,
-//! says that nothing is left. At worst, work is done twice.
+//! A mistake here loses no value. Every write is a compare and swap, and only the proof, which reads everything, shows
+//! that nothing is left. At worst, processes do some work twice.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -14,22 +14,24 @@ use serde::{Deserialize, Serialize};
 use crate::database::{KeyValue, Moment, Plan};
 use crate::reencrypt::report::{ColumnReport, Ending, Job, Tally, Written};
 use crate::reencrypt::run::claim::{Claim, ClaimNumber, ClaimProgress, LEFT, Range, whole};
+use crate::reencrypt::run::processes::Processes;
+use crate::reencrypt::run::ranges::{Holder, Ranges};
 
-/// A run ends without a proof after this many passes: rows stay locked, or somebody keeps writing under an old key.
+/// After this many passes, a run leaves the remaining values: rows stay locked, or a program still writes old tokens.
 const PASSES: u32 = 10;
 
-/// See the module.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A run, as it is kept in memory or in the tables of the task.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Run {
     pub(crate) scope: Scope,
     pub(crate) started: Moment,
     pub(crate) pass: u32,
-    is_paused: bool,
+    /// Whether an operator has paused all processes, including processes that join later.
+    pub(crate) is_paused: bool,
     phase: Phase,
-    /// The processes that take part, by name.
-    processes: BTreeMap<String, Member>,
+    pub(crate) processes: Processes,
     claims: ClaimNumber,
-    chunks: Vec<Chunk>,
+    chunks: Ranges,
     /// The ranges for the next pass.
     left: Vec<Range>,
     /// What the first pass found, one entry per column of the plan.
@@ -38,13 +40,14 @@ pub(crate) struct Run {
     written: Vec<Written>,
     /// The values that the last pass could not write.
     busy: Vec<u64>,
-    newest_stale: Option<u64>,
-    /// The keys under which this run or an earlier one found values to write under another key.
+    /// The newest date, in seconds since 1970, of the tokens that the processes found and had to rewrite.
+    pub(crate) newest_stale: Option<u64>,
+    /// The keys whose values this run or an earlier one had to rewrite under another key.
     #[serde(default)]
     retired: BTreeSet<String>,
 }
 
-/// What the processes of a run must have in common.
+/// The settings that all processes of a run must share.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Scope {
     pub(crate) job: Job,
@@ -62,38 +65,18 @@ pub(crate) enum Asked {
     Stop,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Member {
-    /// When its lease ends, unless it is renewed.
-    until: Moment,
-    /// An operator stops the processes that take part at that time, not the ones that join later.
-    is_stopped: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 enum Phase {
+    #[default]
     Walk,
     Prove(Option<Holder>),
     Ended(Ending),
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Chunk {
-    range: Range,
-    holder: Option<Holder>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Holder {
-    process: String,
-    worker: usize,
-    claim: ClaimNumber,
-}
-
 /// What a worker is to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Take the range at this position. A process that is dead held it under this claim.
+    /// Take the range at this position. `dead` is the claim under which a dead process held it.
     Take { position: usize, dead: Option<ClaimNumber> },
     /// Others hold all remaining ranges.
     Wait,
@@ -118,27 +101,19 @@ impl Run {
     /// A run that has not begun.
     pub(crate) fn new(scope: Scope, plan: &Plan, keys: usize, now: Moment) -> Self {
         let columns = plan.columns().count();
-        let mut run = Self {
+        Self {
             scope,
             started: now,
             pass: 1,
-            is_paused: false,
-            phase: Phase::Walk,
-            processes: BTreeMap::new(),
-            claims: 0,
-            chunks: Vec::new(),
-            left: Vec::new(),
+            chunks: Ranges::new(whole(plan.tables().len())),
             tallies: vec![Tally::new(keys); columns],
             written: vec![Written::default(); columns],
             busy: vec![0; columns],
-            newest_stale: None,
-            retired: BTreeSet::new(),
-        };
-        run.open(whole(plan.tables().len()));
-        run
+            ..Self::default()
+        }
     }
 
-    /// Continues after a former run. No number of a claim is used again, because a slow process may still hold the claim.
+    /// Continues after a former run. It uses no claim number again, because a slow process may still hold that claim.
     /// Retired keys stay retired, except the primary key of this run.
     pub(crate) fn after(mut self, former: &Self) -> Self {
         self.claims = former.claims;
@@ -146,7 +121,7 @@ impl Run {
         self
     }
 
-    /// Whether this run or an earlier one had to write values of this key under another key.
+    /// Whether this run or an earlier one had to rewrite values of this key under another key.
     pub(crate) fn has_retired(&self, key: &str) -> bool {
         self.retired.contains(key)
     }
@@ -154,11 +129,6 @@ impl Run {
     /// Whether the run has ended. No process can join or continue it then.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Ended(_))
-    }
-
-    /// The processes that are alive, by name.
-    pub(crate) fn alive(&self, now: Moment) -> impl Iterator<Item = &str> {
-        self.processes.iter().filter(move |(_, member)| member.until > now).map(|(name, _)| name.as_str())
     }
 
     /// How the run ended, if it did.
@@ -169,82 +139,49 @@ impl Run {
         }
     }
 
-    pub(crate) fn is_paused(&self) -> bool {
-        self.is_paused
-    }
-
-    /// Whether the run counts this process as one of its own.
-    pub(crate) fn has(&self, process: &str) -> bool {
-        self.processes.contains_key(process)
-    }
-
     /// What an operator has asked of a process.
     pub(crate) fn asked(&self, process: &str) -> Asked {
-        match self.processes.get(process) {
-            Some(Member { is_stopped: true, .. }) => Asked::Stop,
-            _ if self.is_paused => Asked::Pause,
-            _ => Asked::Run,
+        if self.processes.is_stopped(process) {
+            Asked::Stop
+        } else if self.is_paused {
+            Asked::Pause
+        } else {
+            Asked::Run
         }
     }
 
-    /// Pauses all processes, also the ones that join later, or resumes them.
-    pub(crate) fn pause(&mut self, is_paused: bool) {
-        self.is_paused = is_paused;
-    }
-
-    /// Asks the processes that take part now to stop.
-    pub(crate) fn stop(&mut self) {
-        self.processes.values_mut().for_each(|member| member.is_stopped = true);
-    }
-
-    /// Adds a process. If no other one is alive, this counts as a new start of the remaining work: no earlier pause applies,
-    /// and the operator declares that nobody writes with an old primary key any more.
+    /// Adds a process. If no other one is alive, this counts as a new start of the remaining work: no earlier pause
+    /// applies, and the operator declares that no process writes with an old primary key any more.
     pub(crate) fn join(&mut self, process: &str, now: Moment, lease: Duration) {
-        if self.alive(now).next().is_none() {
-            self.processes.clear();
+        if self.processes.alive(now).next().is_none() {
+            self.processes = Processes::default();
             self.started = now;
             self.is_paused = false;
             self.newest_stale = None;
         }
-        // The process that joins must not get the result of a reading that began before.
+        // The joining process must not get the result of a reading that began before it joined.
         if let Phase::Prove(holder) = &mut self.phase {
             *holder = None;
         }
-        self.processes.insert(process.to_owned(), Member { until: end(now, lease), is_stopped: false });
-    }
-
-    /// Renews the lease of a process, and with it all its claims.
-    pub(crate) fn beat(&mut self, process: &str, now: Moment, lease: Duration) {
-        if let Some(member) = self.processes.get_mut(process) {
-            member.until = end(now, lease);
-        }
-    }
-
-    /// Removes a process. Others can take over its claims at once.
-    pub(crate) fn leave(&mut self, process: &str) {
-        self.processes.remove(process);
+        self.processes.add(process, now, lease);
     }
 
     /// What a worker is to do. `known` are the claims that the worker knows of. If it holds another one, the answer that
     /// granted it was lost.
     pub(crate) fn next(&self, process: &str, worker: usize, known: &[ClaimNumber], now: Moment) -> Next {
-        if !matches!(self.phase, Phase::Walk) || !self.has(process) {
+        if !matches!(self.phase, Phase::Walk) || !self.processes.has(process) {
             return Next::Over;
         }
-        let dead = |holder: &Holder| {
+        let is_dead = |holder: &Holder| {
             let is_mine = holder.process == process && holder.worker == worker;
-            if is_mine { !known.contains(&holder.claim) } else { !self.is_alive(&holder.process, now) }
+            if is_mine { !known.contains(&holder.claim) } else { !self.processes.is_alive(&holder.process, now) }
         };
-        let free = self.chunks.iter().enumerate().find_map(|(position, chunk)| match &chunk.holder {
-            None => Some(Next::Take { position, dead: None }),
-            Some(holder) => dead(holder).then_some(Next::Take { position, dead: Some(holder.claim) }),
-        });
-        free.unwrap_or(Next::Wait)
+        self.chunks.free(is_dead).map_or(Next::Wait, |(position, dead)| Next::Take { position, dead })
     }
 
     /// The range at a position that [`next`](Run::next) returned.
     pub(crate) fn range(&self, position: usize) -> &Range {
-        &self.chunks[position].range
+        self.chunks.get(position)
     }
 
     /// Hands out a range. If there is a `middle`, it hands out the part up to it, and leaves the rest for others.
@@ -256,32 +193,15 @@ impl Run {
         middle: Option<Vec<KeyValue>>,
     ) -> Claim {
         let number = self.next_claim();
-        let chunk = &mut self.chunks[position];
-        if let Some(middle) = middle {
-            let rest = Range { after: Some(middle.clone()), ..chunk.range.clone() };
-            chunk.range.until = Some(middle);
-            // Right after it: ranges are handed out in the order of the tables.
-            self.chunks.insert(position + 1, Chunk { range: rest, holder: None });
-        }
-        let chunk = &mut self.chunks[position];
-        chunk.holder = Some(Holder { process: process.to_owned(), worker, claim: number });
-        Claim { number, pass: self.pass, range: chunk.range.clone() }
+        let holder = Holder { process: process.to_owned(), worker, claim: number };
+        Claim { number, pass: self.pass, range: self.chunks.hand_out(position, holder, middle) }
     }
 
     /// Adds the progress of a claim and ends the claim. Unless it `is_done`, others can claim the rest of its range.
     /// Returns `false` and changes nothing if the claim was taken over.
     pub(crate) fn settle(&mut self, claim: ClaimNumber, progress: ClaimProgress, is_done: bool, plan: &Plan) -> bool {
-        let held = |chunk: &Chunk| chunk.holder.as_ref().is_some_and(|holder| holder.claim == claim);
-        let Some(position) = self.chunks.iter().position(held) else { return false };
-        let chunk = &mut self.chunks[position];
-        let first = plan.offset(chunk.range.table);
-        chunk.holder = None;
-        if progress.at.is_some() {
-            chunk.range.after = progress.at;
-        }
-        if is_done {
-            self.chunks.remove(position);
-        }
+        let Some(table) = self.chunks.release(claim, progress.at, is_done) else { return false };
+        let first = plan.offset(table);
         for (index, tally) in progress.tallies.iter().enumerate() {
             self.newest_stale = self.newest_stale.max(tally.newest_stale);
             let values = self.scope.keys.iter().zip(&tally.keys).skip(1);
@@ -306,13 +226,15 @@ impl Run {
         true
     }
 
-    /// What a process is to do when its workers have found the pass to be over.
+    /// What a process is to do when its workers have found that the pass is over.
     pub(crate) fn step(&mut self, process: &str, now: Moment) -> Step {
         match &self.phase {
-            _ if !self.has(process) => Step::Rejoin,
+            _ if !self.processes.has(process) => Step::Rejoin,
             Phase::Walk => Step::Walk,
             Phase::Ended(ending) => Step::Ended(ending.clone()),
-            Phase::Prove(Some(holder)) if holder.process != process && self.is_alive(&holder.process, now) => {
+            Phase::Prove(Some(holder))
+                if holder.process != process && self.processes.is_alive(&holder.process, now) =>
+            {
                 Step::Wait
             }
             Phase::Prove(_) => {
@@ -328,8 +250,8 @@ impl Run {
         self.pass < PASSES
     }
 
-    /// Records the result of the proof: the end of the run, or ranges to walk again. Returns `false` and changes nothing if
-    /// the claim was taken over.
+    /// Records the result of the proof: the end of the run, or ranges to walk again. Returns `false` and changes
+    /// nothing if the claim was taken over.
     pub(crate) fn proven(&mut self, claim: ClaimNumber, result: Result<Ending, Vec<Range>>) -> bool {
         if !matches!(&self.phase, Phase::Prove(Some(holder)) if holder.claim == claim) {
             return false;
@@ -339,33 +261,21 @@ impl Run {
             Err(ranges) => {
                 self.pass += 1;
                 self.phase = Phase::Walk;
-                self.open(ranges);
+                self.chunks = Ranges::new(ranges);
             }
         }
         true
     }
 
-    /// The counts of all passes. The counts of a later reading of everything, if given, replace those of the first pass.
+    /// The counts of all passes. The counts of a later reading of everything, `read`, replace the counts of the first
+    /// pass.
     pub(crate) fn columns(&self, plan: &Plan, read: Option<&[Tally]>) -> Vec<ColumnReport> {
         ColumnReport::all(self.scope.job, plan, read.unwrap_or(&self.tallies), &self.written, &self.busy)
-    }
-
-    /// The date of the newest token to write that any process has seen, in seconds since 1970.
-    pub(crate) fn newest_stale(&self) -> Option<u64> {
-        self.newest_stale
-    }
-
-    fn is_alive(&self, process: &str, now: Moment) -> bool {
-        self.processes.get(process).is_some_and(|member| member.until > now)
     }
 
     fn next_claim(&mut self) -> ClaimNumber {
         self.claims += 1;
         self.claims
-    }
-
-    fn open(&mut self, ranges: Vec<Range>) {
-        self.chunks = ranges.into_iter().map(|range| Chunk { range, holder: None }).collect();
     }
 
     fn end_pass(&mut self, tables: usize) {
@@ -376,13 +286,8 @@ impl Run {
         }
         self.pass += 1;
         self.busy.fill(0);
-        self.open(if left.len() > LEFT { whole(tables) } else { left });
+        self.chunks = Ranges::new(if left.len() > LEFT { whole(tables) } else { left });
     }
-}
-
-/// The end of a lease that begins now.
-fn end(now: Moment, lease: Duration) -> Moment {
-    now.saturating_add(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
@@ -404,9 +309,9 @@ mod tests {
     #[test]
     fn a_stop_is_for_the_processes_that_take_part_at_that_time() {
         let mut run = run();
-        run.stop();
+        run.processes.stop();
         assert_eq!(asked(&run), [Asked::Stop; 2]);
-        run.beat("a", 50, LEASE);
+        run.processes.renew("a", 50, LEASE);
         run.join("c", 60, LEASE);
         assert_eq!((run.asked("a"), run.asked("c")), (Asked::Stop, Asked::Run));
     }
@@ -414,22 +319,22 @@ mod tests {
     #[test]
     fn a_pause_applies_to_processes_that_join_and_ends_with_the_last_process() {
         let mut run = run();
-        run.pause(true);
+        run.is_paused = true;
         run.join("c", 50, LEASE);
         assert_eq!(run.asked("c"), Asked::Pause);
-        run.pause(false);
+        run.is_paused = false;
         assert_eq!(asked(&run), [Asked::Run; 2]);
-        run.pause(true);
+        run.is_paused = true;
         // The leases of all three are over.
         run.join("d", 150, LEASE);
-        assert_eq!((run.asked("d"), run.alive(150).count()), (Asked::Run, 1));
+        assert_eq!((run.asked("d"), run.processes.alive(150).count()), (Asked::Run, 1));
     }
 
     #[test]
     fn a_process_that_the_run_has_forgotten_gets_nothing_to_do() {
         let mut run = run();
         run.join("c", 100, LEASE);
-        run.beat("a", 100, LEASE);
+        run.processes.renew("a", 100, LEASE);
         assert_eq!((run.step("a", 100), run.next("a", 0, &[], 100)), (Step::Rejoin, Next::Over));
         assert_eq!(run.step("c", 100), Step::Walk);
     }

@@ -1,7 +1,7 @@
 //! The tables of the task: one row for the run, one for each claim, and one for each problem.
 //!
-//! They save work and let processes share it. The data is the state: dropping the tables costs only the time to read
-//! everything again.
+//! With them, processes share the work and do not repeat it. The data is the state: dropping the tables costs only the
+//! time to read everything again.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ use crate::targets::TableName;
 const RUN: &str = "__diesel_encrypted_run";
 const PROBLEM: &str = "__diesel_encrypted_problem";
 
-/// The most problems in one statement: other processes wait for the run meanwhile.
+/// The most problems in one statement. Other processes may have to wait until it ends.
 const RECORDED_AT_ONCE: usize = 100;
 
 /// The version of the document in the table of the run. Processes with different versions cannot work together.
@@ -44,7 +44,16 @@ const VERSION: u32 = 1;
 /// ```
 #[must_use]
 pub fn state_tables<DB: Dialect>() -> StateTables {
-    StateTables { create: create(DB::TEXT), drop: drop() }
+    let text = DB::TEXT;
+    let create = [
+        format!("CREATE TABLE IF NOT EXISTS {RUN} (id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1), document {text})"),
+        format!("CREATE TABLE IF NOT EXISTS {CHUNK} (claim BIGINT NOT NULL PRIMARY KEY, progress {text} NOT NULL)"),
+        format!(
+            "CREATE TABLE IF NOT EXISTS {PROBLEM} (id CHAR(64) NOT NULL PRIMARY KEY, table_name {text} NOT NULL, \
+             column_name {text} NOT NULL, row_key {text} NOT NULL, kind {text} NOT NULL)"
+        ),
+    ];
+    StateTables { create, drop: [RUN, CHUNK, PROBLEM].map(|table| format!("DROP TABLE IF EXISTS {table}")) }
 }
 
 /// See [`state_tables`].
@@ -57,21 +66,6 @@ pub struct StateTables {
     pub drop: [String; 3],
 }
 
-fn create(text: &str) -> [String; 3] {
-    [
-        format!("CREATE TABLE IF NOT EXISTS {RUN} (id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1), document {text})"),
-        format!("CREATE TABLE IF NOT EXISTS {CHUNK} (claim BIGINT NOT NULL PRIMARY KEY, progress {text} NOT NULL)"),
-        format!(
-            "CREATE TABLE IF NOT EXISTS {PROBLEM} (id CHAR(64) NOT NULL PRIMARY KEY, table_name {text} NOT NULL, \
-             column_name {text} NOT NULL, row_key {text} NOT NULL, kind {text} NOT NULL)"
-        ),
-    ]
-}
-
-fn drop() -> [String; 3] {
-    [RUN, CHUNK, PROBLEM].map(|table| format!("DROP TABLE IF EXISTS {table}"))
-}
-
 /// Whether the tables exist in the default schema of the connection.
 pub(crate) fn exists<C: DialectConnection>(conn: &mut C) -> QueryResult<bool> {
     for name in [RUN, CHUNK, PROBLEM] {
@@ -82,12 +76,14 @@ pub(crate) fn exists<C: DialectConnection>(conn: &mut C) -> QueryResult<bool> {
     Ok(true)
 }
 
-/// Keeps others from changing the run until the transaction ends. On SQLite, the connection becomes the only writer.
-pub(crate) fn lock<C: DialectConnection>(conn: &mut C) -> QueryResult<()> {
-    Sql::new(format!("UPDATE {RUN} SET id = id WHERE id = 1")).execute(conn).map(|_: usize| ())
+/// Reads the clock and the run. Until the transaction ends, nobody else can change the run. On SQLite, the connection
+/// becomes the only writer.
+pub(crate) fn lock<C: DialectConnection>(conn: &mut C) -> QueryResult<(Moment, Stored)> {
+    Sql::new(format!("UPDATE {RUN} SET id = id WHERE id = 1")).execute(conn)?;
+    Ok((now(conn)?, load(conn)?))
 }
 
-/// What the table of the run holds.
+/// The content of the table of the run.
 // Only one of these exists at a time.
 #[expect(clippy::large_enum_variant)]
 pub(crate) enum Stored {
@@ -97,7 +93,6 @@ pub(crate) enum Stored {
     Foreign,
 }
 
-/// Reads the run.
 pub(crate) fn load<C: DialectConnection>(conn: &mut C) -> QueryResult<Stored> {
     let text = Sql::new(format!("SELECT document FROM {RUN} WHERE id = 1")).first(conn)?;
     Ok(match text.as_deref().map(serde_json::from_str::<Document<Run>>) {
@@ -107,7 +102,6 @@ pub(crate) fn load<C: DialectConnection>(conn: &mut C) -> QueryResult<Stored> {
     })
 }
 
-/// Writes the run over the former one.
 pub(crate) fn save<C: DialectConnection>(conn: &mut C, run: &Run) -> QueryResult<()> {
     let document = write(&Document { version: VERSION, run })?;
     if Sql::new(format!("UPDATE {RUN} SET document = ? WHERE id = 1")).bind(&document).execute(conn)? == 0 {
@@ -132,7 +126,7 @@ pub(crate) fn close_chunk<C: DialectConnection>(
     Sql::new(format!("UPDATE {CHUNK} SET claim = claim WHERE claim = {claim}")).execute(conn)?;
     let progress = Sql::new(format!("SELECT progress FROM {CHUNK} WHERE claim = {claim}")).first(conn)?;
     Sql::new(format!("DELETE FROM {CHUNK} WHERE claim = {claim}")).execute(conn)?;
-    // If the progress cannot be read, the work is done again.
+    // If the progress is unreadable, another process does the work again.
     Ok(progress.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
@@ -141,7 +135,7 @@ pub(crate) fn close_chunks<C: DialectConnection>(conn: &mut C) -> QueryResult<()
     Sql::new(format!("DELETE FROM {CHUNK}")).execute(conn).map(|_: usize| ())
 }
 
-/// Records problems, each once.
+/// Records problems. A problem that is recorded already is replaced.
 pub(crate) fn record<C: DialectConnection>(conn: &mut C, problems: &[Problem]) -> QueryResult<()> {
     for chunk in problems.chunks(RECORDED_AT_ONCE) {
         let rows: BTreeMap<String, [&str; 4]> =
@@ -186,7 +180,6 @@ pub(crate) fn problems<C: DialectConnection>(
     Ok(Problems::recorded(rows.into_iter().filter_map(problem).collect(), all).sorted())
 }
 
-/// The clock of the database.
 pub(crate) fn now<C: DialectConnection>(conn: &mut C) -> QueryResult<Moment> {
     number(conn, Sql::new(select_number(C::Backend::NOW, "")))
 }

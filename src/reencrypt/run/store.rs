@@ -14,7 +14,7 @@ use crate::reencrypt::run::place::Place;
 use crate::reencrypt::run::rules::{Asked, Next, Run, Scope, Step};
 use crate::reencrypt::run::tables::Tables;
 
-/// The rows of a range that one worker claims: some seconds of work.
+/// The number of rows that a worker claims at a time: some seconds of work.
 const CHUNK: usize = 50_000;
 
 /// A run, and the process that takes part in it.
@@ -35,7 +35,7 @@ pub(crate) enum Claimed {
 }
 
 impl<'a, C: TaskConnection> Store<'a, C> {
-    /// A run of this process alone.
+    /// A run in memory, of this process alone.
     pub(crate) fn memory(plan: &'a Plan, mut run: Run, workers: usize) -> Self {
         let process = "this".to_owned();
         run.join(&process, run.started, Duration::MAX);
@@ -104,18 +104,17 @@ impl<'a, C: TaskConnection> Store<'a, C> {
         self.place.record(session, problems)
     }
 
-    /// Replaces all recorded problems with the problems of the proof. This happens in the transaction that ends the proof, so
-    /// that a process that the others took for dead changes nothing.
+    /// Replaces all recorded problems with the problems of the proof. This happens in the transaction that ends the
+    /// proof, so that a process changes nothing if the others took it for dead.
     pub(crate) fn replace_problems(&self, conn: &mut C, problems: &[Problem]) -> QueryResult<()> {
         self.place.replace(conn, self.plan, problems)
     }
 
-    /// The recorded problems of the run.
     pub(crate) fn recorded(&self, session: &mut Session<'_, C>) -> Result<Problems, TaskError> {
         self.place.recorded(session, self.plan)
     }
 
-    /// What the process is to do next, and the run at that moment.
+    /// The next step of the process, and the run at that moment.
     pub(crate) fn step(&self, session: &mut Session<'_, C>) -> Result<(Step, Run), TaskError> {
         self.update(session, |run, now, _| Ok((run.step(&self.process, now), run.clone())))
     }
@@ -125,21 +124,20 @@ impl<'a, C: TaskConnection> Store<'a, C> {
         self.lease.map(|_| self.process.as_str())
     }
 
-    /// The time after which others take this process for dead unless it renews its lease, if other processes can take part.
+    /// The time after which other processes take this one for dead unless it renews its lease; `None` if it is alone.
     pub(crate) fn lease(&self) -> Option<Duration> {
         self.lease
     }
 
-    /// Renews the lease. Returns what operators have asked for, and how many processes are alive.
+    /// Renews the lease. Returns the last request of the operators, and the number of processes that are alive.
     pub(crate) fn beat(&self, session: &mut Session<'_, C>) -> Result<(Asked, NonZeroU32), TaskError> {
         self.update(session, |run, now, _| {
-            run.beat(&self.process, now, self.lease.unwrap_or(Duration::MAX));
-            let alive = u32::try_from(run.alive(now).count()).ok().and_then(NonZeroU32::new);
+            run.processes.renew(&self.process, now, self.lease.unwrap_or(Duration::MAX));
+            let alive = u32::try_from(run.processes.alive(now).count()).ok().and_then(NonZeroU32::new);
             Ok((run.asked(&self.process), alive.unwrap_or(NonZeroU32::MIN)))
         })
     }
 
-    /// What operators have asked for.
     pub(crate) fn asked(&self, session: &mut Session<'_, C>) -> Result<Asked, TaskError> {
         self.place.asked(session, &self.process)
     }
@@ -147,7 +145,7 @@ impl<'a, C: TaskConnection> Store<'a, C> {
     /// Removes this process from the run.
     pub(crate) fn leave(&self, session: &mut Session<'_, C>) -> Result<(), TaskError> {
         self.update(session, |run, _, _| {
-            run.leave(&self.process);
+            run.processes.remove(&self.process);
             Ok(())
         })
     }

@@ -34,8 +34,8 @@ impl Tables {
         Ok(true)
     }
 
-    /// Joins the recorded run if a process is alive, continues it if it is unfinished and has the same scope, and starts
-    /// a new one otherwise.
+    /// Joins the recorded run if a process is alive. Continues it if it is unfinished and has the same scope. Otherwise
+    /// starts a new run.
     pub(crate) fn join<C: TaskConnection>(
         session: &mut Session<'_, C>,
         plan: &Plan,
@@ -45,12 +45,11 @@ impl Tables {
     ) -> Result<Self, TaskError> {
         let refused = session.patiently(|conn| {
             conn.transaction(|conn| {
-                state::lock(conn)?;
-                let now = state::now(conn)?;
+                let (now, stored) = state::lock(conn)?;
                 let new = || Run::new(scope.clone(), plan, scope.keys.len(), now);
-                let mut run = match state::load(conn)? {
+                let mut run = match stored {
                     Stored::Foreign => return Ok(Some(Refusal::ForeignRun)),
-                    Stored::Run(run) if run.alive(now).next().is_some() && !run.is_over() => {
+                    Stored::Run(run) if run.processes.alive(now).next().is_some() && !run.is_over() => {
                         if let Some(refusal) = mismatch(&run, scope, now) {
                             return Ok(Some(refusal));
                         }
@@ -61,7 +60,7 @@ impl Tables {
                         state::close_chunks(conn)?;
                         new().after(&former)
                     }
-                    // Somebody may have emptied only the table of the run.
+                    // Somebody may have emptied the table of the run, but not the table of the claims.
                     Stored::Nothing => {
                         state::close_chunks(conn)?;
                         new()
@@ -80,9 +79,7 @@ impl<C: TaskConnection> Place<C> for Tables {
     fn update(&self, session: &mut Session<'_, C>, change: &mut Update<'_, C>) -> Result<(), TaskError> {
         let changed = session.patiently(|conn| {
             conn.transaction(|conn| {
-                state::lock(conn)?;
-                let now = state::now(conn)?;
-                let Stored::Run(before) = state::load(conn)? else { return Ok::<_, DieselError>(None) };
+                let (now, Stored::Run(before)) = state::lock(conn)? else { return Ok::<_, DieselError>(None) };
                 let mut run = before.clone();
                 change(&mut run, now, conn)?;
                 if run != before {
@@ -141,7 +138,7 @@ impl<C: TaskConnection> Place<C> for Tables {
 
 /// Why a process may not take part in a run in which other processes are alive.
 fn mismatch(run: &Run, mine: &Scope, now: Moment) -> Option<Refusal> {
-    let processes = run.alive(now).map(str::to_owned).collect();
+    let processes = run.processes.alive(now).map(str::to_owned).collect();
     let Scope { job, keys, targets } = run.scope.clone();
     if job != mine.job {
         Some(Refusal::OtherJob { processes, theirs: job, mine: mine.job })

@@ -1,13 +1,13 @@
-//! Requests to all processes of a run: pause, resume, stop, and show what they found.
+//! Requests to all processes of a run: pause, resume, stop, and show the problems that they found.
 
 use diesel::r2d2::{ConnectionManager, Pool};
 use diesel::result::{Error as DieselError, QueryResult};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::time::{Duration, SystemTime};
 
 use crate::database::{Moment, Session, StopHandle, TaskConnection};
-use crate::reencrypt::report::time;
-use crate::reencrypt::report::{Job, Problem, Refusal, TaskError};
+use crate::reencrypt::report::status::as_text;
+use crate::reencrypt::report::{Job, Problem, Refusal, TaskError, time};
 use crate::reencrypt::run::state;
 use crate::reencrypt::run::{Run, Stored};
 
@@ -66,8 +66,8 @@ pub struct RecordedProblems {
     pub problems: Vec<Problem>,
     /// How many more there are.
     pub omitted: u64,
-    /// The time of the last proof, on the clock of the database. `None` if the last run is not finished: then there may be
-    /// more problems. Values that were repaired since are still listed.
+    /// The time of the last proof, on the clock of the database. `None` if the last run is not finished: then there may
+    /// be more problems. Values that were repaired since are still listed.
     pub moment: Option<SystemTime>,
 }
 
@@ -83,16 +83,16 @@ impl<'a, C: TaskConnection> Control<'a, C> {
         self
     }
 
-    /// Pauses all running processes, and those that join them, until you [resume](Control::resume) them.
+    /// Pauses all running processes, and processes that join them, until you [resume](Control::resume) them.
     ///
-    /// A proof that is being read is given up and starts again later. The pause ends with the last of the processes: it
-    /// does not hold a run that is started later.
+    /// If a process is reading for the proof, it gives up and starts again later. The pause ends when the last of the
+    /// processes ends: it does not apply to a run that is started later.
     ///
     /// # Errors
     ///
     /// [`Refusal::NothingRunning`] if no process is running, [`TaskError::is_database`] if the database fails.
     pub fn pause(&self) -> Result<SharedRun, TaskError> {
-        self.ask(|run| run.pause(true))
+        self.ask(|run| run.is_paused = true)
     }
 
     /// Lets the processes continue after a [pause](Control::pause).
@@ -101,7 +101,7 @@ impl<'a, C: TaskConnection> Control<'a, C> {
     ///
     /// As [`pause`](Control::pause).
     pub fn resume(&self) -> Result<SharedRun, TaskError> {
-        self.ask(|run| run.pause(false))
+        self.ask(|run| run.is_paused = false)
     }
 
     /// Ends all running processes, each after its current batch. A process that is started later continues their work.
@@ -110,7 +110,7 @@ impl<'a, C: TaskConnection> Control<'a, C> {
     ///
     /// As [`pause`](Control::pause).
     pub fn stop(&self) -> Result<SharedRun, TaskError> {
-        self.ask(Run::stop)
+        self.ask(|run| run.processes.stop())
     }
 
     /// Returns the run on which processes are working; `None` if no process is running.
@@ -119,27 +119,21 @@ impl<'a, C: TaskConnection> Control<'a, C> {
     ///
     /// [`TaskError::is_database`] if the database fails.
     pub fn run(&self) -> Result<Option<SharedRun>, TaskError> {
-        let mut session = self.session();
-        if !session.run(state::exists)? {
-            return Ok(None);
-        }
+        let Some(mut session) = self.session()? else { return Ok(None) };
         Ok(session.run(|conn| {
             let Stored::Run(run) = state::load(conn)? else { return Ok(None) };
             Ok(SharedRun::of(&run, state::now(conn)?))
         })?)
     }
 
-    /// Returns the recorded problems: those of the columns of the last run, and those of other columns from earlier runs.
+    /// Returns the problems that the last run has recorded, and the problems of earlier runs in other columns.
     ///
     /// # Errors
     ///
     /// [`Refusal::NothingRecorded`] if nothing was ever recorded, because the task never ran here or was
     /// [stateless](crate::reencrypt::Task::stateless); [`TaskError::is_database`] if the database fails.
     pub fn problems(&self) -> Result<RecordedProblems, TaskError> {
-        let mut session = self.session();
-        if !session.run(state::exists)? {
-            return Err(Refusal::NothingRecorded.into());
-        }
+        let Some(mut session) = self.session()? else { return Err(Refusal::NothingRecorded.into()) };
         let recorded = session.run(|conn| {
             let Stored::Run(run) = state::load(conn)? else { return Ok(None) };
             Ok(Some((run, state::problems(conn, None)?)))
@@ -152,15 +146,11 @@ impl<'a, C: TaskConnection> Control<'a, C> {
     }
 
     fn ask(&self, change: impl Fn(&mut Run)) -> Result<SharedRun, TaskError> {
-        let mut session = self.session();
-        if !session.run(state::exists)? {
-            return Err(Refusal::NothingRunning.into());
-        }
+        let Some(mut session) = self.session()? else { return Err(Refusal::NothingRunning.into()) };
         let asked: Result<SharedRun, Refusal> = session.patiently(|conn| {
             conn.transaction(|conn| -> QueryResult<_> {
-                state::lock(conn)?;
-                let now = state::now(conn)?;
-                let mut run = match state::load(conn)? {
+                let (now, stored) = state::lock(conn)?;
+                let mut run = match stored {
                     Stored::Run(run) => run,
                     Stored::Foreign => return Ok(Err(Refusal::ForeignRun)),
                     Stored::Nothing => return Ok(Err(Refusal::NothingRunning)),
@@ -174,25 +164,23 @@ impl<'a, C: TaskConnection> Control<'a, C> {
         asked.map_err(TaskError::from)
     }
 
-    fn session(&self) -> Session<'a, C> {
-        Session::new(self.pool, self.give_up_after, StopHandle::default())
+    /// A session, if the tables of the task exist.
+    fn session(&self) -> Result<Option<Session<'a, C>>, TaskError> {
+        let mut session = Session::new(self.pool, self.give_up_after, StopHandle::default());
+        Ok(session.run(state::exists)?.then_some(session))
     }
 }
 
 impl SharedRun {
     fn of(run: &Run, now: Moment) -> Option<Self> {
-        let processes: Vec<String> = run.alive(now).map(str::to_owned).collect();
+        let processes: Vec<String> = run.processes.alive(now).map(str::to_owned).collect();
         let is_running = !processes.is_empty() && !run.is_over();
         is_running.then(|| Self {
             processes,
             job: run.scope.job,
             started: time::of_moment(run.started),
             pass: run.pass,
-            is_paused: run.is_paused(),
+            is_paused: run.is_paused,
         })
     }
-}
-
-fn as_text<S: Serializer>(job: &Job, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(job)
 }

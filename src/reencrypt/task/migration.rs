@@ -3,32 +3,31 @@
 use std::fmt;
 use std::sync::Arc;
 
-use diesel::backend::Backend;
-use diesel::connection::{BoxableConnection, Connection, LoadConnection};
+use diesel::connection::BoxableConnection;
 use diesel::migration::{self, Migration, MigrationMetadata, MigrationName, MigrationSource, MigrationVersion};
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 
-use crate::database::{Dialect, TaskConnection};
+use crate::database::TaskConnection;
 use crate::reencrypt::report::{Doubt, Outcome, Report};
 use crate::reencrypt::task::settings::Task;
 
-/// Runs a [`Task`] as a Diesel migration, between others of SQL.
+/// Runs a [`Task`] as a Diesel migration, between migrations of SQL.
 ///
-/// When it is applied, it has proven that no token is left under a secondary key, so later migrations may rely on that. With
-/// [`Task::job`] it encrypts or decrypts a column instead: the next migration may add the guard or remove it. If the task
-/// proves nothing, or finds values that are not readable, the migration returns an error and stays pending. The next attempt
-/// continues the work.
+/// When it is applied, it has proven that no token is left under a secondary key, so later migrations may rely on that.
+/// With [`Task::job`] it encrypts or decrypts a column instead: the next migration may add the guard or remove it. If
+/// the task proves nothing, or finds values that are not readable, the migration returns an error and stays pending.
+/// The next attempt continues the work.
 ///
 /// # Before you use it
 ///
-/// * It runs on connections of the pool, not on the connection of the harness, and outside a transaction. The pool must lead
-///   to the same database. If the harness takes its connection from the same pool, the pool needs another one for the task.
-///   An SQLite database in memory is a different database for each connection.
-/// * Do not run it in a harness that wraps all migrations in one transaction. The task does not see the changes of earlier
-///   migrations, or waits for their locks until it gives up.
-/// * Every process of the application must have the new key as its primary key before the migration runs. Otherwise it
-///   writes values under the old key, which prevent the proof. If the application runs migrations when it starts, that is
-///   too early while processes with the old keyring are still running.
+/// * It runs on connections of the pool, not on the connection of the harness, and outside a transaction. The pool must
+///   connect to the same database. If the harness takes its connection from the same pool, the pool needs another one
+///   for the task. An SQLite database in memory is a different database for each connection.
+/// * Do not run it in a harness that wraps all migrations in one transaction. The task does not see the changes of
+///   earlier migrations, or waits for their locks until it gives up.
+/// * Every process of the application must have the new key as its primary key before the migration runs. Otherwise
+///   processes still write values under the old key, which prevent the proof. If the application runs migrations when
+///   it starts, that is too early while processes with the old keyring are still running.
 /// * Each new database runs it again, on empty tables, which takes no time. It then uses the keyring of the process:
 ///   create the task with [`Keyring::current`](crate::Keyring::current).
 /// * Reverting it does nothing. The values stay readable with a keyring that has both keys.
@@ -85,11 +84,8 @@ impl<C: TaskConnection> ReencryptMigration<C> {
         self
     }
 
-    /// Adds this migration to those of `source`. A harness applies them in the order of their versions.
-    pub fn among<S>(self, source: S) -> impl MigrationSource<C::Backend>
-    where
-        S: MigrationSource<C::Backend>,
-    {
+    /// Adds this migration to the migrations of `source`. A harness applies them in the order of their versions.
+    pub fn among<S: MigrationSource<C::Backend>>(self, source: S) -> impl MigrationSource<C::Backend> {
         Among { source, migration: self }
     }
 }
@@ -100,17 +96,12 @@ where
 {
     fn clone(&self) -> Self {
         let Self { name, pool, task, accepts_problems } = self;
-        let (name, pool, task) = (name.clone(), pool.clone(), Arc::clone(task));
-        Self { name, pool, task, accepts_problems: *accepts_problems }
+        Self { name: name.clone(), pool: pool.clone(), task: Arc::clone(task), accepts_problems: *accepts_problems }
     }
 }
 
-impl<C, DB> Migration<DB> for ReencryptMigration<C>
-where
-    C: R2D2Connection + LoadConnection + Connection<Backend = DB> + 'static,
-    DB: Backend + Dialect,
-{
-    fn run(&self, _conn: &mut dyn BoxableConnection<DB>) -> migration::Result<()> {
+impl<C: TaskConnection> Migration<C::Backend> for ReencryptMigration<C> {
+    fn run(&self, _conn: &mut dyn BoxableConnection<C::Backend>) -> migration::Result<()> {
         let report = (self.task)()?.run(&self.pool)?;
         match NotDone::of(&report, self.accepts_problems) {
             Some(reason) => Err(Box::new(reason)),
@@ -118,7 +109,7 @@ where
         }
     }
 
-    fn revert(&self, _conn: &mut dyn BoxableConnection<DB>) -> migration::Result<()> {
+    fn revert(&self, _conn: &mut dyn BoxableConnection<C::Backend>) -> migration::Result<()> {
         Ok(())
     }
 
@@ -139,13 +130,8 @@ where
     migration: ReencryptMigration<C>,
 }
 
-impl<S, C, DB> MigrationSource<DB> for Among<S, C>
-where
-    S: MigrationSource<DB>,
-    C: R2D2Connection + LoadConnection + Connection<Backend = DB> + 'static,
-    DB: Backend + Dialect,
-{
-    fn migrations(&self) -> migration::Result<Vec<Box<dyn Migration<DB>>>> {
+impl<S: MigrationSource<C::Backend>, C: TaskConnection> MigrationSource<C::Backend> for Among<S, C> {
+    fn migrations(&self) -> migration::Result<Vec<Box<dyn Migration<C::Backend>>>> {
         let mut migrations = self.source.migrations()?;
         migrations.push(Box::new(self.migration.clone()));
         Ok(migrations)
@@ -164,7 +150,7 @@ impl MigrationMetadata for OutsideTransaction {
 struct Name(String);
 
 impl MigrationName for Name {
-    /// The same version that `diesel_migrations` reads from the name of a directory.
+    /// Reads the version from the name, as `diesel_migrations` does with the name of a directory.
     fn version(&self) -> MigrationVersion<'_> {
         let version = self.0.split('_').next().unwrap_or_default();
         MigrationVersion::from(version.replace('-', ""))
@@ -207,8 +193,8 @@ impl fmt::Display for NotDone {
             ),
             Self::Problems(count) => write!(
                 f,
-                "{count} values are not readable with this keyring, and were left unchanged: Task::status counts them by \
-                 column. Repair them, or add the key that wrote them, and run the migrations again. Or accept them \
+                "{count} values are not readable with this keyring, and were left unchanged: Task::status counts them \
+                 by column. Repair them, or add the key that wrote them, and run the migrations again. Or accept them \
                  with ReencryptMigration::accept_problems"
             ),
         }

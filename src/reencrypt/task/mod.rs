@@ -1,4 +1,4 @@
-//! What a user asks for.
+//! What a user asks for: a task, its limits, a migration, and the control of running processes.
 
 pub(crate) mod control;
 pub(crate) mod limits;

@@ -1,4 +1,4 @@
-//! What a task can be asked to do.
+//! Runs a task, or reads what it would work on.
 
 use diesel::r2d2::{ConnectionManager, Pool};
 
@@ -8,7 +8,7 @@ use crate::reencrypt::conduct::checks;
 use crate::reencrypt::conduct::planning;
 use crate::reencrypt::conduct::sample;
 use crate::reencrypt::conduct::{Conductor, Reading};
-use crate::reencrypt::report::{Job, Refusal, Report, Retirement, Status, TaskError};
+use crate::reencrypt::report::{ColumnStatus, Job, Refusal, Report, Retirement, Status, TaskError, time};
 use crate::reencrypt::task::settings::Task;
 use crate::reencrypt::walk::Settings;
 
@@ -17,10 +17,10 @@ impl Task<'_> {
     /// Does the [job](Task::job), pass after pass, and proves that nothing is left to do. The default job rewrites every
     /// value that is under a secondary key.
     ///
-    /// Any number of processes can do this at the same time, on any number of machines. They share the work through three
-    /// tables, `__diesel_encrypted_run`, `__diesel_encrypted_chunk` and `__diesel_encrypted_problem`, which the task creates
-    /// if they are missing. On SQLite it does not create them, and works [stateless](Task::stateless) unless
-    /// [they exist](crate::reencrypt::state_tables).
+    /// Any number of processes can do this at the same time, on any number of machines. They share the work through
+    /// three tables, `__diesel_encrypted_run`, `__diesel_encrypted_chunk` and `__diesel_encrypted_problem`, which the
+    /// task creates if they are missing. On SQLite it does not create them, and works [stateless](Task::stateless)
+    /// unless [they exist](crate::reencrypt::state_tables).
     ///
     /// The task changes settings of its connections: short waits for locks, `READ COMMITTED`, a strict SQL mode, and no
     /// hiding of rows by row-level security. It restores them before a connection goes back to the pool. Each worker
@@ -28,7 +28,7 @@ impl Task<'_> {
     ///
     /// # Errors
     ///
-    /// [`TaskError::refusal`] says why the task refuses to work: see [`Refusal`] for the reasons.
+    /// [`TaskError::refusal`] if the task refuses to work: see [`Refusal`] for the reasons.
     /// [`TaskError::is_database`] if the database kept failing until the task [gave up](Task::give_up_after).
     ///
     /// Values that cannot be read are not an error: the [`Report`] lists them.
@@ -52,8 +52,8 @@ impl Task<'_> {
         self.read(pool, false)
     }
 
-    /// Waits for every open transaction, and then reads the [`status`](Task::status). If it finds no value under a key, and
-    /// no process encrypts with that key, then there will never be one.
+    /// Waits for every open transaction, and then reads the [`status`](Task::status). If it finds no value under a key,
+    /// and no process encrypts with that key, then there will never be one.
     ///
     /// # Errors
     ///
@@ -66,8 +66,8 @@ impl Task<'_> {
     ///
     /// # Errors
     ///
-    /// The errors of [`Task::status`]; [`Refusal::PrimaryKey`] and [`Refusal::UnknownKey`] for a key that is the primary key
-    /// or not in the keyring.
+    /// The errors of [`Task::status`]; [`Refusal::PrimaryKey`] and [`Refusal::UnknownKey`] for a key that is the
+    /// primary key or not in the keyring.
     pub fn retire<C: TaskConnection>(
         self,
         key: Fingerprint,
@@ -83,8 +83,8 @@ impl Task<'_> {
         Ok(Retirement { key, status: self.prove(pool)? })
     }
 
-    /// Estimates what it will cost to rewrite every row of the targets. It reads the catalogue, not the tables. SQLite has
-    /// no such figures: there it counts the rows.
+    /// Estimates what it will cost to rewrite every row of the targets. It reads the catalogue, not the tables. SQLite
+    /// has no such figures: there it counts the rows.
     ///
     /// # Errors
     ///
@@ -104,7 +104,14 @@ impl Task<'_> {
         let conductor = Conductor::new(&self.settings, pool, &plan, &mut self.on_progress);
         let (Reading { moment, found }, doubt) = conductor.read(waits)?;
         let Settings { keyring, stop, .. } = &self.settings;
-        Ok(Status::new(keyring, &plan, moment, &found.tallies, waits, doubt, stop.is_stopped()))
+        Ok(Status {
+            primary: keyring.primary(),
+            columns: ColumnStatus::all(keyring, &plan, &found.tallies),
+            moment: time::of_moment(moment),
+            fenced: waits && doubt.is_none(),
+            doubt,
+            stopped: stop.is_stopped(),
+        })
     }
 
     fn plan<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<Plan, TaskError> {

@@ -68,17 +68,17 @@ impl<'a> Task<'a> {
     /// Treats values of these columns as plaintext if they look like tokens and no key opens them. The columns must be
     /// among the targets.
     ///
-    /// By default, such values are listed and left unchanged: they could be damaged tokens, or tokens whose key is missing.
-    /// **With this setting, such tokens are encrypted a second time.** After that, only [`Job::Decrypt`] restores them.
-    /// First look at every value that a dry run lists.
+    /// By default, such values are listed and left unchanged: they could be damaged tokens, or tokens whose key is
+    /// missing. **With this setting, such tokens are encrypted a second time.** After that, only [`Job::Decrypt`]
+    /// restores them. First look at every value that a dry run lists.
     pub fn token_like_plaintext(mut self, target: Target) -> Self {
         self.token_like_plaintext.push(target);
         self
     }
 
     /// Sets how many rows one statement reads, and at most writes. The default was the fastest in measurements: 1000 on
-    /// PostgreSQL and SQLite, 500 on MySQL and MariaDB. The task lowers it where a statement cannot bind that many values,
-    /// where rows are large, and where writing takes longer than 50 ms.
+    /// PostgreSQL and SQLite, 500 on MySQL and MariaDB. The task lowers it where a statement cannot bind that many
+    /// values, where rows are large, and where writing takes longer than 50 ms.
     pub fn batch_size(mut self, rows: usize) -> Self {
         self.settings.batch = Some(rows.max(1));
         self
@@ -97,8 +97,9 @@ impl<'a> Task<'a> {
         self
     }
 
-    /// Lets the triggers of the tables fire. By default, the task refuses a table if its writes would set off a trigger. A
-    /// trigger that keeps an `updated_at`, as those of `diesel_manage_updated_at` do, would set it in every row.
+    /// Lets the triggers of the tables fire. By default, the task refuses a table if its writes would set off a
+    /// trigger. A trigger that maintains `updated_at`, such as one from `diesel_manage_updated_at`, would change it in
+    /// every row.
     ///
     /// The task looks for triggers that an `UPDATE` of the encrypted columns sets off. On PostgreSQL it respects the
     /// settings of its session: with `session_replication_role = replica`, most triggers do not fire. MySQL and MariaDB
@@ -108,7 +109,7 @@ impl<'a> Task<'a> {
         self
     }
 
-    /// Works without tables of its own, and so without other processes. If such a task was killed, the next one starts by
+    /// Works without tables of its own, and therefore alone. If such a task was killed, the next one starts by
     /// reading everything again. Several such tasks repeat each other's work. Nothing else is lost.
     pub fn stateless(mut self, stateless: bool) -> Self {
         self.settings.stateless = stateless;
@@ -127,9 +128,9 @@ impl<'a> Task<'a> {
         self
     }
 
-    /// Sets after how much time without a heartbeat, on the clock of the database, other processes take over the ranges of
-    /// this one. The default is one minute. If this process was only slow, its next write to such a range is refused, and
-    /// it continues with another range.
+    /// Sets the lease: after this time without a heartbeat, other processes take over the ranges of this one. The
+    /// default is one minute, on the clock of the database. If this process was only slow, the database refuses its
+    /// next write to such a range, and the process continues with another range.
     pub fn lease(mut self, time: Duration) -> Self {
         self.settings.lease = time;
         self

@@ -1,4 +1,4 @@
-//! The heartbeat of a process: it renews the lease, and hears what operators have asked for.
+//! The heartbeat of a process: it renews the lease, and looks for requests of operators.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ const RENEW: u32 = 4;
 /// The time between two heartbeats while the process waits.
 const NAP: Duration = Duration::from_millis(100);
 
-/// One for all workers of a process. The first worker that comes when it is time asks for all.
+/// The heartbeat of all workers of a process. When it is due, the first worker that comes does it for all.
 pub(crate) struct Heartbeat<'a, C: TaskConnection> {
     pub(crate) store: &'a Store<'a, C>,
     pub(crate) throttle: &'a Throttle,
@@ -90,7 +90,8 @@ impl<'a, C: TaskConnection> Heartbeat<'a, C> {
         self.request().or_else(|| self.throttle.waits_for()).or_else(|| self.lock().is_idle.then(idle))
     }
 
-    /// Why the reading for the proof must not continue. The lag of replicas is no reason: a reading does not add to it.
+    /// Why the reading for the proof must not continue. The lag of replicas is no reason, because a reading does not
+    /// add to it.
     pub(crate) fn pause_request(&self) -> Option<String> {
         let limit = || self.throttle.pause_reason().filter(PauseReason::is_requested).map(|reason| reason.to_string());
         self.request().or_else(limit)

@@ -16,7 +16,7 @@ pub(crate) struct MaxLag {
 /// The positions of the primary's log, each with the time at which the log reached it.
 pub(crate) struct Positions {
     samples: VecDeque<(Instant, i64)>,
-    /// Older samples are useless: a replica that has not reached them is behind the limit.
+    /// Older samples are useless: a replica that has not reached them exceeds the limit anyway.
     window: Duration,
 }
 
@@ -64,7 +64,8 @@ impl Positions {
         None
     }
 
-    /// Compares with the end of the log before the replica reported its position. It cannot have anything later.
+    /// Compares with the end of the log before the replica reported its position: the replica cannot have anything
+    /// later.
     fn bytes_behind(&self, replayed: i64, at: Instant) -> Option<u64> {
         let before = self.samples.iter().rfind(|(time, _)| *time <= at).or(self.samples.front());
         before.map(|(_, position)| u64::try_from(position - replayed).unwrap_or(0))

@@ -29,7 +29,7 @@ impl Limits {
         lag || self.pause_file.is_some() || self.max_runtime.is_some()
     }
 
-    /// The limit of the lag. Refused if this database can never report the lag: the task would wait forever.
+    /// The limit of the lag. Refuses a limit if this database can never report the lag: the task would wait forever.
     pub(crate) fn max_lag_on<B: Dialect>(&self) -> Result<Option<MaxLag>, Refusal> {
         let max_lag = match (self.max_lag, self.max_lag_bytes) {
             (None, None) if self.replicas.is_empty() => return Ok(None),

@@ -59,7 +59,7 @@ impl Monitor {
     }
 
     /// Takes the connection for [`run`](Monitor::run), if it needs one. Take it before the workers empty the pool:
-    /// without it, they would pause forever.
+    /// without it, the workers would pause forever.
     pub(crate) fn connect<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Option<PrimaryConnection<C>> {
         self.max_lag.and_then(|_| pool.get_timeout(INTERVAL).ok())
     }
@@ -92,8 +92,8 @@ impl Monitor {
         }
     }
 
-    /// The first reason to pause, if there is one. `conn` is the connection to the primary, which answers one or two short
-    /// questions at most.
+    /// The first reason to pause, if there is one. `conn` is the connection to the primary, which answers one or two
+    /// short questions at most.
     ///
     /// A failing connection is a reason to pause. The caller finds out whether it must be replaced.
     fn check<C: TaskConnection>(&mut self, conn: Option<&mut C>) -> Option<PauseReason> {

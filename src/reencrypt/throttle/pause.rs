@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Why a task must not continue now.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum PauseReason {
-    /// The run has reached its time limit. It ends, as on request.
+    /// The run has reached its time limit, and ends as on request.
     TimeIsUp {
         limit: Duration,
     },
@@ -28,19 +28,19 @@ pub(crate) enum PauseReason {
         bytes: u64,
         limit: u64,
     },
-    /// The lag of a replica cannot be found out. Without a name, no lag can.
+    /// The lag of this replica is unknown. Without a name, the lag of every replica is unknown.
     Unknown {
         replica: Option<String>,
         reason: String,
     },
-    /// The monitor has not checked the limits for this time, or never.
+    /// The monitor has not checked the limits for this time; `None` if it never has.
     Unchecked {
         since: Option<Duration>,
     },
 }
 
 impl PauseReason {
-    /// Whether an operator wants the task to stand still.
+    /// Whether an operator has asked for the pause.
     pub(crate) fn is_requested(&self) -> bool {
         matches!(self, Self::PauseFile { .. } | Self::PauseFileUnknown { .. })
     }
@@ -57,7 +57,7 @@ impl fmt::Display for PauseReason {
             Self::TimeIsUp { limit } => write!(f, "the time limit of {} s is reached", limit.as_secs_f64()),
             Self::PauseFile { path } => write!(f, "the file {} exists", path.display()),
             Self::PauseFileUnknown { path, reason } => {
-                write!(f, "whether the file {} exists is unknown: {reason}", path.display())
+                write!(f, "it is unknown whether the file {} exists: {reason}", path.display())
             }
             Self::Behind { replica, time, limit } => {
                 write!(

@@ -8,12 +8,12 @@ use crate::database::StopHandle;
 use crate::reencrypt::throttle::limits::Limits;
 use crate::reencrypt::throttle::pause::PauseReason;
 
-/// The age up to which a check counts.
+/// A check counts up to this age.
 const VALID: Duration = Duration::from_secs(10);
 /// The longest wait without a heartbeat.
 const SLICE: Duration = Duration::from_millis(200);
 
-/// What every worker passes before and after a page. Its waits end when the task stops.
+/// The place where every worker waits before and after a page. The waits end when the task stops.
 pub(crate) struct Throttle {
     rows_per_second: Option<u64>,
     nice: f64,
@@ -74,8 +74,8 @@ impl Throttle {
         most.min(rate.max(1))
     }
 
-    /// Waits after a page that began at `begun`, as long as the rate and the niceness require. It keeps calling
-    /// `heartbeat` meanwhile, until that fails.
+    /// Waits after a page that began at `begun`, as long as the rate and the niceness require. Meanwhile it keeps
+    /// calling `heartbeat`, and stops if that fails.
     pub(crate) fn slow_down<E>(
         &self,
         begun: Instant,
@@ -105,7 +105,7 @@ impl Throttle {
         result
     }
 
-    /// What the task waits for at the moment, for the operator's eyes.
+    /// Why the task waits at the moment, in words for the operator.
     pub(crate) fn waits_for(&self) -> Option<String> {
         if let Some(reason) = self.pause_reason() {
             return Some(reason.to_string());
@@ -130,7 +130,7 @@ impl Throttle {
         }
     }
 
-    /// This process's share.
+    /// The share of this process.
     fn rate(&self, state: &State) -> Option<f64> {
         self.rows_per_second.map(|rows| rows as f64 / f64::from(state.processes.get()))
     }
@@ -193,7 +193,7 @@ mod tests {
         let begun = Instant::now();
         let mut schedule = Schedule::default();
         assert_eq!(schedule.book(begun, 500, 1000.0), begun + 500 * MILLISECOND);
-        // The next page begins there, and ends where it would have ended without the wait in between.
+        // The second page begins after the wait for the first, and is due 500 ms later.
         assert_eq!(schedule.book(begun + 500 * MILLISECOND, 500, 1000.0), begun + 1000 * MILLISECOND);
         // Idle time is not saved up for a burst.
         let later = begun + 60_000 * MILLISECOND;

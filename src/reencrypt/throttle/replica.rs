@@ -1,4 +1,4 @@
-//! Asks a replica for its lag, on a thread of its own: the replica may be silent for any time.
+//! Asks a replica for its lag, on a thread of its own, because the replica may be silent for any time.
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,12 +9,11 @@ use crate::database::{Replay, ReplicaState, ReplicationState, TaskConnection};
 
 /// The time between two questions.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// The age up to which an answer counts.
+/// An answer counts up to this age.
 const VALID: Duration = Duration::from_secs(5);
 /// After this time without an answer, the question is asked again on a new connection.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A replica, by its URL.
 pub(crate) struct Replica {
     url: ReplicaUrl,
     ask: Ask,
@@ -35,8 +34,8 @@ impl Replica {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = match latest.answered.map(|answered| answered.elapsed()) {
             Some(age) if age <= VALID => (Instant::now() - age, latest.standings.clone()),
-            Some(age) => self.unknown(format!("it has not answered for {} s", age.as_secs())),
-            None => self.unknown("it has not answered yet".into()),
+            Some(age) => (Instant::now(), self.url.unknown(format!("it has not answered for {} s", age.as_secs()))),
+            None => (Instant::now(), self.url.unknown("it has not answered yet".into())),
         };
         let is_silent = latest.asked.elapsed() > PATIENCE;
         drop(latest);
@@ -45,10 +44,6 @@ impl Replica {
             (self.latest, self._alive) = spawn(&self.url, self.ask);
         }
         answer
-    }
-
-    fn unknown(&self, reason: String) -> (Instant, Vec<ReplicaState>) {
-        (Instant::now(), vec![ReplicaState { name: self.url.name.clone(), replay: Replay::Unknown(reason) }])
     }
 }
 
@@ -90,16 +85,15 @@ fn keep_asking<C: TaskConnection>(url: &ReplicaUrl, latest: &Mutex<Latest>, ende
 }
 
 fn ask<C: TaskConnection>(url: &ReplicaUrl, conn: &mut Option<C>) -> Vec<ReplicaState> {
-    let unknown = |reason: String| vec![ReplicaState { name: url.name.clone(), replay: Replay::Unknown(reason) }];
     let answer = match conn {
         Some(conn) => C::Backend::replica(conn),
         None => match C::establish(&url.url) {
             Ok(new) => C::Backend::replica(conn.insert(new)),
-            Err(error) => return unknown(one_line(error)),
+            Err(error) => return url.unknown(one_line(error)),
         },
     };
     match answer {
-        Ok(standings) if standings.is_empty() => unknown("it is not a replica".into()),
+        Ok(standings) if standings.is_empty() => url.unknown("it is not a replica".into()),
         Ok(standings) => standings
             .into_iter()
             .map(|ReplicaState { name: channel, replay }| {
@@ -109,7 +103,7 @@ fn ask<C: TaskConnection>(url: &ReplicaUrl, conn: &mut Option<C>) -> Vec<Replica
             .collect(),
         Err(error) => {
             *conn = None;
-            unknown(one_line(error))
+            url.unknown(one_line(error))
         }
     }
 }
@@ -148,6 +142,10 @@ impl ReplicaUrl {
         let is_valid = is_word(user_info, "-._~!$&'()*+,;=%:") && is_escaped && is_host && port.parse::<u16>().is_ok();
         let name = if server.is_empty() { "localhost" } else { server };
         is_valid.then(|| Self { url: url.to_owned(), name: name.to_owned() })
+    }
+
+    fn unknown(&self, reason: String) -> Vec<ReplicaState> {
+        vec![ReplicaState { name: self.name.clone(), replay: Replay::Unknown(reason) }]
     }
 }
 

@@ -1,4 +1,4 @@
-//! Writes one batch of rows, and looks again at the rows that the write did not change.
+//! Writes one batch of rows, and reads the rows again if the write did not change all of them.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use diesel::RunQueryDsl;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError, QueryResult};
 
 use crate::database::clock::CLOCKS;
-use crate::database::probe::write_nothing;
+use crate::database::swap::write_nothing;
 use crate::database::{
     Change, Checkpoint, Dialect, Failure, KeyValue, Locks, Page, PlannedTable, Row, Session, Swap, SwapRows,
     TaskConnection,
@@ -18,16 +18,16 @@ use crate::reencrypt::run::Range;
 use crate::reencrypt::walk::decision::decide;
 use crate::reencrypt::walk::shared::Shared;
 
-/// How often a batch is read and written again if values changed in between. After that, it waits for the next pass.
+/// How often a batch is read and written again if values change in between. After that, it is left for the next pass.
 const ROUNDS: usize = 8;
-/// How often locked rows are tried before they wait for the next pass, and the pause in between.
+/// How often locked rows are tried before they are left for the next pass, and the pause in between.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(10);
 /// The most bytes of values in one statement: a quarter of what MariaDB accepts by default.
 const STATEMENT: usize = 4 << 20;
-/// After a locked row, so many writes use the slower statement, which skips locked rows.
+/// After a locked row, this many writes use the slower statement, which skips locked rows.
 const CAUTION: u32 = 100;
-/// The most rows that the database may refuse one after the other. If it refuses more, the rows are not the reason: the
+/// The most rows that the database may refuse one after another. If it refuses more, the rows are not the reason: the
 /// disk may be full.
 const REFUSED: usize = 1_000;
 /// The caution for servers on which the faster statement would wait for locked rows.
@@ -40,11 +40,10 @@ impl Change {
     }
 }
 
-/// The result of a batch.
 pub(crate) struct BatchOutcome {
     /// One entry per column.
     pub(crate) written: Vec<Written>,
-    /// The date of the newest token that the application wrote meanwhile, and that must be written again.
+    /// The date of the newest token that the application wrote meanwhile and that the task must rewrite.
     pub(crate) newest_stale: Option<u64>,
     /// Whether rows are left for the next pass.
     pub(crate) is_left: bool,
@@ -75,7 +74,7 @@ pub(crate) struct Batches<'a, 'k, 'p, C: TaskConnection> {
 }
 
 impl<C: TaskConnection> Batches<'_, '_, '_, C> {
-    /// Writes `changes`, which are all in this range. Where the application changed values meanwhile, it decides and writes
+    /// Writes `changes`, which are all in this range. If the application changed values meanwhile, decides and writes
     /// again.
     pub(crate) fn write(&mut self, range: &Range, mut changes: Vec<Change>) -> Result<BatchOutcome, TaskError> {
         let written = vec![Written::default(); self.table.columns.len()];
@@ -142,15 +141,15 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
             _ => *self.refused += changes.len(),
         }
         if *self.refused > REFUSED {
-            tracing::warn!(table = %table.name, reason, "the database refuses to write row after row: trying again");
+            tracing::warn!(table = %table.name, reason, "the database refuses one row after another: trying again");
             refused.keys.truncate(before);
             return Ok(self.keep_swapping(changes)?);
         }
         Ok(swapped)
     }
 
-    /// Swaps in one statement. Returns `None` if another process has taken over the range. If some rows make the statement
-    /// fail, swaps each half, down to these rows.
+    /// Swaps in one statement. Returns `None` if another process has taken over the range. If some rows make the
+    /// statement fail, swaps each half on its own, down to single rows.
     fn swap(&mut self, changes: &[Change], refused: &mut Refused) -> Result<Option<usize>, TaskError> {
         let bytes = |(_, swap): (usize, &Swap)| swap.old.bytes.len() + swap.new.bytes.len();
         let size: usize = changes.iter().flat_map(Change::needed).map(bytes).sum();
@@ -217,7 +216,7 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
         self.session.once(|conn| C::Backend::swap(conn, table, changes, checkpoint, skips_locked))
     }
 
-    /// Swaps, and tries again until it succeeds or it is time to give up.
+    /// Swaps, and tries again until the swap succeeds or it is time to give up.
     fn keep_swapping(&mut self, changes: &[Change]) -> Result<Option<usize>, Failure> {
         let table = self.table;
         let checkpoint = self.checkpoint;
@@ -234,7 +233,6 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
         })
     }
 
-    /// Reads the rows of a range again.
     fn read(&mut self, range: &Range) -> Result<Vec<Row>, TaskError> {
         let limit = C::Backend::BATCH;
         let mut rows: Vec<Row> = Vec::new();
@@ -253,9 +251,9 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
     }
 }
 
-/// Counts the changes that were written, and the changes that came too late. `rows` are the rows as they are now. Returns
-/// whether all other values are unchanged, which means that their rows are locked. Both lists are in the order of the row
-/// key.
+/// Counts the changes that were written, and the changes that came too late. `rows` are the rows as they are now.
+/// Returns whether all other values are unchanged, which means that their rows are locked. Both lists are in the order
+/// of the row key.
 fn compare(changes: &[Change], rows: &[Row], written: &mut [Written]) -> bool {
     let mut is_same = true;
     let mut unseen = rows.iter();

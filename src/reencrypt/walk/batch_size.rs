@@ -5,17 +5,17 @@ use std::time::Duration;
 
 /// The rows of the first batch, and of the smallest one unless rows are huge or locked.
 const FIRST: usize = 16;
-/// The bytes of a batch up to which the next one may be larger.
+/// After a batch of at most this many bytes, the next one may be larger.
 const BYTES: usize = 1 << 20;
-/// The longest time that a write should take: the application may have to wait for a row that long.
+/// The longest time that a write should take, because the application may have to wait that long for a row.
 const TARGET: Duration = Duration::from_millis(50);
 /// The weight of the past in the average speed.
 const MEMORY: f64 = 0.75;
-/// After a conflict, batches do not grow for so many writes.
+/// After a conflict, batches do not grow for this many writes.
 const CAUTION: u32 = 10;
 
-/// The size of batches. It follows the bytes that were read and the time of the writes, in powers of two: each size is a
-/// statement of its own.
+/// The size of batches. It follows the bytes that were read and the time of the writes. It changes in powers of two,
+/// because each size needs a statement of its own.
 pub(crate) struct BatchSize(Mutex<State>);
 
 struct State {
@@ -29,7 +29,7 @@ struct State {
 }
 
 impl BatchSize {
-    /// Never more than `most` rows.
+    /// Batches never have more than `most` rows.
     pub(crate) fn new(most: usize) -> Self {
         let state = State { most, by_bytes: FIRST.min(most), by_time: most, rows: 0.0, seconds: 0.0, caution: 0 };
         Self(Mutex::new(state))
@@ -40,7 +40,6 @@ impl BatchSize {
         self.with(|state| state.by_bytes.min(state.by_time))
     }
 
-    /// Notes how many bytes were read.
     pub(crate) fn read(&self, bytes: usize) {
         self.with(|state| {
             state.by_bytes =
@@ -48,7 +47,6 @@ impl BatchSize {
         });
     }
 
-    /// Notes how long a write of so many rows took.
     pub(crate) fn wrote(&self, rows: usize, time: Duration) {
         self.with(|state| {
             state.rows = MEMORY * state.rows + rows as f64;

@@ -1,4 +1,4 @@
-//! Decides what to write in the place of a row's values.
+//! Decides what to write in place of a row's values.
 
 use crate::database::{Cell, Change, Failure, PlannedTable, Row, Swap};
 use crate::keys::Rotation;

@@ -1,4 +1,4 @@
-//! What the workers of a process have found, and where they are.
+//! What the workers of a process have found, and how far they are.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -8,6 +8,7 @@ use crate::reencrypt::run::Range;
 use crate::reencrypt::run::claim::LEFT;
 
 /// What this process has found and written.
+#[derive(Default)]
 pub(crate) struct Found {
     pub(crate) problems: Problems,
     /// The values that are left to write, if nothing was written.
@@ -18,7 +19,8 @@ pub(crate) struct Found {
     pub(crate) written: Vec<Written>,
 }
 
-/// Where the workers are, for the observer.
+/// How far the workers are, for the observer.
+#[derive(Default)]
 pub(crate) struct Counters {
     pub(crate) pass: AtomicU32,
     pub(crate) is_proving: AtomicBool,
@@ -34,13 +36,8 @@ pub(crate) struct Counters {
 impl Found {
     pub(crate) fn new(plan: &Plan, keys: usize) -> Self {
         let columns = plan.columns().count();
-        Self {
-            problems: Problems::default(),
-            stale: Problems::default(),
-            stale_ranges: Vec::new(),
-            tallies: vec![Tally::new(keys); columns],
-            written: vec![Written::default(); columns],
-        }
+        let tallies = vec![Tally::new(keys); columns];
+        Self { tallies, written: vec![Written::default(); columns], ..Self::default() }
     }
 
     /// Adds what was found in a page of a table, whose first column is at `offset`.
@@ -72,15 +69,7 @@ impl Found {
 
 impl Counters {
     pub(crate) fn new(tables: usize) -> Self {
-        Self {
-            pass: AtomicU32::new(0),
-            is_proving: AtomicBool::new(false),
-            table: AtomicUsize::new(0),
-            rows: (0..tables).map(|_| AtomicU64::new(0)).collect(),
-            rows_read: AtomicU64::new(0),
-            rewritten: AtomicU64::new(0),
-            bad: AtomicU64::new(0),
-        }
+        Self { rows: (0..tables).map(|_| AtomicU64::new(0)).collect(), ..Self::default() }
     }
 
     /// Notes that a worker has claimed a range of this pass.

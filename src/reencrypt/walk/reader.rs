@@ -11,7 +11,7 @@ use crate::reencrypt::run::{Claim, ClaimNumber, Claimed, Range};
 use crate::reencrypt::walk::decision::decide;
 use crate::reencrypt::walk::shared::{Mode, Shared};
 
-/// The time between two questions whether there is more to do.
+/// The time between two requests for a range while other processes hold all ranges.
 const NAP: Duration = Duration::from_millis(50);
 /// The pause before a range is tried again in a later pass. It grows with each pass, so that locks can end.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -26,7 +26,7 @@ pub(crate) enum Message {
     End,
 }
 
-/// A page that was read: what it holds, and what to write.
+/// A page that was read, with its counts and the changes to write.
 pub(crate) struct Prepared {
     pub(crate) range: Range,
     /// One entry per column of the table.
@@ -84,7 +84,7 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
             page.after = claim.range.after.as_deref();
             page.until = claim.range.until.as_deref();
             let rows: Vec<Row> = session.run(|conn| page.load(conn))?;
-            // Only an empty page ends the range, not an error, nor a page that needs no write.
+            // Only an empty page ends the range. An error or a page without changes does not.
             let Some(last) = rows.last().map(|row| row.key.clone()) else {
                 self.claim = None;
                 return Ok(Some(Message::End));
@@ -105,7 +105,7 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
             self.pass = claim.pass;
             session.pause((PAUSE * 2u32.saturating_pow(claim.pass - 2)).min(LONGEST_PAUSE));
         }
-        // Two may be on their way to the writing half, which holds a third.
+        // Two claims may be on their way to the writing half, which holds a third.
         self.known.push(claim.number);
         if self.known.len() > 4 {
             self.known.remove(0);

@@ -13,9 +13,10 @@ pub(crate) struct Sessions<'p, C: TaskConnection> {
 }
 
 impl<'p, C: TaskConnection> Sessions<'p, C> {
-    /// Takes one connection for each worker while the pool has any, at least one, and then a second for each.
+    /// Takes one connection for each worker, and then a second for each, as long as the pool has any. Takes at least
+    /// one.
     pub(crate) fn open(pool: &'p Pool<ConnectionManager<C>>, settings: &Settings) -> Result<Vec<Self>, TaskError> {
-        // Wait for the first one: the application may hold the others.
+        // Wait for the first connection: the application may hold all others.
         let mut first = Session::new(pool, settings.give_up_after, settings.stop.clone());
         first.run(|_| Ok(()))?;
         let mut sessions = vec![Self { reading: first, writing: None }];

@@ -12,19 +12,18 @@ use crate::reencrypt::walk::batch_size::BatchSize;
 use crate::reencrypt::walk::found::{Counters, Found};
 use crate::reencrypt::walk::settings::Settings;
 
-/// The unreadable tokens in a column from which on the keyring may be the wrong one.
+/// If a column has this many unreadable tokens, the keyring may be the wrong one.
 const SUSPICIOUS: u64 = 1_000;
-/// The same for plaintext that is encrypted: a wrong keyring would encrypt it under a key that no application has.
+/// The lower limit for a job that encrypts plaintext: a wrong keyring would use a key that no application has.
 const SUSPICIOUS_AT_FIRST: u64 = 20;
 
-/// What the workers do with values that are not as the job wants them.
+/// What the workers do with values that need a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// Count and list them.
     Read,
-    /// Create the new values, and drop them.
+    /// Create the new values, and discard them.
     DryRun,
-    /// Write the new values.
     Write,
 }
 

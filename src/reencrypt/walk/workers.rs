@@ -1,4 +1,4 @@
-//! The workers of a process: they claim ranges, and read and write them, until no range is left.
+//! The workers of a process: they claim ranges, read them and write them, until no range is left.
 
 use std::sync::PoisonError;
 use std::sync::mpsc::{RecvTimeoutError, channel, sync_channel};
@@ -53,7 +53,6 @@ pub(crate) fn walk<C: TaskConnection>(
     (shared.found.into_inner().unwrap_or_else(PoisonError::into_inner), outcome)
 }
 
-/// Runs one worker to the end.
 fn work<C: TaskConnection>(shared: &Shared<'_, C>, worker: usize, sessions: Sessions<'_, C>) -> Result<(), TaskError> {
     let Sessions { mut reading, writing } = sessions;
     let reader = Reader::new(shared, worker);
@@ -70,7 +69,7 @@ fn work<C: TaskConnection>(shared: &Shared<'_, C>, worker: usize, sessions: Sess
             let _entered = span.enter();
             let result = inbox.iter().try_for_each(|message| writer.handle(&mut writing, message));
             shared.note_failure(&result);
-            // A reading half that waits for room learns that nobody takes its messages.
+            // This wakes the reading half if it waits for room in the channel.
             drop(inbox);
             end(result, &mut writer, &mut writing)
         });
@@ -82,7 +81,7 @@ fn work<C: TaskConnection>(shared: &Shared<'_, C>, worker: usize, sessions: Sess
     })
 }
 
-/// Reads until there is no more, or until `handle` returns `false`.
+/// Reads until no range is left, or until `handle` returns `false`.
 fn read<C: TaskConnection>(
     mut reader: Reader<'_, C>,
     session: &mut Session<'_, C>,
@@ -96,8 +95,8 @@ fn read<C: TaskConnection>(
     Ok(())
 }
 
-/// Hands back what a worker still holds. After a failure it tries once, so that others need not wait for the lease to
-/// end.
+/// Hands back the range that a worker still holds. After a failure it tries only once, so that others can continue
+/// before the lease ends.
 fn end<C: TaskConnection>(
     result: Result<(), TaskError>,
     writer: &mut Writer<'_, C>,

@@ -19,7 +19,6 @@ const CHECKPOINT: Duration = Duration::from_secs(1);
 
 pub(crate) struct Writer<'a, C: TaskConnection> {
     shared: &'a Shared<'a, C>,
-    /// The range that is being written.
     current: Option<Current>,
     rotation: Rotation<'a>,
     /// See [`Batches`]. `None` until the server has answered.
@@ -30,7 +29,7 @@ pub(crate) struct Writer<'a, C: TaskConnection> {
 
 struct Current {
     claim: Claim,
-    /// What is done and committed. It is never ahead of the rows.
+    /// The work that is committed. It is never ahead of the rows.
     progress: ClaimProgress,
     problems: Vec<Problem>,
     noted: Instant,
@@ -53,7 +52,7 @@ impl<'a, C: TaskConnection> Writer<'a, C> {
         }
     }
 
-    /// Hands back the rest of the range. Call it when no more messages come.
+    /// Hands back the rest of the range. Call it after the last message.
     pub(crate) fn finish(&mut self, session: &mut Session<'_, C>) -> Result<(), TaskError> {
         self.settle(session, false)
     }
@@ -130,10 +129,9 @@ impl Current {
     fn new<C: TaskConnection>(claim: Claim, shared: &Shared<'_, C>) -> Self {
         let columns = shared.plan.table(claim.range.table).columns.len();
         let progress = ClaimProgress {
-            at: None,
             tallies: vec![Tally::new(shared.settings.keyring.fingerprints().len()); columns],
             written: vec![Written::default(); columns],
-            left: Vec::new(),
+            ..ClaimProgress::default()
         };
         Self { claim, progress, problems: Vec::new(), noted: Instant::now() }
     }

@@ -219,8 +219,8 @@ pub static LENIENT_TYPES: LazyLock<[(&str, &str); 4]> = LazyLock::new(|| {
     ]
 });
 
-/// Blocks every update of the row `id` of the table `t`, until `let_go`.
-pub fn hold_up(application: &mut Conn, id: i64) {
+/// Blocks every update of the row `id` of the table `t`, until `unblock_updates`.
+pub fn block_updates(application: &mut Conn, id: i64) {
     let sql = "create trigger wait before update on t for each row begin
                    if new.id = ID then do get_lock(database(), 10), release_lock(database()); end if;
                end;
@@ -228,7 +228,7 @@ pub fn hold_up(application: &mut Conn, id: i64) {
     application.batch_execute(&sql.replace("ID", &id.to_string())).unwrap();
 }
 
-pub fn let_go(application: &mut Conn) {
+pub fn unblock_updates(application: &mut Conn) {
     application.batch_execute("do release_lock(database())").unwrap();
 }
 

@@ -7,7 +7,7 @@ use diesel::sql_types::{Integer, Text};
 use diesel_encrypted::reencrypt::{Doubt, Job, Outcome, Progress, Task};
 use diesel_encrypted::{TableName, Target};
 
-use crate::backend::{Conn, TEXT, TestDatabase, hold_up, is_mariadb, let_go};
+use crate::backend::{Conn, TEXT, TestDatabase, block_updates, is_mariadb, unblock_updates};
 use crate::suite::sql::{self, is_true};
 use crate::suite::traps::{self, insert, interfere, is_under, rows};
 use crate::support::keys::{key, keyring};
@@ -285,7 +285,7 @@ fn locks_of_a_suspended_process_are_released_soon() {
         return;
     }
     // The process blocks while it writes the first page. It has already locked the rows before this one.
-    hold_up(&mut application, 20);
+    block_updates(&mut application, 20);
     let keys = [2, 1].map(|number| key(number).to_text().to_string());
     let mut process = Program::new(["reencrypt", "--column", "t.secret", "--accept-triggers", "--batch-size", "16"])
         .keys(&[&keys[0], &keys[1]])
@@ -295,7 +295,7 @@ fn locks_of_a_suspended_process_are_released_soon() {
                  where db = database() and state = 'User lock' and id <> connection_id())";
     process.until(|| is_true(&mut application, stuck));
     process.signal("STOP");
-    let_go(&mut application);
+    unblock_updates(&mut application);
     application.batch_execute("set innodb_lock_wait_timeout = 30; update t set secret = concat(secret, '')").unwrap();
     assert!(!process.has_ended());
     process.signal("CONT");

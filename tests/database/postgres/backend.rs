@@ -194,8 +194,8 @@ pub const GROWS: bool = true;
 pub const LENIENT_TYPES: &[(&str, &str)] =
     &[("citext", "upper(secret::text)"), ("text collate lenient", "upper(secret)")];
 
-/// Blocks every update of the row `id` of the table `t`, until `let_go`.
-pub fn hold_up(application: &mut Conn, id: i64) {
+/// Blocks every update of the row `id` of the table `t`, until `unblock_updates`.
+pub fn block_updates(application: &mut Conn, id: i64) {
     let sql = "create function wait() returns trigger language plpgsql as $$ begin
                    while not pg_try_advisory_xact_lock_shared(1) loop perform pg_sleep(0.01); end loop;
                    return new;
@@ -205,7 +205,7 @@ pub fn hold_up(application: &mut Conn, id: i64) {
     application.batch_execute(&sql.replace("ID", &id.to_string())).unwrap();
 }
 
-pub fn let_go(application: &mut Conn) {
+pub fn unblock_updates(application: &mut Conn) {
     application.batch_execute("select pg_advisory_unlock(1)").unwrap();
 }
 

@@ -127,12 +127,12 @@ pub const GROWS: bool = false;
 pub const LENIENT_TYPES: &[(&str, &str)] =
     &[("text collate nocase", "upper(secret)"), ("text collate rtrim", "secret || ' '")];
 
-/// Blocks all other writers, until `let_go`.
-pub fn hold_up(application: &mut Conn, _id: i64) {
+/// Blocks all other writers, until `unblock_updates`.
+pub fn block_updates(application: &mut Conn, _id: i64) {
     application.batch_execute("begin immediate").unwrap();
 }
 
-pub fn let_go(application: &mut Conn) {
+pub fn unblock_updates(application: &mut Conn) {
     application.batch_execute("commit").unwrap();
 }
 

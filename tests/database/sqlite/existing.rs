@@ -200,7 +200,7 @@ fn reverting_a_guard_keeps_later_changes() {
         conn.batch_execute(later).unwrap();
         let changed = shape(conn);
         let error = migrations.revert(conn).unwrap_err().to_string();
-        let reason = "t has changed since this migration was run and stays as it is: revert what changed it first";
+        let reason = "t has changed since this migration was run and stays as it is: revert that change first";
         assert!(error.contains(reason), "{later}: {error}");
         assert_eq!(shape(conn), changed, "{later}");
         conn.batch_execute(&format!("begin; commit; {reverted}")).unwrap();

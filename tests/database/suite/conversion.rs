@@ -298,7 +298,7 @@ fn a_column_that_the_database_pads_is_refused() {
             db.conn().batch_execute(&sql).unwrap();
             let task = || Task::new(keyring.clone()).target("t.secret".parse().unwrap());
             let error = task().job(job).run(&db.pool(1)).unwrap_err();
-            assert!(error.is_refused() && error.to_string().contains("which the database fills up"), "{error}");
+            assert!(error.is_refused() && error.to_string().contains("which the database pads"), "{error}");
             // A token as long as its column can be rotated.
             assert!(task().run(&db.pool(1)).unwrap().is_proven());
         }

@@ -186,7 +186,7 @@ fn a_nul_or_a_character_beyond_ascii_is_refused() {
             assert_refused(value.as_bytes(), store_bytes(conn, value.as_bytes()));
         }
     }
-    // For a function that stops at NUL, the text is shorter by the characters that the NUL and its successor replace.
+    // A function that stops at the NUL does not see the `=` at the end.
     for value in [token(0).replace("==", "\0="), token(0).replace("==", "\0x"), token(16).replace('=', "\0")] {
         assert_refused(value.as_bytes(), store_bytes(conn, value.as_bytes()));
     }

@@ -13,12 +13,12 @@ use crate::support::runner::write;
 
 /// All progress that the observer of a task received.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<Progress>>>);
+struct Observed(Arc<Mutex<Vec<Progress>>>);
 
-impl Told {
+impl Observed {
     fn on_progress(&self) -> impl FnMut(&Progress) + Send + 'static {
-        let told = Arc::clone(&self.0);
-        move |progress| told.lock().unwrap().push(progress.clone())
+        let observed = Arc::clone(&self.0);
+        move |progress| observed.lock().unwrap().push(progress.clone())
     }
 
     fn reasons(&self) -> Vec<String> {
@@ -26,7 +26,7 @@ impl Told {
     }
 
     fn until(&self, reason: &str) {
-        while !self.reasons().iter().any(|told| told == reason) {
+        while !self.reasons().iter().any(|reason| reason == reason) {
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -35,23 +35,24 @@ impl Told {
 #[test]
 fn a_rate_limits_the_task() {
     let people = People::new(1, 1..=30);
-    let told = Told::default();
-    let task = people.task([2, 1]).max_rows_per_second(60).batch_size(5).on_progress(told.on_progress());
+    let observed = Observed::default();
+    let task = people.task([2, 1]).max_rows_per_second(60).batch_size(5).on_progress(observed.on_progress());
     let report = people.run(task, 2);
     assert_eq!((report.outcome(), report.passes()), (Outcome::Proven, 1));
-    assert!(told.reasons().contains(&"60 rows/s".to_owned()));
-    assert!(told.0.lock().unwrap().last().unwrap().elapsed >= Duration::from_millis(500));
+    assert!(observed.reasons().contains(&"60 rows/s".to_owned()));
+    assert!(observed.0.lock().unwrap().last().unwrap().elapsed >= Duration::from_millis(500));
 }
 
 #[test]
 fn a_nice_task_leaves_the_database_idle() {
     let people = People::new(1, 1..=30);
     let stop = StopHandle::default();
-    let told = Told::default();
-    let task = people.task([2, 1]).nice(1000.0).batch_size(1).stop_handle(stop.clone()).on_progress(told.on_progress());
+    let observed = Observed::default();
+    let task =
+        people.task([2, 1]).nice(1000.0).batch_size(1).stop_handle(stop.clone()).on_progress(observed.on_progress());
     thread::scope(|scope| {
         let run = scope.spawn(|| people.run(task, 1));
-        told.until("nice 1000");
+        observed.until("nice 1000");
         stop.stop();
         assert_eq!(run.join().unwrap().outcome(), Outcome::Stopped);
     });
@@ -63,12 +64,12 @@ fn a_pause_file_pauses_the_task() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pause");
     write(&file, "");
-    let told = Told::default();
-    let task = people.task([2, 1]).pause_file(&file).on_progress(told.on_progress());
+    let observed = Observed::default();
+    let task = people.task([2, 1]).pause_file(&file).on_progress(observed.on_progress());
     let before = people.raw();
     thread::scope(|scope| {
         let run = scope.spawn(|| people.run(task, 1));
-        told.until(&format!("the file {} exists", file.display()));
+        observed.until(&format!("the file {} exists", file.display()));
         assert_eq!(people.raw(), before);
         std::fs::remove_file(&file).unwrap();
         assert!(run.join().unwrap().is_proven());
@@ -79,12 +80,15 @@ fn a_pause_file_pauses_the_task() {
 #[test]
 fn an_unusable_pause_file_pauses_the_task() {
     let people = People::new(1, 1..=30);
-    let (stop, told) = (StopHandle::default(), Told::default());
+    let (stop, observed) = (StopHandle::default(), Observed::default());
     let file = Path::new("/dev/null/pause");
-    let task = people.task([2, 1]).pause_file(file).stop_handle(stop.clone()).on_progress(told.on_progress());
+    let task = people.task([2, 1]).pause_file(file).stop_handle(stop.clone()).on_progress(observed.on_progress());
     thread::scope(|scope| {
         let run = scope.spawn(|| people.run(task, 1));
-        while !told.reasons().iter().any(|told| told.starts_with("whether the file /dev/null/pause exists is unknown"))
+        while !observed
+            .reasons()
+            .iter()
+            .any(|reason| reason.starts_with("it is unknown whether the file /dev/null/pause exists"))
         {
             thread::sleep(Duration::from_millis(10));
         }

@@ -131,8 +131,8 @@ fn stops_on_request_and_goes_on_later() {
 
     let rest = people.run(people.task([2, 1]), 1);
     // A shared run continues, and its report covers all of it.
-    let told = if SHARES { 500 } else { 500 - done };
-    assert_eq!(people.column(&rest, "email").rewritten, told);
+    let reported = if SHARES { 500 } else { 500 - done };
+    assert_eq!(people.column(&rest, "email").rewritten, reported);
     assert_eq!(people.all([2]), before);
 }
 

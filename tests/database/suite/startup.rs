@@ -226,7 +226,8 @@ fn an_old_primary_key_by_the_dates_of_the_values() {
     write(&people, 2, MINUTE);
     let said = refusal(&people, &check(&[1, 2]));
     let (old, new) = (fingerprint(1), fingerprint(2));
-    let start = format!("the primary key of this keyring, {old}, is an old one by the dates of the values: the newest");
+    let start =
+        format!("the primary key of this keyring, {old}, is an old one, judging by the dates of the values: the");
     assert!(said.starts_with(&start) && said.contains(&format!("Put {new} first in the keyring, ")), "{said}");
 
     passes(&people, &[2, 1]);
@@ -259,8 +260,8 @@ fn a_key_that_a_run_has_replaced() {
     let said = refusal(&people, &check(&[1, 2]));
     let (old, new) = (fingerprint(1), fingerprint(2));
     let expected = format!(
-        "the primary key of this keyring, {old}, was rotated away from: a re-encryption of this database has brought \
-         values from it under {new}. "
+        "the primary key of this keyring, {old}, was rotated away from: a re-encryption of this database has rewritten \
+         the values of this key under {new}. "
     );
     assert!(said.starts_with(&expected), "{said}");
     passes(&people, &[2, 1]);

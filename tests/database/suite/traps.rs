@@ -12,8 +12,8 @@ use diesel_encrypted::reencrypt::{Doubt, Job, Outcome, Progress, Report, Task};
 use fernet::Fernet;
 
 use crate::backend::{
-    CHANGES_OF_THE_SCHEMA, Conn, LENIENT_TYPES, MAKE_TYPES, TEXT, TestDatabase, change_schema, hold_up, let_go,
-    name_of_transaction,
+    CHANGES_OF_THE_SCHEMA, Conn, LENIENT_TYPES, MAKE_TYPES, TEXT, TestDatabase, block_updates, change_schema,
+    name_of_transaction, unblock_updates,
 };
 use crate::support::keys::{key, keyring};
 
@@ -67,7 +67,7 @@ pub fn task<'a>() -> Task<'a> {
 /// written them, and the application acts.
 pub fn interfere(db: &TestDatabase, task: Task<'_>, id: i64, act: impl FnOnce(&mut Conn)) -> Report {
     let mut application = db.conn();
-    hold_up(&mut application, id);
+    block_updates(&mut application, id);
     let (send, receive) = mpsc::channel();
     let task = task.on_progress(move |progress| {
         if progress.rows >= 3 * PAGE as u64 {
@@ -78,7 +78,7 @@ pub fn interfere(db: &TestDatabase, task: Task<'_>, id: i64, act: impl FnOnce(&m
         let run = threads.spawn(|| task.run(&db.pool(2)).unwrap());
         receive.recv_timeout(Duration::from_secs(10)).unwrap();
         act(&mut application);
-        let_go(&mut application);
+        unblock_updates(&mut application);
         run.join().unwrap()
     })
 }
@@ -135,7 +135,7 @@ fn a_schema_that_changes_between_two_pages() {
 /// decryption.
 #[test]
 fn a_token_that_is_newer_than_the_beginning() {
-    for (job, is_told) in
+    for (job, doubt) in
         [(Job::Reencrypt, Doubt::OldPrimary as fn(SystemTime) -> Doubt), (Job::Decrypt, Doubt::StillEncrypting)]
     {
         let db = table(TEXT);
@@ -163,7 +163,7 @@ fn a_token_that_is_newer_than_the_beginning() {
             }
         };
         let report = task().job(job).on_progress(observer).run(&db.pool(2)).unwrap();
-        let expected = date.map(|date| is_told(UNIX_EPOCH + Duration::from_secs(date)));
+        let expected = date.map(|date| doubt(UNIX_EPOCH + Duration::from_secs(date)));
         assert_eq!((report.outcome(), report.doubt()), (Outcome::Incomplete, expected.as_ref()));
         // The token is newer than the beginning of that run, but older than the beginning of this one.
         assert!(task().job(job).run(&db.pool(2)).unwrap().is_proven());

@@ -29,8 +29,9 @@ fn are_refused_unless_they_are_accepted() {
     let error = people.task([2, 1]).run(&people.db.pool(2)).unwrap_err();
     let said = error.to_string();
     let start = format!(
-        "the table {}people has triggers that would fire for every row that is rewritten: {MANAGED_BY}. One that keeps \
-         an `updated_at`, as those of `diesel_manage_updated_at` do, would set it. To rewrite without them, ",
+        "the table {}people has triggers that would fire for every row that is rewritten: {MANAGED_BY}. A trigger \
+         that maintains `updated_at`, such as one from `diesel_manage_updated_at`, would change it in every row. To \
+         rewrite without the triggers, ",
         people.db.schema()
     );
     let end = ". To let them fire, call Task::accept_triggers";

@@ -28,8 +28,8 @@ pub fn differences(seen: &Seen) -> Vec<String> {
         ("scan", account.scan == truth.scan),
     ];
     let different = is_same.into_iter().filter(|(_, is_same)| !is_same);
-    let told = |column| format!("id={id}: {column} is not what the ledger has ({} there)", truth.note);
-    different.map(|(column, _)| told(column)).collect()
+    let describe = |column| format!("id={id}: {column} is not what the ledger has ({} there)", truth.note);
+    different.map(|(column, _)| describe(column)).collect()
 }
 
 /// Checks every row as the models of this stage read it, while nobody writes.

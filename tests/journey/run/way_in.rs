@@ -125,9 +125,9 @@ pub fn guard(world: &World) {
         account::email.eq(format!("{PLAINTEXT}a slip")),
     );
     let refused = diesel::insert_into(account::table).values(past_the_application).execute(&mut world.db.conn());
-    let Err(Error::DatabaseError(_, told)) = refused else { panic!("plaintext was stored: {refused:?}") };
-    let told = format!("{} {:?} {:?}", told.message(), told.details(), told.hint());
-    assert!(told.contains("is_encrypted") && !told.contains(PLAINTEXT), "{told}");
+    let Err(Error::DatabaseError(_, refusal)) = refused else { panic!("plaintext was stored: {refused:?}") };
+    let refusal = format!("{} {:?} {:?}", refusal.message(), refusal.details(), refusal.hint());
+    assert!(refusal.contains("is_encrypted") && !refusal.contains(PLAINTEXT), "{refusal}");
 }
 
 /// Introduces a new key. Every instance reads with it before the first one writes with it.

@@ -13,7 +13,7 @@ pub fn lift_guard(world: &World) {
     world.deploy(Stage::Adopting);
     on(world, &COLUMNS, &["decrypt"], &[NEW]).exits_with(USAGE);
     let run = decrypt(world, &COLUMNS, &[NEW]).exits_with(REFUSED);
-    assert!(run.stderr.contains("has a guard, which lets no plaintext in"), "{}", run.stderr);
+    assert!(run.stderr.contains("has a guard, which refuses plaintext"), "{}", run.stderr);
     revert(world).unwrap();
     assert_eq!(guards(world), [None; 3]);
     world.settle();

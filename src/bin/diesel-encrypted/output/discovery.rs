@@ -60,7 +60,7 @@ fn needless(discovered: &Discovered) -> Option<Failure> {
         "there is no finding for {}. Remove the option, because it would hide the next finding there.",
         options.join(", ")
     );
-    Some(Failure::new(Exit::Usage, message))
+    Some(Failure::usage(message))
 }
 
 fn nothing_declared(discovered: &Discovered) -> Failure {
@@ -69,13 +69,10 @@ fn nothing_declared(discovered: &Discovered) -> Failure {
         1 => "--ignore accepts the only finding".into(),
         all => format!("--ignore accepts all {all} findings"),
     };
-    Failure::new(
-        Exit::Refused,
-        format!(
-            "there is nothing to compare. The schema file declares no encrypted column, and {others}. Declare columns \
+    Failure::refused(format!(
+        "there is nothing to compare. The schema file declares no encrypted column, and {others}. Declare columns \
              as EncryptedText or EncryptedBinary, or name the right schema file with --schema PATH."
-        ),
-    )
+    ))
 }
 
 fn summary(discovered: &Discovered) -> String {
@@ -107,18 +104,8 @@ fn row(column: &ColumnFound) -> Vec<String> {
 #[derive(Serialize)]
 struct DiscoveryDocument<'a> {
     outcome: &'static str,
-    columns: Vec<DiscoveryColumn<'a>>,
+    columns: &'a [ColumnFound],
     findings: Vec<DiscoveryFinding<'a>>,
-}
-
-#[derive(Serialize)]
-struct DiscoveryColumn<'a> {
-    table: String,
-    column: &'a str,
-    declared: bool,
-    guarded: bool,
-    sampled: u64,
-    tokens: u64,
 }
 
 #[derive(Serialize)]
@@ -141,21 +128,8 @@ impl<'a> DiscoveryDocument<'a> {
         let discovered = discovered.as_ref().ok();
         Self {
             outcome,
-            columns: discovered.into_iter().flat_map(|it| &it.columns).map(DiscoveryColumn::new).collect(),
+            columns: discovered.map_or(&[], |discovered| &discovered.columns),
             findings: discovered.into_iter().flat_map(|it| &it.findings).map(DiscoveryFinding::new).collect(),
-        }
-    }
-}
-
-impl<'a> DiscoveryColumn<'a> {
-    fn new(found: &'a ColumnFound) -> Self {
-        Self {
-            table: found.table.to_string(),
-            column: &found.column,
-            declared: found.declared,
-            guarded: found.guarded,
-            sampled: found.sampled,
-            tokens: found.tokens,
         }
     }
 }

@@ -9,10 +9,10 @@ use super::{count, document, line, sentence, table};
 use crate::exit::{Exit, Failure};
 use crate::notes;
 
-/// The most problems that the output for people lists.
+/// The maximum number of problems in the output for people.
 const SHOWN: usize = 20;
 
-/// How a job ended: its report, as far as there is one, and the failure that ended it, if any.
+/// How a job ended: its report, if there is one, and the failure that ended it, if any.
 pub(crate) struct Ending {
     pub(crate) report: Option<Report>,
     pub(crate) failure: Option<Failure>,
@@ -117,7 +117,7 @@ fn repairs(job: Job, report: &Report) -> &'static str {
              rows."
         }
         (true, false) => "Encrypt them with `diesel-encrypted encrypt`.",
-        (false, _) => "Find the key that wrote them, or repair the rows.",
+        (false, _) => "Find the key that encrypted them, or repair the rows.",
     }
 }
 
@@ -130,7 +130,7 @@ fn work(job: Job, stale: u64, primary: Fingerprint) -> String {
     }
 }
 
-/// Which keys can go after a proof, and when.
+/// Which keys can be removed after a proof, and when.
 fn after_proof(keyring: &Keyring, job: Job) -> Option<String> {
     if job == Job::Decrypt {
         return Some("Keep the keys while you have older backups, and while any application still encrypts.".into());

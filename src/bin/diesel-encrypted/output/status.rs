@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{document, line, rfc3339, table};
 use crate::exit::{Exit, Failure};
 
-/// Prints a status, and the run that is going on, if any.
+/// Prints a status, and the active run, if any.
 pub(crate) fn status(
     keyring: &Keyring,
     status: Result<(Status, Option<SharedRun>), Failure>,

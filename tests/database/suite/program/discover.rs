@@ -121,10 +121,10 @@ fn each_mistake_is_found_and_none_after_its_correction() {
     let scene = Scene::new();
     scene.finds(&[]);
     let words = |sql: &str| sql.replace("PLAINTEXT", PLAINTEXT).replace("TEXT", TEXT).replace("DROP_INDEX", DROP_INDEX);
-    for (plant, found, mend) in MISTAKES {
+    for (plant, found, correction) in MISTAKES {
         scene.run(&words(plant));
         scene.finds(found);
-        scene.run(&words(mend));
+        scene.run(&words(correction));
         scene.finds(&[]);
     }
     for expression in EXPRESSION_INDEXES.iter() {

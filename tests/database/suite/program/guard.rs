@@ -188,7 +188,7 @@ fn too_early_is_refused_by_the_program() {
     }
     let reason = format!(
         "{}Odd People.E Mail holds 3 values that are not tokens. The database would refuse the guard. First run \
-         `diesel-encrypted encrypt --column Odd People.E Mail` until it is proven.",
+         `diesel-encrypted encrypt --column Odd People.E Mail` until it ends with exit code 0.",
         db.schema()
     );
     refused(&db, &COLUMNS, &reason);
@@ -278,9 +278,9 @@ fn columns_that_get_no_guard() {
         refused(&db, &["t.a", "--online"], "t cannot be guarded online: ");
     }
     let homeless = || Program::new(["migration", "guard", "t.a"]).database(&db.url()).folder(folder.path());
-    homeless()
-        .exits_with(2)
-        .says("there is no folder `migrations` here or above, and no diesel.toml names one. Name it with --dir");
+    homeless().exits_with(2).says(
+        "there is no folder `migrations` here or above, and no diesel.toml names one. Name the folder with --dir",
+    );
     db.conn().batch_execute("delete from t").unwrap();
     write(folder.path().join("migrations/.keep"), "");
     let run = Program::new(["migration", "guard", "t.a"]).database(&db.url()).folder(folder.path()).exits_with(0);

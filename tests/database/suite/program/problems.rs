@@ -35,8 +35,8 @@ fn recorded(vault: &Vault) -> Vec<Value> {
 
 fn fix(vault: &Vault, id: i64) {
     let row = Row::sealed(id, NEW);
-    let mended = (vault::secret.eq(row.secret), vault::photo.eq(row.photo));
-    diesel::update(vault::table.find(id)).set(mended).execute(&mut vault.db.conn()).unwrap();
+    let fixed = (vault::secret.eq(row.secret), vault::photo.eq(row.photo));
+    diesel::update(vault::table.find(id)).set(fixed).execute(&mut vault.db.conn()).unwrap();
 }
 
 #[test]

@@ -37,7 +37,8 @@ fn a_key_that_is_in_use_and_then_is_not() {
     assert_eq!(cells(&run.stdout), expected);
     let free = format!(
         "At TIME, on the clock of the database, none of 52 values of {name} (photo, secret) was under the key {old}. \
-         Every transaction that began before that time has ended. It stays so as long as no application encrypts with it."
+         Every transaction that began before that time has ended. This remains true as long as no application \
+         encrypts with it."
     );
     assert_eq!(statement(&run.stdout), free);
     run.says(&format!("yes: you can remove {old} from the keyring once no application encrypts with it."));

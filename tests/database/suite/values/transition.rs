@@ -17,7 +17,7 @@ use crate::support::own_process::in_own_process;
 use crate::support::secrets::{assert_hides, everything_said};
 
 diesel::table! {
-    /// The declaration without encryption. It is also the real type of the columns.
+    /// The table as the schema declares it before and after encryption, and as the database sees it.
     plain (id) {
         id -> Integer,
         text -> Text,

@@ -1,4 +1,0 @@
-//! Moments on the clock of the database.
-
-/// Milliseconds since 1970, on the clock of the database.
-pub(crate) type Moment = u64;
