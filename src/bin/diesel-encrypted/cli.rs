@@ -10,7 +10,7 @@ use diesel_encrypted::Target;
 /// Encrypt, re-encrypt and decrypt the values of database columns, and manage the keys.
 ///
 /// Keys come from the environment variable DB_ENCRYPTION_KEYS or PINAKES_DB_ENCRYPTION_KEYS, or from the file that
-/// DB_ENCRYPTION_KEYS_FILE names. Separate them with `:`, the primary key first. You can also set environment variables
+/// DB_ENCRYPTION_KEYS_FILE names. Separate keys with `:`, the primary key first. You can also set environment variables
 /// in a file .env.
 #[derive(Parser)]
 #[command(version, after_help = EXIT_CODES)]
