@@ -1,7 +1,7 @@
 //! The database layer: everything that the crate asks of a database.
 
 // Without a backend, nothing uses this module.
-#![cfg_attr(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code))]
+#![cfg_attr(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")), allow(dead_code, unused_imports))]
 
 pub(crate) mod catalogue;
 pub(crate) mod checkpoint;

@@ -13,5 +13,6 @@ pub(crate) mod leaving;
 pub(crate) mod plaintext;
 pub mod sql_types;
 
+#[cfg(feature = "reencrypt")]
 pub(crate) use backend::TokenBackend;
 pub(crate) use column::Form;

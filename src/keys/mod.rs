@@ -11,9 +11,8 @@ pub(crate) mod rotation;
 pub(crate) mod source;
 
 pub(crate) use error::Error;
+pub(crate) use fernet::{Sealed, Token};
 pub(crate) use key::Fingerprint;
 pub(crate) use keyring::Keyring;
 #[cfg(feature = "reencrypt")]
 pub(crate) use rotation::{Opened, Opener, Rotation};
-
-pub(crate) use fernet::{Sealed, Token};

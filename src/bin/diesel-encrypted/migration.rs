@@ -93,8 +93,8 @@ fn write(dir: &Path, migrations: Vec<Files>) -> Result<Exit, Failure> {
         if let Some(former) = former {
             return Err(Failure::refused(format!(
                 "a migration with this name exists: {}. If it has not run yet, run it with `diesel migration run`, \
-                     or delete it and try again. If a later migration has undone it, rename its folder, \
-                 but keep the timestamp.",
+                 or delete it and try again. If a later migration has undone it, rename its folder, but keep the \
+                 timestamp.",
                 dir.join(former).display()
             )));
         }

@@ -4,5 +4,6 @@ pub(crate) mod iv;
 pub(crate) mod shape;
 pub(crate) mod token;
 
+#[cfg(feature = "reencrypt")]
 pub(crate) use iv::Ivs;
 pub(crate) use token::{Cipher, Sealed, Token};
