@@ -75,6 +75,7 @@ impl<'a> Sql<'a> {
     }
 
     /// Rows of `N` texts. `NULL` is an empty text.
+    #[cfg(any(feature = "mysql", feature = "sqlite"))]
     pub(crate) fn texts<C: TextConnection, const N: usize>(self, conn: &mut C) -> QueryResult<Vec<[String; N]>> {
         let rows: Vec<Fields> = self.load(conn)?;
         let texts = |mut row: Fields| std::array::from_fn(|position| row.take(position).unwrap_or_default());
