@@ -15,4 +15,5 @@ pub mod sql_types;
 
 #[cfg(feature = "reencrypt")]
 pub(crate) use backend::TokenBackend;
+#[cfg(feature = "reencrypt")]
 pub(crate) use column::Form;

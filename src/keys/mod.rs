@@ -12,6 +12,7 @@ pub(crate) mod source;
 
 pub(crate) use error::Error;
 pub(crate) use fernet::{Sealed, Token};
+#[cfg(feature = "reencrypt")]
 pub(crate) use key::Fingerprint;
 pub(crate) use keyring::Keyring;
 #[cfg(feature = "reencrypt")]
