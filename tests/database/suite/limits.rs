@@ -26,7 +26,7 @@ impl Observed {
     }
 
     fn until(&self, reason: &str) {
-        while !self.reasons().iter().any(|reason| reason == reason) {
+        while !self.reasons().iter().any(|seen| seen == reason) {
             thread::sleep(Duration::from_millis(10));
         }
     }
