@@ -223,3 +223,45 @@ fn identity(problem: &Problem) -> String {
 pub(crate) fn write(value: &impl Serialize) -> QueryResult<String> {
     serde_json::to_string(value).map_err(|error| DieselError::SerializationError(error.into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Processes of this version work together with processes that wrote these documents.
+    #[test]
+    fn documents_keep_their_form() {
+        let tally =
+            r#"{"null":1,"plaintext":2,"unreadable":3,"withheld":4,"keys":[5,6],"dates":[7,8],"newest_stale":9}"#;
+        let holder = r#"{"process":"a","worker":0,"claim":3}"#;
+        let proof = r#""proof":{"moment":1795574000123,"values":6}"#;
+        let ended = |doubt: &str| format!(r#"{{"Ended":{{{proof},"doubt":{doubt},"tallies":[{tally}],"omitted":1}}}}"#);
+        let phases = [
+            r#""Walk""#.to_owned(),
+            format!(r#"{{"Prove":{holder}}}"#),
+            ended("null"),
+            ended(r#"{"Left":1}"#),
+            ended(r#"{"LeftPlaintext":1}"#),
+            ended(r#"{"LeftTokens":1}"#),
+            ended(r#"{"OldPrimary":1795574000}"#),
+            ended(r#"{"StillEncrypting":1795574000}"#),
+            ended(r#"{"Open":["a","b"]}"#),
+            ended(r#"{"Blind":"a"}"#),
+        ];
+        for phase in phases {
+            let document =
+                r#"{"version":1,"run":{"scope":{"job":"Reencrypt","keys":["a","b"],"targets":["t (id): x"]},"#
+                    .to_owned()
+                    + r#""started":1795574000000,"pass":2,"is_paused":false,"phase":"#
+                    + &phase
+                    + r#","processes":{"a":{"until":1795574060000,"is_stopped":false}},"claims":3,"chunks":[{"range":"#
+                    + r#"{"table":0,"after":[{"Int":1},{"Text":"b"}],"until":null},"holder":"#
+                    + holder
+                    + r#"}],"left":[{"table":0,"after":null,"until":[{"Bytes":[1]},{"UInt":2},{"Real":0.5}]}],"tallies":["#
+                    + tally
+                    + r#"],"written":[{"rewritten":1,"raced":2,"busy":3}],"busy":[4],"newest_stale":null,"retired":["c"]}}"#;
+            let read: Document<Run> = serde_json::from_str(&document).unwrap();
+            assert_eq!(serde_json::to_string(&read).unwrap(), document);
+        }
+    }
+}
