@@ -7,6 +7,7 @@ pub mod failures;
 pub mod keys;
 pub mod ledger;
 pub mod own_process;
+pub mod proxy;
 pub mod python;
 pub mod recordings;
 pub mod secrets;
@@ -15,8 +16,6 @@ pub mod session;
 
 #[cfg(any(feature = "cli-mysql", feature = "cli-postgres"))]
 pub mod private_server;
-#[cfg(any(feature = "cli-mysql", feature = "cli-postgres"))]
-pub mod proxy;
 #[cfg(feature = "cli")]
 pub mod runner;
 
