@@ -37,17 +37,17 @@ fn command(remedy: &Remedy) -> String {
         }
         Remedy::StopOthers => "To end it, run `diesel-encrypted stop`".into(),
         Remedy::CreateStateTables => "Run `diesel-encrypted migration state` and the migration that it writes. Or add \
-                                      --stateless to work with a single process"
+             --stateless to work with a single process"
             .into(),
         Remedy::StopHandle => {
             "A process without these tables (--stateless, or by default on SQLite) obeys only signals: \
-                               SIGTERM stops it after its current batch"
+             SIGTERM stops it after its current batch"
                 .into()
         }
         Remedy::RecordProblems => {
             "A task without tables (--stateless, or by default on SQLite) lists problems only in its \
-                                   report. To record them, run `diesel-encrypted migration state`, then the migration \
-                                   that it writes, and then the task again"
+             report. To record them, run `diesel-encrypted migration state`, then the migration \
+             that it writes, and then the task again"
                 .into()
         }
         // The other remedies belong to the check at the start of an application, which this program does not run.

@@ -42,9 +42,9 @@ pub fn decrypt(world: &World, columns: &[&str], keys: &[u8]) -> Program {
 }
 
 /// Runs a job while one instance undoes its work in the hot row as fast as it can. The job must not end with a proof.
-/// If a proof succeeds by luck, it must be true for its moment.
+/// If a proof succeeds by luck, it must be true for its moment. On a busy machine luck can last for a while.
 pub fn never_proves(world: &World, job: impl Fn() -> Program, doubt: &str, is_left: impl Fn(&str) -> bool) {
-    const MOST: usize = 20;
+    const MOST: usize = 200;
     world.while_hot(|| {
         for _ in 0..MOST {
             let run = job().run();

@@ -85,7 +85,8 @@ fn values_that_look_like_tokens() {
     let first = Vault::new();
     first.insert(&[Row::new(1, Some("gAAAAB comes before the first token"), None)]);
     let refused = first.program(&["encrypt"], &[OLD]).exits_with(5);
-    refused.says(". If it is plaintext that looks like a token, name its column with --token-like-plaintext\n");
+    refused
+        .says(". If these values are plaintext that looks like tokens, name the column with --token-like-plaintext\n");
     let vault = vault();
     let lookalike = "gAAAAB is what this ticket is called";
     vault.insert(&[Row::new(40, Some(lookalike), None)]);
