@@ -2,7 +2,7 @@
 
 use diesel::deserialize;
 use diesel::query_builder::AstPass;
-use diesel::result::QueryResult;
+use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::catalogue::{Catalogue, CatalogueColumn, KeyColumn, Relation};
 use crate::database::checkpoint::Checkpoint;
@@ -23,6 +23,7 @@ pub trait Dialect:
     + SessionSettings
     + Locks
     + CatalogueReader
+    + OwnTables
     + GuardLookup
     + RowFormat
     + SwapRows
@@ -59,6 +60,15 @@ pub trait SessionSettings: TokenBackend {
     fn settings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<(String, String)>>;
 
     fn set<C: Conn<Self>>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>;
+
+    /// Runs `query` on a connection that is not a session of the task, so that names in it mean what they mean in a
+    /// session. Only PostgreSQL finds operators and functions by a path.
+    fn pinned<C: Conn<Self>, T, E: From<DieselError>>(
+        conn: &mut C,
+        query: impl FnOnce(&mut C) -> Result<T, E>,
+    ) -> Result<T, E> {
+        query(conn)
+    }
 }
 
 /// The locks of writers, and how the database reports a conflict.
@@ -89,6 +99,18 @@ pub trait CatalogueReader: TokenBackend {
     /// Describes the tables and views of the user in every schema, in any order. MySQL and MariaDB read only the connected
     /// database and `schemas`.
     fn relations<C: Conn<Self>>(conn: &mut C, schemas: &[&str]) -> QueryResult<Vec<Relation>>;
+}
+
+/// The tables of the task itself.
+pub trait OwnTables: TokenBackend {
+    /// The schema in which the application creates tables, if a statement has to name it.
+    fn schema_for_new<C: Conn<Self>>(_conn: &mut C) -> QueryResult<Option<String>> {
+        Ok(None)
+    }
+
+    /// Why the task must not use this table as its own, in words for the operator: somebody without the right to do so
+    /// made it, or the task's writes to it would run code.
+    fn distrust<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<String>>;
 }
 
 pub trait GuardLookup: TokenBackend {
@@ -131,7 +153,7 @@ pub trait SwapRows: TokenBackend {
         conn: &mut C,
         table: &PlannedTable,
         changes: &[Change],
-        checkpoint: Option<Checkpoint<'_>>,
+        checkpoint: Option<&Checkpoint>,
         skips_locked: bool,
     ) -> QueryResult<Option<usize>>;
 }

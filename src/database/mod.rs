@@ -35,8 +35,8 @@ pub(crate) use checkpoint::Checkpoint;
 pub(crate) use clock::{DatabaseClock, Moment};
 pub(crate) use connection::{DialectConnection, TaskConnection};
 pub(crate) use dialect::{
-    CatalogueReader, Conversion, Cost, Dialect, Effects, GuardLookup, Language, Locks, ReplicationState, RowFormat,
-    SessionSettings, SideEffects, Snapshots, SwapRows,
+    CatalogueReader, Conversion, Cost, Dialect, Effects, GuardLookup, Language, Locks, OwnTables, ReplicationState,
+    RowFormat, SessionSettings, SideEffects, Snapshots, SwapRows,
 };
 pub(crate) use estimate::{Estimate, TableEstimate};
 pub(crate) use failure::Failure;
