@@ -16,6 +16,7 @@ use crate::targets::TableName;
 
 /// `pg_temp` is last. Unless the path names it, it comes first for types and tables.
 pub(crate) const PINNED: &str = "pg_catalog, pg_temp";
+const PINNED_LITERAL: &str = "'pg_catalog, pg_temp'";
 
 /// The setting in which a session notes the schemas that the application searches.
 pub(crate) const NOTED: &str = "diesel_encrypted.schemas";
@@ -45,19 +46,19 @@ pub(crate) fn pinned<C: Conn<Pg>, T, E: From<DieselError>>(
     query: impl FnOnce(&mut C) -> Result<T, E>,
 ) -> Result<T, E> {
     conn.transaction(|conn| {
-        let note = format!("SELECT pg_catalog.set_config('{NOTED}', ({SEARCHED})::pg_catalog.text, true)");
-        Sql::new(note).first(conn)?;
-        let former = Sql::new("SELECT pg_catalog.current_setting('search_path')").first(conn)?.unwrap_or_default();
-        set_locally(conn, "search_path", PINNED)?;
+        let mut former = Vec::new();
+        for (name, value) in [(NOTED, SEARCHED), ("search_path", PINNED_LITERAL)] {
+            let current = format!("SELECT pg_catalog.current_setting('{name}', true)");
+            former.push((name, Sql::new(current).first(conn)?.unwrap_or_default()));
+            let set = format!("SELECT pg_catalog.set_config('{name}', ({value})::pg_catalog.text, true)");
+            Sql::new(set).first(conn)?;
+        }
         let value = query(conn)?;
-        // The transaction of the caller may go on.
-        set_locally(conn, "search_path", &former)?;
-        set_locally(conn, NOTED, "")?;
+        // The caller may be in a transaction that goes on.
+        for (name, former) in former {
+            let set = format!("SELECT pg_catalog.set_config('{name}', ?::pg_catalog.text, true)");
+            Sql::new(set).bind(&former).first(conn)?;
+        }
         Ok(value)
     })
-}
-
-fn set_locally<C: Conn<Pg>>(conn: &mut C, name: &str, value: &str) -> QueryResult<()> {
-    let set = Sql::new("SELECT pg_catalog.set_config(?::pg_catalog.text, ?::pg_catalog.text, true)");
-    set.bind(name).bind(value).first(conn).map(drop)
 }
