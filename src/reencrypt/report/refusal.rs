@@ -189,6 +189,15 @@ pub enum Refusal {
         /// What ties the column to others.
         ties: Vec<String>,
     },
+    /// A pooler between the task and the server shares the sessions of the server: PgBouncer in transaction mode, for
+    /// example. Settings and locks of the task would belong to others.
+    #[non_exhaustive]
+    Pooler {
+        /// The name of the pooler, if it is known.
+        name: Option<String>,
+        /// What was seen.
+        seen: String,
+    },
     /// Another version of this crate has written the tables of the task.
     ForeignRun,
     /// The record of the run has disappeared while the task was running.
