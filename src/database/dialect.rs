@@ -6,6 +6,7 @@ use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::catalogue::{Catalogue, CatalogueColumn, KeyColumn, Relation};
 use crate::database::checkpoint::Checkpoint;
+use crate::database::connection::TaskConnection;
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
 use crate::database::plan::{PlannedColumn, PlannedTable};
@@ -21,6 +22,7 @@ use crate::targets::TableName;
 pub trait Dialect:
     Language
     + SessionSettings
+    + Poolers
     + Locks
     + CatalogueReader
     + OwnTables
@@ -56,7 +58,7 @@ pub trait SessionSettings: TokenBackend {
     /// The setting for how long to wait for locks, and its value for the task's own tables.
     const PATIENT: (&'static str, &'static str);
 
-    /// The current values of the [`SETTINGS`](Self::SETTINGS) that the server knows.
+    /// The current values of the [`SETTINGS`](Self::SETTINGS) that the server knows, and that outlast a transaction.
     fn settings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<(String, String)>>;
 
     fn set<C: Conn<Self>>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>;
@@ -68,6 +70,41 @@ pub trait SessionSettings: TokenBackend {
         query: impl FnOnce(&mut C) -> Result<T, E>,
     ) -> Result<T, E> {
         query(conn)
+    }
+
+    /// Runs `query` with the settings of the task, in a session that has those which outlast a transaction.
+    fn with_settings<C: TaskConnection<Backend = Self>, T>(
+        conn: &mut C,
+        is_patient: bool,
+        query: impl FnOnce(&mut C) -> QueryResult<T>,
+    ) -> QueryResult<T> {
+        if !is_patient {
+            return query(conn);
+        }
+        let (name, patient) = Self::PATIENT;
+        let usual = Self::SETTINGS.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        Self::set(conn, name, patient)?;
+        let value = query(conn)?;
+        Self::set(conn, name, usual.unwrap_or(patient))?;
+        Ok(value)
+    }
+}
+
+/// Poolers between the task and the server.
+pub trait Poolers: TokenBackend {
+    const HAS_POOLERS: bool;
+
+    /// The session of the server that serves this connection, in words. In a transaction it stays the same.
+    fn serving<C: Conn<Self>>(conn: &mut C) -> QueryResult<String>;
+
+    /// The name of the pooler in front of this connection, if it gives itself away.
+    fn name_of_pooler<C: Conn<Self>>(_conn: &mut C) -> Option<String> {
+        None
+    }
+
+    /// Whether an error message is that of a pooler which refuses transactions.
+    fn refuses_transactions(_message: &str) -> bool {
+        false
     }
 }
 

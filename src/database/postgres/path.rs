@@ -18,13 +18,18 @@ use crate::targets::TableName;
 pub(crate) const PINNED: &str = "pg_catalog, pg_temp";
 const PINNED_LITERAL: &str = "'pg_catalog, pg_temp'";
 
-/// The setting in which a session notes the schemas that the application searches.
-pub(crate) const NOTED: &str = "diesel_encrypted.schemas";
+/// The setting in which a transaction notes the schemas that the application searches.
+const NOTED: &str = "diesel_encrypted.schemas";
 
 /// The schemas that the application searches.
 pub(crate) const SEARCHED: &str = "\
     coalesce(nullif(pg_catalog.current_setting('diesel_encrypted.schemas', true), '')::pg_catalog.name[], \
              pg_catalog.current_schemas(false))";
+
+/// The statement that notes the schemas that the application searches, until the end of the transaction.
+pub(crate) fn note() -> String {
+    format!("SELECT pg_catalog.set_config('{NOTED}', ({SEARCHED})::pg_catalog.text, true); ")
+}
 
 /// The table with the schema in which the application would find it; `None` if there is none.
 pub(crate) fn located<C: Conn<Pg>>(conn: &mut C, table: &TableName) -> QueryResult<Option<TableName>> {

@@ -24,6 +24,7 @@ impl Refusal {
             Self::OldPrimary { primary, .. } => Remedy::FinishRun(*primary),
             Self::WrongKeyring { job, .. } if job.handles_plaintext() => Remedy::TokenLikePlaintext,
             Self::OtherJob { .. } => Remedy::StopOthers,
+            Self::Pooler { .. } => Remedy::ConnectDirectly,
             Self::NoStateTables { .. } => Remedy::CreateStateTables,
             Self::NothingRunning => Remedy::StopHandle,
             Self::NothingRecorded => Remedy::RecordProblems,
@@ -154,6 +155,12 @@ impl fmt::Display for Reason<'_> {
                 "the table {table} cannot be rewritten without changing other columns: {}. Remove these dependencies \
                  first",
                 ties.join("; ")
+            ),
+            Refusal::Pooler { name, seen } => write!(
+                f,
+                "the connection leads to a pooler that shares the sessions of the server ({}): {seen}. The settings, the \
+                 locks and the proof of the task need a session of their own",
+                name.as_deref().unwrap_or("such as PgBouncer in transaction mode, PgCat, Odyssey, RDS Proxy or ProxySQL")
             ),
             Refusal::ForeignRun => f.write_str(
                 "the table __diesel_encrypted_run was written by another version of diesel-encrypted. Let that version \
