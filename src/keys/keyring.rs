@@ -36,7 +36,6 @@ pub struct Keyring {
 struct Entry {
     fingerprint: Fingerprint,
     key: Key,
-    // In a box, because moving it would leave a copy of the round keys behind.
     cipher: Box<Cipher>,
 }
 
@@ -99,7 +98,7 @@ impl Keyring {
                 let problem = SourceProblem::Conflict { first, position: entries.len() + 1, conflict };
                 return Err(KeyringError::new(source, problem));
             }
-            let cipher = Box::new(Cipher::new(&key));
+            let cipher = Cipher::new(&key);
             entries.push(Entry { fingerprint, key, cipher });
         }
         if entries.is_empty() {
