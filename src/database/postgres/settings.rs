@@ -46,7 +46,7 @@ impl SessionSettings for Pg {
         conn.transaction(|conn| {
             // A compare and swap must see the last committed value. In a snapshot it would fail.
             let isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
-            conn.batch_execute(&format!("{isolation}; {}{patience}", local_settings()))?;
+            conn.batch_execute(&format!("{isolation}; {}{}{patience}", path::note(), local_settings()))?;
             query(conn)
         })
     }
@@ -59,9 +59,7 @@ impl SessionSettings for Pg {
     }
 }
 
-/// Statements that give the current transaction the settings of the task. They first note the schemas that the
-/// application searches.
+/// Statements that give the current transaction the settings of the task. They take no snapshot.
 pub(crate) fn local_settings() -> String {
-    let set = Pg::SETTINGS.iter().map(|(name, value)| format!("SET LOCAL {name} = {value}; "));
-    path::note() + &set.collect::<String>()
+    Pg::SETTINGS.iter().map(|(name, value)| format!("SET LOCAL {name} = {value}; ")).collect()
 }
