@@ -50,11 +50,12 @@ impl GuardWriter for Mysql {
         if is_mariadb {
             notes.push("The guards do not check a session with check_constraint_checks = 0".into());
         }
-        if way == Way::AtOnce && is_mariadb {
+        if way == Way::Check && is_mariadb {
             refuse_taken_names(conn, table)?;
         }
         let mut migrations = match way {
-            Way::AtOnce => vec![at_once(table, conditions, is_mariadb, &size(conn, table)?)],
+            Way::Domain => return Err(table.without_domains().into()),
+            Way::Check => vec![at_once(table, conditions, is_mariadb, &size(conn, table)?)],
             Way::Online if is_mariadb => online(conn, table, conditions)?,
             Way::Online => {
                 let reason = "MySQL copies the table to add a CHECK, and writers wait. For large tables, \

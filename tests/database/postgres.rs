@@ -22,6 +22,7 @@ mod postgres {
     pub mod existing;
     mod guards;
     mod limits;
+    mod pooler;
     pub mod schema;
     mod schemas;
     pub mod shipped;

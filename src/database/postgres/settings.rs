@@ -1,10 +1,9 @@
 //! Settings of the task on PostgreSQL, which last for one transaction.
 
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::pg::Pg;
 use diesel::result::QueryResult;
 
-use crate::database::{Conn, SessionSettings, TaskConnection};
+use crate::database::{Conn, SessionSettings};
 
 impl SessionSettings for Pg {
     /// The values are SQL.
@@ -35,28 +34,20 @@ impl SessionSettings for Pg {
         conn.batch_execute(&format!("SET LOCAL {name} = {value}"))
     }
 
-    fn with_settings<C: TaskConnection<Backend = Self>, T>(
+    fn with_settings<C: Conn<Self>, T>(
         conn: &mut C,
         is_patient: bool,
         query: impl FnOnce(&mut C) -> QueryResult<T>,
     ) -> QueryResult<T> {
-        // A compare and swap must see the last committed value. In a snapshot it would fail.
-        let begin = format!("BEGIN ISOLATION LEVEL READ COMMITTED; {}", local_settings());
-        if let Err(error) = AnsiTransactionManager::begin_transaction_sql(conn, &begin) {
-            // Diesel does not know of the transaction, if it has begun.
-            let _ = conn.batch_execute("ROLLBACK");
-            return Err(error);
-        }
-        let (name, patient) = Self::PATIENT;
-        let is_set = if is_patient { Self::set(conn, name, patient) } else { Ok(()) };
-        match is_set.and_then(|()| query(conn)) {
-            Ok(value) => AnsiTransactionManager::commit_transaction(conn).map(|()| value),
-            Err(error) => {
-                // If this fails, the connection is broken, and Diesel knows it.
-                let _ = AnsiTransactionManager::rollback_transaction(conn);
-                Err(error)
+        conn.transaction(|conn| {
+            // A compare and swap must see the last committed value. In a snapshot it would fail.
+            conn.batch_execute(&format!("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; {}", local_settings()))?;
+            if is_patient {
+                let (name, patient) = Self::PATIENT;
+                Self::set(conn, name, patient)?;
             }
-        }
+            query(conn)
+        })
     }
 }
 
