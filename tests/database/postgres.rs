@@ -18,6 +18,7 @@ mod unwritable;
 mod postgres {
     mod arrays;
     pub mod backend;
+    mod cached;
     mod discover;
     pub mod existing;
     mod guards;

@@ -124,12 +124,20 @@ fn check(table: &Table, guarded: &[Guarded<'_>]) -> Result<Vec<GuardMigration>, 
     });
     let drop = guarded.iter().map(|guarded| format!("DROP CONSTRAINT {}", guarded.constraint(table)));
     let validate = guarded.iter().map(|guarded| format!("VALIDATE CONSTRAINT {}", guarded.constraint(table)));
+    let fails = guarded.iter().map(|guarded| {
+        let name = &guarded.name;
+        format!("({name}::{} IS NULL) OPERATOR(pg_catalog.<>) ({name} IS NULL)", guarded.domain())
+    });
     let up = format!(
         "-- The database refuses every value that is not a Fernet token in {}, from now on.\n\
          -- The CHECK casts to the domain, because the error of the cast shows no value. The error of a CHECK shows the \
-         row.\n{LOCK_TIMEOUT}\n{}{}",
+         row.\n{LOCK_TIMEOUT}\n{}\
+         -- Fails while a value is not a token: otherwise the guard would refuse the writes of an application that still\n\
+         -- writes plaintext.\nSELECT FROM {} WHERE {};\n\n{}",
         table.places(),
         domains(guarded),
+        quoted_table::<Pg>(&table.name),
+        fails.collect::<Vec<_>>().join("\n    OR "),
         alter::<Pg>(&table.name, add)
     );
     let down = format!(
@@ -138,13 +146,14 @@ fn check(table: &Table, guarded: &[Guarded<'_>]) -> Result<Vec<GuardMigration>, 
     );
     let mut first = GuardMigration::of(table, up, down);
     let name = &table.name;
+    let size = guarded.first().map_or("", |guarded| &guarded.size);
     first.notes.push(format!(
-        "{name}: ADD CONSTRAINT takes ACCESS EXCLUSIVE for a moment. It waits for the lock for 5 s, and everybody else \
-         waits behind it. Then it gives up: run it again"
+        "{name}: the first migration reads the table ({size}) once, and changes nothing while a value is not a token. Then \
+         ADD CONSTRAINT takes ACCESS EXCLUSIVE for a moment. It waits for the lock for 5 s, and everybody else waits behind \
+         it. Then it gives up: run it again"
     ));
     let up = format!("-- Checks the rows that are older than the guards.\n{}", alter::<Pg>(&table.name, validate));
     let mut second = GuardMigration::second(table, up, "SELECT 1;\n");
-    let size = guarded.first().map_or("", |guarded| &guarded.size);
     second.notes.push(format!(
         "{name}: VALIDATE CONSTRAINT reads the table ({size}) once under SHARE UPDATE EXCLUSIVE. Readers and writers \
          continue; VACUUM and other schema changes wait. If it fails, the guards still apply to every write, even to \

@@ -137,6 +137,17 @@ pub fn settings(conn: &mut Conn) -> Vec<String> {
     settings.into_iter().filter(|setting| !is_of_statement(&setting.name)).map(shown).collect()
 }
 
+/// What an application sets up on each of its connections.
+pub const PREPARE: &str = "do 0";
+/// Steps that change `NOT NULL` of the columns of `people`, where the database can.
+pub const NOT_NULL: &[(&str, &str)] = &[
+    ("adoption N5, NOT NULL", "alter table people modify copy varchar(1000) not null"),
+    ("adoption N6, a nullable column", "alter table people modify email varchar(1000) null"),
+];
+/// Makes a column of tokens as narrow as tokens are.
+pub const TO_ASCII: Option<&str> =
+    Some("alter table people modify email varchar(421) character set ascii collate ascii_bin not null");
+
 /// The conflict target of an upsert. This database does not name the key.
 macro_rules! conflict_on {
     ($column:expr) => {

@@ -76,6 +76,16 @@ pub fn settings(conn: &mut Conn) -> Vec<String> {
     )
 }
 
+/// What an application sets up on each of its connections.
+pub const PREPARE: &str = "select 1";
+/// Steps that change `NOT NULL` of the columns of `people`, where the database can.
+pub const NOT_NULL: &[(&str, &str)] = &[
+    ("adoption N5, NOT NULL", "alter table people alter copy set not null"),
+    ("adoption N6, a nullable column", "alter table people alter email drop not null"),
+];
+/// Makes a column of tokens as narrow as tokens are.
+pub const TO_ASCII: Option<&str> = None;
+
 /// The conflict target of an upsert.
 macro_rules! conflict_on {
     ($column:expr) => {

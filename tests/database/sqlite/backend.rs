@@ -79,6 +79,13 @@ pub fn settings(conn: &mut Conn) -> Vec<String> {
     names.iter().map(|name| sql::text(conn, &read(name))).collect()
 }
 
+/// What an application sets up on each of its connections.
+pub const PREPARE: &str = "pragma busy_timeout = 60000; pragma journal_mode = wal";
+/// Steps that change `NOT NULL` of the columns of `people`, where the database can.
+pub const NOT_NULL: &[(&str, &str)] = &[];
+/// Makes a column of tokens as narrow as tokens are.
+pub const TO_ASCII: Option<&str> = None;
+
 /// The conflict target of an upsert.
 macro_rules! conflict_on {
     ($column:expr) => {

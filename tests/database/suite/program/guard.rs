@@ -81,6 +81,7 @@ impl Migrations {
     }
 
     /// Runs the next migration only.
+    #[allow(dead_code)] // SQLite has one migration for each table.
     pub fn run_next(&self, conn: &mut Conn) -> diesel::migration::Result<()> {
         conn.run_next_migration(self.source()).map(drop)
     }
@@ -204,20 +205,14 @@ fn too_early_is_refused_by_the_database_and_nothing_is_lost() {
         let migrations = Migrations::written(&db, &[&COLUMNS, *way].concat());
         insert(conn, &people("id, MAIL"), &format!("3, '{PLAINTEXT}'")).unwrap();
         let before = (shape(conn), contents(conn));
-        let is_online = migrations.written.len() > 1;
-        if is_online {
-            migrations.run_next(conn).unwrap();
-        }
-        let error = migrations.run_next(conn).unwrap_err();
+        // Online, too: the application still writes plaintext, and the guard would refuse it.
+        let error = migrations.run(conn).unwrap_err();
         assert!(!format!("{error} {error:?}").contains(PLAINTEXT), "{error}");
         assert_eq!(contents(conn), before.1);
         let conn = &mut db.conn();
-        if !is_online {
-            assert_eq!((shape(conn), kinds(conn)), (before.0, [None; 3]));
-        } else {
-            // The first of the two migrations succeeded, and its guard already checks new values.
-            assert!(insert(conn, &people("MAIL"), &format!("'{PLAINTEXT}'")).is_err());
-        }
+        assert_eq!((shape(conn), kinds(conn)), (before.0, [None; 3]));
+        insert(conn, &people("id, MAIL"), &format!("4, '{PLAINTEXT}'")).unwrap();
+        conn.batch_execute(&format!("delete from {} where id = 4", quoted("Odd People"))).unwrap();
         let encrypt = format!("update {} set {} = '{}' where id = 3", quoted("Odd People"), quoted("E Mail"), token(3));
         conn.batch_execute(&encrypt).unwrap();
         migrations.run(conn).unwrap();
