@@ -7,8 +7,8 @@ use std::thread;
 use diesel::connection::{CacheSize, Connection, SimpleConnection};
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolError, Pool};
+use diesel_encrypted::reencrypt::state_tables;
 use diesel_encrypted::{Adopting, Encrypted, Leaving};
-use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 
 use super::guard::Migrations;
 use super::{fingerprint, key_text};
@@ -245,13 +245,11 @@ fn no_step_of_the_runbooks_fails_a_request() {
 
         application.unharmed("rotation 4, old:new", || application.deploy(as_encrypted, &[OLD, NEW]));
         application.unharmed("rotation 5, new:old", || application.deploy(as_encrypted, &[NEW, OLD]));
-        let folder = tempfile::tempdir().unwrap();
-        application.unharmed("rotation 7, create the tables", || {
-            let write = Program::new(["migration", "state", "--dir"]).arg(folder.path()).database(&db.url());
-            write.exits_with(0);
-            let migrations = FileBasedMigrations::from_path(folder.path()).unwrap();
-            patient(db).run_pending_migrations(migrations).unwrap();
-        });
+        let tables = state_tables::<<Conn as Connection>::Backend>();
+        let all = |statements: &[String]| {
+            statements.iter().for_each(|statement| patient(db).batch_execute(statement).unwrap())
+        };
+        application.unharmed("rotation 7, create the tables", || all(&tables.create));
         application
             .unharmed("rotation 8, status", || drop(program(db, "people.email", &["status"], &[NEW, OLD]).run()));
         application.unharmed("rotation 9, rehearse", || {
@@ -260,11 +258,7 @@ fn no_step_of_the_runbooks_fails_a_request() {
         application.unharmed("rotation 11, reencrypt", || run(&["reencrypt", "--workers=2"], &[NEW, OLD], 0));
         application.unharmed("rotation 17, retire", || run(&["retire", &fingerprint(OLD)], &[NEW, OLD], 0));
         application.unharmed("rotation 18, new", || application.deploy(as_encrypted, &[NEW]));
-        application.unharmed("rotation 20, drop the tables", || {
-            for table in ["run", "chunk", "problem"] {
-                patient(db).batch_execute(&format!("drop table __diesel_encrypted_{table}")).unwrap();
-            }
-        });
+        application.unharmed("rotation 20, drop the tables", || all(&tables.drop));
 
         application.unharmed("adoption O1, Adopting", || application.deploy(as_adopting, &[NEW]));
         application.unharmed("adoption O2, take the guard off", || guards.revert(&mut patient(db)).unwrap());
