@@ -31,7 +31,7 @@ use crate::targets::Target;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let conn = &mut SqliteConnection::establish(":memory:")?;
 /// diesel::sql_query("create table users (id integer primary key, email text not null)").execute(conn)?;
-/// let migrations = guard::migrations(conn, &["users.email".parse()?], Way::AtOnce)?;
+/// let migrations = guard::migrations(conn, &["users.email".parse()?], Way::Check)?;
 /// assert_eq!(migrations[0].name, "guard_users_email");
 /// assert!(migrations[0].up.contains("CONSTRAINT \"users_email_is_encrypted\" CHECK"));
 /// # Ok(())
@@ -64,8 +64,9 @@ where
     C: DialectConnection<Backend: GuardWriter>,
 {
     // `NULL` passes, as in a CHECK.
-    let counts =
-        conditions.iter().map(|passes| format!("CAST(COUNT(CASE WHEN NOT ({passes}) THEN 1 END) AS CHAR(20))"));
+    let counts = conditions
+        .iter()
+        .map(|passes| format!("CAST({}(CASE WHEN NOT ({passes}) THEN 1 END) AS CHAR(20))", C::Backend::COUNT));
     let counts = counts.collect::<Vec<_>>().join(", ");
     let from = quoted_table::<C::Backend>(&table.name);
     let mut row: Fields = Sql::new(format!("SELECT {counts} FROM {from}")).get_result(conn)?;

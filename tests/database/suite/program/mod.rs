@@ -9,6 +9,7 @@ mod interruption;
 mod metrics;
 mod migration;
 mod pinakes;
+pub mod pooled;
 mod problems;
 mod reencrypt;
 mod refusals;
