@@ -59,6 +59,11 @@ pub trait SessionSettings: TokenBackend {
     fn settings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<(String, String)>>;
 
     fn set<C: Conn<Self>>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>;
+
+    /// Whether the connection is encrypted. `None` if the client library keeps what the URL asks for.
+    fn is_encrypted<C: Conn<Self>>(_conn: &mut C) -> QueryResult<Option<bool>> {
+        Ok(None)
+    }
 }
 
 /// The locks of writers, and how the database reports a conflict.

@@ -189,6 +189,12 @@ impl fmt::Display for Reason<'_> {
                     known.join(", ")
                 )
             }
+            Refusal::NoTls { server } => write!(
+                f,
+                "the connection to {server} is not encrypted, although its URL asks for TLS. The server does not offer \
+                 TLS, or the client library ignored the URL: libmariadb ignores ssl_mode, and begins TLS only with \
+                 ssl_ca=PATH, the certificate of the authority"
+            ),
             Refusal::Limits { reason } => f.write_str(reason),
         }
     }

@@ -217,6 +217,12 @@ pub enum Refusal {
         /// The keys of the keyring, the primary key first.
         known: Vec<Fingerprint>,
     },
+    /// A connection is not encrypted, although its URL asks for TLS.
+    #[non_exhaustive]
+    NoTls {
+        /// Host and port of the server.
+        server: String,
+    },
     /// The limits of the task cannot be kept on this database.
     #[non_exhaustive]
     Limits {
