@@ -4,8 +4,10 @@
 
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod cli;
 mod database;
+mod dotenv;
 mod exit;
 mod metrics;
 mod migration;
@@ -14,6 +16,7 @@ mod output;
 mod progress;
 mod remedy;
 mod targets;
+mod url;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -21,7 +24,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use clap::Parser;
 use diesel_encrypted::discover::Discovery;
 use diesel_encrypted::reencrypt::{Job, StopHandle, Task};
 use diesel_encrypted::{Fingerprint, InvalidFingerprint, Key, Keyring, Target};
@@ -37,11 +39,14 @@ use output::Ending;
 use progress::ProgressDisplay;
 
 fn main() -> ExitCode {
-    if let Err(failure) = load_dotenv() {
+    if let Err(failure) = dotenv::load() {
         // The file may set arguments, so they are not parsed yet.
         return fail(&failure, std::env::args_os().any(|argument| argument == "--json"));
     }
-    let Cli { command } = Cli::parse();
+    let command = match arguments::read() {
+        Ok(Cli { command }) => command,
+        Err(code) => return code,
+    };
     let json = command.is_json();
     let filter = tracing_subscriber::EnvFilter::builder()
         .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into())
@@ -137,7 +142,7 @@ fn rewrite(
         let targets = targets::find(&args.read)?;
         check(&targets)?;
         let database = connect(&args.read)?;
-        let task = with_job_options(task(&args.read, targets, &keyring, &stop), args, job);
+        let task = with_job_options(task(&args.read, targets, &keyring, &stop), args, job)?;
         Ok((database, token_like_plaintext.iter().cloned().fold(task, Task::token_like_plaintext)))
     };
     let ending = match prepare() {
@@ -208,7 +213,7 @@ fn task<'a>(args: &ReadArgs, targets: Vec<Target>, keyring: &Arc<Keyring>, stop:
 }
 
 /// Adds the options that all jobs have.
-fn with_job_options<'a>(task: Task<'a>, args: &RewriteArgs, job: Job) -> Task<'a> {
+fn with_job_options<'a>(task: Task<'a>, args: &RewriteArgs, job: Job) -> Result<Task<'a>, Failure> {
     let rewriting = task
         .job(job)
         .dry_run(args.dry_run)
@@ -216,14 +221,14 @@ fn with_job_options<'a>(task: Task<'a>, args: &RewriteArgs, job: Job) -> Task<'a
         .accept_triggers(args.accept_triggers)
         .lease(Duration::from_secs(args.lease.get()))
         .fence_timeout(Duration::from_secs(args.fence.fence_timeout));
-    let limited = with_limits(rewriting, &args.limits);
-    match args.batch_size {
+    let limited = with_limits(rewriting, &args.limits)?;
+    Ok(match args.batch_size {
         Some(rows) => limited.batch_size(rows.get()),
         None => limited,
-    }
+    })
 }
 
-fn with_limits<'a>(mut task: Task<'a>, limits: &LimitArgs) -> Task<'a> {
+fn with_limits<'a>(mut task: Task<'a>, limits: &LimitArgs) -> Result<Task<'a>, Failure> {
     if let Some(rows) = limits.max_rows_per_second {
         task = task.max_rows_per_second(rows.get());
     }
@@ -243,10 +248,8 @@ fn with_limits<'a>(mut task: Task<'a>, limits: &LimitArgs) -> Task<'a> {
         task = task.max_runtime(time);
     }
     let urls = limits.replicas.iter().flat_map(|urls| urls.split_whitespace());
-    task.replicas(urls.map(|url| match url.strip_prefix("mariadb://") {
-        Some(rest) => format!("mysql://{rest}"),
-        None => url.to_owned(),
-    }))
+    let urls = urls.map(url::for_driver).collect::<Result<Vec<_>, _>>()?;
+    Ok(task.replicas(urls))
 }
 
 /// Makes the first signal stop the workers after their batch, and the second end the program at once. Both are safe.
@@ -268,18 +271,4 @@ fn stop_on_signal(json: bool) -> Result<StopHandle, Failure> {
     ctrlc::set_handler(handler)
         .map_err(|error| Failure::new(Exit::Internal, format!("cannot handle signals: {error}")))?;
     Ok(stop)
-}
-
-fn load_dotenv() -> Result<(), Failure> {
-    match dotenvy::dotenv() {
-        Ok(_) => Ok(()),
-        Err(error) if error.not_found() => Ok(()),
-        // dotenvy's own message quotes the line, which may hold a key.
-        Err(dotenvy::Error::LineParse(..)) => {
-            let message = "the file .env has a line that is not NAME=value. The line is not shown, because it may hold a \
-                           key. Correct it, then run the command again.";
-            Err(Failure::usage(message))
-        }
-        Err(error) => Err(Failure::usage(format!("the file .env cannot be read: {error}"))),
-    }
 }
