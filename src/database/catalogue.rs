@@ -26,6 +26,26 @@ pub struct KeyColumn {
     /// Whether the column holds text, even if the driver reports it as bytes.
     #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
     pub(crate) is_text: bool,
+    /// The operators of the index of the row key, if statements have to name them: `<`, `<=`, `=`, `>=` and `>`.
+    pub(crate) operators: Option<[String; 5]>,
+}
+
+/// How a statement compares a row key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Less,
+    AtMost,
+    Equal,
+    AtLeast,
+    Greater,
+}
+
+impl KeyColumn {
+    /// The operator with which the index of the row key compares this column. With another one, a walk would skip rows.
+    pub(crate) fn operator(&self, comparison: Comparison) -> &str {
+        let plain = ["<", "<=", "=", ">=", ">"][comparison as usize];
+        self.operators.as_ref().map_or(plain, |operators| &operators[comparison as usize])
+    }
 }
 
 /// A column as the catalogue describes it.

@@ -2,10 +2,11 @@
 
 use diesel::deserialize;
 use diesel::query_builder::AstPass;
-use diesel::result::QueryResult;
+use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::catalogue::{Catalogue, CatalogueColumn, KeyColumn, Relation};
 use crate::database::checkpoint::Checkpoint;
+use crate::database::connection::TaskConnection;
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
 use crate::database::plan::{PlannedColumn, PlannedTable};
@@ -21,8 +22,10 @@ use crate::targets::TableName;
 pub trait Dialect:
     Language
     + SessionSettings
+    + Poolers
     + Locks
     + CatalogueReader
+    + OwnTables
     + GuardLookup
     + RowFormat
     + SwapRows
@@ -55,7 +58,7 @@ pub trait SessionSettings: TokenBackend {
     /// The setting for how long to wait for locks, and its value for the task's own tables.
     const PATIENT: (&'static str, &'static str);
 
-    /// The current values of the [`SETTINGS`](Self::SETTINGS) that the server knows.
+    /// The current values of the [`SETTINGS`](Self::SETTINGS) that the server knows, and that outlast a transaction.
     fn settings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<(String, String)>>;
 
     fn set<C: Conn<Self>>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>;
@@ -63,6 +66,50 @@ pub trait SessionSettings: TokenBackend {
     /// Whether the connection is encrypted. `None` if the client library keeps what the URL asks for.
     fn is_encrypted<C: Conn<Self>>(_conn: &mut C) -> QueryResult<Option<bool>> {
         Ok(None)
+    }
+
+    /// Runs `query` on a connection that is not a session of the task, so that names in it mean what they mean in a
+    /// session. Only PostgreSQL finds operators and functions by a path.
+    fn pinned<C: Conn<Self>, T, E: From<DieselError>>(
+        conn: &mut C,
+        query: impl FnOnce(&mut C) -> Result<T, E>,
+    ) -> Result<T, E> {
+        query(conn)
+    }
+
+    /// Runs `query` with the settings of the task, in a session that has those which outlast a transaction.
+    fn with_settings<C: TaskConnection<Backend = Self>, T>(
+        conn: &mut C,
+        is_patient: bool,
+        query: impl FnOnce(&mut C) -> QueryResult<T>,
+    ) -> QueryResult<T> {
+        if !is_patient {
+            return query(conn);
+        }
+        let (name, patient) = Self::PATIENT;
+        let usual = Self::SETTINGS.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        Self::set(conn, name, patient)?;
+        let value = query(conn)?;
+        Self::set(conn, name, usual.unwrap_or(patient))?;
+        Ok(value)
+    }
+}
+
+/// Poolers between the task and the server.
+pub trait Poolers: TokenBackend {
+    const HAS_POOLERS: bool;
+
+    /// The session of the server that serves this connection, in words. In a transaction it stays the same.
+    fn serving<C: Conn<Self>>(conn: &mut C) -> QueryResult<String>;
+
+    /// The name of the pooler in front of this connection, if it gives itself away.
+    fn name_of_pooler<C: Conn<Self>>(_conn: &mut C) -> Option<String> {
+        None
+    }
+
+    /// Whether an error message is that of a pooler which refuses transactions.
+    fn refuses_transactions(_message: &str) -> bool {
+        false
     }
 }
 
@@ -94,6 +141,18 @@ pub trait CatalogueReader: TokenBackend {
     /// Describes the tables and views of the user in every schema, in any order. MySQL and MariaDB read only the connected
     /// database and `schemas`.
     fn relations<C: Conn<Self>>(conn: &mut C, schemas: &[&str]) -> QueryResult<Vec<Relation>>;
+}
+
+/// The tables of the task itself.
+pub trait OwnTables: TokenBackend {
+    /// The schema in which the application creates tables, if a statement has to name it.
+    fn schema_for_new<C: Conn<Self>>(_conn: &mut C) -> QueryResult<Option<String>> {
+        Ok(None)
+    }
+
+    /// Why the task must not use this table as its own, in words for the operator: somebody without the right to do so
+    /// made it, or the task's writes to it would run code.
+    fn distrust<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<String>>;
 }
 
 pub trait GuardLookup: TokenBackend {
@@ -136,7 +195,7 @@ pub trait SwapRows: TokenBackend {
         conn: &mut C,
         table: &PlannedTable,
         changes: &[Change],
-        checkpoint: Option<Checkpoint<'_>>,
+        checkpoint: Option<&Checkpoint>,
         skips_locked: bool,
     ) -> QueryResult<Option<usize>>;
 }

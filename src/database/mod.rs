@@ -15,6 +15,7 @@ pub(crate) mod guard_kind;
 pub(crate) mod mysql;
 pub(crate) mod page;
 pub(crate) mod plan;
+pub(crate) mod pooler;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod quote;
@@ -36,14 +37,15 @@ pub(crate) use checkpoint::Checkpoint;
 pub(crate) use clock::{DatabaseClock, Moment};
 pub(crate) use connection::{DialectConnection, TaskConnection};
 pub(crate) use dialect::{
-    CatalogueReader, Conversion, Cost, Dialect, Effects, GuardLookup, Language, Locks, ReplicationState, RowFormat,
-    SessionSettings, SideEffects, Snapshots, SwapRows,
+    CatalogueReader, Conversion, Cost, Dialect, Effects, GuardLookup, Language, Locks, OwnTables, Poolers,
+    ReplicationState, RowFormat, SessionSettings, SideEffects, Snapshots, SwapRows,
 };
 pub(crate) use estimate::{Estimate, TableEstimate};
 pub(crate) use failure::Failure;
 pub(crate) use guard_kind::GuardKind;
 pub(crate) use page::Page;
 pub(crate) use plan::{Plan, PlannedColumn, PlannedTable, Room};
+pub(crate) use pooler::Pooler;
 pub(crate) use replication::{Replay, ReplicaState, Replication};
 pub(crate) use row::{Cell, Change, KeyValue, Row, Swap};
 pub(crate) use session::Session;

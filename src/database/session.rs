@@ -4,13 +4,15 @@ use std::ops::DerefMut;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use diesel::connection::TransactionManager;
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::{SessionSettings, Snapshots};
+use crate::database::dialect::{Poolers, SessionSettings, Snapshots};
 use crate::database::failure::Failure;
 use crate::database::plan::PlannedTable;
+use crate::database::pooler::{self, Pooler};
 use crate::database::stop::StopHandle;
 
 /// The pause before the first retry. Each further retry doubles it.
@@ -21,7 +23,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long an additional worker waits for a connection before it leaves the work to the others.
 const SPARE: Duration = Duration::from_secs(1);
 
-/// A pooled connection with the settings of the task. It gets its former settings back before it returns to the pool.
+/// A pooled connection with the settings of the task. On PostgreSQL they last for one transaction. Elsewhere the
+/// connection gets its former settings back before it returns to the pool, or is closed.
 pub(crate) struct Session<'a, C: TaskConnection> {
     pool: &'a Pool<ConnectionManager<C>>,
     give_up_after: Duration,
@@ -34,32 +37,48 @@ impl<'a, C: TaskConnection> Session<'a, C> {
         Self { pool, give_up_after, stop, conn: None }
     }
 
+    /// Looks for a pooler that shares connections, before the first setting is changed. If the database fails, tries
+    /// again until it is time to give up.
+    pub(crate) fn find_pooler(&self) -> Result<Option<Pooler>, Failure> {
+        if !C::Backend::HAS_POOLERS {
+            return Ok(None);
+        }
+        let started = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match pooler::detect(self.pool, self.patience()) {
+                Err(error) if !self.has_paused(&error, started, &mut pause) => return Err(error),
+                Err(_) => {}
+                found => return found,
+            }
+        }
+    }
+
     /// Runs `query` with a longer wait for locks. Nobody holds the locks of the task's own tables for long.
-    pub(crate) fn patiently<T>(&mut self, mut query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, Failure> {
-        let (name, patient) = C::Backend::PATIENT;
-        let usual = C::Backend::SETTINGS.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
-        self.run(|conn| {
-            C::Backend::set(conn, name, patient)?;
-            let value = query(conn)?;
-            C::Backend::set(conn, name, usual.unwrap_or(patient))?;
-            Ok(value)
-        })
+    pub(crate) fn patiently<T>(&mut self, query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, Failure> {
+        self.retry(true, query)
     }
 
     /// Runs `query`. If the database fails, runs it again on a fresh connection until it is time to give up.
     ///
     /// `query` must be safe to repeat even if it succeeded and only the answer was lost. Reads are safe, and so is a
     /// compare and swap.
-    pub(crate) fn run<T>(&mut self, mut query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, Failure> {
+    pub(crate) fn run<T>(&mut self, query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, Failure> {
+        self.retry(false, query)
+    }
+
+    fn retry<T>(&mut self, is_patient: bool, mut query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, Failure> {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         let mut is_second_look = false;
         loop {
-            let error = match self.connection().map(&mut query) {
+            let error = match self.attempt(is_patient, &mut query) {
                 Ok(Ok(value)) => return Ok(value),
-                Ok(Err(error @ (DieselError::DatabaseError(..) | DieselError::BrokenTransactionManager))) => {
-                    Failure::database(error)
-                }
+                Ok(Err(
+                    error @ (DieselError::DatabaseError(..)
+                    | DieselError::BrokenTransactionManager
+                    | DieselError::RollbackErrorOnCommit { .. }),
+                )) => Failure::database(error),
                 // A value cannot be read. A fresh connection may help once, because a prepared statement describes its
                 // columns wrongly after a change of the schema.
                 Ok(Err(error)) if is_second_look => return Err(Failure::internal(chain(&error))),
@@ -70,27 +89,42 @@ impl<'a, C: TaskConnection> Session<'a, C> {
                 Err(error) => error,
             };
             let was_pinned = self.conn.take().is_some_and(|conn| conn.is_pinned);
-            if was_pinned {
-                // A fresh connection would see another snapshot.
+            // After a snapshot, a fresh connection would see another one.
+            if was_pinned || !self.has_paused(&error, started, &mut pause) {
                 return Err(error);
             }
-            if started.elapsed() + pause > self.give_up_after || self.is_stopped() {
-                return Err(error);
-            }
-            tracing::warn!(%error, "trying again in {pause:?}");
-            self.pause(pause);
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
     /// Runs `query` once. If the connection broke, the next use gets a fresh one.
     pub(crate) fn once<T>(&mut self, query: impl FnOnce(&mut C) -> QueryResult<T>) -> Result<QueryResult<T>, Failure> {
-        let conn = self.connection()?;
-        let result = query(conn);
-        if result.is_err() && conn.ping().is_err() {
+        let result = self.attempt(false, query)?;
+        if result.is_err() && self.conn.as_mut().is_some_and(|conn| conn.conn.ping().is_err()) {
             self.conn = None;
         }
         Ok(result)
+    }
+
+    fn attempt<T>(
+        &mut self,
+        is_patient: bool,
+        query: impl FnOnce(&mut C) -> QueryResult<T>,
+    ) -> Result<QueryResult<T>, Failure> {
+        let is_pinned = self.conn.as_ref().is_some_and(|conn| conn.is_pinned);
+        let conn = self.connection()?;
+        // The transaction of a snapshot has the settings already.
+        Ok(if is_pinned { query(conn) } else { C::Backend::with_settings(conn, is_patient, query) })
+    }
+
+    /// Pauses before the next attempt, unless it is time to give up.
+    fn has_paused(&self, error: &Failure, started: Instant, pause: &mut Duration) -> bool {
+        if started.elapsed() + *pause > self.give_up_after || self.is_stopped() {
+            return false;
+        }
+        tracing::warn!(%error, "trying again in {pause:?}");
+        self.pause(*pause);
+        *pause = (*pause * 2).min(LONGEST_PAUSE);
+        true
     }
 
     /// Begins a transaction that reads one snapshot of the database: `shared`, if another session has begun it. Returns
@@ -100,8 +134,15 @@ impl<'a, C: TaskConnection> Session<'a, C> {
         let name = C::Backend::begin_snapshot(conn, tables, shared);
         if let Some(conn) = &mut self.conn {
             conn.is_pinned = true;
+            // On MySQL, the level of isolation for the next transaction may be left.
+            conn.must_close = name.is_err();
         }
         name.map_err(Failure::database)
+    }
+
+    /// Returns the connection to the pool. The next use takes one again.
+    pub(crate) fn release(&mut self) {
+        self.conn = None;
     }
 
     /// Gives up at the first failure from now on.
@@ -140,12 +181,16 @@ impl<'a, C: TaskConnection> Session<'a, C> {
         let conn = match self.conn.take() {
             Some(conn) => conn,
             None => {
-                let patience = self.give_up_after.max(SPARE).min(self.pool.connection_timeout());
-                let conn = self.pool.get_timeout(patience);
+                let conn = self.pool.get_timeout(self.patience());
                 Configured::new(conn.map_err(Failure::database)?).map_err(Failure::database)?
             }
         };
         Ok(&mut *self.conn.insert(conn).conn)
+    }
+
+    /// How long to wait for a connection.
+    fn patience(&self) -> Duration {
+        self.give_up_after.max(SPARE).min(self.pool.connection_timeout())
     }
 }
 
@@ -154,11 +199,13 @@ struct Configured<C: TaskConnection> {
     former: Vec<(String, String)>,
     /// Whether it is in a transaction. The transaction must end before anybody else gets the connection.
     is_pinned: bool,
+    /// Whether it may have a setting that cannot be restored.
+    must_close: bool,
 }
 
 impl<C: TaskConnection> Configured<C> {
     fn new(conn: PooledConnection<ConnectionManager<C>>) -> QueryResult<Self> {
-        let mut this = Self { conn, former: Vec::new(), is_pinned: false };
+        let mut this = Self { conn, former: Vec::new(), is_pinned: false, must_close: false };
         let conn: &mut C = this.conn.deref_mut();
         this.former = C::Backend::settings(conn)?;
         for (name, value) in C::Backend::SETTINGS {
@@ -172,12 +219,17 @@ impl<C: TaskConnection> Configured<C> {
 
 impl<C: TaskConnection> Drop for Configured<C> {
     fn drop(&mut self) {
+        let conn: &mut C = self.conn.deref_mut();
+        let mut is_restored = !self.must_close;
         if self.is_pinned {
-            let _ = self.conn.batch_execute("ROLLBACK");
+            is_restored &= conn.batch_execute("ROLLBACK").is_ok();
         }
         for (name, value) in &self.former {
-            // This fails if the connection is gone, or if the server no longer allows the setting.
-            let _ = C::Backend::set(&mut *self.conn, name, value);
+            is_restored &= C::Backend::set(conn, name, value).is_ok();
+        }
+        if !is_restored {
+            // The pool closes a connection in this state. The application must not get it back as it is.
+            C::TransactionManager::transaction_manager_status_mut(conn).set_in_error();
         }
     }
 }

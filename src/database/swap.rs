@@ -5,7 +5,7 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 
-use crate::database::catalogue::KeyColumn;
+use crate::database::catalogue::{Comparison, KeyColumn};
 use crate::database::connection::DialectConnection;
 use crate::database::plan::PlannedTable;
 use crate::database::quote::{push_all, push_column, push_table};
@@ -34,7 +34,7 @@ pub(crate) fn push_key_match<DB: Backend>(
 ) -> QueryResult<()> {
     push_all(table.row_key.iter().enumerate(), " AND ", out, |(index, column), out| {
         push_column(&column.name, out)?;
-        out.push_sql(&format!(" = v.k{index}"));
+        out.push_sql(&format!(" {} v.k{index}", column.operator(Comparison::Equal)));
         push_cast(column, out);
         Ok(())
     })

@@ -36,6 +36,9 @@ fn command(remedy: &Remedy) -> String {
             "If these values are plaintext that looks like tokens, name the column with --token-like-plaintext".into()
         }
         Remedy::StopOthers => "To end it, run `diesel-encrypted stop`".into(),
+        Remedy::ConnectDirectly => {
+            "Let DATABASE_URL name the server itself, or a pooler in session mode, and run the command again".into()
+        }
         Remedy::CreateStateTables => "Run `diesel-encrypted migration state` and the migration that it writes. Or add \
              --stateless to work with a single process"
             .into(),

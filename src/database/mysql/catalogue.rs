@@ -147,7 +147,7 @@ impl ColumnRow {
             }
             _ => return None,
         };
-        Some(KeyColumn { name: self.name.clone(), cast, is_text })
+        Some(KeyColumn { name: self.name.clone(), cast, is_text, operators: None })
     }
 
     fn into_catalogue(self) -> CatalogueColumn {

@@ -6,6 +6,7 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Bool, Text};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::postgres::path::located;
 use crate::database::quote::quoted_table;
 use crate::database::{Conn, GuardKind, GuardLookup};
 use crate::keys::fernet::shape::is_guard;
@@ -14,8 +15,9 @@ use crate::targets::TableName;
 impl GuardLookup for Pg {
     /// Returns the strongest guard if there are several.
     fn guard<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>> {
+        let Some(table) = located(conn, table)? else { return Ok(None) };
         let found = sql_query(CHECKS)
-            .bind::<Text, _>(quoted_table::<Self>(table))
+            .bind::<Text, _>(quoted_table::<Self>(&table))
             .bind::<Text, _>(column)
             .load::<Check>(conn)?;
         Ok(found.into_iter().find(|check| is_guard(&check.condition)).map(|check| match check {

@@ -3,6 +3,7 @@
 use diesel::pg::Pg;
 use diesel::result::QueryResult;
 
+use crate::database::postgres::settings::local_settings;
 use crate::database::quote::quoted_table;
 use crate::database::{Conn, PlannedTable, Snapshots, Sql};
 
@@ -19,8 +20,9 @@ impl Snapshots for Pg {
         // A table that is rewritten after the snapshot began reads as empty. The lock prevents that, so it comes first.
         let tables: Vec<String> = tables.iter().map(|table| quoted_table::<Self>(&table.name)).collect();
         conn.batch_execute(&format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '10s'; \
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {}SET LOCAL lock_timeout = '10s'; \
              SET LOCAL idle_in_transaction_session_timeout = '60s'; LOCK TABLE {} IN ACCESS SHARE MODE",
+            local_settings(),
             tables.join(", ")
         ))?;
         match shared {

@@ -4,6 +4,7 @@ use diesel::RunQueryDsl;
 use diesel::pg::Pg;
 use diesel::result::Error as DieselError;
 
+use crate::database::postgres::path::SEARCHED;
 use crate::database::quote::{quoted, quoted_table};
 use crate::database::{Conn, Fields, Sql};
 use crate::fields::Form;
@@ -35,8 +36,12 @@ impl<'a> Guarded<'a> {
     pub(crate) fn of<C: Conn<Pg>>(conn: &mut C, table: &Table, column: &'a Column) -> Result<Self, GuardError> {
         let (domain, _) = domain(column.form);
         let relation = quoted_table::<Pg>(&table.name);
-        let row: Fields =
-            Sql::new(COLUMN).bind(domain).bind(domain).bind(&relation).bind(&column.name).get_result(conn)?;
+        let row: Fields = Sql::new(COLUMN.replace("SEARCHED", SEARCHED))
+            .bind(domain)
+            .bind(domain)
+            .bind(&relation)
+            .bind(&column.name)
+            .get_result(conn)?;
         let mut fields = row.into_iter();
         let mut next = || fields.next().flatten();
         let this = Self {
@@ -122,6 +127,9 @@ const COLUMN: &str = "\
     LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation \
     LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace \
     LEFT JOIN pg_catalog.pg_type dt ON dt.oid = coalesce( \
-        to_regtype(?), to_regtype(quote_ident(n.nspname) || '.' || ?)) \
+        (SELECT ft.oid FROM unnest(SEARCHED) WITH ORDINALITY AS s (name, position) \
+         JOIN pg_catalog.pg_namespace fn ON fn.nspname = s.name \
+         JOIN pg_catalog.pg_type ft ON ft.typnamespace = fn.oid AND ft.typname = ? ORDER BY s.position LIMIT 1), \
+        to_regtype(quote_ident(n.nspname) || '.' || ?)) \
     LEFT JOIN pg_catalog.pg_namespace dn ON dn.oid = dt.typnamespace \
     WHERE c.oid = to_regclass(?) AND a.attname = ? AND NOT a.attisdropped";

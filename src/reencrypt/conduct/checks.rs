@@ -1,8 +1,16 @@
-//! Refuses tables and columns that the task cannot rewrite faithfully.
+//! Refuses connections that the task cannot use, and tables and columns that it cannot rewrite faithfully.
 
-use crate::database::{Conversion, Effects, GuardLookup, Plan, PlannedTable, Room, Session, TaskConnection};
+use crate::database::{Conversion, Effects, GuardLookup, Plan, PlannedTable, Pooler, Room, Session, TaskConnection};
 use crate::keys::fernet::token::{raw_token_len, token_len};
 use crate::reencrypt::report::{Cause, Job, Refusal};
+
+/// Refuses a pooler that shares the sessions of the server. Comes before anything that changes a setting.
+pub(crate) fn check_connection<C: TaskConnection>(session: &Session<'_, C>) -> Result<(), Cause> {
+    match session.find_pooler()? {
+        Some(Pooler { name, seen }) => Err(Refusal::Pooler { name, seen }.into()),
+        None => Ok(()),
+    }
+}
 
 /// Refuses columns that cannot hold the values that the job writes: columns that are too short for their tokens, guarded
 /// against plaintext, or tied to other columns.

@@ -291,10 +291,9 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
     /// Joins the run in the tables of the task, or starts one in memory.
     fn store(&self) -> Result<Store<'a, C>, TaskError> {
         let mut session = self.session();
-        if self.settings.stateless || !Tables::prepare(&mut session)? {
-            return self.memory(&mut session);
-        }
-        Store::join(&mut session, self.plan, &self.scope(), process_name(), self.settings.lease)
+        let tables = if self.settings.stateless { None } else { Tables::prepare(&mut session)? };
+        let Some(tables) = tables else { return self.memory(&mut session) };
+        Store::join(tables, &mut session, self.plan, &self.scope(), process_name(), self.settings.lease)
     }
 
     fn memory(&self, session: &mut Session<'_, C>) -> Result<Store<'a, C>, TaskError> {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use diesel::r2d2::{ConnectionManager, Pool};
 
-use crate::database::{DatabaseClock, Moment, Plan, Session, Snapshots, StopHandle, TaskConnection};
+use crate::database::{DatabaseClock, Moment, Plan, Session, StopHandle, TaskConnection};
+use crate::reencrypt::conduct::Fence;
 use crate::reencrypt::report::{Doubt, TaskError};
 use crate::reencrypt::run::state;
 use crate::reencrypt::run::{Run, Scope, Store};
@@ -13,9 +14,8 @@ use crate::reencrypt::throttle::{Heartbeat, Limits, Throttle};
 use crate::reencrypt::walk::workers::walk;
 use crate::reencrypt::walk::{Counters, Found, Mode, Sessions, Settings, Shared};
 
-/// The time between two checks for open transactions. It grows.
+/// The pause before everything is read again.
 const NAP: Duration = Duration::from_millis(100);
-const LONGEST_NAP: Duration = Duration::from_secs(1);
 
 /// The result of a reading of everything, at one moment.
 pub(crate) struct Reading {
@@ -36,32 +36,13 @@ impl<C: TaskConnection> Prover<'_, C> {
     pub(crate) fn fence(
         &self,
         timeout: Duration,
-        mut tick: impl FnMut(&mut Session<'_, C>, Option<String>),
+        tick: impl FnMut(&mut Session<'_, C>, Option<String>),
     ) -> Result<Option<Doubt>, TaskError> {
-        let mut session = self.session();
-        let started = Instant::now();
-        for _ in 0..C::Backend::FENCES {
-            let fence = match session.once(C::Backend::fence)? {
-                Ok(fence) => fence,
-                Err(_) if !session.is_connected() => session.run(C::Backend::fence)?,
-                Err(error) => return Ok(Some(Doubt::Blind(error.to_string()))),
-            };
-            let mut nap = NAP;
-            loop {
-                let older = session.run(|conn| C::Backend::older_than(conn, &fence))?;
-                if older.is_empty() {
-                    break;
-                }
-                if started.elapsed() > timeout || session.is_stopped() {
-                    return Ok(Some(Doubt::Open(older)));
-                }
-                let waits_for = format!("transactions that began before the proof are open: {}", older.join("; "));
-                tick(&mut session, Some(waits_for));
-                session.pause(nap);
-                nap = (nap * 3 / 2).min(LONGEST_NAP);
-            }
+        let mut fence = Fence::on(self.session());
+        match fence.begin()? {
+            None => fence.wait(timeout, tick),
+            doubt => Ok(doubt),
         }
-        Ok(None)
     }
 
     /// Reads everything on one snapshot. Starts again if the database fails.

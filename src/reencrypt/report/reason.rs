@@ -24,6 +24,7 @@ impl Refusal {
             Self::OldPrimary { primary, .. } => Remedy::FinishRun(*primary),
             Self::WrongKeyring { job, .. } if job.handles_plaintext() => Remedy::TokenLikePlaintext,
             Self::OtherJob { .. } => Remedy::StopOthers,
+            Self::Pooler { .. } => Remedy::ConnectDirectly,
             Self::NoStateTables { .. } => Remedy::CreateStateTables,
             Self::NothingRunning => Remedy::StopHandle,
             Self::NothingRecorded => Remedy::RecordProblems,
@@ -155,10 +156,22 @@ impl fmt::Display for Reason<'_> {
                  first",
                 ties.join("; ")
             ),
+            Refusal::Pooler { name, seen } => write!(
+                f,
+                "the connection leads to a pooler that shares the sessions of the server ({}): {seen}. The settings, the \
+                 locks and the proof of the task need a session of their own",
+                name.as_deref().unwrap_or("such as PgBouncer in transaction mode, PgCat, Odyssey, RDS Proxy or ProxySQL")
+            ),
             Refusal::ForeignRun => f.write_str(
                 "the table __diesel_encrypted_run was written by another version of diesel-encrypted. Let that version \
                  finish, or drop the tables __diesel_encrypted_run, __diesel_encrypted_chunk and \
                  __diesel_encrypted_problem: they hold no data of the application",
+            ),
+            Refusal::ForeignTable { table, reason } => write!(
+                f,
+                "the task does not use the table {table} as its own, because {reason}. Code of another user could run \
+                 with the rights of this one. The table holds no data of the application: drop it, and let the owner \
+                 of the schema or the user of the task create it again"
             ),
             Refusal::RunGone => f.write_str(
                 "the row of this run in the table __diesel_encrypted_run is gone, or another version of \

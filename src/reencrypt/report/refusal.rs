@@ -189,8 +189,25 @@ pub enum Refusal {
         /// What ties the column to others.
         ties: Vec<String>,
     },
+    /// A pooler between the task and the server shares the sessions of the server: PgBouncer in transaction mode, for
+    /// example. Settings and locks of the task would belong to others.
+    #[non_exhaustive]
+    Pooler {
+        /// The name of the pooler, if it is known.
+        name: Option<String>,
+        /// What was seen.
+        seen: String,
+    },
     /// Another version of this crate has written the tables of the task.
     ForeignRun,
+    /// A table of the task belongs to somebody who could make the task run code, or already does.
+    #[non_exhaustive]
+    ForeignTable {
+        /// The table.
+        table: TableName,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The record of the run has disappeared while the task was running.
     RunGone,
     /// The tables of the task are missing, and the task may not create them.

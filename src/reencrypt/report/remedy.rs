@@ -42,6 +42,8 @@ pub enum Remedy {
     TokenLikePlaintext,
     /// End the other processes: [`Control::stop`](crate::reencrypt::Control::stop).
     StopOthers,
+    /// Give the task a pool whose connections lead to the server itself, or to a pooler in session mode.
+    ConnectDirectly,
     /// Create the tables of the task: [`state_tables`](crate::reencrypt::state_tables). Or work without them:
     /// [`Task::stateless`](crate::reencrypt::Task::stateless).
     CreateStateTables,
@@ -75,6 +77,9 @@ impl fmt::Display for Remedy {
                 "If it is plaintext that looks like a token, name its column with Task::token_like_plaintext",
             ),
             Self::StopOthers => f.write_str("To end it, call Control::stop"),
+            Self::ConnectDirectly => f.write_str(
+                "Give the task a Pool of its own, with the URL of the server itself, or of a pooler in session mode",
+            ),
             Self::CreateStateTables => f.write_str(
                 "Create them in a migration (reencrypt::state_tables), or work from one process with Task::stateless",
             ),

@@ -23,8 +23,12 @@ impl Task<'_> {
     /// unless [they exist](crate::reencrypt::state_tables).
     ///
     /// The task changes settings of its connections: short waits for locks, `READ COMMITTED`, a strict SQL mode, and no
-    /// hiding of rows by row-level security. It restores them before a connection goes back to the pool. Each worker
-    /// reads with one connection and writes with another. If the pool has too few, it does both with one.
+    /// hiding of rows by row-level security. On PostgreSQL, they last for one transaction. Elsewhere, the task restores
+    /// them before a connection goes back to the pool, or closes the connection. Each worker reads with one connection
+    /// and writes with another. If the pool has too few, it does both with one.
+    ///
+    /// The connections must lead to the server itself, or to a pooler in session mode. The task refuses a pooler that
+    /// shares the sessions of the server ([`Refusal::Pooler`]).
     ///
     /// # Errors
     ///
@@ -116,6 +120,7 @@ impl Task<'_> {
 
     fn plan<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<Plan, TaskError> {
         let mut session = self.session(pool);
+        checks::check_connection(&session)?;
         let mut plan = planning::plan(&mut session, &self.targets, &self.token_like_plaintext)?;
         planning::count_rows(&mut session, &mut plan)?;
         Ok(plan)
