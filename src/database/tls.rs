@@ -11,7 +11,7 @@
 use diesel::ConnectionError;
 use diesel::result::QueryResult;
 
-use crate::database::connection::TaskConnection;
+use crate::database::connection::DialectConnection;
 use crate::database::dialect::SessionSettings;
 
 /// Why there is no connection.
@@ -23,7 +23,7 @@ pub(crate) enum NoConnection {
 }
 
 /// Connects. Returns no connection that lacks the TLS that the URL asks for.
-pub(crate) fn connect<C: TaskConnection>(url: &str) -> Result<C, NoConnection> {
+pub(crate) fn connect<C: DialectConnection>(url: &str) -> Result<C, NoConnection> {
     let mut conn = C::establish(url).map_err(NoConnection::Failed)?;
     match lacks_tls(&mut conn, url) {
         Ok(false) => Ok(conn),
@@ -33,7 +33,7 @@ pub(crate) fn connect<C: TaskConnection>(url: &str) -> Result<C, NoConnection> {
 }
 
 /// Whether the connection is not encrypted, although its URL asks for it.
-pub(crate) fn lacks_tls<C: TaskConnection>(conn: &mut C, url: &str) -> QueryResult<bool> {
+pub(crate) fn lacks_tls<C: DialectConnection>(conn: &mut C, url: &str) -> QueryResult<bool> {
     Ok(asks_for_tls(url) && C::Backend::is_encrypted(conn)? == Some(false))
 }
 

@@ -162,10 +162,9 @@ where
             Exit::Usage,
             "the URL is not valid. Write special characters in the password as %XX: `@` is %40, `/` is %2F.".into(),
         ),
-        _ => failure(
-            if_unreachable,
-            format!("{}\nCheck the database URL, then run the command again.", error.to_string().trim_end()),
-        ),
+        _ => {
+            failure(if_unreachable, format!("{}\nCheck the database URL, then run the command again.", one_line(error)))
+        }
     })?;
     // SQLite opens any file, and reads it only now. Any other failure, such as a lock, may pass.
     if let Err(error) = conn.ping() {
@@ -192,4 +191,9 @@ where
         check_tls(conn, &self.0)
             .map_err(|error| r2d2::Error::ConnectionError(ConnectionError::BadConnection(error.to_string())))
     }
+}
+
+/// The lines of a message as one, because a server could add lines that look like those of this program.
+fn one_line(error: impl std::fmt::Display) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     if json {
         log.json().flatten_event(true).init();
     } else {
-        log.with_ansi(io::stderr().is_terminal()).init();
+        log.with_ansi(io::stderr().is_terminal()).fmt_fields(notes::fields()).init();
     }
     match run(&command) {
         Ok(exit) => exit.into(),

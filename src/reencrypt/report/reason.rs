@@ -1,11 +1,12 @@
 //! The words for each refusal.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use crate::keys::Fingerprint;
 use crate::reencrypt::report::refusal::Refusal;
 use crate::reencrypt::report::remedy::Remedy;
 use crate::reencrypt::report::time;
+use crate::targets::Escaping;
 
 impl Refusal {
     /// Returns what happened and why, with the advice that does not depend on the program that runs the task.
@@ -47,6 +48,7 @@ struct Reason<'a>(&'a Refusal);
 
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Escaping(f);
         match self.0 {
             Refusal::NoTargets => f.write_str(
                 "there is nothing to work on: no column is named and the schema declares no encrypted column",
@@ -209,6 +211,35 @@ impl fmt::Display for Reason<'_> {
                  ssl_ca=PATH, the certificate of the authority"
             ),
             Refusal::Limits { reason } => f.write_str(reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reencrypt::report::Job;
+    use crate::targets::TableName;
+
+    /// Whoever may write to the tables of the task, or create a table, chooses these names.
+    #[test]
+    fn names_of_others_are_escaped() {
+        let name = || "x\u{1b}[2J\r\nproven\u{202e}".to_owned();
+        let refusals = [
+            Refusal::OtherTargets {
+                processes: vec![name()],
+                job: Job::Reencrypt,
+                theirs: vec![name()],
+                mine: vec![name()],
+            },
+            Refusal::Triggers { table: TableName::new(name()), triggers: vec![name()], way_out: "" },
+            Refusal::NotATarget { table: TableName::new(name()), column: name() },
+            Refusal::NoStateTables { reason: name() },
+        ];
+        for refusal in refusals {
+            let text = refusal.to_string();
+            assert!(text.contains(r"x\u{1b}[2J\r\nproven\u{202e}"), "{text}");
+            assert!(!text.contains(['\u{1b}', '\r', '\n', '\u{202e}']), "{text:?}");
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What can be done about a refusal.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use crate::keys::Fingerprint;
-use crate::targets::TableName;
+use crate::targets::{Escaping, TableName};
 
 /// What you can do about a [`Refusal`](crate::reencrypt::Refusal), in addition to its
 /// [`reason`](crate::reencrypt::Refusal::reason).
@@ -56,6 +56,7 @@ pub enum Remedy {
 
 impl fmt::Display for Remedy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Escaping(f);
         match self {
             Self::AcceptTriggers => f.write_str("To let them fire, call Task::accept_triggers"),
             Self::AddTarget { table, column } => {

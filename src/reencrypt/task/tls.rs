@@ -1,7 +1,7 @@
 //! Whether a connection has the TLS that its URL asks for.
 
 use crate::database::tls::{lacks_tls, server};
-use crate::database::{Failure, TaskConnection};
+use crate::database::{DialectConnection, Failure};
 use crate::reencrypt::report::{Refusal, TaskError};
 
 /// Refuses a connection that is not encrypted, although its URL asks for TLS.
@@ -30,7 +30,7 @@ use crate::reencrypt::report::{Refusal, TaskError};
 /// # Ok(())
 /// # }
 /// ```
-pub fn check_tls<C: TaskConnection>(conn: &mut C, url: &str) -> Result<(), TaskError> {
+pub fn check_tls<C: DialectConnection>(conn: &mut C, url: &str) -> Result<(), TaskError> {
     match lacks_tls(conn, url) {
         Ok(false) => Ok(()),
         Ok(true) => Err(Refusal::NoTls { server: server(url) }.into()),
