@@ -15,9 +15,13 @@ pub struct Catalogue {
     pub(crate) row_key: Vec<KeyColumn>,
     pub(crate) index: Option<String>,
     pub(crate) rows: Option<u64>,
+    /// As in [`PlannedTable`](crate::database::PlannedTable).
+    pub(crate) identity: Option<String>,
+    /// As in [`PlannedTable`](crate::database::PlannedTable).
+    pub(crate) only: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct KeyColumn {
     pub(crate) name: String,
     /// The type that a parameter is cast to. If there is one, the column is read in its text form.

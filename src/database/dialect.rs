@@ -206,13 +206,20 @@ pub trait Snapshots: TokenBackend {
     /// have ended.
     const FENCES: usize = 1;
 
+    /// Whether a transaction that read a value before a snapshot can still write the value after it.
+    const OUTLIVES_SNAPSHOTS: bool = true;
+
     /// Begins a transaction that reads one snapshot: `shared`, or a new one. Returns the name of a new snapshot if other
-    /// sessions can share it. Nobody can change the definitions of the tables until the transaction ends.
+    /// sessions can share it. Nobody can replace the tables or change their columns until the transaction ends. The
+    /// locks that prevent it come before the snapshot: a table that is rewritten after the snapshot reads as empty.
     fn begin_snapshot<C: Conn<Self>>(
         conn: &mut C,
         tables: &[PlannedTable],
         shared: Option<&str>,
     ) -> QueryResult<Option<String>>;
+
+    /// The number of rows of a table in the snapshot of this transaction, counted without any index that the walk uses.
+    fn count<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<u64>;
 
     /// A point in time for [`older_than`](Self::older_than).
     fn fence<C: Conn<Self>>(conn: &mut C) -> QueryResult<String>;

@@ -8,9 +8,10 @@ use diesel::row::{Field, NamedRow};
 use crate::database::catalogue::Comparison;
 use crate::database::dialect::Dialect;
 use crate::database::plan::PlannedTable;
-use crate::database::quote::{push_all, push_column, push_table};
+use crate::database::quote::{push_all, push_column};
 use crate::database::row::{KeyValue, Row};
 use crate::database::sql::runtime_statement;
+use crate::database::swap::push_rows_of;
 
 /// The alias of the columns of the row key in a page. Other columns are cells.
 const KEY_ALIAS: &str = "k";
@@ -58,7 +59,7 @@ impl<DB: Dialect> QueryFragment<DB> for Page<'_> {
             out.push_sql(&format!(" AS {CELL_ALIAS}{index}"));
         }
         out.push_sql(" FROM ");
-        push_table(&table.name, &mut out)?;
+        push_rows_of(table, &mut out)?;
         out.push_sql(" AS t");
         let bounds = [(after, Comparison::Greater), (until, Comparison::AtMost)];
         let bounds = bounds.into_iter().filter_map(|(bound, comparison)| Some(((*bound)?, comparison)));

@@ -37,6 +37,8 @@ impl CatalogueReader for Mysql {
             obstacle,
             columns: columns.into_iter().map(ColumnRow::into_catalogue).collect(),
             rows: relation.rows.and_then(|rows| rows.try_into().ok()),
+            identity: None,
+            only: false,
         }))
     }
 

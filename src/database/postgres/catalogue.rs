@@ -59,6 +59,8 @@ impl CatalogueReader for Pg {
             index: None,
             // A table that was never analysed has -1 rows.
             rows: (relation.rows >= 0.0).then_some(relation.rows as u64),
+            identity: Some(relation.oid.to_string()),
+            only: relation.kind == "r",
         }))
     }
 

@@ -1,6 +1,5 @@
 //! Settings of the task on PostgreSQL, which last for one transaction.
 
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::pg::Pg;
 use diesel::result::{Error as DieselError, QueryResult};
 
@@ -42,23 +41,14 @@ impl SessionSettings for Pg {
         is_patient: bool,
         query: impl FnOnce(&mut C) -> QueryResult<T>,
     ) -> QueryResult<T> {
-        // A compare and swap must see the last committed value. In a snapshot it would fail.
-        let begin = format!("BEGIN ISOLATION LEVEL READ COMMITTED; {}", local_settings());
-        if let Err(error) = AnsiTransactionManager::begin_transaction_sql(conn, &begin) {
-            // Diesel does not know of the transaction, if it has begun.
-            let _ = conn.batch_execute("ROLLBACK");
-            return Err(error);
-        }
         let (name, patient) = Self::PATIENT;
-        let is_set = if is_patient { Self::set(conn, name, patient) } else { Ok(()) };
-        match is_set.and_then(|()| query(conn)) {
-            Ok(value) => AnsiTransactionManager::commit_transaction(conn).map(|()| value),
-            Err(error) => {
-                // If this fails, the connection is broken, and Diesel knows it.
-                let _ = AnsiTransactionManager::rollback_transaction(conn);
-                Err(error)
-            }
-        }
+        let patience = if is_patient { format!("SET LOCAL {name} = {patient}") } else { String::new() };
+        conn.transaction(|conn| {
+            // A compare and swap must see the last committed value. In a snapshot it would fail.
+            let isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
+            conn.batch_execute(&format!("{isolation}; {}{}{patience}", path::note(), local_settings()))?;
+            query(conn)
+        })
     }
 
     fn pinned<C: Conn<Self>, T, E: From<DieselError>>(
@@ -69,9 +59,7 @@ impl SessionSettings for Pg {
     }
 }
 
-/// Statements that give the current transaction the settings of the task. They first note the schemas that the
-/// application searches.
+/// Statements that give the current transaction the settings of the task. They take no snapshot.
 pub(crate) fn local_settings() -> String {
-    let set = Pg::SETTINGS.iter().map(|(name, value)| format!("SET LOCAL {name} = {value}; "));
-    path::note() + &set.collect::<String>()
+    Pg::SETTINGS.iter().map(|(name, value)| format!("SET LOCAL {name} = {value}; ")).collect()
 }

@@ -7,9 +7,9 @@ use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 
 use crate::database::postgres::rows::{push_key_cast, text};
-use crate::database::quote::{push_all, push_column, push_table};
+use crate::database::quote::{push_all, push_column};
 use crate::database::sql::runtime_statement;
-use crate::database::swap::{push_assignments, push_key_match, value_names};
+use crate::database::swap::{push_assignments, push_key_match, push_rows_of, value_names};
 use crate::database::{Change, Checkpoint, Conn, PlannedTable, SwapRows};
 
 impl SwapRows for Pg {
@@ -122,7 +122,6 @@ impl SwapStatement<'_> {
 
 impl QueryFragment<Pg> for SwapStatement<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let name = &self.table.name;
         let mut clause = "WITH ";
         if let Some((claim, checkpoint)) = &self.checkpoint {
             out.push_sql(clause);
@@ -142,7 +141,7 @@ impl QueryFragment<Pg> for SwapStatement<'_> {
             // MATERIALIZED locks the rows once. NO KEY still allows others to insert rows that refer to these.
             out.push_sql("free AS MATERIALIZED (SELECT v.*");
             out.push_sql(from_claim);
-            push_table(name, &mut out)?;
+            push_rows_of(self.table, &mut out)?;
             out.push_sql(" AS t, ");
             self.push_values(&mut out)?;
             out.push_sql(" WHERE ");
@@ -150,7 +149,7 @@ impl QueryFragment<Pg> for SwapStatement<'_> {
             out.push_sql(" FOR NO KEY UPDATE OF t SKIP LOCKED)");
         }
         out.push_sql(" UPDATE ");
-        push_table(name, &mut out)?;
+        push_rows_of(self.table, &mut out)?;
         out.push_sql(" AS t SET ");
         push_assignments(self.table, |name, out| out.push_identifier(name), &mut out)?;
         if self.skips_locked {

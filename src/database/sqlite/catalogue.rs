@@ -61,6 +61,8 @@ impl CatalogueReader for Sqlite {
                 .map(|known| described(known.name, known.declared, known.is_generated))
                 .collect(),
             rows: None,
+            identity: None,
+            only: false,
         }))
     }
 
