@@ -279,6 +279,9 @@ pub trait Conversion: TokenBackend {
     /// operator.
     fn ties<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>;
 
+    /// Whether a value of the column begins as a token does. Reads every row if there is none.
+    fn has_tokens<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<bool>;
+
     /// The length in bytes of the column's longest value that does not begin as a token does. Reads every row.
     fn longest_plaintext<C: Conn<Self>>(
         conn: &mut C,

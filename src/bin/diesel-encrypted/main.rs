@@ -29,7 +29,7 @@ use diesel_encrypted::reencrypt::{Job, StopHandle, Task};
 use diesel_encrypted::{Fingerprint, InvalidFingerprint, Key, Keyring, Target};
 
 use cli::{
-    Cli, Command, DatabaseArgs, DecryptArgs, DiscoverArgs, EncryptArgs, LimitArgs, Migration, ProblemsArgs, ReadArgs,
+    Cli, Command, DatabaseArgs, DecryptArgs, DiscoverArgs, LimitArgs, LookalikeArgs, Migration, ProblemsArgs, ReadArgs,
     RetireArgs, RewriteArgs,
 };
 use database::{Database, Request};
@@ -73,14 +73,23 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Keygen => output::line(&*Key::generate().to_text()),
         Command::Keys { json } => output::keys(&Keyring::from_env()?, *json),
         Command::Status(args) => status(args),
-        Command::Reencrypt(args) => rewrite(args, Job::Reencrypt, &[], |_| Ok(())),
-        Command::Encrypt(EncryptArgs { rewrite: args, lookalikes }) => {
-            rewrite(args, Job::Encrypt, &lookalikes.token_like_plaintext, |_| Ok(()))
-        }
+        Command::Reencrypt(args) => rewrite(args, Job::Reencrypt, |_| Ok(()), |task| task),
+        Command::Encrypt(args) => rewrite(
+            &args.rewrite,
+            Job::Encrypt,
+            |_| Ok(()),
+            |task| {
+                let accepting = match args.accept_tokens_since {
+                    Some(time) => task.accept_tokens_since(time),
+                    None if args.accept_tokens => task.accept_tokens(),
+                    None => task,
+                };
+                with_lookalikes(accepting, &args.lookalikes)
+            },
+        ),
         Command::Decrypt(DecryptArgs { rewrite: args, write_plaintext, lookalikes }) => {
-            rewrite(args, Job::Decrypt, &lookalikes.token_like_plaintext, |targets| {
-                targets::confirm(targets, write_plaintext)
-            })
+            let confirm = |targets: &[Target]| targets::confirm(targets, write_plaintext);
+            rewrite(args, Job::Decrypt, confirm, |task| with_lookalikes(task, lookalikes))
         }
         Command::Retire(args) => retire(args),
         Command::Discover(args) => discover(args),
@@ -127,23 +136,23 @@ fn retire(args: &RetireArgs) -> Result<Exit, Failure> {
     output::retirement(&keyring, retirement(), read.json)
 }
 
-/// Runs `reencrypt`, `encrypt` or `decrypt`, if `check` accepts the columns.
-fn rewrite(
+/// Runs `reencrypt`, `encrypt` or `decrypt`, if `check` accepts the columns. `with_options` adds the options of the job.
+fn rewrite<'a>(
     args: &RewriteArgs,
     job: Job,
-    token_like_plaintext: &[Target],
     check: impl FnOnce(&[Target]) -> Result<(), Failure>,
+    with_options: impl FnOnce(Task<'a>) -> Task<'a>,
 ) -> Result<Exit, Failure> {
     let json = args.read.json;
     let stop = stop_on_signal(json)?;
     let keyring = Arc::new(Keyring::from_env()?);
     let mut metrics = args.metrics_file.as_deref().map(Metrics::new).transpose()?;
-    let prepare = || -> Result<(Database, Task<'_>), Failure> {
+    let prepare = || -> Result<(Database, Task<'a>), Failure> {
         let targets = targets::find(&args.read)?;
         check(&targets)?;
         let database = connect(&args.read)?;
         let task = with_job_options(task(&args.read, targets, &keyring, &stop), args, job)?;
-        Ok((database, token_like_plaintext.iter().cloned().fold(task, Task::token_like_plaintext)))
+        Ok((database, with_options(task)))
     };
     let ending = match prepare() {
         Err(failure) => Ending { report: None, failure: Some(failure) },
@@ -210,6 +219,10 @@ fn task<'a>(args: &ReadArgs, targets: Vec<Target>, keyring: &Arc<Keyring>, stop:
         .workers(args.workers.get())
         .give_up_after(Duration::from_secs(args.database.give_up_after))
         .stop_handle(stop.clone())
+}
+
+fn with_lookalikes<'a>(task: Task<'a>, lookalikes: &LookalikeArgs) -> Task<'a> {
+    lookalikes.token_like_plaintext.iter().cloned().fold(task, Task::token_like_plaintext)
 }
 
 /// Adds the options that all jobs have.

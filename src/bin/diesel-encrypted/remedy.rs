@@ -29,6 +29,11 @@ pub(crate) fn waits_for(progress: &Progress) -> Option<&str> {
 fn command(remedy: &Remedy) -> String {
     match remedy {
         Remedy::AcceptTriggers => "To let them fire, add --accept-triggers".into(),
+        Remedy::AcceptTokens => {
+            "If the application or an interrupted run did, add --accept-tokens-since with the time \
+             before it began, or --accept-tokens"
+                .into()
+        }
         Remedy::AddTarget { table, column, .. } => {
             let column = argument(&format!("{table}.{column}"));
             format!("Select it too (--column {column}, or the schema file), spelled the same way")

@@ -21,6 +21,7 @@ impl Refusal {
             Self::Triggers { .. } => Remedy::AcceptTriggers,
             Self::NotATarget { table, column } => Remedy::AddTarget { table: table.clone(), column: column.clone() },
             Self::Plaintext { table, column, .. } => Remedy::Adopt { table: table.clone(), column: column.clone() },
+            Self::Tokens { .. } => Remedy::AcceptTokens,
             Self::RetiredPrimary { primary, .. } => Remedy::ReturnTo(*primary),
             Self::OldPrimary { primary, .. } => Remedy::FinishRun(*primary),
             Self::WrongKeyring { job, .. } if job.handles_plaintext() => Remedy::TokenLikePlaintext,
@@ -86,6 +87,14 @@ impl fmt::Display for Reason<'_> {
             Refusal::Plaintext { table, column, plaintext, values } => {
                 write!(f, "the column {table}.{column} holds plaintext: {plaintext} of {values} sampled values")
             }
+            Refusal::Tokens { table, column, tokens, oldest, newest } => write!(
+                f,
+                "the column {table}.{column} already holds tokens that this keyring opens ({tokens}, dated {} to {}), \
+                 and no recorded run explains them. If a user of the application has stored a token of another column \
+                 there, the application would show its plaintext. Find out who wrote them",
+                time::text(*oldest),
+                time::text(*newest)
+            ),
             Refusal::RetiredPrimary { primary, recorded } => write!(
                 f,
                 "the primary key of this keyring, {primary}, was rotated away from: a re-encryption of this database \

@@ -15,6 +15,10 @@ use crate::targets::{Escaping, TableName};
 pub enum Remedy {
     /// Let the triggers of the tables fire: [`Task::accept_triggers`](crate::reencrypt::Task::accept_triggers).
     AcceptTriggers,
+    /// Accept the tokens that the application or an earlier run has written:
+    /// [`Task::accept_tokens_since`](crate::reencrypt::Task::accept_tokens_since) or
+    /// [`Task::accept_tokens`](crate::reencrypt::Task::accept_tokens).
+    AcceptTokens,
     /// Make this column a target: [`Task::target`](crate::reencrypt::Task::target).
     #[non_exhaustive]
     AddTarget {
@@ -59,6 +63,10 @@ impl fmt::Display for Remedy {
         let f = &mut Escaping(f);
         match self {
             Self::AcceptTriggers => f.write_str("To let them fire, call Task::accept_triggers"),
+            Self::AcceptTokens => f.write_str(
+                "If the application or an interrupted run did, call Task::accept_tokens_since with the time before it \
+                 began, or Task::accept_tokens",
+            ),
             Self::AddTarget { table, column } => {
                 write!(f, "Add {table}.{column} with Task::target, spelled the same way")
             }
