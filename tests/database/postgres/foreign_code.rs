@@ -1,11 +1,14 @@
 //! What others may create in a database runs no code with the rights of the task's user, and changes no answer.
 
 use diesel::connection::SimpleConnection;
+use diesel_encrypted::discover::Discovery;
+use diesel_encrypted::startup::StartupCheck;
 
 use crate::backend::TestDatabase;
 use crate::suite::program::fingerprint;
 use crate::suite::program::vault::Vault;
 use crate::suite::sql;
+use crate::support::keys::keyring;
 use crate::support::unique_name;
 
 const OLD: u8 = 1;
@@ -72,7 +75,10 @@ fn every_command_names_the_operators_and_functions_of_the_server() {
     vault.program(&["reencrypt", "--batch-size=7"], &[NEW, OLD]).exits_with(0);
     vault.program(&["status"], &[NEW]).exits_with(0);
     vault.program(&["retire", &old], &[NEW, OLD]).exits_with(0);
-    vault.program(&["discover"], &[NEW]).exits_with(4);
+    let secret = || ["vault.secret".parse().unwrap()];
+    let discovered = Discovery::new().declared(secret()).run(&vault.db.pool(1)).unwrap();
+    assert!(discovered.columns.iter().any(|column| column.column == "photo" && column.tokens > 0));
+    StartupCheck::new(keyring([NEW])).targets(secret()).run(&vault.db.pool(1)).unwrap();
     vault.bare_program(&["problems"], &[]).exits_with(0);
     vault.bare_program(&["stop"], &[]).exits_with(5).says("no process is working");
     let folder = tempfile::tempdir().unwrap();
@@ -80,8 +86,10 @@ fn every_command_names_the_operators_and_functions_of_the_server() {
     guard.exits_with(0);
     conn.batch_execute("set search_path = pg_catalog, public").unwrap();
     assert_eq!(sql::texts(conn, "select secret as line from vault").len(), 30);
-    vault.program(&["decrypt"], &[NEW]).exits_with(0);
-    vault.program(&["encrypt"], &[NEW]).exits_with(0);
+    let column = ["--column", "vault.secret"];
+    let decrypt = ["decrypt", "--write-plaintext", "vault.secret"];
+    vault.bare_program(&[&decrypt[..], &column].concat(), &[NEW]).exits_with(0);
+    vault.bare_program(&[&["encrypt"][..], &column].concat(), &[NEW]).exits_with(0);
 }
 
 fn state_tables_of(owner: &str, vault: &Vault) {
