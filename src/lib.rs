@@ -153,6 +153,7 @@
 //! The same models work on the connections of diesel-async. The task needs a connection pool of Diesel itself: call it
 //! in `spawn_blocking`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![forbid(unsafe_code)]
 #![deny(missing_docs, rustdoc::broken_intra_doc_links)]
 #![warn(unreachable_pub)]
 // The macro in `targets/table.rs` needs one level for each column of Diesel's widest table.

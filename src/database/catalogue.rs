@@ -15,9 +15,13 @@ pub struct Catalogue {
     pub(crate) row_key: Vec<KeyColumn>,
     pub(crate) index: Option<String>,
     pub(crate) rows: Option<u64>,
+    /// As in [`PlannedTable`](crate::database::PlannedTable).
+    pub(crate) identity: Option<String>,
+    /// As in [`PlannedTable`](crate::database::PlannedTable).
+    pub(crate) only: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct KeyColumn {
     pub(crate) name: String,
     /// The type that a parameter is cast to. If there is one, the column is read in its text form.
@@ -26,6 +30,26 @@ pub struct KeyColumn {
     /// Whether the column holds text, even if the driver reports it as bytes.
     #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
     pub(crate) is_text: bool,
+    /// The operators of the index of the row key, if statements have to name them: `<`, `<=`, `=`, `>=` and `>`.
+    pub(crate) operators: Option<[String; 5]>,
+}
+
+/// How a statement compares a row key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Less,
+    AtMost,
+    Equal,
+    AtLeast,
+    Greater,
+}
+
+impl KeyColumn {
+    /// The operator with which the index of the row key compares this column. With another one, a walk would skip rows.
+    pub(crate) fn operator(&self, comparison: Comparison) -> &str {
+        let plain = ["<", "<=", "=", ">=", ">"][comparison as usize];
+        self.operators.as_ref().map_or(plain, |operators| &operators[comparison as usize])
+    }
 }
 
 /// A column as the catalogue describes it.

@@ -6,22 +6,22 @@ use diesel::result::QueryResult;
 use crate::database::sql::{Sql, TextConnection};
 
 /// The progress of the work under a claim. A swap writes it together with the rows.
-#[derive(Debug, Clone, Copy)]
-pub struct Checkpoint<'a> {
+pub struct Checkpoint {
+    /// The table of the progress, in quotes. It has one row for each claim.
+    pub(crate) table: String,
     pub(crate) claim: u64,
-    pub(crate) progress: &'a str,
+    pub(crate) progress: String,
 }
 
-/// The table of the progress, one row for each claim.
-pub(crate) const CHUNK: &str = "__diesel_encrypted_chunk";
+impl Checkpoint {
+    /// `UPDATE … SET progress =`. The progress and `WHERE claim = …` follow.
+    pub(crate) fn update(&self) -> String {
+        format!("UPDATE {} SET progress =", self.table)
+    }
 
-/// The beginning of a checkpoint's statement. The progress and `WHERE claim = …` follow.
-pub(crate) const CHECKPOINT: &str = "UPDATE __diesel_encrypted_chunk SET progress =";
-
-impl Checkpoint<'_> {
     /// Writes only the progress. Returns `false` if another process has taken over the claim.
     pub(crate) fn write(&self, conn: &mut impl TextConnection) -> QueryResult<bool> {
-        let sql = format!("{CHECKPOINT} ? WHERE claim = {}", self.claim);
-        Sql::new(sql).bind(self.progress).execute(conn).map(|rows: usize| rows == 1)
+        let sql = format!("{} ? WHERE claim = {}", self.update(), self.claim);
+        Sql::new(sql).bind(&self.progress).execute(conn).map(|rows: usize| rows == 1)
     }
 }

@@ -2,10 +2,11 @@
 
 use diesel::deserialize;
 use diesel::query_builder::AstPass;
-use diesel::result::QueryResult;
+use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::catalogue::{Catalogue, CatalogueColumn, KeyColumn, Relation};
 use crate::database::checkpoint::Checkpoint;
+use crate::database::connection::TaskConnection;
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
 use crate::database::plan::{PlannedColumn, PlannedTable};
@@ -24,6 +25,7 @@ pub trait Dialect:
     + Poolers
     + Locks
     + CatalogueReader
+    + OwnTables
     + GuardLookup
     + RowFormat
     + SwapRows
@@ -61,8 +63,17 @@ pub trait SessionSettings: TokenBackend {
 
     fn set<C: Conn<Self>>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>;
 
+    /// Runs `query` on a connection that is not a session of the task, so that names in it mean what they mean in a
+    /// session. Only PostgreSQL finds operators and functions by a path.
+    fn pinned<C: Conn<Self>, T, E: From<DieselError>>(
+        conn: &mut C,
+        query: impl FnOnce(&mut C) -> Result<T, E>,
+    ) -> Result<T, E> {
+        query(conn)
+    }
+
     /// Runs `query` with the settings of the task, in a session that has those which outlast a transaction.
-    fn with_settings<C: Conn<Self>, T>(
+    fn with_settings<C: TaskConnection<Backend = Self>, T>(
         conn: &mut C,
         is_patient: bool,
         query: impl FnOnce(&mut C) -> QueryResult<T>,
@@ -122,6 +133,18 @@ pub trait CatalogueReader: TokenBackend {
     fn relations<C: Conn<Self>>(conn: &mut C, schemas: &[&str]) -> QueryResult<Vec<Relation>>;
 }
 
+/// The tables of the task itself.
+pub trait OwnTables: TokenBackend {
+    /// The schema in which the application creates tables, if a statement has to name it.
+    fn schema_for_new<C: Conn<Self>>(_conn: &mut C) -> QueryResult<Option<String>> {
+        Ok(None)
+    }
+
+    /// Why the task must not use this table as its own, in words for the operator: somebody without the right to do so
+    /// made it, or the task's writes to it would run code.
+    fn distrust<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<String>>;
+}
+
 pub trait GuardLookup: TokenBackend {
     /// The guard that keeps plaintext out of a column.
     fn guard<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>>;
@@ -162,7 +185,7 @@ pub trait SwapRows: TokenBackend {
         conn: &mut C,
         table: &PlannedTable,
         changes: &[Change],
-        checkpoint: Option<Checkpoint<'_>>,
+        checkpoint: Option<&Checkpoint>,
         skips_locked: bool,
     ) -> QueryResult<Option<usize>>;
 }
@@ -173,13 +196,20 @@ pub trait Snapshots: TokenBackend {
     /// have ended.
     const FENCES: usize = 1;
 
+    /// Whether a transaction that read a value before a snapshot can still write the value after it.
+    const OUTLIVES_SNAPSHOTS: bool = true;
+
     /// Begins a transaction that reads one snapshot: `shared`, or a new one. Returns the name of a new snapshot if other
-    /// sessions can share it. Nobody can change the definitions of the tables until the transaction ends.
+    /// sessions can share it. Nobody can replace the tables or change their columns until the transaction ends. The
+    /// locks that prevent it come before the snapshot: a table that is rewritten after the snapshot reads as empty.
     fn begin_snapshot<C: Conn<Self>>(
         conn: &mut C,
         tables: &[PlannedTable],
         shared: Option<&str>,
     ) -> QueryResult<Option<String>>;
+
+    /// The number of rows of a table in the snapshot of this transaction, counted without any index that the walk uses.
+    fn count<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<u64>;
 
     /// A point in time for [`older_than`](Self::older_than).
     fn fence<C: Conn<Self>>(conn: &mut C) -> QueryResult<String>;

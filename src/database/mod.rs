@@ -36,8 +36,8 @@ pub(crate) use checkpoint::Checkpoint;
 pub(crate) use clock::{DatabaseClock, Moment};
 pub(crate) use connection::{DialectConnection, TaskConnection};
 pub(crate) use dialect::{
-    CatalogueReader, Conversion, Cost, Dialect, Effects, GuardLookup, Language, Locks, Poolers, ReplicationState,
-    RowFormat, SessionSettings, SideEffects, Snapshots, SwapRows,
+    CatalogueReader, Conversion, Cost, Dialect, Effects, GuardLookup, Language, Locks, OwnTables, Poolers,
+    ReplicationState, RowFormat, SessionSettings, SideEffects, Snapshots, SwapRows,
 };
 pub(crate) use estimate::{Estimate, TableEstimate};
 pub(crate) use failure::Failure;

@@ -5,11 +5,13 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 use diesel::row::{Field, NamedRow};
 
+use crate::database::catalogue::Comparison;
 use crate::database::dialect::Dialect;
 use crate::database::plan::PlannedTable;
-use crate::database::quote::{push_all, push_column, push_table};
+use crate::database::quote::{push_all, push_column};
 use crate::database::row::{KeyValue, Row};
 use crate::database::sql::runtime_statement;
+use crate::database::swap::push_rows_of;
 
 /// The alias of the columns of the row key in a page. Other columns are cells.
 const KEY_ALIAS: &str = "k";
@@ -57,19 +59,24 @@ impl<DB: Dialect> QueryFragment<DB> for Page<'_> {
             out.push_sql(&format!(" AS {CELL_ALIAS}{index}"));
         }
         out.push_sql(" FROM ");
-        push_table(&table.name, &mut out)?;
+        push_rows_of(table, &mut out)?;
         out.push_sql(" AS t");
-        let bounds = [(after, " > "), (until, " <= ")];
-        let bounds = bounds.into_iter().filter_map(|(bound, operator)| Some(((*bound)?, operator)));
-        for ((bound, operator), keyword) in bounds.zip([" WHERE ", " AND "]) {
+        let bounds = [(after, Comparison::Greater), (until, Comparison::AtMost)];
+        let bounds = bounds.into_iter().filter_map(|(bound, comparison)| Some(((*bound)?, comparison)));
+        for ((bound, comparison), keyword) in bounds.zip([" WHERE ", " AND "]) {
             out.push_sql(keyword);
-            push_bound(table, bound, operator, &mut out)?;
+            push_bound(table, bound, comparison, &mut out)?;
         }
         // The columns are qualified, because `ORDER BY k0` would sort by the output, which is text on PostgreSQL.
         out.push_sql(" ORDER BY ");
         push_all(&table.row_key, ", ", &mut out, |column, out| {
             push_column(&column.name, out)?;
-            out.push_sql(if *descending { " DESC" } else { "" });
+            match (&column.operators, *descending) {
+                (Some(_), false) => out.push_sql(&format!(" USING {}", column.operator(Comparison::Less))),
+                (Some(_), true) => out.push_sql(&format!(" USING {}", column.operator(Comparison::Greater))),
+                (None, false) => {}
+                (None, true) => out.push_sql(" DESC"),
+            }
             Ok(())
         })?;
         out.push_sql(&format!(" LIMIT {limit}"));
@@ -103,25 +110,26 @@ impl<DB: Dialect> QueryableByName<DB> for Row {
 fn push_bound<'b, DB: Dialect>(
     table: &'b PlannedTable,
     bound: &'b [KeyValue],
-    operator: &str,
+    comparison: Comparison,
     out: &mut AstPass<'_, 'b, DB>,
 ) -> QueryResult<()> {
     let columns = &table.row_key;
-    if DB::ROW_VALUES || columns.len() == 1 {
+    let operator = columns[0].operator(comparison);
+    if columns.len() == 1 || DB::ROW_VALUES && columns.iter().all(|column| column.operator(comparison) == operator) {
         out.push_sql("(");
         push_all(columns, ", ", out, |column, out| push_column(&column.name, out))?;
-        out.push_sql(")");
-        out.push_sql(operator);
-        out.push_sql("(");
+        out.push_sql(&format!(") {operator} ("));
         push_all(bound.iter().zip(columns), ", ", out, |(value, column), out| DB::push_key(value, column, out))?;
         out.push_sql(")");
         return Ok(());
     }
     // a >= x AND (a > x OR (a = x AND (b > y OR (b = y AND …)))). MySQL needs the first term to use the index.
-    let (strict, inclusive) = if operator.contains('>') { (" > ", " >= ") } else { (" < ", " <= ") };
-    let compare = |index: usize, operator: &str, out: &mut AstPass<'_, 'b, DB>| {
+    let is_greater = comparison == Comparison::Greater;
+    let (strict, inclusive) =
+        if is_greater { (Comparison::Greater, Comparison::AtLeast) } else { (Comparison::Less, Comparison::AtMost) };
+    let compare = |index: usize, comparison: Comparison, out: &mut AstPass<'_, 'b, DB>| {
         push_column(&columns[index].name, out)?;
-        out.push_sql(operator);
+        out.push_sql(&format!(" {} ", columns[index].operator(comparison)));
         DB::push_key(&bound[index], &columns[index], out)
     };
     compare(0, inclusive, out)?;
@@ -130,10 +138,10 @@ fn push_bound<'b, DB: Dialect>(
     for index in 0..last {
         compare(index, strict, out)?;
         out.push_sql(" OR (");
-        compare(index, " = ", out)?;
+        compare(index, Comparison::Equal, out)?;
         out.push_sql(" AND (");
     }
-    compare(last, operator, out)?;
+    compare(last, comparison, out)?;
     out.push_sql(&")".repeat(2 * last + 1));
     Ok(())
 }

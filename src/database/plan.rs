@@ -11,7 +11,7 @@ pub(crate) struct Plan {
 }
 
 /// A table that the task can read and write.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PlannedTable {
     pub(crate) name: TableName,
     pub(crate) row_key: Vec<KeyColumn>,
@@ -24,10 +24,14 @@ pub struct PlannedTable {
     pub(crate) keep: Vec<String>,
     /// The number of rows, if the database can estimate it.
     pub(crate) rows: Option<u64>,
+    /// What distinguishes the table from another one that gets its name, if the database has such a thing.
+    pub(crate) identity: Option<String>,
+    /// Whether other tables could inherit from it. Their rows are not its rows.
+    pub(crate) only: bool,
 }
 
 /// An encrypted column.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PlannedColumn {
     pub(crate) name: String,
     pub(crate) is_text: bool,
@@ -37,7 +41,7 @@ pub struct PlannedColumn {
 }
 
 /// The length that a column can hold.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Room {
     /// As in [`CatalogueColumn`](crate::database::catalogue::CatalogueColumn).
     pub(crate) limit: Option<u64>,

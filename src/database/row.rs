@@ -3,6 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
+
+use crate::keys::Token;
 
 /// The value of one column of a row key, in the form that the database returns and accepts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,6 +51,15 @@ impl Cell {
     /// Whether the token in it has the text form. A binary column may hold either form.
     pub(crate) fn holds_text(&self) -> bool {
         self.bytes.first().is_some_and(u8::is_ascii)
+    }
+}
+
+impl Drop for Cell {
+    /// Zeroes plaintext. A token is not secret.
+    fn drop(&mut self) {
+        if !Token::looks_like_one(&self.bytes) {
+            self.bytes.zeroize();
+        }
     }
 }
 

@@ -140,6 +140,11 @@ impl<'a, C: TaskConnection> Session<'a, C> {
         name.map_err(Failure::database)
     }
 
+    /// Returns the connection to the pool. The next use takes one again.
+    pub(crate) fn release(&mut self) {
+        self.conn = None;
+    }
+
     /// Gives up at the first failure from now on.
     pub(crate) fn hurry(&mut self) {
         self.give_up_after = Duration::ZERO;

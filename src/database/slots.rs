@@ -39,7 +39,7 @@ runtime_statement!(Slots<'_>);
 /// also makes the transaction the only writer.
 pub(crate) fn in_transaction<C: TextConnection>(
     conn: &mut C,
-    checkpoint: Option<Checkpoint<'_>>,
+    checkpoint: Option<&Checkpoint>,
     swap: impl FnOnce(&mut C) -> QueryResult<usize>,
 ) -> QueryResult<Option<usize>> {
     conn.transaction(|conn| match checkpoint {

@@ -74,6 +74,12 @@ impl<'a> Sql<'a> {
         Ok(rows.into_iter().next().and_then(|mut row| row.take(0)))
     }
 
+    /// The first field of the first row, as a whole number.
+    pub(crate) fn number<C: TextConnection>(self, conn: &mut C) -> QueryResult<u64> {
+        let text = self.first(conn)?;
+        text.and_then(|text| text.trim().parse().ok()).ok_or(diesel::result::Error::NotFound)
+    }
+
     /// Rows of `N` texts. `NULL` is an empty text.
     #[cfg(any(feature = "mysql", feature = "sqlite"))]
     pub(crate) fn texts<C: TextConnection, const N: usize>(self, conn: &mut C) -> QueryResult<Vec<[String; N]>> {

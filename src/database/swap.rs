@@ -5,11 +5,17 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 
-use crate::database::catalogue::KeyColumn;
+use crate::database::catalogue::{Comparison, KeyColumn};
 use crate::database::connection::DialectConnection;
 use crate::database::plan::PlannedTable;
 use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::sql::runtime_statement;
+
+/// Pushes the name of a table, so that the statement means the rows of this table only.
+pub(crate) fn push_rows_of<DB: Backend>(table: &PlannedTable, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+    out.push_sql(if table.only { "ONLY " } else { "" });
+    push_table(&table.name, out)
+}
 
 /// Pushes `column = coalesce(v.n0, t.column), …`: the new token, or the present value of the column.
 pub(crate) fn push_assignments<DB: Backend>(
@@ -34,7 +40,7 @@ pub(crate) fn push_key_match<DB: Backend>(
 ) -> QueryResult<()> {
     push_all(table.row_key.iter().enumerate(), " AND ", out, |(index, column), out| {
         push_column(&column.name, out)?;
-        out.push_sql(&format!(" = v.k{index}"));
+        out.push_sql(&format!(" {} v.k{index}", column.operator(Comparison::Equal)));
         push_cast(column, out);
         Ok(())
     })
@@ -57,7 +63,7 @@ pub(crate) fn write_nothing<C: DialectConnection>(conn: &mut C, table: &PlannedT
 /// Pushes `UPDATE table SET column = column, …`: an update that sets the encrypted columns to their own values.
 pub(crate) fn push_idle_update<DB: Backend>(table: &PlannedTable, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
     out.push_sql("UPDATE ");
-    push_table(&table.name, out)?;
+    push_rows_of(table, out)?;
     out.push_sql(" SET ");
     push_all(&table.columns, ", ", out, |column, out| {
         out.push_identifier(&column.name)?;

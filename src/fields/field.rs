@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use diesel::serialize::{self, Output};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::fields::backend::TokenBackend;
 use crate::fields::column::{Form, TokenColumn};
@@ -42,11 +42,14 @@ where
     ST: TokenColumn,
     DB: TokenBackend,
 {
-    let bytes = value.encode()?;
-    match opened(&bytes) {
+    let bytes = Encoded(value.encode()?);
+    match opened(&bytes.0) {
         Ok(None) => {}
         Err(error) if error.is_keyring() => return Err(error.into()),
-        _ => return Err(Error::encode("as plaintext it would be read back as a token").into()),
+        opened => {
+            drop(opened.map(Zeroizing::new));
+            return Err(Error::encode("as plaintext it would be read back as a token").into());
+        }
     }
     match ST::FORM {
         Form::Text => {
@@ -59,12 +62,24 @@ where
 
 fn sealed<T: Plaintext>(value: &T) -> Result<Sealed, Error> {
     let keyring = Keyring::current()?;
-    let mut bytes = value.encode()?;
-    let token = keyring.seal(&bytes);
-    if let Cow::Owned(bytes) = &mut bytes {
-        bytes.zeroize();
+    Ok(keyring.seal(&Encoded(value.encode()?).0))
+}
+
+/// The bytes of a value. Bytes that it owns are zeroed on drop.
+struct Encoded<'a>(Cow<'a, [u8]>);
+
+impl Encoded<'_> {
+    fn into_owned(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0).into_owned()
     }
-    Ok(token)
+}
+
+impl Drop for Encoded<'_> {
+    fn drop(&mut self) {
+        if let Cow::Owned(bytes) = &mut self.0 {
+            bytes.zeroize();
+        }
+    }
 }
 
 /// Decrypts a token, and returns `None` for plaintext.

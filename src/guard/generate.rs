@@ -4,7 +4,7 @@ use diesel::RunQueryDsl;
 use diesel::result::Error as DieselError;
 
 use crate::database::quote::quoted_table;
-use crate::database::{DialectConnection, Fields, Sql};
+use crate::database::{DialectConnection, Fields, SessionSettings, Sql};
 use crate::guard::error::GuardError;
 use crate::guard::lookup::look_up;
 use crate::guard::migration::{GuardMigration, Way};
@@ -41,19 +41,21 @@ pub fn migrations<C>(conn: &mut C, targets: &[Target], way: Way) -> Result<Vec<G
 where
     C: DialectConnection<Backend: GuardWriter>,
 {
-    let tables = look_up(conn, targets)?;
-    let mut migrations = Vec::new();
-    let mut all_conditions = Vec::new();
-    for table in &tables {
-        let conditions = C::Backend::conditions(conn, table)?;
-        migrations.extend(C::Backend::write(conn, table, &conditions, way)?);
-        all_conditions.push(conditions);
-    }
-    // The values are checked last, because this takes the longest.
-    for (table, conditions) in tables.iter().zip(&all_conditions) {
-        check_values(conn, table, conditions)?;
-    }
-    Ok(migrations)
+    C::Backend::pinned(conn, |conn| {
+        let tables = look_up(conn, targets)?;
+        let mut migrations = Vec::new();
+        let mut all_conditions = Vec::new();
+        for table in &tables {
+            let conditions = C::Backend::conditions(conn, table)?;
+            migrations.extend(C::Backend::write(conn, table, &conditions, way)?);
+            all_conditions.push(conditions);
+        }
+        // The values are checked last, because this takes the longest.
+        for (table, conditions) in tables.iter().zip(&all_conditions) {
+            check_values(conn, table, conditions)?;
+        }
+        Ok(migrations)
+    })
 }
 
 /// Reads the whole table, and refuses it if the guards would refuse a value.
@@ -62,9 +64,8 @@ where
     C: DialectConnection<Backend: GuardWriter>,
 {
     // `NULL` passes, as in a CHECK.
-    let counts = conditions
-        .iter()
-        .map(|passes| format!("CAST({}(CASE WHEN NOT ({passes}) THEN 1 END) AS CHAR(20))", C::Backend::COUNT));
+    let counts =
+        conditions.iter().map(|passes| format!("CAST(COUNT(CASE WHEN NOT ({passes}) THEN 1 END) AS CHAR(20))"));
     let counts = counts.collect::<Vec<_>>().join(", ");
     let from = quoted_table::<C::Backend>(&table.name);
     let mut row: Fields = Sql::new(format!("SELECT {counts} FROM {from}")).get_result(conn)?;

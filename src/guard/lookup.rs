@@ -2,7 +2,9 @@
 
 use diesel::result::QueryResult;
 
-use crate::database::{CatalogueColumn, CatalogueReader, DialectConnection, GuardKind, GuardLookup, Language};
+use crate::database::{
+    CatalogueColumn, CatalogueReader, DialectConnection, GuardKind, GuardLookup, Language, SessionSettings,
+};
 use crate::fields::Form;
 use crate::guard::error::GuardError;
 use crate::guard::refusal::GuardRefusal;
@@ -19,7 +21,7 @@ use crate::targets::{TableName, Target};
 ///
 /// The errors of the database.
 pub fn of<C: DialectConnection>(conn: &mut C, table: &TableName, column: &str) -> QueryResult<Option<GuardKind>> {
-    C::Backend::guard(conn, table, column)
+    C::Backend::pinned(conn, |conn| C::Backend::guard(conn, table, column))
 }
 
 /// The tables of these targets, each once, with its columns.

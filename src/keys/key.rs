@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// The length of a key as text: 32 bytes in padded base64url.
@@ -17,7 +18,8 @@ const TEXT_LEN: usize = 44;
 /// As text it is 44 characters of padded base64url, interchangeable with the keys of Python's `cryptography.fernet`.
 ///
 /// A value of this type is always a usable key: parsing refuses everything else. It has no `Display`, and its
-/// `Debug` shows only the [fingerprint](Key::fingerprint). Dropping it zeroes the bytes.
+/// `Debug` shows only the [fingerprint](Key::fingerprint). Dropping it zeroes the bytes. Two keys are equal if all their
+/// bytes are, and the time of the comparison does not depend on the bytes.
 ///
 /// Source: [Fernet specification, "Key Format"](https://github.com/fernet/spec/blob/master/Spec.md).
 ///
@@ -28,8 +30,9 @@ const TEXT_LEN: usize = 44;
 /// assert_eq!(Key::parse(&key.to_text()).unwrap(), key);
 /// assert!(Key::parse("too short").is_err());
 /// ```
+// The bytes are in a box, because moving a key would leave a copy of them behind.
 #[derive(Clone)]
-pub struct Key(Zeroizing<[u8; 32]>);
+pub struct Key(Box<Zeroizing<[u8; 32]>>);
 
 impl Key {
     /// Reads 44 characters of padded base64url.
@@ -44,7 +47,7 @@ impl Key {
         if length != TEXT_LEN {
             return Err(if text.contains(',') { InvalidKey::Comma } else { InvalidKey::Length(length) });
         }
-        let mut bytes = Zeroizing::new([0; 32]);
+        let mut bytes = Box::new(Zeroizing::new([0; 32]));
         // `decode_slice` needs room for whole groups of three bytes.
         let mut decoded = Zeroizing::new([0; 33]);
         match URL_SAFE.decode_slice(text, decoded.as_mut_slice()) {
@@ -65,7 +68,7 @@ impl Key {
     /// If the operating system cannot supply random numbers.
     #[must_use]
     pub fn generate() -> Self {
-        let mut bytes = Zeroizing::new([0; 32]);
+        let mut bytes = Box::new(Zeroizing::new([0; 32]));
         // There is no fallback: a key that is not random is not secret.
         #[expect(clippy::expect_used)]
         getrandom::getrandom(bytes.as_mut_slice()).expect("the operating system gives random numbers");
@@ -91,11 +94,20 @@ impl Key {
     /// ```
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        let mut mac = hmac_sha256(self.0.as_slice());
-        mac.update(b"diesel-encrypted key fingerprint v1");
         let mut name = [0; 8];
-        name.copy_from_slice(&mac.finalize().into_bytes()[..8]);
+        name.copy_from_slice(&self.derive(&[b"diesel-encrypted key fingerprint v1"])[..8]);
         Fingerprint(name)
+    }
+
+    /// `HMAC-SHA256(key, message)`, where the message is given in parts.
+    pub(crate) fn derive(&self, message: &[&[u8]]) -> [u8; 32] {
+        let mac = hmac_sha256(self.0.as_slice());
+        message.iter().fold(mac, |mac, part| mac.chain_update(part)).finalize().into_bytes().into()
+    }
+
+    /// Whether both keys sign alike. Compares in constant time.
+    pub(crate) fn signs_as(&self, other: &Self) -> bool {
+        self.signing_half().ct_eq(other.signing_half()).into()
     }
 
     /// The first 16 bytes, which sign.
@@ -110,9 +122,9 @@ impl Key {
 }
 
 impl PartialEq for Key {
-    /// Compares fingerprints, so that the time it takes reveals nothing about the bytes of a key.
+    /// Compares all bytes, in constant time. A fingerprint is a name, and two keys could have the same one.
     fn eq(&self, other: &Self) -> bool {
-        self.fingerprint() == other.fingerprint()
+        self.0.as_slice().ct_eq(other.0.as_slice()).into()
     }
 }
 
@@ -239,5 +251,17 @@ mod tests {
     #[test]
     fn generated_keys_differ() {
         assert_ne!(Key::generate(), Key::generate());
+    }
+
+    #[test]
+    fn equality_compares_every_bit() {
+        let key = Key::generate();
+        assert_eq!(key, key.clone());
+        for bit in 0..256 {
+            let mut other = key.clone();
+            other.0[bit / 8] ^= 1 << (bit % 8);
+            assert_ne!(key, other, "bit {bit}");
+            assert_eq!(key.signs_as(&other), bit >= 128, "bit {bit}");
+        }
     }
 }

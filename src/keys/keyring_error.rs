@@ -45,7 +45,7 @@ impl KeyringError {
         match self.problem {
             SourceProblem::Blank { position, .. }
             | SourceProblem::Invalid { position, .. }
-            | SourceProblem::Duplicate { position, .. } => Some(position),
+            | SourceProblem::Conflict { position, .. } => Some(position),
             _ => None,
         }
     }
@@ -67,9 +67,19 @@ impl fmt::Display for KeyringError {
             SourceProblem::Invalid { position, count, error } => {
                 write!(f, "{source}: key {position} of {count} {error}. Replace it with a valid key")
             }
-            SourceProblem::Duplicate { first, position } => {
+            SourceProblem::Conflict { first, position, conflict: Conflict::Key } => {
                 write!(f, "{source}: key {position} repeats key {first}. List each key once")
             }
+            SourceProblem::Conflict { first, position, conflict: Conflict::SigningHalf } => write!(
+                f,
+                "{source}: key {position} has the same signing half (its first 16 bytes) as key {first}, so a token \
+                 under one may decrypt to garbage under the other. Replace one of them with a generated key"
+            ),
+            SourceProblem::Conflict { first, position, conflict: Conflict::Fingerprint } => write!(
+                f,
+                "{source}: key {position} is another key than key {first} but has the same fingerprint, so that no \
+                 report could tell them apart. Replace one of them with a generated key"
+            ),
             SourceProblem::NotUnicode => write!(f, "{source} is not valid Unicode. Set it to keys in base64url"),
             SourceProblem::Unreadable { path, error } => {
                 write!(
@@ -126,9 +136,20 @@ pub(crate) enum SourceProblem {
     Empty,
     Blank { position: usize, count: usize },
     Invalid { position: usize, count: usize, error: InvalidKey },
-    Duplicate { first: usize, position: usize },
+    Conflict { first: usize, position: usize, conflict: Conflict },
     NotUnicode,
     Unreadable { path: String, error: io::Error },
     KeyForPath { error: io::Error },
     Disagrees { other: Source },
+}
+
+/// Why two keys cannot be in one keyring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Conflict {
+    /// They are the same key.
+    Key,
+    /// They share a signing half.
+    SigningHalf,
+    /// They share a fingerprint.
+    Fingerprint,
 }

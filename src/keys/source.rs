@@ -1,10 +1,12 @@
 //! The sources of a keyring: a setting, a file, or the caller.
 
 use std::env;
-use std::fs;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::keys::key::Key;
 use crate::keys::keyring::Keyring;
@@ -12,6 +14,8 @@ use crate::keys::keyring_error::{KEYS, KEYS_FILE, KeyringError, PINAKES_KEYS, So
 
 /// The characters that separate two keys.
 const SEPARATORS: [char; 2] = [':', '\n'];
+/// The most bytes of a key file: more than a thousand keys.
+const LONGEST_FILE: usize = 64 << 10;
 
 impl Keyring {
     /// Reads keys separated by `:` or by line breaks, the primary key first.
@@ -50,13 +54,12 @@ impl Keyring {
         for setting in [KEYS, PINAKES_KEYS, KEYS_FILE] {
             let source = Source::Setting(setting);
             let Some(value) = env::var_os(setting) else { continue };
+            let value = Secret(value);
             let keyring = if setting == KEYS_FILE {
-                read(source, Path::new(&value))?
+                read(source, Path::new(&value.0))?
             } else {
-                match value.into_string().map(Zeroizing::new) {
-                    Ok(keys) => keyring(source, &keys)?,
-                    Err(_) => return Err(KeyringError::new(source, SourceProblem::NotUnicode)),
-                }
+                let keys = value.0.to_str().ok_or_else(|| KeyringError::new(source, SourceProblem::NotUnicode))?;
+                keyring(source, keys)?
             };
             match found {
                 Some((other, ref first)) if *first != keyring => {
@@ -84,6 +87,15 @@ impl Keyring {
     }
 }
 
+/// The value of a setting, which is zeroed on drop.
+struct Secret(OsString);
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        std::mem::take(&mut self.0).into_encoded_bytes().zeroize();
+    }
+}
+
 /// Reads keys separated by `:` or by line breaks. Line breaks at the end separate nothing.
 fn keyring(source: Source, text: &str) -> Result<Keyring, KeyringError> {
     let list = text.trim();
@@ -105,10 +117,11 @@ fn keyring(source: Source, text: &str) -> Result<Keyring, KeyringError> {
 }
 
 fn read(source: Source, path: &Path) -> Result<Keyring, KeyringError> {
-    match fs::read_to_string(path).map(Zeroizing::new) {
-        Ok(text) => keyring(source, &text),
+    let mut buffer = Zeroizing::new(vec![0; LONGEST_FILE + 1]);
+    match contents(path, &mut buffer) {
+        Ok(text) => keyring(source, text),
         Err(error) => {
-            let shown = path.display().to_string();
+            let shown = Zeroizing::new(path.display().to_string());
             // If the operator mixed up the two settings, the path is a key, perhaps a misspelt one. Keep it out of the log.
             let is_key_like = |part: &str| {
                 let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
@@ -117,11 +130,29 @@ fn read(source: Source, path: &Path) -> Result<Keyring, KeyringError> {
             let problem = if shown.split(SEPARATORS).map(str::trim).any(is_key_like) {
                 SourceProblem::KeyForPath { error }
             } else {
-                SourceProblem::Unreadable { path: shown, error }
+                SourceProblem::Unreadable { path: shown.escape_debug().to_string(), error }
             };
             Err(KeyringError::new(source, problem))
         }
     }
+}
+
+/// Reads a file into `buffer`, which must be longer than the file. A buffer that grows would leave copies behind.
+fn contents<'b>(path: &Path, buffer: &'b mut [u8]) -> io::Result<&'b str> {
+    let mut file = File::open(path)?;
+    let mut length = 0;
+    loop {
+        match file.read(&mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if length == buffer.len() {
+        return Err(io::Error::new(ErrorKind::InvalidData, "it is longer than 64 KiB"));
+    }
+    std::str::from_utf8(&buffer[..length]).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::reencrypt::conduct::planning::plan;
 use crate::reencrypt::conduct::sample;
 use crate::reencrypt::report::{Cause, ColumnStatus, Job, Refusal, Tally, time};
 use crate::reencrypt::run::state;
-use crate::reencrypt::run::{Run, Stored};
+use crate::reencrypt::run::{Run, State, Stored};
 use crate::startup::error::StartupError;
 use crate::startup::key_order::newer_key;
 use crate::targets::Target;
@@ -244,10 +244,10 @@ enum Recorded {
 }
 
 fn recorded<C: TaskConnection>(session: &mut Session<'_, C>) -> Result<Recorded, Cause> {
-    if !session.run(state::exists)? {
+    let Some(state) = State::find(session)? else {
         return Ok(if C::Backend::SHARES { Recorded::Run(None) } else { Recorded::Unknown });
-    }
-    Ok(match session.once(state::load)? {
+    };
+    Ok(match session.once(|conn| state.load(conn))? {
         Ok(Stored::Run(run)) => Recorded::Run(Some(Box::new(run))),
         Ok(Stored::Nothing) => Recorded::Run(None),
         Ok(Stored::Foreign) => {

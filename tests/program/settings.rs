@@ -32,6 +32,8 @@ fn no_keys() {
 #[test]
 fn texts_that_are_not_keys() {
     let zero = format!("{}=", "A".repeat(43));
+    // The first 16 bytes sign, and the last 16 encrypt.
+    let alike = format!("{}{}", &A[..22], &B[22..]);
     let cases = [
         (String::new(), " holds no key"),
         (" \n ".into(), " holds no key"),
@@ -40,6 +42,8 @@ fn texts_that_are_not_keys() {
         (format!("{A}::{B}"), ": key 2 of 3 is empty"),
         (format!("{A}: :{B}"), ": key 2 of 3 is empty"),
         (format!("{A}:{B}:{A}"), ": key 3 repeats key 1"),
+        (format!("{A}:{alike}"), ": key 2 has the same signing half (its first 16 bytes) as key 1"),
+        (format!("{B}:{alike}:{A}"), ": key 3 has the same signing half (its first 16 bytes) as key 2"),
         (format!("{A}:{}", &B[..43]), ": key 2 of 2 is 43 characters long, not 44"),
         (format!("{A}{B}"), ": key 1 of 1 is 88 characters long, not 44"),
         (format!("{A},{B}"), ": key 1 of 1 contains a comma: separate keys with `:`"),

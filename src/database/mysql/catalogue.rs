@@ -37,6 +37,8 @@ impl CatalogueReader for Mysql {
             obstacle,
             columns: columns.into_iter().map(ColumnRow::into_catalogue).collect(),
             rows: relation.rows.and_then(|rows| rows.try_into().ok()),
+            identity: None,
+            only: false,
         }))
     }
 
@@ -147,7 +149,7 @@ impl ColumnRow {
             }
             _ => return None,
         };
-        Some(KeyColumn { name: self.name.clone(), cast, is_text })
+        Some(KeyColumn { name: self.name.clone(), cast, is_text, operators: None })
     }
 
     fn into_catalogue(self) -> CatalogueColumn {

@@ -6,8 +6,9 @@ use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Nullable};
 
+use crate::database::mysql::settings::without_limit;
 use crate::database::quote::{quoted, quoted_table};
-use crate::database::{Conn, Conversion, PlannedColumn, PlannedTable, SessionSettings, Sql};
+use crate::database::{Conn, Conversion, PlannedColumn, PlannedTable, Sql};
 use crate::keys::fernet::shape::filled;
 use crate::keys::fernet::shape::mysql::is_plaintext;
 use crate::targets::TableName;
@@ -40,14 +41,8 @@ impl Conversion for Mysql {
         let table = quoted_table::<Self>(table);
         let statement =
             format!("SELECT CAST(MAX(LENGTH({bytes})) AS SIGNED) AS bytes FROM {table} WHERE {is_plaintext}");
-        let limit = Self::SETTINGS.iter().find(|(name, _)| *name == "max_statement_time");
-        // The statement reads the whole table, so it runs without the limit. MySQL has no such limit.
-        let is_limited = limit.is_some_and(|(name, _)| Self::set(conn, name, "0").is_ok());
-        let longest = sql::<Nullable<BigInt>>(&statement).get_result::<Option<i64>>(conn);
-        if let Some((name, value)) = limit.filter(|_| is_limited) {
-            Self::set(conn, name, value)?;
-        }
-        Ok(longest?.and_then(|bytes| bytes.try_into().ok()))
+        let longest: Option<i64> = without_limit(conn, |conn| sql::<Nullable<BigInt>>(&statement).get_result(conn))?;
+        Ok(longest.and_then(|bytes| bytes.try_into().ok()))
     }
 }
 

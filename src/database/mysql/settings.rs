@@ -58,3 +58,17 @@ impl SessionSettings for Mysql {
         sql_query(format!("SET SESSION {name} = {value}")).execute(conn).map(drop)
     }
 }
+
+/// Runs a statement that reads a whole table. MySQL has no limit to lift.
+pub(crate) fn without_limit<C: Conn<Mysql>, T>(
+    conn: &mut C,
+    query: impl FnOnce(&mut C) -> QueryResult<T>,
+) -> QueryResult<T> {
+    let limit = Mysql::SETTINGS.iter().find(|(name, _)| *name == "max_statement_time");
+    let is_limited = limit.is_some_and(|(name, _)| Mysql::set(conn, name, "0").is_ok());
+    let result = query(conn);
+    if let Some((name, value)) = limit.filter(|_| is_limited) {
+        Mysql::set(conn, name, value)?;
+    }
+    result
+}

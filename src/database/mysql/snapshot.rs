@@ -7,6 +7,8 @@ use diesel::RunQueryDsl;
 use diesel::mysql::Mysql;
 use diesel::result::{Error as DieselError, QueryResult};
 
+use crate::database::mysql::settings::without_limit;
+use crate::database::quote::quoted_table;
 use crate::database::{Conn, Fields, PlannedTable, Snapshots, Sql};
 
 /// The server refreshes its list of transactions when nobody has read it for a tenth of a second.
@@ -18,11 +20,28 @@ const LOOKS: u32 = 15;
 impl Snapshots for Mysql {
     fn begin_snapshot<C: Conn<Self>>(
         conn: &mut C,
-        _tables: &[PlannedTable],
+        tables: &[PlannedTable],
         _shared: Option<&str>,
     ) -> QueryResult<Option<String>> {
         conn.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
-        conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").map(|()| None)
+        conn.batch_execute("START TRANSACTION READ ONLY")?;
+        let names: Vec<String> = tables.iter().map(|table| quoted_table::<Self>(&table.name)).collect();
+        // Opening a table takes its metadata lock. Reading no row, it takes no snapshot: the first row that is read does.
+        for name in &names {
+            conn.batch_execute(&format!("SELECT 1 FROM {name} WHERE 1 = 0"))?;
+        }
+        if let Some(name) = names.first() {
+            conn.batch_execute(&format!("SELECT 1 FROM {name} LIMIT 1"))?;
+        }
+        Ok(None)
+    }
+
+    fn count<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<u64> {
+        let name = quoted_table::<Self>(&table.name);
+        // Without an index, the server reads the rows themselves.
+        without_limit(conn, |conn| {
+            Sql::new(format!("SELECT CAST(COUNT(*) AS CHAR) FROM {name} USE INDEX ()")).number(conn)
+        })
     }
 
     /// Returns the start times of the open transactions. A transaction keeps its time when it gets a number, or when

@@ -23,7 +23,7 @@ impl SwapRows for Mysql {
         conn: &mut C,
         table: &PlannedTable,
         changes: &[Change],
-        checkpoint: Option<Checkpoint<'_>>,
+        checkpoint: Option<&Checkpoint>,
         skips_locked: bool,
     ) -> QueryResult<Option<usize>> {
         // Diesel connects with CLIENT_FOUND_ROWS, so the count includes all rows that matched.

@@ -9,6 +9,7 @@ use diesel::result::{OptionalExtension, QueryResult};
 use diesel::sql_types::{Array, BigInt, Bool, Double, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::postgres::path::{SEARCHED, located};
 use crate::database::quote::quoted_table;
 use crate::database::{Catalogue, CatalogueColumn, CatalogueReader, Conn, IndexKey, KeyColumn, Relation, Trigger};
 use crate::fields::Form;
@@ -16,8 +17,11 @@ use crate::targets::TableName;
 
 impl CatalogueReader for Pg {
     fn catalogue<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>> {
-        let relation =
-            sql_query(RELATION).bind::<Text, _>(quoted_table::<Self>(table)).get_result::<TableRow>(conn).optional()?;
+        let Some(table) = located(conn, table)? else { return Ok(None) };
+        let relation = sql_query(RELATION)
+            .bind::<Text, _>(quoted_table::<Self>(&table))
+            .get_result::<TableRow>(conn)
+            .optional()?;
         let Some(relation) = relation else { return Ok(None) };
         let columns = columns(conn, &format!("c.oid = {}", relation.oid))?;
         let keys = sql_query(ROW_KEY).bind::<BigInt, _>(relation.oid).load::<KeyRow>(conn)?;
@@ -45,16 +49,24 @@ impl CatalogueReader for Pg {
             columns: columns.collect(),
             row_key: keys
                 .into_iter()
-                .map(|key| KeyColumn { name: key.name, cast: Some(key.type_name), is_text: true })
+                .map(|key| KeyColumn {
+                    name: key.name,
+                    cast: Some(key.type_name),
+                    is_text: true,
+                    operators: key.operators.try_into().ok(),
+                })
                 .collect(),
             index: None,
             // A table that was never analysed has -1 rows.
             rows: (relation.rows >= 0.0).then_some(relation.rows as u64),
+            identity: Some(relation.oid.to_string()),
+            only: relation.kind == "r",
         }))
     }
 
     fn relations<C: Conn<Self>>(conn: &mut C, _schemas: &[&str]) -> QueryResult<Vec<Relation>> {
-        let rows = sql::<(BigInt, Text, Text, Text, Bool, Bool)>(RELATIONS).load::<RelationRow>(conn)?;
+        let relations = RELATIONS.replace("SEARCHED", SEARCHED);
+        let rows = sql::<(BigInt, Text, Text, Text, Bool, Bool)>(&relations).load::<RelationRow>(conn)?;
         let mut relations: BTreeMap<i64, Relation> = rows.into_iter().map(RelationRow::into_relation).collect();
         for row in columns(conn, ARE_OF_USERS)? {
             let Some(relation) = relations.get_mut(&row.relation) else { continue };
@@ -92,9 +104,16 @@ const RELATION: &str = "\
     WHERE c.oid = to_regclass($1)";
 
 /// The columns of the primary key, or else of a unique index that covers every row. The name of the type comes from
-/// `pg_type`, because in a cast `character` and `bit` mean one character and one bit.
+/// `pg_type`, because in a cast `character` and `bit` mean one character and one bit. The operators come from the
+/// operator class of the index: the type of an extension may have its operators in any schema.
 const ROW_KEY: &str = "\
-    SELECT a.attname::text AS name, quote_ident(tn.nspname) || '.' || quote_ident(t.typname) AS type_name \
+    SELECT a.attname::text AS name, quote_ident(tn.nspname) || '.' || quote_ident(t.typname) AS type_name, ARRAY( \
+        SELECT 'OPERATOR(' || quote_ident(pn.nspname) || '.' || p.oprname || ')' \
+        FROM pg_catalog.pg_opclass o \
+        JOIN pg_catalog.pg_amop m ON m.amopfamily = o.opcfamily AND m.amoppurpose = 's' \
+             AND m.amoplefttype = o.opcintype AND m.amoprighttype = o.opcintype \
+        JOIN pg_catalog.pg_operator p ON p.oid = m.amopopr JOIN pg_catalog.pg_namespace pn ON pn.oid = p.oprnamespace \
+        WHERE o.oid = i.indclass[x.position - 1] ORDER BY m.amopstrategy) AS operators \
     FROM ( \
         SELECT i.* FROM pg_catalog.pg_index i \
         WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL \
@@ -142,7 +161,10 @@ const COLUMNS: &str = "\
 /// Partitions are read through their partitioned table.
 const RELATIONS: &str = "\
     SELECT c.oid::int8 AS relation, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind, \
-           pg_table_is_visible(c.oid) AS is_in_reach, c.relispartition AS is_partition \
+           c.oid = (SELECT r.oid FROM unnest(SEARCHED) WITH ORDINALITY AS s (name, position) \
+                    CROSS JOIN LATERAL to_regclass(format('%I.%I', s.name, c.relname)) AS r (oid) \
+                    WHERE r.oid IS NOT NULL ORDER BY s.position LIMIT 1) IS TRUE AS is_in_reach, \
+           c.relispartition AS is_partition \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
@@ -203,6 +225,8 @@ struct KeyRow {
     name: String,
     #[diesel(sql_type = Text)]
     type_name: String,
+    #[diesel(sql_type = Array<Text>)]
+    operators: Vec<String>,
 }
 
 #[derive(Queryable)]

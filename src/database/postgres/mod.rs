@@ -8,6 +8,8 @@ pub(crate) mod effects;
 pub(crate) mod guards;
 pub(crate) mod language;
 pub(crate) mod locks;
+pub(crate) mod own_tables;
+pub(crate) mod path;
 pub(crate) mod pooler;
 pub(crate) mod replication;
 pub(crate) mod rows;

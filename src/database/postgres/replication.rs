@@ -10,20 +10,23 @@ use diesel::sql_types::{BigInt, Double, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::replication::Primary;
-use crate::database::{Conn, Replay, ReplicaState, Replication, ReplicationState};
+use crate::database::{Conn, Replay, ReplicaState, Replication, ReplicationState, SessionSettings};
 
 impl ReplicationState for Pg {
     const REPLICATION: Replication = Replication::KnownToAll;
 
     fn primary<C: Conn<Self>>(conn: &mut C) -> QueryResult<Option<Primary>> {
-        // The position is read before the replicas. Otherwise a write in between would make every replica look behind.
-        let position = sql::<BigInt>(POSITION).get_result(conn)?;
-        let replicas = sql_query(REPLICAS).load::<ReplicaRow>(conn)?;
+        let (position, replicas) = Self::pinned(conn, |conn| -> QueryResult<_> {
+            // The position is read before the replicas. Otherwise a write in between would make every replica look
+            // behind.
+            let position = sql::<BigInt>(POSITION).get_result(conn)?;
+            Ok((position, sql_query(REPLICAS).load::<ReplicaRow>(conn)?))
+        })?;
         Ok(Some(Primary { position, replicas: replicas.into_iter().map(ReplicaRow::into_state).collect() }))
     }
 
     fn replica<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<ReplicaState>> {
-        let rows = sql_query(REPLICA).load::<ReplicaRow>(conn)?;
+        let rows: Vec<ReplicaRow> = Self::pinned(conn, |conn| sql_query(REPLICA).load(conn))?;
         Ok(rows.into_iter().map(ReplicaRow::into_state).collect())
     }
 }

@@ -1,13 +1,15 @@
 //! Settings of the task on PostgreSQL, which last for one transaction.
 
 use diesel::pg::Pg;
-use diesel::result::QueryResult;
+use diesel::result::{Error as DieselError, QueryResult};
 
-use crate::database::{Conn, SessionSettings};
+use crate::database::postgres::path::{self, PINNED};
+use crate::database::{Conn, SessionSettings, TaskConnection};
 
 impl SessionSettings for Pg {
     /// The values are SQL.
     const SETTINGS: &'static [(&'static str, &'static str)] = &[
+        ("search_path", PINNED),
         // The swap hardly waits: it fails if a row is locked. The next swap skips such rows.
         ("lock_timeout", "'1ms'"),
         // A page takes only milliseconds.
@@ -34,24 +36,30 @@ impl SessionSettings for Pg {
         conn.batch_execute(&format!("SET LOCAL {name} = {value}"))
     }
 
-    fn with_settings<C: Conn<Self>, T>(
+    fn with_settings<C: TaskConnection<Backend = Self>, T>(
         conn: &mut C,
         is_patient: bool,
         query: impl FnOnce(&mut C) -> QueryResult<T>,
     ) -> QueryResult<T> {
+        let (name, patient) = Self::PATIENT;
+        let patience = if is_patient { format!("SET LOCAL {name} = {patient}") } else { String::new() };
         conn.transaction(|conn| {
             // A compare and swap must see the last committed value. In a snapshot it would fail.
-            conn.batch_execute(&format!("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; {}", local_settings()))?;
-            if is_patient {
-                let (name, patient) = Self::PATIENT;
-                Self::set(conn, name, patient)?;
-            }
+            let isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
+            conn.batch_execute(&format!("{isolation}; {}{}{patience}", path::note(), local_settings()))?;
             query(conn)
         })
     }
+
+    fn pinned<C: Conn<Self>, T, E: From<DieselError>>(
+        conn: &mut C,
+        query: impl FnOnce(&mut C) -> Result<T, E>,
+    ) -> Result<T, E> {
+        path::pinned(conn, query)
+    }
 }
 
-/// Statements that give the current transaction the settings of the task.
+/// Statements that give the current transaction the settings of the task. They take no snapshot.
 pub(crate) fn local_settings() -> String {
     Pg::SETTINGS.iter().map(|(name, value)| format!("SET LOCAL {name} = {value}; ")).collect()
 }

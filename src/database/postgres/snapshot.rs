@@ -17,7 +17,6 @@ impl Snapshots for Pg {
         tables: &[PlannedTable],
         shared: Option<&str>,
     ) -> QueryResult<Option<String>> {
-        // A table that is rewritten after the snapshot began reads as empty. The lock prevents that, so it comes first.
         let tables: Vec<String> = tables.iter().map(|table| quoted_table::<Self>(&table.name)).collect();
         conn.batch_execute(&format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {}SET LOCAL lock_timeout = '10s'; \
@@ -30,6 +29,18 @@ impl Snapshots for Pg {
             Some(name) => conn.batch_execute(&format!("SET TRANSACTION SNAPSHOT '{name}'")).map(|()| None),
             None => Sql::new("SELECT pg_export_snapshot()").first(conn),
         }
+    }
+
+    fn count<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<u64> {
+        // Undoing the savepoint restores the settings. Without indexes, the server reads the rows themselves.
+        conn.batch_execute(
+            "SAVEPOINT counting; SET LOCAL statement_timeout = 0; SET LOCAL enable_indexscan = off; \
+             SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off",
+        )?;
+        let only = if table.only { "ONLY " } else { "" };
+        let name = quoted_table::<Self>(&table.name);
+        let rows = Sql::new(format!("SELECT count(*)::text FROM {only}{name}")).number(conn)?;
+        conn.batch_execute("ROLLBACK TO SAVEPOINT counting; RELEASE SAVEPOINT counting").map(|()| rows)
     }
 
     /// Returns the number of a transaction that ends at once, and the virtual numbers of all open transactions. A

@@ -6,11 +6,10 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 
-use crate::database::checkpoint::CHECKPOINT;
 use crate::database::postgres::rows::{push_key_cast, text};
-use crate::database::quote::{push_all, push_column, push_table};
+use crate::database::quote::{push_all, push_column};
 use crate::database::sql::runtime_statement;
-use crate::database::swap::{push_assignments, push_key_match, value_names};
+use crate::database::swap::{push_assignments, push_key_match, push_rows_of, value_names};
 use crate::database::{Change, Checkpoint, Conn, PlannedTable, SwapRows};
 
 impl SwapRows for Pg {
@@ -21,7 +20,7 @@ impl SwapRows for Pg {
         conn: &mut C,
         table: &PlannedTable,
         changes: &[Change],
-        checkpoint: Option<Checkpoint<'_>>,
+        checkpoint: Option<&Checkpoint>,
         skips_locked: bool,
     ) -> QueryResult<Option<usize>> {
         let swapped = SwapStatement::new(table, changes, checkpoint, skips_locked)?.execute(conn)?;
@@ -38,7 +37,7 @@ impl SwapRows for Pg {
 /// statement is one transaction.
 struct SwapStatement<'a> {
     table: &'a PlannedTable,
-    checkpoint: Option<(i64, &'a str)>,
+    checkpoint: Option<(i64, &'a Checkpoint)>,
     skips_locked: bool,
     /// One array per column of the row key.
     keys: Vec<Vec<&'a str>>,
@@ -55,11 +54,11 @@ impl<'a> SwapStatement<'a> {
     fn new(
         table: &'a PlannedTable,
         changes: &'a [Change],
-        checkpoint: Option<Checkpoint<'a>>,
+        checkpoint: Option<&'a Checkpoint>,
         skips_locked: bool,
     ) -> QueryResult<Self> {
         let number = |claim: u64| i64::try_from(claim).map_err(|error| DieselError::QueryBuilderError(error.into()));
-        let checkpoint = checkpoint.map(|at| QueryResult::Ok((number(at.claim)?, at.progress))).transpose()?;
+        let checkpoint = checkpoint.map(|at| QueryResult::Ok((number(at.claim)?, at))).transpose()?;
         let key = |index: usize| changes.iter().map(|change| text(&change.key[index]).map(String::as_str)).collect();
         let keys = (0..table.row_key.len()).map(key).collect::<QueryResult<_>>()?;
         let tokens = table.columns.iter().enumerate().map(|(index, column)| {
@@ -123,14 +122,13 @@ impl SwapStatement<'_> {
 
 impl QueryFragment<Pg> for SwapStatement<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let name = &self.table.name;
         let mut clause = "WITH ";
-        if let Some((claim, progress)) = &self.checkpoint {
+        if let Some((claim, checkpoint)) = &self.checkpoint {
             out.push_sql(clause);
             out.push_sql("claim AS (");
-            out.push_sql(CHECKPOINT);
+            out.push_sql(&checkpoint.update());
             out.push_sql(" ");
-            out.push_bind_param::<Text, _>(progress)?;
+            out.push_bind_param::<Text, _>(&checkpoint.progress)?;
             out.push_sql(" WHERE claim = ");
             out.push_bind_param::<BigInt, _>(claim)?;
             out.push_sql(" RETURNING 1)");
@@ -143,7 +141,7 @@ impl QueryFragment<Pg> for SwapStatement<'_> {
             // MATERIALIZED locks the rows once. NO KEY still allows others to insert rows that refer to these.
             out.push_sql("free AS MATERIALIZED (SELECT v.*");
             out.push_sql(from_claim);
-            push_table(name, &mut out)?;
+            push_rows_of(self.table, &mut out)?;
             out.push_sql(" AS t, ");
             self.push_values(&mut out)?;
             out.push_sql(" WHERE ");
@@ -151,7 +149,7 @@ impl QueryFragment<Pg> for SwapStatement<'_> {
             out.push_sql(" FOR NO KEY UPDATE OF t SKIP LOCKED)");
         }
         out.push_sql(" UPDATE ");
-        push_table(name, &mut out)?;
+        push_rows_of(self.table, &mut out)?;
         out.push_sql(" AS t SET ");
         push_assignments(self.table, |name, out| out.push_identifier(name), &mut out)?;
         if self.skips_locked {

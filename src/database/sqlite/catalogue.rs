@@ -61,6 +61,8 @@ impl CatalogueReader for Sqlite {
                 .map(|known| described(known.name, known.declared, known.is_generated))
                 .collect(),
             rows: None,
+            identity: None,
+            only: false,
         }))
     }
 
@@ -135,7 +137,7 @@ fn described(name: String, declared: String, is_generated: bool) -> CatalogueCol
 
 /// The primary key, or else the row id. SQLite allows `NULL` in most primary keys; such a key does not count.
 fn row_key(columns: &[KnownColumn]) -> Vec<KeyColumn> {
-    let key = |name: &str| KeyColumn { name: name.to_owned(), cast: None, is_text: false };
+    let key = |name: &str| KeyColumn { name: name.to_owned(), cast: None, is_text: false, operators: None };
     let mut primary: Vec<&KnownColumn> = columns.iter().filter(|column| column.key > 0).collect();
     primary.sort_by_key(|column| column.key);
     let is_row_id = matches!(primary.as_slice(), [column] if column.declared.eq_ignore_ascii_case("integer"));

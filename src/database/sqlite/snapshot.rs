@@ -3,9 +3,15 @@
 use diesel::result::{Error, QueryResult};
 use diesel::sqlite::Sqlite;
 
-use crate::database::{Conn, Locks, PlannedTable, Snapshots};
+use crate::database::quote::quoted_table;
+use crate::database::{Conn, Locks, PlannedTable, Snapshots, Sql};
 
 impl Snapshots for Sqlite {
+    /// In WAL mode, a transaction that has read cannot become the writer once another one has written
+    /// (`SQLITE_BUSY_SNAPSHOT`). In the other modes, a reader keeps all others from committing.
+    /// Source: <https://www.sqlite.org/isolation.html>.
+    const OUTLIVES_SNAPSHOTS: bool = false;
+
     fn begin_snapshot<C: Conn<Self>>(
         conn: &mut C,
         _tables: &[PlannedTable],
@@ -13,6 +19,11 @@ impl Snapshots for Sqlite {
     ) -> QueryResult<Option<String>> {
         // The first read takes the snapshot.
         conn.batch_execute("BEGIN; SELECT 1 FROM sqlite_master LIMIT 1").map(|()| None)
+    }
+
+    fn count<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<u64> {
+        let name = quoted_table::<Self>(&table.name);
+        Sql::new(format!("SELECT CAST(count(*) AS TEXT) FROM {name} NOT INDEXED")).number(conn)
     }
 
     fn fence<C: Conn<Self>>(_conn: &mut C) -> QueryResult<String> {

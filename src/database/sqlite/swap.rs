@@ -20,7 +20,7 @@ impl SwapRows for Sqlite {
         conn: &mut C,
         table: &PlannedTable,
         changes: &[Change],
-        checkpoint: Option<Checkpoint<'_>>,
+        checkpoint: Option<&Checkpoint>,
         _skips_locked: bool,
     ) -> QueryResult<Option<usize>> {
         let slots = Slots::new(table, changes, Self::BATCH, table.max_rows(Self::MAX_BINDS));

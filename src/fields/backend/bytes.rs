@@ -5,6 +5,7 @@ use std::io::Write;
 use diesel::backend::Backend;
 use diesel::deserialize;
 use diesel::serialize::{self, IsNull, Output};
+use zeroize::Zeroizing;
 
 use crate::fields::backend::TokenBackend;
 
@@ -16,7 +17,8 @@ macro_rules! token_backend {
             }
 
             fn write_binary(token: Vec<u8>, out: &mut Output<'_, '_, Self>) -> serialize::Result {
-                out.write_all(&token)?;
+                // It is plaintext while a column is being decrypted. Diesel has a copy of its own.
+                out.write_all(&Zeroizing::new(token))?;
                 Ok(IsNull::No)
             }
 

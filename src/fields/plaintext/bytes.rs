@@ -5,7 +5,7 @@ macro_rules! plaintext_as_text {
     ($($type:ty => $expected:literal),+ $(,)?) => {$(
         impl $crate::fields::plaintext::Plaintext for $type {
             fn encode(&self) -> Result<std::borrow::Cow<'_, [u8]>, $crate::keys::error::Error> {
-                Ok(std::borrow::Cow::Owned(self.to_string().into_bytes()))
+                Ok(std::borrow::Cow::Owned($crate::fields::plaintext::buffer::printed(format_args!("{self}"))))
             }
 
             fn decode(bytes: Vec<u8>) -> Result<Self, $crate::keys::error::Error> {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
+use crate::fields::plaintext::buffer::printed;
 use crate::fields::plaintext::{Plaintext, scalars};
 use crate::keys::Error;
 
@@ -19,7 +20,7 @@ macro_rules! plaintext_as_iso_8601 {
     ($($type:ty => $expected:literal),+ $(,)?) => {$(
         impl Plaintext for $type {
             fn encode(&self) -> Result<Cow<'_, [u8]>, Error> {
-                Ok(Cow::Owned(format!("{self:?}").into_bytes()))
+                Ok(Cow::Owned(printed(format_args!("{self:?}"))))
             }
 
             fn decode(bytes: Vec<u8>) -> Result<Self, Error> {
@@ -42,7 +43,7 @@ impl Plaintext for DateTime<FixedOffset> {
         if self.offset().local_minus_utc() % 60 != 0 {
             return Err(Error::encode("its offset is not a whole number of minutes"));
         }
-        Ok(Cow::Owned(format!("{self:?}").into_bytes()))
+        Ok(Cow::Owned(printed(format_args!("{self:?}"))))
     }
 
     fn decode(bytes: Vec<u8>) -> Result<Self, Error> {

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use crate::fields::plaintext::Plaintext;
+use crate::fields::plaintext::buffer::Buffer;
 use crate::keys::Error;
 
 /// Lets [`Encrypted`](crate::Encrypted) hold any value that serde can write and read, as JSON.
@@ -35,7 +36,9 @@ pub struct Json<T>(pub T);
 impl<T: Serialize + DeserializeOwned> Plaintext for Json<T> {
     fn encode(&self) -> Result<Cow<'_, [u8]>, Error> {
         // serde_json's own messages may quote the value.
-        serde_json::to_vec(&self.0).map(Cow::Owned).map_err(|_| Error::encode("it has no JSON form"))
+        Buffer::filled(|buffer| serde_json::to_writer(buffer, &self.0))
+            .map(Cow::Owned)
+            .map_err(|_| Error::encode("it has no JSON form"))
     }
 
     fn decode(bytes: Vec<u8>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 #[macro_use]
 pub(crate) mod bytes;
+pub(crate) mod buffer;
 #[cfg(feature = "chrono")]
 pub(crate) mod chrono;
 #[cfg(feature = "json")]

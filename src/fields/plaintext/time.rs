@@ -7,6 +7,7 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, PrimitiveDateTime, Time};
 
+use crate::fields::plaintext::buffer::Buffer;
 use crate::fields::plaintext::{Plaintext, scalars};
 use crate::keys::Error;
 
@@ -21,8 +22,8 @@ macro_rules! plaintext_as {
     ($($type:ty, $format:expr => $expected:literal),+ $(,)?) => {$(
         impl Plaintext for $type {
             fn encode(&self) -> Result<Cow<'_, [u8]>, Error> {
-                self.format($format)
-                    .map(|text| Cow::Owned(text.into_bytes()))
+                Buffer::filled(|buffer| self.format_into(buffer, $format).map(drop))
+                    .map(Cow::Owned)
                     .map_err(|_| Error::encode(concat!("it is not ", $expected)))
             }
 

@@ -4,6 +4,7 @@ use diesel::RunQueryDsl;
 use diesel::pg::Pg;
 use diesel::result::Error as DieselError;
 
+use crate::database::postgres::path::SEARCHED;
 use crate::database::quote::{quoted, quoted_table};
 use crate::database::{Conn, Fields, Sql};
 use crate::fields::Form;
@@ -35,8 +36,12 @@ impl<'a> Guarded<'a> {
     pub(crate) fn of<C: Conn<Pg>>(conn: &mut C, table: &Table, column: &'a Column) -> Result<Self, GuardError> {
         let (domain, _) = domain(column.form);
         let relation = quoted_table::<Pg>(&table.name);
-        let row: Fields =
-            Sql::new(COLUMN).bind(domain).bind(domain).bind(&relation).bind(&column.name).get_result(conn)?;
+        let row: Fields = Sql::new(COLUMN.replace("SEARCHED", SEARCHED))
+            .bind(domain)
+            .bind(domain)
+            .bind(&relation)
+            .bind(&column.name)
+            .get_result(conn)?;
         let mut fields = row.into_iter();
         let mut next = || fields.next().flatten();
         let this = Self {
@@ -101,45 +106,40 @@ pub(crate) fn domain(form: Form) -> (&'static str, &'static str) {
 /// through its expression. The last field is the owner of the domain, unless everybody trusts it: the owner of the table,
 /// the current user, or a superuser.
 const COLUMN: &str = "\
-    SELECT CASE WHEN tn.nspname OPERATOR(pg_catalog.=) 'pg_catalog' \
-                THEN pg_catalog.format_type(a.atttypid, a.atttypmod) \
-                ELSE pg_catalog.format('%I.%I', tn.nspname, t.typname) END \
-               OPERATOR(pg_catalog.||) CASE WHEN a.attcollation OPERATOR(pg_catalog.<>) t.typcollation \
-                       THEN pg_catalog.format(' COLLATE %I.%I', cn.nspname, co.collname) ELSE '' END, \
-           (a.atttypmod OPERATOR(pg_catalog.>=) 0)::pg_catalog.text, \
-           (t.typname OPERATOR(pg_catalog.=) 'bpchar')::pg_catalog.text, \
-           (SELECT pg_catalog.pg_get_expr(adbin, adrelid) FROM pg_catalog.pg_attrdef \
-            WHERE adrelid OPERATOR(pg_catalog.=) a.attrelid AND adnum OPERATOR(pg_catalog.=) a.attnum), \
-           coalesce(dn.nspname, n.nspname)::pg_catalog.text, \
-           (SELECT pg_catalog.string_agg( \
-                DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), ', '::pg_catalog.text) \
+    SELECT CASE tn.nspname WHEN 'pg_catalog' THEN format_type(a.atttypid, a.atttypmod) \
+                ELSE quote_ident(tn.nspname) || '.' || quote_ident(t.typname) END \
+               || CASE WHEN a.attcollation <> t.typcollation \
+                       THEN ' COLLATE ' || quote_ident(cn.nspname) || '.' || quote_ident(co.collname) ELSE '' END, \
+           (a.atttypmod >= 0)::text, \
+           (t.typname = 'bpchar')::text, \
+           (SELECT pg_get_expr(adbin, adrelid) FROM pg_catalog.pg_attrdef \
+            WHERE adrelid = a.attrelid AND adnum = a.attnum), \
+           coalesce(dn.nspname, n.nspname)::text, \
+           (SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid), ', ') \
             FROM pg_catalog.pg_depend d \
-            WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass \
-              AND d.refobjid OPERATOR(pg_catalog.=) a.attrelid AND d.refobjsubid OPERATOR(pg_catalog.=) a.attnum \
-              AND (d.classid OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog.pg_rewrite', 'pg_catalog.pg_trigger', \
-                                                               'pg_catalog.pg_policy']::pg_catalog.regclass[]) \
-                   OR d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass \
-                      AND d.deptype OPERATOR(pg_catalog.=) 'n')), \
-           pg_catalog.pg_size_pretty(coalesce( \
-               (SELECT pg_catalog.sum(pg_catalog.pg_table_size(relid)) FROM pg_catalog.pg_partition_tree(c.oid)), \
-               pg_catalog.pg_table_size(c.oid))), \
-           (a.attinhcount OPERATOR(pg_catalog.>) 0)::pg_catalog.text, \
+            WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum \
+              AND (d.classid IN ('pg_rewrite'::regclass, 'pg_trigger'::regclass, 'pg_policy'::regclass) \
+                   OR d.classid = 'pg_attrdef'::regclass AND d.deptype = 'n')), \
+           pg_size_pretty(coalesce( \
+               (SELECT sum(pg_table_size(relid)) FROM pg_partition_tree(c.oid)), pg_table_size(c.oid))), \
+           (a.attinhcount > 0)::text, \
            CASE WHEN dt.oid IS NOT NULL THEN coalesce( \
-               (SELECT pg_catalog.string_agg(pg_catalog.pg_get_constraintdef(oid), ' '::pg_catalog.text) \
-                FROM pg_catalog.pg_constraint WHERE contypid OPERATOR(pg_catalog.=) dt.oid), \
+               (SELECT string_agg(pg_get_constraintdef(oid), ' ') FROM pg_catalog.pg_constraint \
+                WHERE contypid = dt.oid), \
                '') END, \
-           (SELECT r.rolname::pg_catalog.text FROM pg_catalog.pg_roles r \
-            WHERE r.oid OPERATOR(pg_catalog.=) dt.typowner AND NOT r.rolsuper \
-              AND r.oid OPERATOR(pg_catalog.<>) c.relowner AND r.rolname OPERATOR(pg_catalog.<>) current_user) \
+           (SELECT r.rolname::text FROM pg_catalog.pg_roles r \
+            WHERE r.oid = dt.typowner AND r.oid <> c.relowner AND r.rolname <> current_user AND NOT r.rolsuper) \
     FROM pg_catalog.pg_class c \
-    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
-    JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid \
-    JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid \
-    JOIN pg_catalog.pg_namespace tn ON tn.oid OPERATOR(pg_catalog.=) t.typnamespace \
-    LEFT JOIN pg_catalog.pg_collation co ON co.oid OPERATOR(pg_catalog.=) a.attcollation \
-    LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid OPERATOR(pg_catalog.=) co.collnamespace \
-    LEFT JOIN pg_catalog.pg_type dt ON dt.oid OPERATOR(pg_catalog.=) coalesce( \
-        pg_catalog.to_regtype(?), pg_catalog.to_regtype(pg_catalog.format('%I.%s', n.nspname, ?::pg_catalog.text))) \
-    LEFT JOIN pg_catalog.pg_namespace dn ON dn.oid OPERATOR(pg_catalog.=) dt.typnamespace \
-    WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(?) \
-      AND a.attname::pg_catalog.text OPERATOR(pg_catalog.=) ? AND NOT a.attisdropped";
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid \
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+    JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace \
+    LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation \
+    LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace \
+    LEFT JOIN pg_catalog.pg_type dt ON dt.oid = coalesce( \
+        (SELECT ft.oid FROM unnest(SEARCHED) WITH ORDINALITY AS s (name, position) \
+         JOIN pg_catalog.pg_namespace fn ON fn.nspname = s.name \
+         JOIN pg_catalog.pg_type ft ON ft.typnamespace = fn.oid AND ft.typname = ? ORDER BY s.position LIMIT 1), \
+        to_regtype(quote_ident(n.nspname) || '.' || ?)) \
+    LEFT JOIN pg_catalog.pg_namespace dn ON dn.oid = dt.typnamespace \
+    WHERE c.oid = to_regclass(?) AND a.attname = ? AND NOT a.attisdropped";

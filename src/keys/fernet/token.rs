@@ -130,13 +130,21 @@ pub(crate) struct Cipher {
 }
 
 impl Cipher {
-    pub(crate) fn new(key: &Key) -> Self {
+    /// Prepares the key. It is in a box, because moving it would leave a copy of the round keys behind.
+    pub(crate) fn new(key: &Key) -> Box<Self> {
+        let cipher = Self::boxed(key);
+        wipe_stack();
+        cipher
+    }
+
+    #[inline(never)]
+    fn boxed(key: &Key) -> Box<Self> {
         // Invariants: each half of a `Key` has 16 bytes, as AES-128 requires. HMAC takes keys of any length.
         #[expect(clippy::expect_used)]
-        Self {
+        Box::new(Self {
             mac: Mac::new_from_slice(key.signing_half()).expect("HMAC takes keys of any length"),
             aes: Aes128::new_from_slice(key.encryption_half()).expect("16 bytes"),
-        }
+        })
     }
 
     /// Encrypts `plaintext` as a token dated now, with a random IV.
@@ -177,10 +185,23 @@ impl Cipher {
             plaintext.zeroize();
         }
         plaintext.resize(ciphertext.len(), 0);
-        let length = cbc.decrypt_padded_b2b_mut::<Pkcs7>(ciphertext, plaintext).ok()?.len();
+        let Ok(length) = cbc.decrypt_padded_b2b_mut::<Pkcs7>(ciphertext, plaintext).map(<[u8]>::len) else {
+            plaintext.zeroize();
+            return None;
+        };
         plaintext.truncate(length);
         Some(())
     }
+}
+
+/// Overwrites the part of the stack that earlier calls have used. The key schedule of AES leaves round keys there, and
+/// the next prepared key would take some of them along: it has room for the round keys of several implementations of AES,
+/// and only the one in use is zeroed on drop.
+#[inline(never)]
+fn wipe_stack() {
+    let mut used = [0_u8; 16 << 10];
+    used.zeroize();
+    std::hint::black_box(&used);
 }
 
 #[cfg(test)]

@@ -54,13 +54,15 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         }
     }
 
-    /// Reads everything. If `waits` is true, first waits for the transactions that are open now.
-    pub(crate) fn read(mut self, waits: bool) -> Result<(Reading, Option<Doubt>), TaskError> {
+    /// Reads everything. If `waits` is true, makes sure that no open transaction can bring back what was not read.
+    pub(crate) fn read(mut self, waits: bool) -> Result<Reading, TaskError> {
         let prover = self.prover(self.settings.stop.clone());
-        let timeout = self.settings.fence_timeout;
         let mut report = |waits_for| self.progress.report(&self.counters, waits_for);
-        let doubt = if waits { prover.fence(timeout, |_, waits_for| report(waits_for))? } else { None };
-        Ok((prover.read(&self.counters, report)?, doubt))
+        if waits {
+            prover.prove(&self.counters, |_, waits_for| report(waits_for))
+        } else {
+            prover.read(&self.counters, report)
+        }
     }
 
     /// Does everything except writing, in one pass.
@@ -146,7 +148,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         let heartbeat = Heartbeat::new(store, throttle, self.settings.stop.clone());
         // A pause ends the reading. Otherwise the database would keep the old version of every row that changes
         // meanwhile.
-        let (doubt, Reading { moment, found }) = loop {
+        let Reading { moment, found, doubt } = loop {
             self.pause(&heartbeat)?;
             let halt = StopHandle::default();
             self.counters.prove(true);
@@ -214,13 +216,8 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         Ok(())
     }
 
-    /// Waits for the transactions that are open now, and reads everything. Stops `halt` if a stop or a pause ends the
-    /// reading.
-    fn read_all(
-        &mut self,
-        heartbeat: &Heartbeat<'_, C>,
-        halt: &StopHandle,
-    ) -> Result<(Option<Doubt>, Reading), TaskError> {
+    /// Reads everything for the proof. Stops `halt` if a stop or a pause ends the reading.
+    fn read_all(&mut self, heartbeat: &Heartbeat<'_, C>, halt: &StopHandle) -> Result<Reading, TaskError> {
         let pool = self.pool;
         let settings = self.settings;
         let prover = self.prover(halt.clone());
@@ -232,18 +229,18 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
                 halt.stop();
             }
         };
-        let doubt = prover.fence(settings.fence_timeout, |session, waits_for| {
-            beat(Some(session));
-            self.progress.report(&self.counters, waits_for);
-        })?;
         // Take this connection before the readers empty the pool, but leave one for the first reader.
         let mut control = spare(pool, settings).filter(|_| spare(pool, settings).is_some());
-        let reading = prover.read(&self.counters, |waits_for| {
-            control = control.take().or_else(|| spare(pool, settings));
-            beat(control.as_mut());
+        prover.prove(&self.counters, |session, waits_for| {
+            match session {
+                Some(session) => beat(Some(session)),
+                None => {
+                    control = control.take().or_else(|| spare(pool, settings));
+                    beat(control.as_mut());
+                }
+            }
             self.progress.report(&self.counters, waits_for);
-        })?;
-        Ok((doubt, reading))
+        })
     }
 
     /// The report on a run that has ended. All processes of the run return the same report.
@@ -291,10 +288,9 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
     /// Joins the run in the tables of the task, or starts one in memory.
     fn store(&self) -> Result<Store<'a, C>, TaskError> {
         let mut session = self.session();
-        if self.settings.stateless || !Tables::prepare(&mut session)? {
-            return self.memory(&mut session);
-        }
-        Store::join(&mut session, self.plan, &self.scope(), process_name(), self.settings.lease)
+        let tables = if self.settings.stateless { None } else { Tables::prepare(&mut session)? };
+        let Some(tables) = tables else { return self.memory(&mut session) };
+        Store::join(tables, &mut session, self.plan, &self.scope(), process_name(), self.settings.lease)
     }
 
     fn memory(&self, session: &mut Session<'_, C>) -> Result<Store<'a, C>, TaskError> {

@@ -1,7 +1,8 @@
 //! Plans a task: looks its targets up in the catalogue, and refuses unsuitable targets.
 
 use crate::database::{
-    Catalogue, CatalogueReader, Cost, Language, Plan, PlannedColumn, PlannedTable, Room, Session, TaskConnection,
+    Catalogue, CatalogueReader, Cost, Failure, Language, Plan, PlannedColumn, PlannedTable, Room, Session,
+    TaskConnection,
 };
 use crate::fields::Form;
 use crate::reencrypt::report::{Cause, Refusal};
@@ -49,6 +50,32 @@ pub(crate) fn plan<C: TaskConnection>(
     Ok(Plan::new(tables))
 }
 
+/// The first table that is no longer as it was planned: another one has its name, or its row key, its columns or its
+/// partitions have changed.
+pub(crate) fn changed<C: TaskConnection>(
+    session: &mut Session<'_, C>,
+    plan: &Plan,
+) -> Result<Option<TableName>, Failure> {
+    for table in plan.tables() {
+        let catalogue = session.run(|conn| C::Backend::catalogue(conn, &table.name))?;
+        let columns: Vec<&String> = table.columns.iter().map(|column| &column.name).collect();
+        let is_token_like =
+            |wanted: &String| table.columns.iter().any(|column| column.name == *wanted && column.token_like_plaintext);
+        let now = catalogue.map(|catalogue| planned(catalogue, &columns, is_token_like, false));
+        let is_same = match now {
+            Some(Ok(mut now)) => {
+                now.columns.sort_by(|a, b| a.name.cmp(&b.name));
+                PlannedTable { rows: table.rows, ..now } == *table
+            }
+            Some(Err(_)) | None => false,
+        };
+        if !is_same {
+            return Ok(Some(table.name.clone()));
+        }
+    }
+    Ok(None)
+}
+
 /// Counts the rows of the tables if the catalogue has no estimate.
 pub(crate) fn count_rows<C: TaskConnection>(session: &mut Session<'_, C>, plan: &mut Plan) -> Result<(), Cause> {
     for table in plan.tables_mut() {
@@ -63,7 +90,7 @@ fn planned(
     is_token_like: impl Fn(&String) -> bool,
     folds_case: bool,
 ) -> Result<PlannedTable, Refusal> {
-    let Catalogue { name: table, obstacle, columns: known, row_key, index, rows } = catalogue;
+    let Catalogue { name: table, obstacle, columns: known, row_key, index, rows, identity, only } = catalogue;
     if let Some(reason) = obstacle {
         return Err(Refusal::Table { table, reason });
     }
@@ -100,7 +127,7 @@ fn planned(
         return Err(Refusal::NoRowKey { table });
     }
     let keep = known.into_iter().filter(|column| column.changes_on_update).map(|column| column.name).collect();
-    Ok(PlannedTable { name: table, row_key, index, columns, keep, rows })
+    Ok(PlannedTable { name: table, row_key, index, columns, keep, rows, identity, only })
 }
 
 /// Adds a column, unless another spelling or another target has added it already.

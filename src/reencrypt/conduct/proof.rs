@@ -1,26 +1,31 @@
 //! The proof: no open transaction can still write an old token, and a reading of everything on one snapshot finds none.
 
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use diesel::r2d2::{ConnectionManager, Pool};
 
-use crate::database::{DatabaseClock, Moment, Plan, Session, Snapshots, StopHandle, TaskConnection};
-use crate::reencrypt::report::{Doubt, TaskError};
+use crate::database::{DatabaseClock, Failure, Moment, Plan, Session, Snapshots, StopHandle, TaskConnection};
+use crate::reencrypt::conduct::Fence;
+use crate::reencrypt::conduct::planning;
+use crate::reencrypt::report::{Doubt, Tally, TaskError};
 use crate::reencrypt::run::state;
 use crate::reencrypt::run::{Run, Scope, Store};
 use crate::reencrypt::throttle::{Heartbeat, Limits, Throttle};
-use crate::reencrypt::walk::workers::walk;
+use crate::reencrypt::walk::workers::{TICK, join, walk};
 use crate::reencrypt::walk::{Counters, Found, Mode, Sessions, Settings, Shared};
 
-/// The time between two checks for open transactions. It grows.
+/// The pause before everything is read again.
 const NAP: Duration = Duration::from_millis(100);
-const LONGEST_NAP: Duration = Duration::from_secs(1);
 
 /// The result of a reading of everything, at one moment.
 pub(crate) struct Reading {
     pub(crate) moment: Moment,
     pub(crate) found: Found,
+    /// Why the reading may have missed something.
+    pub(crate) doubt: Option<Doubt>,
 }
 
 pub(crate) struct Prover<'a, C: TaskConnection> {
@@ -31,37 +36,55 @@ pub(crate) struct Prover<'a, C: TaskConnection> {
 }
 
 impl<C: TaskConnection> Prover<'_, C> {
-    /// Waits until every transaction that is open now has ended, because its writes are not visible yet. Returns a doubt
-    /// if they do not end in time, or if the database does not show them.
-    pub(crate) fn fence(
+    /// Reads everything, and makes sure that every transaction that began before has ended and brought nothing back.
+    ///
+    /// First it waits for the transactions that are open: their writes are not visible yet. But a transaction may begin
+    /// during that wait, read an old token, and write it after the reading, although another process has replaced the
+    /// token in between. Such a transaction is open when the reading begins. So if the reading finds nothing left, the
+    /// prover waits for the transactions that are open then, and reads again what they wrote. A transaction that began
+    /// after the first reading can meet an old token only if one of these has brought it back.
+    ///
+    /// `tick` gets a session while nothing is read.
+    pub(crate) fn prove(
         &self,
-        timeout: Duration,
-        mut tick: impl FnMut(&mut Session<'_, C>, Option<String>),
-    ) -> Result<Option<Doubt>, TaskError> {
-        let mut session = self.session();
-        let started = Instant::now();
-        for _ in 0..C::Backend::FENCES {
-            let fence = match session.once(C::Backend::fence)? {
-                Ok(fence) => fence,
-                Err(_) if !session.is_connected() => session.run(C::Backend::fence)?,
-                Err(error) => return Ok(Some(Doubt::Blind(error.to_string()))),
-            };
-            let mut nap = NAP;
-            loop {
-                let older = session.run(|conn| C::Backend::older_than(conn, &fence))?;
-                if older.is_empty() {
-                    break;
-                }
-                if started.elapsed() > timeout || session.is_stopped() {
-                    return Ok(Some(Doubt::Open(older)));
-                }
-                let waits_for = format!("transactions that began before the proof are open: {}", older.join("; "));
-                tick(&mut session, Some(waits_for));
-                session.pause(nap);
-                nap = (nap * 3 / 2).min(LONGEST_NAP);
-            }
+        counters: &Counters,
+        mut tick: impl FnMut(Option<&mut Session<'_, C>>, Option<String>),
+    ) -> Result<Reading, TaskError> {
+        let job = self.settings.job;
+        let open = self.fence(&mut tick)?;
+        let mut reading = self.read(counters, |waits_for| tick(None, waits_for))?;
+        let is_left = |reading: &Reading| Doubt::left(job, &reading.found.tallies).is_some();
+        reading.doubt = reading.doubt.or(open);
+        if !C::Backend::OUTLIVES_SNAPSHOTS || is_left(&reading) || reading.doubt.is_some() || self.stop.is_stopped() {
+            return Ok(reading);
         }
-        Ok(None)
+        reading.doubt = self.fence(&mut tick)?;
+        if reading.doubt.is_some() {
+            return Ok(reading);
+        }
+        counters.prove(true);
+        let again = self.read(counters, |waits_for| tick(None, waits_for))?;
+        if is_left(&again) || again.doubt.is_some() || self.stop.is_stopped() {
+            return Ok(again);
+        }
+        // The proof is of the first reading: what began before that one has ended.
+        if again.found.problems.count() > reading.found.problems.count() {
+            reading.found = again.found;
+        }
+        Ok(reading)
+    }
+
+    /// Waits until every transaction that is open now has ended. Returns a doubt if they do not end in time, or if the
+    /// database does not show them.
+    fn fence(
+        &self,
+        tick: &mut impl FnMut(Option<&mut Session<'_, C>>, Option<String>),
+    ) -> Result<Option<Doubt>, TaskError> {
+        let mut fence = Fence::on(self.session());
+        match fence.begin()? {
+            None => fence.wait(self.settings.fence_timeout, |session, waits_for| tick(Some(session), waits_for)),
+            doubt => Ok(doubt),
+        }
     }
 
     /// Reads everything on one snapshot. Starts again if the database fails.
@@ -86,11 +109,17 @@ impl<C: TaskConnection> Prover<'_, C> {
         }
     }
 
-    fn try_read(&self, counters: &Counters, tick: impl FnMut(Option<String>)) -> Result<Reading, TaskError> {
+    fn try_read(&self, counters: &Counters, mut tick: impl FnMut(Option<String>)) -> Result<Reading, TaskError> {
         let mut first = self.session();
         // The moment is before the snapshot, so that the snapshot holds everything committed by then.
         let moment = first.run(state::now)?;
         let snapshot = first.pin(self.plan.tables(), None)?;
+        // What was planned is read. The tables are locked now.
+        let changed = planning::changed(&mut first, self.plan)?.map(|table| Doubt::Changed(table.to_string()));
+        let counted = match &changed {
+            None => ticking(|| self.count(&mut first), || tick(None))?,
+            Some(_) => Vec::new(),
+        };
         let mut sessions = vec![Sessions { reading: first, writing: None }];
         while let Some(snapshot) = snapshot.as_deref().filter(|_| sessions.len() < self.settings.workers) {
             let mut session = self.session();
@@ -108,10 +137,41 @@ impl<C: TaskConnection> Prover<'_, C> {
         let clock = DatabaseClock::new(moment);
         let shared = Shared::new(self.settings, self.plan, heartbeat, clock, Mode::Read, counters);
         let (found, result) = walk(shared, sessions, tick);
-        result.map(|()| Reading { moment, found })
+        result?;
+        let doubt = changed.or_else(|| if self.stop.is_stopped() { None } else { self.miscounted(&counted, &found) });
+        Ok(Reading { moment, found, doubt })
+    }
+
+    /// The rows of each table in the snapshot. This guard prevents the loss of rows that the walk does not reach, for
+    /// whatever reason: their values would need a key that is thrown away.
+    fn count(&self, session: &mut Session<'_, C>) -> Result<Vec<u64>, Failure> {
+        self.plan.tables().iter().map(|table| session.run(|conn| C::Backend::count(conn, table))).collect()
+    }
+
+    fn miscounted(&self, counted: &[u64], found: &Found) -> Option<Doubt> {
+        counted.iter().zip(self.plan.tables()).enumerate().find_map(|(position, (&counted, table))| {
+            let read = found.tallies.get(self.plan.offset(position)).map_or(0, Tally::rows);
+            (counted != read).then(|| Doubt::Miscounted { table: table.name.to_string(), counted, read })
+        })
     }
 
     fn session(&self) -> Session<'_, C> {
         Session::new(self.pool, self.settings.give_up_after, self.stop.clone())
     }
+}
+
+/// Runs `work` on another thread, and calls `tick` on this one until it is done.
+fn ticking<T: Send>(work: impl FnOnce() -> T + Send, mut tick: impl FnMut()) -> T {
+    thread::scope(|scope| {
+        let (alive, ended) = channel::<()>();
+        let thread = scope.spawn(move || {
+            let value = work();
+            drop(alive);
+            value
+        });
+        while ended.recv_timeout(TICK) != Err(RecvTimeoutError::Disconnected) {
+            tick();
+        }
+        join(thread)
+    })
 }

@@ -26,6 +26,18 @@ pub enum Doubt {
     /// These transactions, which began before everything was read, are still open. They may have written values that the
     /// task could not see.
     Open(Vec<String>),
+    /// This table was replaced or changed while the task ran.
+    Changed(String),
+    /// The walk over this table did not find as many rows as the table has.
+    #[non_exhaustive]
+    Miscounted {
+        /// The table.
+        table: String,
+        /// The rows that the database counted.
+        counted: u64,
+        /// The rows that the task read.
+        read: u64,
+    },
     /// The database does not report which transactions are open, for this reason.
     Blind(String),
 }
@@ -96,6 +108,18 @@ impl fmt::Display for Doubt {
                 "transactions that began before everything was read are still open and may have written under an old \
                  key: {}. End them, or wait for them, and run the task again",
                 transactions.join("; ")
+            ),
+            Self::Changed(table) => write!(
+                f,
+                "the table {table} is not as it was when the task began: another table has its name now, or its row \
+                 key, its columns, its partitions or its inheritance have changed. Run the task again when the change \
+                 of the schema is complete"
+            ),
+            Self::Miscounted { table, counted, read } => write!(
+                f,
+                "the table {table} has {counted} rows, and the task read {read} of them in the order of the row key. \
+                 The index of the row key may be damaged, or its operators or its collation do not sort as they \
+                 compare. Check the index (REINDEX, CHECK TABLE, PRAGMA integrity_check), and run the task again"
             ),
             Self::Blind(reason) => write!(
                 f,

@@ -167,6 +167,12 @@ impl fmt::Display for Reason<'_> {
                  finish, or drop the tables __diesel_encrypted_run, __diesel_encrypted_chunk and \
                  __diesel_encrypted_problem: they hold no data of the application",
             ),
+            Refusal::ForeignTable { table, reason } => write!(
+                f,
+                "the task does not use the table {table} as its own, because {reason}. Code of another user could run \
+                 with the rights of this one. The table holds no data of the application: drop it, and let the owner \
+                 of the schema or the user of the task create it again"
+            ),
             Refusal::RunGone => f.write_str(
                 "the row of this run in the table __diesel_encrypted_run is gone, or another version of \
                  diesel-encrypted has overwritten it. Completed work is safe: run the task again to continue",

@@ -200,6 +200,14 @@ pub enum Refusal {
     },
     /// Another version of this crate has written the tables of the task.
     ForeignRun,
+    /// A table of the task belongs to somebody who could make the task run code, or already does.
+    #[non_exhaustive]
+    ForeignTable {
+        /// The table.
+        table: TableName,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The record of the run has disappeared while the task was running.
     RunGone,
     /// The tables of the task are missing, and the task may not create them.

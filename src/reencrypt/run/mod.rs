@@ -12,6 +12,6 @@ pub(crate) mod tables;
 
 pub(crate) use claim::{Claim, ClaimNumber, ClaimProgress, Range};
 pub(crate) use rules::{Asked, Run, Scope, Step};
-pub(crate) use state::Stored;
+pub(crate) use state::{State, Stored};
 pub(crate) use store::{Claimed, Store};
 pub(crate) use tables::Tables;

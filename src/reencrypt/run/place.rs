@@ -2,7 +2,7 @@
 
 use diesel::result::QueryResult;
 
-use crate::database::{Moment, Plan, Session, TaskConnection};
+use crate::database::{Checkpoint, Moment, Plan, Session, TaskConnection};
 use crate::reencrypt::report::{Problem, Problems, TaskError};
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
 use crate::reencrypt::run::rules::{Asked, Run};
@@ -28,8 +28,8 @@ pub(crate) trait Place<C: TaskConnection>: Send + Sync {
         Ok(None)
     }
 
-    /// The document of the progress that every write records; `None` if writes record nothing.
-    fn document(&self, _progress: &ClaimProgress) -> QueryResult<Option<String>> {
+    /// The checkpoint that every write under a claim records; `None` if writes record nothing.
+    fn checkpoint(&self, _claim: ClaimNumber, _progress: &ClaimProgress) -> QueryResult<Option<Checkpoint>> {
         Ok(None)
     }
 

@@ -10,16 +10,20 @@ use diesel::result::{Error as DieselError, QueryResult};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::database::checkpoint::CHUNK;
-use crate::database::{CatalogueReader, Dialect, DialectConnection, Fields, Language, Moment, Sql};
+use crate::database::quote::{quoted, quoted_table};
+use crate::database::{
+    CatalogueReader, Checkpoint, Dialect, DialectConnection, Fields, Language, Moment, OwnTables, Session, Sql,
+    TaskConnection,
+};
 use crate::reencrypt::report::problem::LISTED;
-use crate::reencrypt::report::{Problem, ProblemKind, Problems};
+use crate::reencrypt::report::{Cause, Problem, ProblemKind, Problems, Refusal};
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
 use crate::reencrypt::run::rules::Run;
 use crate::targets::TableName;
 
 // `diesel print-schema` ignores tables whose names begin with two underscores.
 const RUN: &str = "__diesel_encrypted_run";
+const CHUNK: &str = "__diesel_encrypted_chunk";
 const PROBLEM: &str = "__diesel_encrypted_problem";
 
 /// The most problems in one statement. Other processes may have to wait until it ends.
@@ -44,16 +48,28 @@ const VERSION: u32 = 1;
 /// ```
 #[must_use]
 pub fn state_tables<DB: Dialect>() -> StateTables {
+    StateTables {
+        create: create::<DB>(None),
+        drop: [RUN, CHUNK, PROBLEM].map(|table| format!("DROP TABLE IF EXISTS {table}")),
+    }
+}
+
+/// The statements that create the tables of the task in this schema.
+pub(crate) fn create<DB: Dialect>(schema: Option<&str>) -> [String; 3] {
     let text = DB::TEXT;
-    let create = [
-        format!("CREATE TABLE IF NOT EXISTS {RUN} (id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1), document {text})"),
-        format!("CREATE TABLE IF NOT EXISTS {CHUNK} (claim BIGINT NOT NULL PRIMARY KEY, progress {text} NOT NULL)"),
-        format!(
-            "CREATE TABLE IF NOT EXISTS {PROBLEM} (id CHAR(64) NOT NULL PRIMARY KEY, table_name {text} NOT NULL, \
-             column_name {text} NOT NULL, row_key {text} NOT NULL, kind {text} NOT NULL)"
+    let schema = schema.map(|schema| quoted::<DB>(schema) + ".").unwrap_or_default();
+    [
+        (RUN, format!("id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1), document {text}")),
+        (CHUNK, format!("claim BIGINT NOT NULL PRIMARY KEY, progress {text} NOT NULL")),
+        (
+            PROBLEM,
+            format!(
+                "id CHAR(64) NOT NULL PRIMARY KEY, table_name {text} NOT NULL, column_name {text} NOT NULL, \
+                 row_key {text} NOT NULL, kind {text} NOT NULL"
+            ),
         ),
-    ];
-    StateTables { create, drop: [RUN, CHUNK, PROBLEM].map(|table| format!("DROP TABLE IF EXISTS {table}")) }
+    ]
+    .map(|(table, columns)| format!("CREATE TABLE IF NOT EXISTS {schema}{table} ({columns})"))
 }
 
 /// See [`state_tables`].
@@ -66,23 +82,6 @@ pub struct StateTables {
     pub drop: [String; 3],
 }
 
-/// Whether the tables exist in the default schema of the connection.
-pub(crate) fn exists<C: DialectConnection>(conn: &mut C) -> QueryResult<bool> {
-    for name in [RUN, CHUNK, PROBLEM] {
-        if C::Backend::catalogue(conn, &TableName::new(name))?.is_none() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// Reads the clock and the run. Until the transaction ends, nobody else can change the run. On SQLite, the connection
-/// becomes the only writer.
-pub(crate) fn lock<C: DialectConnection>(conn: &mut C) -> QueryResult<(Moment, Stored)> {
-    Sql::new(format!("UPDATE {RUN} SET id = id WHERE id = 1")).execute(conn)?;
-    Ok((now(conn)?, load(conn)?))
-}
-
 /// The content of the table of the run.
 // Only one of these exists at a time.
 #[expect(clippy::large_enum_variant)]
@@ -93,95 +92,137 @@ pub(crate) enum Stored {
     Foreign,
 }
 
-pub(crate) fn load<C: DialectConnection>(conn: &mut C) -> QueryResult<Stored> {
-    let text = Sql::new(format!("SELECT document FROM {RUN} WHERE id = 1")).first(conn)?;
-    Ok(match text.as_deref().map(serde_json::from_str::<Document<Run>>) {
-        None => Stored::Nothing,
-        Some(Ok(Document { version: VERSION, run })) => Stored::Run(run),
-        Some(_) => Stored::Foreign,
-    })
+/// The tables of the task, by their names in quotes and with their schemas.
+pub(crate) struct State {
+    run: String,
+    chunk: String,
+    problem: String,
 }
 
-pub(crate) fn save<C: DialectConnection>(conn: &mut C, run: &Run) -> QueryResult<()> {
-    let document = write(&Document { version: VERSION, run })?;
-    if Sql::new(format!("UPDATE {RUN} SET document = ? WHERE id = 1")).bind(&document).execute(conn)? == 0 {
-        Sql::new(format!("INSERT INTO {RUN} (id, document) VALUES (1, ?)")).bind(&document).execute(conn)?;
+impl State {
+    /// Finds the tables where the application would find them. Returns `None` if one is missing.
+    pub(crate) fn find<C: TaskConnection>(session: &mut Session<'_, C>) -> Result<Option<Self>, Cause> {
+        let found = session.run(|conn| {
+            let mut names = Vec::new();
+            for name in [RUN, CHUNK, PROBLEM] {
+                let Some(table) = C::Backend::catalogue(conn, &TableName::new(name))? else { return Ok(Ok(None)) };
+                if let Some(reason) = C::Backend::distrust(conn, &table.name)? {
+                    return Ok(Err(Refusal::ForeignTable { table: table.name, reason }));
+                }
+                names.push(quoted_table::<C::Backend>(&table.name));
+            }
+            Ok(Ok(<[String; 3]>::try_from(names).ok()))
+        })?;
+        Ok(found?.map(|[run, chunk, problem]| Self { run, chunk, problem }))
     }
-    Ok(())
-}
 
-/// Begins the work under a claim.
-pub(crate) fn open_chunk<C: DialectConnection>(conn: &mut C, claim: ClaimNumber) -> QueryResult<()> {
-    let progress = write(&ClaimProgress::default())?;
-    let sql = format!("INSERT INTO {CHUNK} (claim, progress) VALUES ({claim}, ?)");
-    Sql::new(sql).bind(&progress).execute(conn).map(|_: usize| ())
-}
-
-/// Ends the work under a claim and returns its last progress. From now on, the database refuses writes under it.
-pub(crate) fn close_chunk<C: DialectConnection>(
-    conn: &mut C,
-    claim: ClaimNumber,
-) -> QueryResult<Option<ClaimProgress>> {
-    // Lock the row first: the holder may be about to write.
-    Sql::new(format!("UPDATE {CHUNK} SET claim = claim WHERE claim = {claim}")).execute(conn)?;
-    let progress = Sql::new(format!("SELECT progress FROM {CHUNK} WHERE claim = {claim}")).first(conn)?;
-    Sql::new(format!("DELETE FROM {CHUNK} WHERE claim = {claim}")).execute(conn)?;
-    // If the progress is unreadable, another process does the work again.
-    Ok(progress.and_then(|text| serde_json::from_str(&text).ok()))
-}
-
-/// Deletes all claims, for a new run.
-pub(crate) fn close_chunks<C: DialectConnection>(conn: &mut C) -> QueryResult<()> {
-    Sql::new(format!("DELETE FROM {CHUNK}")).execute(conn).map(|_: usize| ())
-}
-
-/// Records problems. A problem that is recorded already is replaced.
-pub(crate) fn record<C: DialectConnection>(conn: &mut C, problems: &[Problem]) -> QueryResult<()> {
-    for chunk in problems.chunks(RECORDED_AT_ONCE) {
-        let rows: BTreeMap<String, [&str; 4]> =
-            chunk.iter().map(|problem| (identity(problem), fields(problem))).collect();
-        let ids = vec!["?"; rows.len()].join(", ");
-        let delete = Sql::new(format!("DELETE FROM {PROBLEM} WHERE id IN ({ids})"));
-        rows.keys().fold(delete, |sql, id| sql.bind(id)).execute(conn)?;
-        let values = vec!["(?, ?, ?, ?, ?)"; rows.len()].join(", ");
-        let insert =
-            Sql::new(format!("INSERT INTO {PROBLEM} (id, table_name, column_name, row_key, kind) VALUES {values}"));
-        let bound = rows
-            .iter()
-            .fold(insert, |sql, (id, fields)| fields.iter().fold(sql.bind(id), |sql, field| sql.bind(field)));
-        bound.execute(conn)?;
+    /// Reads the clock and the run. Until the transaction ends, nobody else can change the run. On SQLite, the
+    /// connection becomes the only writer.
+    pub(crate) fn lock<C: DialectConnection>(&self, conn: &mut C) -> QueryResult<(Moment, Stored)> {
+        Sql::new(format!("UPDATE {} SET id = id WHERE id = 1", self.run)).execute(conn)?;
+        Ok((now(conn)?, self.load(conn)?))
     }
-    Ok(())
-}
 
-/// Deletes the recorded problems of a column, because everything was read again.
-pub(crate) fn forget<C: DialectConnection>(conn: &mut C, table: &str, column: &str) -> QueryResult<()> {
-    let sql = format!("DELETE FROM {PROBLEM} WHERE table_name = ? AND column_name = ?");
-    Sql::new(sql).bind(table).bind(column).execute(conn).map(|_: usize| ())
-}
+    pub(crate) fn load<C: DialectConnection>(&self, conn: &mut C) -> QueryResult<Stored> {
+        let text = Sql::new(format!("SELECT document FROM {} WHERE id = 1", self.run)).first(conn)?;
+        Ok(match text.as_deref().map(serde_json::from_str::<Document<Run>>) {
+            None => Stored::Nothing,
+            Some(Ok(Document { version: VERSION, run })) => Stored::Run(run),
+            Some(_) => Stored::Foreign,
+        })
+    }
 
-/// The recorded problems of these columns, or of all.
-pub(crate) fn problems<C: DialectConnection>(
-    conn: &mut C,
-    columns: Option<&[(String, &str)]>,
-) -> QueryResult<Problems> {
-    let condition = match columns {
-        Some(columns) => vec!["(table_name = ? AND column_name = ?)"; columns.len()].join(" OR "),
-        None => "1 = 1".into(),
-    };
-    let from = format!("FROM {PROBLEM} WHERE {condition}");
-    let bind = |sql: String| {
-        let columns = columns.unwrap_or_default().iter();
-        columns.fold(Sql::new(sql), |sql, (table, column)| sql.bind(table).bind(column))
-    };
-    let listed = format!("SELECT table_name, column_name, row_key, kind {from} ORDER BY id LIMIT {LISTED}");
-    let rows: Vec<Fields> = bind(listed).load(conn)?;
-    let all = number(conn, bind(select_number("COUNT(*)", &from)))?;
-    Ok(Problems::recorded(rows.into_iter().filter_map(problem).collect(), all).sorted())
+    pub(crate) fn save<C: DialectConnection>(&self, conn: &mut C, run: &Run) -> QueryResult<()> {
+        let table = &self.run;
+        let document = write(&Document { version: VERSION, run })?;
+        if Sql::new(format!("UPDATE {table} SET document = ? WHERE id = 1")).bind(&document).execute(conn)? == 0 {
+            Sql::new(format!("INSERT INTO {table} (id, document) VALUES (1, ?)")).bind(&document).execute(conn)?;
+        }
+        Ok(())
+    }
+
+    /// Begins the work under a claim.
+    pub(crate) fn open_chunk<C: DialectConnection>(&self, conn: &mut C, claim: ClaimNumber) -> QueryResult<()> {
+        let progress = write(&ClaimProgress::default())?;
+        let sql = format!("INSERT INTO {} (claim, progress) VALUES ({claim}, ?)", self.chunk);
+        Sql::new(sql).bind(&progress).execute(conn).map(|_: usize| ())
+    }
+
+    /// The progress of a claim, which a write records.
+    pub(crate) fn checkpoint(&self, claim: ClaimNumber, progress: &ClaimProgress) -> QueryResult<Checkpoint> {
+        Ok(Checkpoint { table: self.chunk.clone(), claim, progress: write(progress)? })
+    }
+
+    /// Ends the work under a claim and returns its last progress. From now on, the database refuses writes under it.
+    pub(crate) fn close_chunk<C: DialectConnection>(
+        &self,
+        conn: &mut C,
+        claim: ClaimNumber,
+    ) -> QueryResult<Option<ClaimProgress>> {
+        let table = &self.chunk;
+        // Lock the row first: the holder may be about to write.
+        Sql::new(format!("UPDATE {table} SET claim = claim WHERE claim = {claim}")).execute(conn)?;
+        let progress = Sql::new(format!("SELECT progress FROM {table} WHERE claim = {claim}")).first(conn)?;
+        Sql::new(format!("DELETE FROM {table} WHERE claim = {claim}")).execute(conn)?;
+        // If the progress is unreadable, another process does the work again.
+        Ok(progress.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// Deletes all claims, for a new run.
+    pub(crate) fn close_chunks<C: DialectConnection>(&self, conn: &mut C) -> QueryResult<()> {
+        Sql::new(format!("DELETE FROM {}", self.chunk)).execute(conn).map(|_: usize| ())
+    }
+
+    /// Records problems. A problem that is recorded already is replaced.
+    pub(crate) fn record<C: DialectConnection>(&self, conn: &mut C, problems: &[Problem]) -> QueryResult<()> {
+        let table = &self.problem;
+        for chunk in problems.chunks(RECORDED_AT_ONCE) {
+            let rows: BTreeMap<String, [&str; 4]> =
+                chunk.iter().map(|problem| (identity(problem), fields(problem))).collect();
+            let ids = vec!["?"; rows.len()].join(", ");
+            let delete = Sql::new(format!("DELETE FROM {table} WHERE id IN ({ids})"));
+            rows.keys().fold(delete, |sql, id| sql.bind(id)).execute(conn)?;
+            let values = vec!["(?, ?, ?, ?, ?)"; rows.len()].join(", ");
+            let insert =
+                Sql::new(format!("INSERT INTO {table} (id, table_name, column_name, row_key, kind) VALUES {values}"));
+            let bound = rows
+                .iter()
+                .fold(insert, |sql, (id, fields)| fields.iter().fold(sql.bind(id), |sql, field| sql.bind(field)));
+            bound.execute(conn)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the recorded problems of a column, because everything was read again.
+    pub(crate) fn forget<C: DialectConnection>(&self, conn: &mut C, table: &str, column: &str) -> QueryResult<()> {
+        let sql = format!("DELETE FROM {} WHERE table_name = ? AND column_name = ?", self.problem);
+        Sql::new(sql).bind(table).bind(column).execute(conn).map(|_: usize| ())
+    }
+
+    /// The recorded problems of these columns, or of all.
+    pub(crate) fn problems<C: DialectConnection>(
+        &self,
+        conn: &mut C,
+        columns: Option<&[(String, &str)]>,
+    ) -> QueryResult<Problems> {
+        let condition = match columns {
+            Some(columns) => vec!["(table_name = ? AND column_name = ?)"; columns.len()].join(" OR "),
+            None => "1 = 1".into(),
+        };
+        let from = format!("FROM {} WHERE {condition}", self.problem);
+        let bind = |sql: String| {
+            let columns = columns.unwrap_or_default().iter();
+            columns.fold(Sql::new(sql), |sql, (table, column)| sql.bind(table).bind(column))
+        };
+        let listed = format!("SELECT table_name, column_name, row_key, kind {from} ORDER BY id LIMIT {LISTED}");
+        let rows: Vec<Fields> = bind(listed).load(conn)?;
+        let all = bind(select_number("COUNT(*)", &from)).number(conn)?;
+        Ok(Problems::recorded(rows.into_iter().filter_map(problem).collect(), all).sorted())
+    }
 }
 
 pub(crate) fn now<C: DialectConnection>(conn: &mut C) -> QueryResult<Moment> {
-    number(conn, Sql::new(select_number(C::Backend::NOW, "")))
+    Sql::new(select_number(C::Backend::NOW, "")).number(conn)
 }
 
 #[derive(Serialize, Deserialize)]
@@ -193,11 +234,6 @@ struct Document<R> {
 /// Selects a whole number as text, which is the same on every database.
 fn select_number(expression: &str, from: &str) -> String {
     format!("SELECT CAST({expression} AS CHAR(20)) {from}")
-}
-
-fn number<C: DialectConnection>(conn: &mut C, sql: Sql<'_>) -> QueryResult<u64> {
-    let text = sql.first(conn)?;
-    text.and_then(|text| text.trim().parse().ok()).ok_or(DieselError::NotFound)
 }
 
 fn problem(mut row: Fields) -> Option<Problem> {
@@ -220,7 +256,7 @@ fn identity(problem: &Problem) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-pub(crate) fn write(value: &impl Serialize) -> QueryResult<String> {
+fn write(value: &impl Serialize) -> QueryResult<String> {
     serde_json::to_string(value).map_err(|error| DieselError::SerializationError(error.into()))
 }
 
@@ -247,6 +283,8 @@ mod tests {
             ended(r#"{"StillEncrypting":1795574000}"#),
             ended(r#"{"Open":["a","b"]}"#),
             ended(r#"{"Blind":"a"}"#),
+            ended(r#"{"Changed":"t"}"#),
+            ended(r#"{"Miscounted":{"table":"t","counted":2,"read":1}}"#),
         ];
         for phase in phases {
             let document =

@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::RunQueryDsl;
 use diesel::result::QueryResult;
 
-use crate::database::{Failure, KeyValue, Moment, Page, Plan, Row, Session, TaskConnection};
+use crate::database::{Checkpoint, Failure, KeyValue, Moment, Page, Plan, Row, Session, TaskConnection};
 use crate::reencrypt::report::{Problem, Problems, TaskError};
 use crate::reencrypt::run::claim::{Claim, ClaimNumber, ClaimProgress, Range};
 use crate::reencrypt::run::memory::Memory;
@@ -44,13 +44,14 @@ impl<'a, C: TaskConnection> Store<'a, C> {
 
     /// The run in the tables of the task; see [`Tables::join`].
     pub(crate) fn join(
+        tables: Tables,
         session: &mut Session<'_, C>,
         plan: &'a Plan,
         scope: &Scope,
         process: String,
         lease: Duration,
     ) -> Result<Self, TaskError> {
-        let tables = Tables::join(session, plan, scope, &process, lease)?;
+        let tables = tables.join(session, plan, scope, &process, lease)?;
         Ok(Self { plan, process, lease: Some(lease), place: Box::new(tables) })
     }
 
@@ -94,9 +95,9 @@ impl<'a, C: TaskConnection> Store<'a, C> {
         })
     }
 
-    /// The document of the progress that every write records; `None` if the run has no tables.
-    pub(crate) fn document(&self, progress: &ClaimProgress) -> QueryResult<Option<String>> {
-        self.place.document(progress)
+    /// The checkpoint that every write under a claim records; `None` if the run has no tables.
+    pub(crate) fn checkpoint(&self, claim: ClaimNumber, progress: &ClaimProgress) -> QueryResult<Option<Checkpoint>> {
+        self.place.checkpoint(claim, progress)
     }
 
     /// Records problems, for the processes that report them and for operators.

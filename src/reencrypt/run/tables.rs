@@ -4,25 +4,26 @@ use std::time::Duration;
 
 use diesel::result::{Error as DieselError, QueryResult};
 
-use crate::database::{Locks, Moment, Plan, Session, TaskConnection};
+use crate::database::{Checkpoint, Locks, Moment, OwnTables, Plan, Session, TaskConnection};
 use crate::reencrypt::report::{Problem, Problems, Refusal, TaskError};
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
 use crate::reencrypt::run::place::{Place, Update};
 use crate::reencrypt::run::rules::{Asked, Run, Scope};
-use crate::reencrypt::run::state::{self, Stored};
+use crate::reencrypt::run::state::{self, State, Stored};
 
-pub(crate) struct Tables;
+pub(crate) struct Tables(State);
 
 impl Tables {
-    /// Creates the tables if they are missing and this database shares work by default. Returns whether they exist.
-    pub(crate) fn prepare<C: TaskConnection>(session: &mut Session<'_, C>) -> Result<bool, TaskError> {
-        if session.run(state::exists)? {
-            return Ok(true);
+    /// Finds the tables. Creates them if they are missing and this database shares work by default.
+    pub(crate) fn prepare<C: TaskConnection>(session: &mut Session<'_, C>) -> Result<Option<Self>, TaskError> {
+        if let Some(state) = State::find(session)? {
+            return Ok(Some(Self(state)));
         }
         if !C::Backend::SHARES {
-            return Ok(false);
+            return Ok(None);
         }
-        for statement in state::state_tables::<C::Backend>().create {
+        let schema = session.run(C::Backend::schema_for_new)?;
+        for statement in state::create::<C::Backend>(schema.as_deref()) {
             match session.once(|conn| conn.batch_execute(&statement))? {
                 Ok(()) => {}
                 Err(_) if !session.is_connected() => session.run(|conn| conn.batch_execute(&statement))?,
@@ -31,21 +32,24 @@ impl Tables {
                 Err(error) => return Err(Refusal::NoStateTables { reason: error.to_string() }.into()),
             }
         }
-        Ok(true)
+        // Somebody else may have been faster.
+        Ok(State::find(session)?.map(Self))
     }
 
     /// Joins the recorded run if a process is alive. Continues it if it is unfinished and has the same scope. Otherwise
     /// starts a new run.
     pub(crate) fn join<C: TaskConnection>(
+        self,
         session: &mut Session<'_, C>,
         plan: &Plan,
         scope: &Scope,
         process: &str,
         lease: Duration,
     ) -> Result<Self, TaskError> {
+        let state = &self.0;
         let refused = session.patiently(|conn| {
             conn.transaction(|conn| {
-                let (now, stored) = state::lock(conn)?;
+                let (now, stored) = state.lock(conn)?;
                 let new = || Run::new(scope.clone(), plan, scope.keys.len(), now);
                 let mut run = match stored {
                     Stored::Foreign => return Ok(Some(Refusal::ForeignRun)),
@@ -57,21 +61,21 @@ impl Tables {
                     }
                     Stored::Run(run) if !run.is_over() && run.scope == *scope => run,
                     Stored::Run(former) => {
-                        state::close_chunks(conn)?;
+                        state.close_chunks(conn)?;
                         new().after(&former)
                     }
                     // Somebody may have emptied the table of the run, but not the table of the claims.
                     Stored::Nothing => {
-                        state::close_chunks(conn)?;
+                        state.close_chunks(conn)?;
                         new()
                     }
                 };
                 run.join(process, now, lease);
-                state::save(conn, &run)?;
+                state.save(conn, &run)?;
                 Ok::<_, DieselError>(None)
             })
         })?;
-        refused.map_or(Ok(Self), |refusal| Err(refusal.into()))
+        refused.map_or(Ok(self), |refusal| Err(refusal.into()))
     }
 }
 
@@ -79,11 +83,11 @@ impl<C: TaskConnection> Place<C> for Tables {
     fn update(&self, session: &mut Session<'_, C>, change: &mut Update<'_, C>) -> Result<(), TaskError> {
         let changed = session.patiently(|conn| {
             conn.transaction(|conn| {
-                let (now, Stored::Run(before)) = state::lock(conn)? else { return Ok::<_, DieselError>(None) };
+                let (now, Stored::Run(before)) = self.0.lock(conn)? else { return Ok::<_, DieselError>(None) };
                 let mut run = before.clone();
                 change(&mut run, now, conn)?;
                 if run != before {
-                    state::save(conn, &run)?;
+                    self.0.save(conn, &run)?;
                 }
                 Ok(Some(()))
             })
@@ -96,19 +100,19 @@ impl<C: TaskConnection> Place<C> for Tables {
     }
 
     fn open(&self, conn: &mut C, claim: ClaimNumber) -> QueryResult<()> {
-        state::open_chunk(conn, claim)
+        self.0.open_chunk(conn, claim)
     }
 
     fn close(&self, conn: &mut C, claim: ClaimNumber) -> QueryResult<Option<ClaimProgress>> {
-        state::close_chunk(conn, claim)
+        self.0.close_chunk(conn, claim)
     }
 
-    fn document(&self, progress: &ClaimProgress) -> QueryResult<Option<String>> {
-        state::write(progress).map(Some)
+    fn checkpoint(&self, claim: ClaimNumber, progress: &ClaimProgress) -> QueryResult<Option<Checkpoint>> {
+        self.0.checkpoint(claim, progress).map(Some)
     }
 
     fn asked(&self, session: &mut Session<'_, C>, process: &str) -> Result<Asked, TaskError> {
-        Ok(match session.run(state::load)? {
+        Ok(match session.run(|conn| self.0.load(conn))? {
             Stored::Run(run) => run.asked(process),
             // Somebody dropped the tables, or a newer version of the task uses them.
             Stored::Nothing | Stored::Foreign => Asked::Stop,
@@ -119,20 +123,20 @@ impl<C: TaskConnection> Place<C> for Tables {
         if problems.is_empty() {
             return Ok(());
         }
-        Ok(session.run(|conn| conn.transaction(|conn| state::record(conn, problems)))?)
+        Ok(session.run(|conn| conn.transaction(|conn| self.0.record(conn, problems)))?)
     }
 
     fn replace(&self, conn: &mut C, plan: &Plan, problems: &[Problem]) -> QueryResult<()> {
         for (table, column) in plan.columns() {
-            state::forget(conn, &table.name.to_string(), &column.name)?;
+            self.0.forget(conn, &table.name.to_string(), &column.name)?;
         }
-        state::record(conn, problems)
+        self.0.record(conn, problems)
     }
 
     fn recorded(&self, session: &mut Session<'_, C>, plan: &Plan) -> Result<Problems, TaskError> {
         let columns = plan.columns().map(|(table, column)| (table.name.to_string(), column.name.as_str()));
         let columns: Vec<_> = columns.collect();
-        Ok(session.run(|conn| state::problems(conn, Some(&columns)))?)
+        Ok(session.run(|conn| self.0.problems(conn, Some(&columns)))?)
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use crate::database::{Moment, Session, StopHandle, TaskConnection};
 use crate::reencrypt::report::status::as_text;
 use crate::reencrypt::report::{Job, Problem, Refusal, TaskError, time};
-use crate::reencrypt::run::state;
-use crate::reencrypt::run::{Run, Stored};
+use crate::reencrypt::run::state::now;
+use crate::reencrypt::run::{Run, State, Stored};
 
 /// Pauses, resumes or stops all processes that work on a database, through the tables of the task.
 ///
@@ -119,10 +119,10 @@ impl<'a, C: TaskConnection> Control<'a, C> {
     ///
     /// [`TaskError::is_database`] if the database fails.
     pub fn run(&self) -> Result<Option<SharedRun>, TaskError> {
-        let Some(mut session) = self.session()? else { return Ok(None) };
+        let Some((mut session, state)) = self.session()? else { return Ok(None) };
         Ok(session.run(|conn| {
-            let Stored::Run(run) = state::load(conn)? else { return Ok(None) };
-            Ok(SharedRun::of(&run, state::now(conn)?))
+            let Stored::Run(run) = state.load(conn)? else { return Ok(None) };
+            Ok(SharedRun::of(&run, now(conn)?))
         })?)
     }
 
@@ -133,10 +133,10 @@ impl<'a, C: TaskConnection> Control<'a, C> {
     /// [`Refusal::NothingRecorded`] if nothing was ever recorded, because the task never ran here or was
     /// [stateless](crate::reencrypt::Task::stateless); [`TaskError::is_database`] if the database fails.
     pub fn problems(&self) -> Result<RecordedProblems, TaskError> {
-        let Some(mut session) = self.session()? else { return Err(Refusal::NothingRecorded.into()) };
+        let Some((mut session, state)) = self.session()? else { return Err(Refusal::NothingRecorded.into()) };
         let recorded = session.run(|conn| {
-            let Stored::Run(run) = state::load(conn)? else { return Ok(None) };
-            Ok(Some((run, state::problems(conn, None)?)))
+            let Stored::Run(run) = state.load(conn)? else { return Ok(None) };
+            Ok(Some((run, state.problems(conn, None)?)))
         })?;
         let Some((run, problems)) = recorded else { return Err(Refusal::NothingRecorded.into()) };
         let problems = problems.and_omitted(run.ending().map_or(0, |ending| ending.omitted));
@@ -146,10 +146,10 @@ impl<'a, C: TaskConnection> Control<'a, C> {
     }
 
     fn ask(&self, change: impl Fn(&mut Run)) -> Result<SharedRun, TaskError> {
-        let Some(mut session) = self.session()? else { return Err(Refusal::NothingRunning.into()) };
+        let Some((mut session, state)) = self.session()? else { return Err(Refusal::NothingRunning.into()) };
         let asked: Result<SharedRun, Refusal> = session.patiently(|conn| {
             conn.transaction(|conn| -> QueryResult<_> {
-                let (now, stored) = state::lock(conn)?;
+                let (now, stored) = state.lock(conn)?;
                 let mut run = match stored {
                     Stored::Run(run) => run,
                     Stored::Foreign => return Ok(Err(Refusal::ForeignRun)),
@@ -157,17 +157,17 @@ impl<'a, C: TaskConnection> Control<'a, C> {
                 };
                 change(&mut run);
                 let Some(shared) = SharedRun::of(&run, now) else { return Ok(Err(Refusal::NothingRunning)) };
-                state::save(conn, &run)?;
+                state.save(conn, &run)?;
                 Ok::<_, DieselError>(Ok(shared))
             })
         })?;
         asked.map_err(TaskError::from)
     }
 
-    /// A session, if the tables of the task exist.
-    fn session(&self) -> Result<Option<Session<'a, C>>, TaskError> {
+    /// A session and the tables of the task, if they exist.
+    fn session(&self) -> Result<Option<(Session<'a, C>, State)>, TaskError> {
         let mut session = Session::new(self.pool, self.give_up_after, StopHandle::default());
-        Ok(session.run(state::exists)?.then_some(session))
+        Ok(State::find(&mut session)?.map(|state| (session, state)))
     }
 }
 

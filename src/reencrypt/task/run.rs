@@ -106,7 +106,7 @@ impl Task<'_> {
     fn read<C: TaskConnection>(mut self, pool: &Pool<ConnectionManager<C>>, waits: bool) -> Result<Status, TaskError> {
         let plan = self.plan(pool)?;
         let conductor = Conductor::new(&self.settings, pool, &plan, &mut self.on_progress);
-        let (Reading { moment, found }, doubt) = conductor.read(waits)?;
+        let Reading { moment, found, doubt } = conductor.read(waits)?;
         let Settings { keyring, stop, .. } = &self.settings;
         Ok(Status {
             primary: keyring.primary(),

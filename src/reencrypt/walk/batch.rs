@@ -66,7 +66,7 @@ pub(crate) struct Batches<'a, 'k, 'p, C: TaskConnection> {
     pub(crate) table: &'a PlannedTable,
     pub(crate) rotation: &'a mut Rotation<'k>,
     /// Every write includes the checkpoint.
-    pub(crate) checkpoint: Option<Checkpoint<'a>>,
+    pub(crate) checkpoint: Option<&'a Checkpoint>,
     /// How many writes still use the statement that skips locked rows, because some rows were locked recently.
     pub(crate) cautious: &'a mut u32,
     /// How many rows the database has refused since the last successful write.

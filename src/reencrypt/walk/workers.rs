@@ -14,7 +14,7 @@ use crate::reencrypt::walk::shared::Shared;
 use crate::reencrypt::walk::writer::Writer;
 
 /// The time between two reports of progress.
-const TICK: Duration = Duration::from_millis(100);
+pub(crate) const TICK: Duration = Duration::from_millis(100);
 /// The most messages between the two halves of a worker: it reads a page while it writes another.
 const AHEAD: usize = 1;
 
@@ -110,6 +110,6 @@ fn end<C: TaskConnection>(
     result
 }
 
-fn join(thread: thread::ScopedJoinHandle<'_, Result<(), TaskError>>) -> Result<(), TaskError> {
+pub(crate) fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use crate::database::{Checkpoint, Failure, Locks, Session, TaskConnection};
+use crate::database::{Failure, Locks, Session, TaskConnection};
 use crate::keys::Rotation;
 use crate::reencrypt::report::problem::LISTED;
 use crate::reencrypt::report::{Problem, Tally, TaskError, Written};
@@ -66,9 +66,9 @@ impl<'a, C: TaskConnection> Writer<'a, C> {
             return Ok(());
         }
         let table = shared.plan.table(page.range.table);
-        let document = shared.heartbeat.store.document(&current.progress);
-        let document = document.map_err(|error| Failure::internal(error.to_string()))?;
-        let checkpoint = document.as_deref().map(|progress| Checkpoint { claim: current.claim.number, progress });
+        let checkpoint = shared.heartbeat.store.checkpoint(current.claim.number, &current.progress);
+        let checkpoint = checkpoint.map_err(|error| Failure::internal(error.to_string()))?;
+        let checkpoint = checkpoint.as_ref();
         let mut is_taken = false;
         let mut written = Vec::new();
         if shared.mode == Mode::Write && !page.changes.is_empty() {

@@ -115,7 +115,7 @@ fn reports_what_keeps_the_server_from_changing_a_type() {
     );
     let migrations = Migrations::written(&db, &["t.a", "--domain"]);
     migrations
-        .says("public.t.a: PostgreSQL does not change a type that other objects use: default value for column b of table t, rule");
+        .says("public.t.a: PostgreSQL does not change a type that other objects use: default value for column b of table public.t, rule");
     let error = migrations.run(&mut db.conn()).unwrap_err().to_string();
     assert!(error.contains("cannot alter type of a column used by a"), "{error}");
     let online = Migrations::written(&db, &["t.a"]);

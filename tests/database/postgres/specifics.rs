@@ -159,7 +159,10 @@ fn triggers_of_a_partitioned_table_and_of_its_partitions() {
         )
         .unwrap();
     let error = task("public", "t").run(&db.pool(1)).unwrap_err();
-    assert!(error.is_refused() && error.to_string().contains(": of_all, of_one on t_1, of_statements. "), "{error}");
+    assert!(
+        error.is_refused() && error.to_string().contains(": of_all, of_one on public.t_1, of_statements. "),
+        "{error}"
+    );
     assert!(task("public", "t").accept_triggers(true).run(&db.pool(1)).unwrap().is_proven());
     assert_eq!(sql::texts(&mut db.conn(), "select note from t order by id"), ["of_allof_one", "of_all"]);
 }
