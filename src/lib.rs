@@ -199,4 +199,4 @@ pub use targets::SchemaFileError;
 #[cfg(all(feature = "reencrypt", any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
 pub use targets::UnsuitableTable;
 #[cfg(feature = "reencrypt")]
-pub use targets::{InvalidTarget, TableName, Target};
+pub use targets::{InvalidTarget, TableName, Target, printable};

@@ -6,7 +6,6 @@ use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::catalogue::{Catalogue, CatalogueColumn, KeyColumn, Relation};
 use crate::database::checkpoint::Checkpoint;
-use crate::database::connection::TaskConnection;
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
 use crate::database::plan::{PlannedColumn, PlannedTable};
@@ -63,6 +62,11 @@ pub trait SessionSettings: TokenBackend {
 
     fn set<C: Conn<Self>>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>;
 
+    /// Whether the connection is encrypted. `None` if the client library keeps what the URL asks for.
+    fn is_encrypted<C: Conn<Self>>(_conn: &mut C) -> QueryResult<Option<bool>> {
+        Ok(None)
+    }
+
     /// Runs `query` on a connection that is not a session of the task, so that names in it mean what they mean in a
     /// session. Only PostgreSQL finds operators and functions by a path.
     fn pinned<C: Conn<Self>, T, E: From<DieselError>>(
@@ -73,7 +77,7 @@ pub trait SessionSettings: TokenBackend {
     }
 
     /// Runs `query` with the settings of the task, in a session that has those which outlast a transaction.
-    fn with_settings<C: TaskConnection<Backend = Self>, T>(
+    fn with_settings<C: Conn<Self>, T>(
         conn: &mut C,
         is_patient: bool,
         query: impl FnOnce(&mut C) -> QueryResult<T>,
@@ -268,6 +272,9 @@ pub trait Conversion: TokenBackend {
     /// Foreign keys and generated columns, which depend on the values of the columns. They are described for the
     /// operator.
     fn ties<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>;
+
+    /// Whether a value of the column begins as a token does. Reads every row if there is none.
+    fn has_tokens<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<bool>;
 
     /// The length in bytes of the column's longest value that does not begin as a token does. Reads every row.
     fn longest_plaintext<C: Conn<Self>>(

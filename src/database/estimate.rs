@@ -1,11 +1,12 @@
 //! The cost of a task, estimated from the catalogue alone.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde::Serialize;
 
 use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::keys::fernet::token::{raw_token_len, token_len};
+use crate::targets::Escaping;
 
 /// The size in bytes from which a table is large, so that it is worth preparing the database.
 pub(crate) const LARGE: u64 = 1 << 30;
@@ -59,6 +60,7 @@ impl TableEstimate {
 /// `public.people, if every row is rewritten: about 1000 rows, 350 KiB of them, 900 KiB of log, 400 KiB of growth`
 impl fmt::Display for TableEstimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Escaping(f);
         write!(f, "{}, if every row is rewritten: ", self.table)?;
         match self.rows {
             Some(rows) => write!(f, "about {rows} rows")?,

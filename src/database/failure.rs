@@ -1,8 +1,9 @@
 //! Why a database did not do what this crate asked for.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use crate::keys::Token;
+use crate::targets::Escaping;
 
 /// A failure of the database, or of this crate when it reads an answer. It carries no value of any column.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Escaping(f);
         match self {
             Self::Database(error) => write!(f, "the database failed: {error}"),
             Self::Internal(error) => write!(f, "internal error: {error}"),

@@ -29,6 +29,7 @@ pub(crate) mod sql;
 pub(crate) mod sqlite;
 pub(crate) mod stop;
 pub(crate) mod swap;
+pub(crate) mod tls;
 pub(crate) mod words;
 
 pub(crate) use catalogue::{Catalogue, CatalogueColumn, IndexKey, KeyColumn, Relation, Trigger};

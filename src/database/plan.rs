@@ -4,6 +4,9 @@ use crate::database::catalogue::KeyColumn;
 use crate::database::row::KeyValue;
 use crate::targets::TableName;
 
+/// Follows the name of such a column in the description of a table.
+const TOKEN_LIKE: &str = " (with token-like plaintext)";
+
 /// The tables of a task, sorted by name so that every process of a run has the same order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
@@ -93,10 +96,19 @@ impl PlannedTable {
     pub(crate) fn describe(&self) -> String {
         let keys: Vec<&str> = self.row_key.iter().map(|column| column.name.as_str()).collect();
         let columns = self.columns.iter().map(|column| {
-            let suffix = if column.token_like_plaintext { " (with token-like plaintext)" } else { "" };
+            let suffix = if column.token_like_plaintext { TOKEN_LIKE } else { "" };
             format!("{}{suffix}", column.name)
         });
         format!("{} ({}): {}", self.name, keys.join(", "), columns.collect::<Vec<_>>().join(", "))
+    }
+
+    /// The columns in a [description](Self::describe) of this table, whichever they are. There are none in that of
+    /// another table, and a name with a comma is not found.
+    pub(crate) fn described_columns<'t>(&self, description: &'t str) -> impl Iterator<Item = &'t str> + use<'t> {
+        let keys: Vec<&str> = self.row_key.iter().map(|column| column.name.as_str()).collect();
+        let columns = description.strip_prefix(&format!("{} ({}): ", self.name, keys.join(", ")));
+        let columns = columns.map(|columns| columns.split(", ")).into_iter().flatten();
+        columns.map(|column| column.strip_suffix(TOKEN_LIKE).unwrap_or(column))
     }
 
     /// A row key for the operator's eyes: `id=7`, `tenant=1, slug=a`.

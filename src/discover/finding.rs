@@ -1,10 +1,10 @@
 //! A difference between the database and the declared columns, and its remedy.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use crate::fields::Form;
 use crate::guard::names::place;
-use crate::targets::TableName;
+use crate::targets::{Escaping, TableName};
 
 /// A difference between the database and the declared columns. It carries no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,7 +219,7 @@ impl Finding {
 /// The place, the kind, the detail and the advice on one line.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}. Next: {}.", self.place(), self.kind, self.detail(), self.advice())
+        write!(Escaping(f), "{}: {}: {}. Next: {}.", self.place(), self.kind, self.detail(), self.advice())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::guard::migration::{GuardMigration, Way};
 use crate::guard::refusal::GuardRefusal;
 use crate::guard::table::Table;
 use crate::guard::writer::GuardWriter;
-use crate::targets::Target;
+use crate::targets::{Target, printable};
 
 /// Returns the migrations that guard these columns, in the order in which to run them. A migration guards all columns of
 /// a table together.
@@ -53,6 +53,10 @@ where
         // The values are checked last, because this takes the longest.
         for (table, conditions) in tables.iter().zip(&all_conditions) {
             check_values(conn, table, conditions)?;
+        }
+        for note in migrations.iter_mut().flat_map(|migration| &mut migration.notes) {
+            let shown = printable(note).to_string();
+            *note = shown;
         }
         Ok(migrations)
     })

@@ -75,6 +75,30 @@ pub(crate) fn alter<DB: Language>(table: &TableName, actions: impl Iterator<Item
 }
 
 /// The lines of a condition, as they stand between the parentheses of a CHECK.
+///
+/// A line break inside quotes is part of a name, and stays as it is. The conditions have no comments with quotes.
 pub(crate) fn indented(condition: &str) -> String {
-    condition.lines().map(|line| format!("        {line}")).collect::<Vec<_>>().join("\n")
+    const INDENT: &str = "        ";
+    let mut quote = None;
+    let mut lines = String::from(INDENT);
+    for character in condition.chars() {
+        lines.push(character);
+        match quote {
+            None if character == '\n' => lines += INDENT,
+            None => quote = Some(character).filter(|character| ['\'', '"', '`'].contains(character)),
+            Some(begun) if begun == character => quote = None,
+            Some(_) => {}
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_not_indented() {
+        assert_eq!(indented("\"a\r\nb\" > 'x\ny'\nAND `c\n`"), "        \"a\r\nb\" > 'x\ny'\n        AND `c\n`");
+    }
 }

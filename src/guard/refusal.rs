@@ -1,10 +1,10 @@
 //! Why a column gets no guard, and what to do about it.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use crate::database::GuardKind;
 use crate::guard::names::place;
-use crate::targets::TableName;
+use crate::targets::{Escaping, TableName};
 
 /// Why a column gets no guard. It names tables with their schema, and all names as the database spells them.
 ///
@@ -156,6 +156,7 @@ impl GuardRefusal {
 
 impl fmt::Display for GuardRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Escaping(f);
         match self {
             Self::NoColumns => f.write_str("there is nothing to guard, because no column is named."),
             Self::UnknownTable { table } => write!(

@@ -3,7 +3,7 @@
 use crate::fields::Form;
 use crate::guard::names;
 use crate::guard::refusal::GuardRefusal;
-use crate::targets::TableName;
+use crate::targets::{TableName, printable};
 
 /// A table with columns that have no guard yet.
 pub struct Table {
@@ -26,9 +26,10 @@ impl Table {
         names::place(&self.name, &column.name)
     }
 
-    /// `public.users.email, public.users.phone`
+    /// `public.users.email, public.users.phone`, for a comment in SQL: a line break in a name must not end it.
     pub(crate) fn places(&self) -> String {
-        self.columns.iter().map(|column| self.place(column)).collect::<Vec<_>>().join(", ")
+        let places: Vec<String> = self.columns.iter().map(|column| self.place(column)).collect();
+        printable(&places.join(", ")).to_string()
     }
 
     /// The refusal of a column, for this reason.

@@ -77,7 +77,8 @@ impl Keyring {
 
     /// Reads the keyring from a file, such as a Docker or Kubernetes secret.
     ///
-    /// The file holds keys separated by `:` or by line breaks, the primary key first.
+    /// The file holds keys separated by `:` or by line breaks, the primary key first. If users other than its owner can
+    /// read or write it, this logs a warning once (feature `reencrypt`, on Unix).
     ///
     /// # Errors
     ///
@@ -118,7 +119,7 @@ fn keyring(source: Source, text: &str) -> Result<Keyring, KeyringError> {
 
 fn read(source: Source, path: &Path) -> Result<Keyring, KeyringError> {
     let mut buffer = Zeroizing::new(vec![0; LONGEST_FILE + 1]);
-    match contents(path, &mut buffer) {
+    match contents(source, path, &mut buffer) {
         Ok(text) => keyring(source, text),
         Err(error) => {
             let shown = Zeroizing::new(path.display().to_string());
@@ -138,8 +139,9 @@ fn read(source: Source, path: &Path) -> Result<Keyring, KeyringError> {
 }
 
 /// Reads a file into `buffer`, which must be longer than the file. A buffer that grows would leave copies behind.
-fn contents<'b>(path: &Path, buffer: &'b mut [u8]) -> io::Result<&'b str> {
+fn contents<'b>(source: Source, path: &Path, buffer: &'b mut [u8]) -> io::Result<&'b str> {
     let mut file = File::open(path)?;
+    warn_if_shared(source, path, &file);
     let mut length = 0;
     loop {
         match file.read(&mut buffer[length..]) {
@@ -154,6 +156,28 @@ fn contents<'b>(path: &Path, buffer: &'b mut [u8]) -> io::Result<&'b str> {
     }
     std::str::from_utf8(&buffer[..length]).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
+
+/// Warns once if other users can read or write a key file.
+#[cfg(all(unix, feature = "reencrypt"))]
+fn warn_if_shared(source: Source, path: &Path, file: &File) {
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::Once;
+
+    static WARNED: Once = Once::new();
+    let is_shared = |mode: u32| mode & 0o066 != 0;
+    if file.metadata().is_ok_and(|metadata| metadata.is_file() && is_shared(metadata.permissions().mode())) {
+        WARNED.call_once(|| {
+            tracing::warn!(
+                "{source}: users other than its owner can read or write the key file {}. Restrict it to its owner \
+                 (chmod 400; in Kubernetes, defaultMode: 0400)",
+                path.display().to_string().escape_debug()
+            );
+        });
+    }
+}
+
+#[cfg(not(all(unix, feature = "reencrypt")))]
+fn warn_if_shared(_source: Source, _path: &Path, _file: &File) {}
 
 #[cfg(test)]
 mod tests {

@@ -94,3 +94,4 @@ pub use run::state::{StateTables, state_tables};
 pub use task::control::{Control, RecordedProblems, SharedRun};
 pub use task::migration::ReencryptMigration;
 pub use task::settings::Task;
+pub use task::tls::check_tls;

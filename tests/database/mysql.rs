@@ -22,6 +22,7 @@ mod mysql {
     pub mod schema;
     pub mod shipped;
     mod specifics;
+    mod tls;
 }
 
 use mysql::{backend, existing, schema, shipped};

@@ -21,6 +21,7 @@ mod postgres {
     mod cached;
     mod discover;
     pub mod existing;
+    mod foreign_code;
     mod guards;
     mod limits;
     mod pooler;

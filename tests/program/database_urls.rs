@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{A, fingerprint};
+use super::{A, B, fingerprint};
 use crate::support::runner::{Program, Run, write};
 
 #[track_caller]
@@ -23,20 +23,65 @@ fn no_database() {
 
 #[test]
 fn an_unknown_scheme() {
-    refused(
-        status().database("oracle://scott:tiger-and-lion@db.example.org/app"),
-        "the database URL has the unknown scheme oracle://. Use postgres://, mysql:// or the path of an SQLite file.",
-    );
+    for url in
+        ["oracle://scott:tiger-and-lion@db.example.org/app", "tiger-and-lion://db", "POSTGRES://tiger-and-lion@db"]
+    {
+        refused(
+            status().database(url).secrets(["tiger-and-lion", "oracle"]),
+            "the database URL has an unknown scheme. Use postgres://, mysql:// or the path of an SQLite file.",
+        );
+    }
 }
 
 #[cfg(feature = "cli-sqlite")]
 #[test]
 fn a_url_without_a_scheme() {
-    let forgotten = "scott:tiger-and-lion@db.example.org/app";
-    refused(
-        status().database(forgotten).secrets(["tiger-and-lion"]),
-        "the database URL has no scheme, and no SQLite file has that name",
-    );
+    for forgotten in [
+        "scott:tiger-and-lion@db.example.org/app",
+        "host=db.example.org user=scott password=tiger-and-lion",
+        "postgres:/scott:tiger-and-lion",
+        "sqlite://password=tiger-and-lion",
+        "Server=db;Uid=scott;Pwd=tiger-and-lion",
+    ] {
+        refused(
+            status().database(forgotten).secrets(["tiger-and-lion"]),
+            "the database URL has no scheme, and no SQLite file has that name. It is not shown",
+        );
+    }
+    refused(status().database(B).secrets([B]), "the database URL has no scheme, and no SQLite file has that name");
+}
+
+/// clap repeats what it does not know.
+#[test]
+fn a_key_among_the_arguments() {
+    let cases: [(&[&str], &str); 8] = [
+        (&["keys", B], "unexpected argument '(not shown"),
+        (&[B], "unrecognized subcommand '(not shown"),
+        (&["keys", "--key", B], "unexpected argument '--key' found"),
+        (&["status", "--column", B], "invalid value '(not shown"),
+        (&["status", "--workers", B], "invalid value '(not shown"),
+        (&["keys", "--", &format!("{B}:{A}")], "unexpected argument '(not shown"),
+        (&["retire", "--fence-timeout", &B[..43], B], "invalid value '(not shown"),
+        (&["status", "postgres://scott:tiger-and-lion@db/app"], "unexpected argument '(not shown"),
+    ];
+    for (args, reason) in cases {
+        let Run { code, stdout, stderr } = Program::new(args.iter().copied()).run();
+        assert_eq!((code, stdout.as_str()), (2, ""), "{args:?}");
+        assert!(stderr.contains(reason), "{args:?}: {stderr}");
+        for secret in [&B[..12], &B[30..42], &A[..12], "tiger"] {
+            assert!(!stderr.contains(secret), "{args:?}: {stderr}");
+        }
+    }
+}
+
+/// libpq would quote the part of the password that it takes for a parameter.
+#[cfg(feature = "cli-postgres")]
+#[test]
+fn a_password_among_the_parameters_that_is_not_escaped() {
+    for password in ["tiger&lion", "tiger=lion"] {
+        let program = status().database(&format!("postgres://127.0.0.1:1/app?password={password}"));
+        refused(program.secrets(["tiger", "lion"]), "Write special characters in the password as %XX");
+    }
 }
 
 #[cfg(feature = "cli-mysql")]

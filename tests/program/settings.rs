@@ -134,3 +134,72 @@ fn a_dot_env_that_cannot_be_read() {
     write(folder.path().join(".env"), [&A.as_bytes()[..20], &[0xff], &A.as_bytes()[20..]].concat());
     refused(|| none().folder(folder.path()).secrets([&A[..20], &A[20..]]), "the file .env cannot be read");
 }
+
+/// Somebody else could have written the file.
+#[cfg(unix)]
+#[test]
+fn a_dot_env_that_others_can_write() {
+    use crate::support::runner::permit;
+
+    let folder = tempfile::tempdir().unwrap();
+    let env = folder.path().join(".env");
+    let keys = || none().folder(folder.path()).secrets([A, B]);
+    write(&env, format!("DB_ENCRYPTION_KEYS={A}\nGREETING=hello\n"));
+    keys().arg("keys").exits_with(0).says("");
+    let cases = [(&env, 0o602, 0o600), (&env, 0o666, 0o600), (&folder.path().to_owned(), 0o707, 0o700)];
+    for (path, open, closed) in cases {
+        permit(path, open);
+        let reason = format!("the file {} sets DB_ENCRYPTION_KEYS, but others can write to ", env.display());
+        refused(keys, &reason);
+        // Variables that are set count, so nothing in the file does.
+        keys().keys(&[B]).arg("keys").exits_with(0);
+        permit(path, closed);
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    permit(elsewhere.path(), 0o707);
+    let linked = elsewhere.path().join("linked");
+    std::fs::rename(&env, &linked).unwrap();
+    std::os::unix::fs::symlink(&linked, &env).unwrap();
+    refused(keys, &format!("the file {} sets DB_ENCRYPTION_KEYS, but others can write to ", env.display()));
+    permit(&linked, 0o602);
+    write(&linked, "GREETING=hello\n");
+    refused(keys, "no encryption key is configured");
+    // A private group, as most systems create one for each user.
+    permit(elsewhere.path(), 0o770);
+    write(&linked, format!("DB_ENCRYPTION_KEYS={A}\n"));
+    permit(&linked, 0o660);
+    let ids = |path| {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = std::fs::metadata(path).unwrap();
+        (metadata.uid(), metadata.gid())
+    };
+    let (user, group) = ids(&linked);
+    keys().arg("keys").exits_with(if user == group { 0 } else { 2 });
+    if user == 0 {
+        std::os::unix::fs::chown(&linked, None, Some(12345)).unwrap();
+        refused(keys, &format!("the file {} sets DB_ENCRYPTION_KEYS, but others can write to ", env.display()));
+        std::os::unix::fs::chown(&linked, Some(12345), Some(0)).unwrap();
+        permit(&linked, 0o600);
+        let reason = format!("the file {} sets DB_ENCRYPTION_KEYS, but {0} belongs to another user", env.display());
+        refused(keys, &reason);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_file_that_others_can_read_or_write() {
+    use crate::support::runner::permit;
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    write(&file, format!("{A}\n"));
+    let keys = || none().arg("keys").set("DB_ENCRYPTION_KEYS_FILE", &file).secrets([A]);
+    for (mode, is_shared) in
+        [(0o600, false), (0o400, false), (0o640, true), (0o604, true), (0o620, true), (0o602, true)]
+    {
+        permit(&file, mode);
+        let run = keys().exits_with(0);
+        let warnings = run.stderr.matches("can read or write the key file").count();
+        assert_eq!(warnings, usize::from(is_shared), "{mode:o}: {}", run.stderr);
+    }
+}

@@ -270,9 +270,18 @@ impl Run {
     }
 }
 
-/// Writes a file, and creates the folders above it.
+/// Writes a file that only its owner can read, and creates the folders above it.
 pub fn write(path: impl AsRef<Path>, text: impl AsRef<[u8]>) {
     let path = path.as_ref();
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
+    #[cfg(unix)]
+    permit(path, 0o600);
+}
+
+/// Changes the permissions of a file or folder.
+#[cfg(unix)]
+pub fn permit(path: impl AsRef<Path>, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }

@@ -2,10 +2,12 @@
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use diesel_encrypted::Target;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// Encrypt, re-encrypt and decrypt the values of database columns, and manage the keys.
 ///
@@ -139,6 +141,21 @@ pub(crate) struct RewriteArgs {
 // The options of a single job come first. After the limits, they would appear under the heading of the limits.
 #[derive(Args)]
 pub(crate) struct EncryptArgs {
+    /// Accept the tokens that the columns hold already, whoever wrote them
+    ///
+    /// By default, `encrypt` refuses a column with tokens that a key opens, unless a recorded run of `encrypt` or
+    /// `reencrypt` explains them: a user of the application may have stored a token of another column there, and would
+    /// read its plaintext.
+    #[arg(long, conflicts_with = "accept_tokens_since")]
+    pub(crate) accept_tokens: bool,
+
+    /// Accept the tokens that the columns hold already, if they are dated at this time or later
+    ///
+    /// Name a time when every process of the application read tokens there, but none wrote them yet:
+    /// 2026-11-26T10:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) accept_tokens_since: Option<SystemTime>,
+
     #[command(flatten)]
     pub(crate) lookalikes: LookalikeArgs,
 
@@ -325,6 +342,11 @@ impl Command {
     }
 }
 
+fn moment(text: &str) -> Result<SystemTime, &'static str> {
+    let moment = OffsetDateTime::parse(text, &Rfc3339).map(SystemTime::from);
+    moment.map_err(|_| "expected a time with its offset, such as 2026-11-26T10:00:00Z")
+}
+
 fn ratio(text: &str) -> Result<f64, &'static str> {
     match text.parse() {
         Ok(ratio) if (0.0..=1000.0).contains(&ratio) => Ok(ratio),
@@ -370,6 +392,8 @@ Exit codes:
        - A column is too short for its tokens, or tied to a generated column or foreign key.
        - There are UPDATE triggers, the keyring is wrong, or limits cannot be kept.
        - `decrypt` is not confirmed with --write-plaintext for every column.
+       - `encrypt` finds tokens that nothing explains.
+       - The URL asks for TLS, and the connection has none.
        - Other processes run with other keys, other columns or another job.
        - pause, resume, stop: no process is running.
        - problems: nothing was ever recorded.

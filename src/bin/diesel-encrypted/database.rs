@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
-use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
+use diesel::connection::LoadConnection;
+use diesel::r2d2::{self, ConnectionManager, CustomizeConnection, Pool, R2D2Connection};
 use diesel::{Connection, ConnectionError};
 use diesel_encrypted::discover::{DiscoverError, Discovered, Discovery};
 use diesel_encrypted::guard::{self, GuardMigration, Way};
 use diesel_encrypted::reencrypt::{
-    Control, Estimate, RecordedProblems, Report, Retirement, SharedRun, StateTables, Status, Task, TaskError,
-    state_tables,
+    Control, Dialect, Estimate, RecordedProblems, Report, Retirement, SharedRun, StateTables, Status, Task, TaskError,
+    check_tls, state_tables,
 };
 use diesel_encrypted::{Fingerprint, Target};
 
 use crate::cli::{Backend, DatabaseArgs};
 use crate::exit::{Exit, Failure};
+use crate::url;
 
 /// Evaluates an expression with the pool of the backend.
 macro_rules! on_pool {
@@ -41,23 +43,21 @@ pub(crate) enum Database {
 impl Database {
     /// Opens a pool with two connections for each worker, and one for the heartbeat.
     pub(crate) fn connect(args: &DatabaseArgs, workers: usize) -> Result<Self, Failure> {
-        let url = url(args.database_url.as_deref())?;
+        let url = url::named(args.database_url.as_deref())?;
         let connections = u32::try_from(workers).ok().and_then(|workers| workers.checked_mul(2)?.checked_add(1));
         let connections = connections.ok_or_else(|| {
             Failure::usage("--workers is too large. Each worker takes two connections. Choose a smaller number.")
         })?;
-        match Backend::of(url)? {
+        let backend = Backend::of(url)?;
+        match backend {
             #[cfg(feature = "cli-postgres")]
             Backend::Postgres => pool(url, connections, Exit::GaveUp).map(Self::Postgres),
             #[cfg(feature = "cli-mysql")]
-            Backend::Mysql => {
-                let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-                pool(&format!("mysql://{rest}"), connections, Exit::GaveUp).map(Self::Mysql)
-            }
+            Backend::Mysql => pool(&url::for_driver(url)?, connections, Exit::GaveUp).map(Self::Mysql),
             #[cfg(feature = "cli-sqlite")]
             Backend::Sqlite => {
                 let path = url.strip_prefix("sqlite://").unwrap_or(url);
-                pool(&existing(path)?, connections, Exit::Usage).map(Self::Sqlite)
+                pool(&url::existing(path)?, connections, Exit::Usage).map(Self::Sqlite)
             }
             #[allow(unreachable_patterns)]
             missing => Err(missing.not_built_in()),
@@ -123,19 +123,6 @@ pub(crate) enum Request {
 }
 
 impl Backend {
-    /// The backend that the scheme of a URL names.
-    pub(crate) fn of(url: &str) -> Result<Self, Failure> {
-        match url.split_once("://").map(|(scheme, _)| scheme) {
-            Some("postgres" | "postgresql") => Ok(Self::Postgres),
-            Some("mysql" | "mariadb") => Ok(Self::Mysql),
-            None | Some("sqlite" | "file") => Ok(Self::Sqlite),
-            Some(scheme) => Err(Failure::usage(format!(
-                "the database URL has the unknown scheme {scheme}://. Use postgres://, mysql:// or the path of an SQLite \
-                 file."
-            ))),
-        }
-    }
-
     /// The SQL for the state tables.
     pub(crate) fn state_tables(self) -> Result<StateTables, Failure> {
         match self {
@@ -161,14 +148,9 @@ impl Backend {
     }
 }
 
-/// The URL, or a failure if none is set.
-pub(crate) fn url(url: Option<&str>) -> Result<&str, Failure> {
-    url.ok_or_else(|| Failure::usage("no database is named. Set DATABASE_URL, or pass --database-url."))
-}
-
 fn pool<C>(url: &str, connections: u32, if_unreachable: Exit) -> Result<Pool<ConnectionManager<C>>, Failure>
 where
-    C: R2D2Connection + Connection + Send + 'static,
+    C: Connection<Backend: Dialect> + LoadConnection + R2D2Connection + Send + 'static,
 {
     let failure =
         |exit, error: String| Failure::new(exit, format!("cannot connect to the database: {}", error.trim_end()));
@@ -176,14 +158,13 @@ where
     let mut conn = C::establish(url).map_err(|error| match error {
         ConnectionError::InvalidConnectionUrl(_) => failure(Exit::Usage, error.to_string()),
         // The driver would quote the part that it cannot parse, which is a piece of the password.
-        _ if !is_password_escaped(url) => failure(
+        _ if !url::is_escaped(url) => failure(
             Exit::Usage,
             "the URL is not valid. Write special characters in the password as %XX: `@` is %40, `/` is %2F.".into(),
         ),
-        _ => failure(
-            if_unreachable,
-            format!("{}\nCheck the database URL, then run the command again.", error.to_string().trim_end()),
-        ),
+        _ => {
+            failure(if_unreachable, format!("{}\nCheck the database URL, then run the command again.", one_line(error)))
+        }
     })?;
     // SQLite opens any file, and reads it only now. Any other failure, such as a lock, may pass.
     if let Err(error) = conn.ping() {
@@ -191,37 +172,28 @@ where
             return Err(failure(Exit::Usage, error.to_string()));
         }
     }
+    check_tls(&mut conn, url)?;
     drop(conn);
-    let pool = Pool::builder().max_size(connections).min_idle(Some(0)).build(ConnectionManager::new(url));
-    pool.map_err(|error| failure(if_unreachable, error.to_string()))
+    let tls = Box::new(CheckTls(url.to_owned()));
+    let pool = Pool::builder().max_size(connections).min_idle(Some(0)).connection_customizer(tls);
+    pool.build(ConnectionManager::new(url)).map_err(|error| failure(if_unreachable, error.to_string()))
 }
 
-/// Refuses a path where there is no database, because SQLite would create an empty one there.
-#[cfg(feature = "cli-sqlite")]
-fn existing(path: &str) -> Result<String, Failure> {
-    if path.starts_with("file:") {
-        let mut parameters = path.split(['?', '&']).skip(1);
-        let separator = if path.contains('?') { '&' } else { '?' };
-        let has_mode = parameters.any(|parameter| parameter.starts_with("mode="));
-        return Ok(if has_mode { path.to_owned() } else { format!("{path}{separator}mode=rw") });
+/// Lets no connection without the TLS that its URL asks for into the pool: another server may answer the next one.
+#[derive(Debug)]
+struct CheckTls(String);
+
+impl<C> CustomizeConnection<C, r2d2::Error> for CheckTls
+where
+    C: Connection<Backend: Dialect> + LoadConnection + R2D2Connection + 'static,
+{
+    fn on_acquire(&self, conn: &mut C) -> Result<(), r2d2::Error> {
+        check_tls(conn, &self.0)
+            .map_err(|error| r2d2::Error::ConnectionError(ConnectionError::BadConnection(error.to_string())))
     }
-    if std::path::Path::new(path).is_file() {
-        return Ok(path.to_owned());
-    }
-    // The URL of a server without its scheme may hold a password, so it is not shown.
-    if path.contains('@') {
-        return Err(Failure::usage(
-            "the database URL has no scheme, and no SQLite file has that name. Add postgres:// or mysql://.",
-        ));
-    }
-    Err(Failure::usage(format!("there is no SQLite file {path}. Check the path: this program creates no databases.")))
 }
 
-fn is_password_escaped(url: &str) -> bool {
-    let user_info = url.split_once("://").and_then(|(_, rest)| Some(rest.rsplit_once('@')?.0)).unwrap_or_default();
-    let password = user_info.split_once(':').map_or("", |(_, password)| password);
-    let is_plain = |character: char| character.is_alphanumeric() || "-._~!$&'()*+,;=%".contains(character);
-    // The parameters after `?` may hold a password, too.
-    let mut escapes = url.split('%').skip(1).map(|escape| escape.get(..2).unwrap_or_default());
-    password.chars().all(is_plain) && escapes.all(|hex| hex.len() == 2 && u8::from_str_radix(hex, 16).is_ok())
+/// The lines of a message as one, because a server could add lines that look like those of this program.
+fn one_line(error: impl std::fmt::Display) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -113,10 +113,8 @@ fn no_guard(error: &GuardError) -> String {
     };
     match remedy {
         GuardRemedy::Encrypt { table, column } => {
-            let column = TableName::new(&column);
-            format!(
-                "{refusal} First run `diesel-encrypted encrypt --column {table}.{column}` until it ends with exit code 0."
-            )
+            let column = remedy::argument(&format!("{table}.{}", TableName::new(&column)));
+            format!("{refusal} First run `diesel-encrypted encrypt --column {column}` until it ends with exit code 0.")
         }
         GuardRemedy::Check => format!("{refusal} Run the command again without --online or --domain."),
         GuardRemedy::Domain => format!("{refusal} Run the command again with --domain, and read its notes."),

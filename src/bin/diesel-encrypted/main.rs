@@ -4,8 +4,10 @@
 
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod cli;
 mod database;
+mod dotenv;
 mod exit;
 mod metrics;
 mod migration;
@@ -14,6 +16,7 @@ mod output;
 mod progress;
 mod remedy;
 mod targets;
+mod url;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -21,13 +24,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use clap::Parser;
 use diesel_encrypted::discover::Discovery;
 use diesel_encrypted::reencrypt::{Job, StopHandle, Task};
 use diesel_encrypted::{Fingerprint, InvalidFingerprint, Key, Keyring, Target};
 
 use cli::{
-    Cli, Command, DatabaseArgs, DecryptArgs, DiscoverArgs, EncryptArgs, LimitArgs, Migration, ProblemsArgs, ReadArgs,
+    Cli, Command, DatabaseArgs, DecryptArgs, DiscoverArgs, LimitArgs, LookalikeArgs, Migration, ProblemsArgs, ReadArgs,
     RetireArgs, RewriteArgs,
 };
 use database::{Database, Request};
@@ -37,11 +39,14 @@ use output::Ending;
 use progress::ProgressDisplay;
 
 fn main() -> ExitCode {
-    if let Err(failure) = load_dotenv() {
+    if let Err(failure) = dotenv::load() {
         // The file may set arguments, so they are not parsed yet.
         return fail(&failure, std::env::args_os().any(|argument| argument == "--json"));
     }
-    let Cli { command } = Cli::parse();
+    let command = match arguments::read() {
+        Ok(Cli { command }) => command,
+        Err(code) => return code,
+    };
     let json = command.is_json();
     let filter = tracing_subscriber::EnvFilter::builder()
         .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into())
@@ -50,7 +55,7 @@ fn main() -> ExitCode {
     if json {
         log.json().flatten_event(true).init();
     } else {
-        log.with_ansi(io::stderr().is_terminal()).init();
+        log.with_ansi(io::stderr().is_terminal()).fmt_fields(notes::fields()).init();
     }
     match run(&command) {
         Ok(exit) => exit.into(),
@@ -68,14 +73,23 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Keygen => output::line(&*Key::generate().to_text()),
         Command::Keys { json } => output::keys(&Keyring::from_env()?, *json),
         Command::Status(args) => status(args),
-        Command::Reencrypt(args) => rewrite(args, Job::Reencrypt, &[], |_| Ok(())),
-        Command::Encrypt(EncryptArgs { rewrite: args, lookalikes }) => {
-            rewrite(args, Job::Encrypt, &lookalikes.token_like_plaintext, |_| Ok(()))
-        }
+        Command::Reencrypt(args) => rewrite(args, Job::Reencrypt, |_| Ok(()), |task| task),
+        Command::Encrypt(args) => rewrite(
+            &args.rewrite,
+            Job::Encrypt,
+            |_| Ok(()),
+            |task| {
+                let accepting = match args.accept_tokens_since {
+                    Some(time) => task.accept_tokens_since(time),
+                    None if args.accept_tokens => task.accept_tokens(),
+                    None => task,
+                };
+                with_lookalikes(accepting, &args.lookalikes)
+            },
+        ),
         Command::Decrypt(DecryptArgs { rewrite: args, write_plaintext, lookalikes }) => {
-            rewrite(args, Job::Decrypt, &lookalikes.token_like_plaintext, |targets| {
-                targets::confirm(targets, write_plaintext)
-            })
+            let confirm = |targets: &[Target]| targets::confirm(targets, write_plaintext);
+            rewrite(args, Job::Decrypt, confirm, |task| with_lookalikes(task, lookalikes))
         }
         Command::Retire(args) => retire(args),
         Command::Discover(args) => discover(args),
@@ -122,23 +136,23 @@ fn retire(args: &RetireArgs) -> Result<Exit, Failure> {
     output::retirement(&keyring, retirement(), read.json)
 }
 
-/// Runs `reencrypt`, `encrypt` or `decrypt`, if `check` accepts the columns.
-fn rewrite(
+/// Runs `reencrypt`, `encrypt` or `decrypt`, if `check` accepts the columns. `with_options` adds the options of the job.
+fn rewrite<'a>(
     args: &RewriteArgs,
     job: Job,
-    token_like_plaintext: &[Target],
     check: impl FnOnce(&[Target]) -> Result<(), Failure>,
+    with_options: impl FnOnce(Task<'a>) -> Task<'a>,
 ) -> Result<Exit, Failure> {
     let json = args.read.json;
     let stop = stop_on_signal(json)?;
     let keyring = Arc::new(Keyring::from_env()?);
     let mut metrics = args.metrics_file.as_deref().map(Metrics::new).transpose()?;
-    let prepare = || -> Result<(Database, Task<'_>), Failure> {
+    let prepare = || -> Result<(Database, Task<'a>), Failure> {
         let targets = targets::find(&args.read)?;
         check(&targets)?;
         let database = connect(&args.read)?;
-        let task = with_job_options(task(&args.read, targets, &keyring, &stop), args, job);
-        Ok((database, token_like_plaintext.iter().cloned().fold(task, Task::token_like_plaintext)))
+        let task = with_job_options(task(&args.read, targets, &keyring, &stop), args, job)?;
+        Ok((database, with_options(task)))
     };
     let ending = match prepare() {
         Err(failure) => Ending { report: None, failure: Some(failure) },
@@ -207,8 +221,12 @@ fn task<'a>(args: &ReadArgs, targets: Vec<Target>, keyring: &Arc<Keyring>, stop:
         .stop_handle(stop.clone())
 }
 
+fn with_lookalikes<'a>(task: Task<'a>, lookalikes: &LookalikeArgs) -> Task<'a> {
+    lookalikes.token_like_plaintext.iter().cloned().fold(task, Task::token_like_plaintext)
+}
+
 /// Adds the options that all jobs have.
-fn with_job_options<'a>(task: Task<'a>, args: &RewriteArgs, job: Job) -> Task<'a> {
+fn with_job_options<'a>(task: Task<'a>, args: &RewriteArgs, job: Job) -> Result<Task<'a>, Failure> {
     let rewriting = task
         .job(job)
         .dry_run(args.dry_run)
@@ -216,14 +234,14 @@ fn with_job_options<'a>(task: Task<'a>, args: &RewriteArgs, job: Job) -> Task<'a
         .accept_triggers(args.accept_triggers)
         .lease(Duration::from_secs(args.lease.get()))
         .fence_timeout(Duration::from_secs(args.fence.fence_timeout));
-    let limited = with_limits(rewriting, &args.limits);
-    match args.batch_size {
+    let limited = with_limits(rewriting, &args.limits)?;
+    Ok(match args.batch_size {
         Some(rows) => limited.batch_size(rows.get()),
         None => limited,
-    }
+    })
 }
 
-fn with_limits<'a>(mut task: Task<'a>, limits: &LimitArgs) -> Task<'a> {
+fn with_limits<'a>(mut task: Task<'a>, limits: &LimitArgs) -> Result<Task<'a>, Failure> {
     if let Some(rows) = limits.max_rows_per_second {
         task = task.max_rows_per_second(rows.get());
     }
@@ -243,10 +261,8 @@ fn with_limits<'a>(mut task: Task<'a>, limits: &LimitArgs) -> Task<'a> {
         task = task.max_runtime(time);
     }
     let urls = limits.replicas.iter().flat_map(|urls| urls.split_whitespace());
-    task.replicas(urls.map(|url| match url.strip_prefix("mariadb://") {
-        Some(rest) => format!("mysql://{rest}"),
-        None => url.to_owned(),
-    }))
+    let urls = urls.map(url::for_driver).collect::<Result<Vec<_>, _>>()?;
+    Ok(task.replicas(urls))
 }
 
 /// Makes the first signal stop the workers after their batch, and the second end the program at once. Both are safe.
@@ -268,18 +284,4 @@ fn stop_on_signal(json: bool) -> Result<StopHandle, Failure> {
     ctrlc::set_handler(handler)
         .map_err(|error| Failure::new(Exit::Internal, format!("cannot handle signals: {error}")))?;
     Ok(stop)
-}
-
-fn load_dotenv() -> Result<(), Failure> {
-    match dotenvy::dotenv() {
-        Ok(_) => Ok(()),
-        Err(error) if error.not_found() => Ok(()),
-        // dotenvy's own message quotes the line, which may hold a key.
-        Err(dotenvy::Error::LineParse(..)) => {
-            let message = "the file .env has a line that is not NAME=value. The line is not shown, because it may hold a \
-                           key. Correct it, then run the command again.";
-            Err(Failure::usage(message))
-        }
-        Err(error) => Err(Failure::usage(format!("the file .env cannot be read: {error}"))),
-    }
 }

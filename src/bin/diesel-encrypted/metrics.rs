@@ -17,7 +17,9 @@
 //! | `diesel_encrypted_table_rows_estimated` | gauge | per table: rows, if the database can estimate them |
 //! | `diesel_encrypted_last_proof_timestamp_seconds` | gauge | the time of the last proof, by any run that wrote this file |
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -27,6 +29,8 @@ use crate::exit::{Exit, Failure};
 
 /// The time between two writes.
 const INTERVAL: Duration = Duration::from_secs(10);
+/// The most bytes to read of a former file.
+const LARGEST: u64 = 1 << 20;
 const LAST_PROOF: &str = "diesel_encrypted_last_proof_timestamp_seconds";
 
 pub(crate) struct Metrics {
@@ -34,15 +38,13 @@ pub(crate) struct Metrics {
     written: Instant,
     last: Option<Progress>,
     /// Seconds since 1970, as in the file.
-    last_proof: Option<String>,
+    last_proof: Option<u64>,
 }
 
 impl Metrics {
     /// Writes the first version of the file. It keeps the time of the last proof from the former file.
     pub(crate) fn new(path: &Path) -> Result<Self, Failure> {
-        let former = std::fs::read_to_string(path).unwrap_or_default();
-        let seconds = former.lines().find_map(|line| line.strip_prefix(LAST_PROOF)?.strip_prefix(' '));
-        let last_proof = seconds.map(str::to_owned);
+        let last_proof = last_proof(path);
         let mut metrics = Self { path: path.to_owned(), written: Instant::now(), last: None, last_proof };
         match metrics.write(None, 0) {
             Ok(()) => Ok(metrics),
@@ -65,7 +67,7 @@ impl Metrics {
         let proof = report.filter(|report| report.is_proven()).and_then(Report::proof);
         if let Some(proof) = proof {
             let since_1970 = proof.moment.duration_since(UNIX_EPOCH).unwrap_or_default();
-            self.last_proof = Some(since_1970.as_secs().to_string());
+            self.last_proof = Some(since_1970.as_secs());
         }
         let seen = self.last.as_ref().map_or(0, |progress| progress.bad);
         let bad = report.map_or(seen, |report| report.problems().len() as u64 + report.problems_omitted());
@@ -83,9 +85,14 @@ impl Metrics {
     fn write(&mut self, exit: Option<Exit>, bad: u64) -> std::io::Result<()> {
         self.written = Instant::now();
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let mut random = [0; 8];
+        getrandom::getrandom(&mut random).map_err(|error| std::io::Error::other(error.to_string()))?;
+        let random = u64::from_ne_bytes(random);
         // A collector would read a name that ends in `.prom`.
-        let temporary = self.path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-        let written = std::fs::write(&temporary, self.text(exit, bad));
+        let temporary = self.path.with_file_name(format!(".{name}.{random:016x}.tmp"));
+        // Others may write to the folder, too: a name that exists, such as a link, is never followed.
+        let mut file = File::options().write(true).create_new(true).open(&temporary)?;
+        let written = file.write_all(self.text(exit, bad).as_bytes());
         let written = written.and_then(|()| std::fs::rename(&temporary, &self.path));
         if written.is_err() {
             let _ = std::fs::remove_file(&temporary);
@@ -121,13 +128,21 @@ impl Metrics {
         text.per_table("table_rows", "Rows read in this pass.", rows);
         let estimated = tables().filter_map(|table| Some((table.table.as_str(), table.rows_estimated?)));
         text.per_table("table_rows_estimated", "Rows of the table, as the database estimates them.", estimated);
-        if let Some(seconds) = &self.last_proof {
+        if let Some(seconds) = self.last_proof {
             let help = "The time of the last proof.";
             text.head("last_proof_timestamp_seconds", help, "gauge");
             let _ = writeln!(text.0, "{LAST_PROOF} {seconds}");
         }
         text.0
     }
+}
+
+/// The time of the last proof in a former file. Anything but a file, such as a pipe or a link, is not read.
+fn last_proof(path: &Path) -> Option<u64> {
+    std::fs::symlink_metadata(path).ok().filter(|metadata| metadata.is_file())?;
+    let mut former = String::new();
+    File::open(path).ok()?.take(LARGEST).read_to_string(&mut former).ok()?;
+    former.lines().find_map(|line| line.strip_prefix(LAST_PROOF)?.strip_prefix(' '))?.parse().ok()
 }
 
 struct Text(String);

@@ -10,15 +10,16 @@ use time::macros::format_description;
 use time::{Duration, OffsetDateTime};
 
 use crate::cli::{Backend, DatabaseArgs, GuardArgs, StateArgs};
-use crate::database::{self, Database};
+use crate::database::Database;
 use crate::exit::{Exit, Failure};
 use crate::output;
+use crate::url;
 
 /// Writes a migration for the state tables, and prints its folder.
 pub(crate) fn state(args: &StateArgs) -> Result<Exit, Failure> {
     let backend = match args.backend {
         Some(backend) => backend,
-        None => Backend::of(database::url(args.database_url.as_deref())?)?,
+        None => Backend::of(url::named(args.database_url.as_deref())?)?,
     };
     let tables = backend.state_tables()?;
     write(&folder(args.dir.as_deref())?, vec![Files::of_state(&tables)])

@@ -1,16 +1,23 @@
 //! Messages on standard error: lines for people, or with `--json` one JSON object per line.
 
-use std::fmt::Display;
+use std::fmt::{Debug, Display};
 
+use diesel_encrypted::printable;
 use diesel_encrypted::reencrypt::Estimate;
 use serde::Serialize;
+use tracing::field::Field;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
+
+use crate::output::on_screen;
 
 /// Prints a message.
 pub(crate) fn info(json: bool, event: &'static str, message: impl Display) {
     if json {
         emit(event, &Message { message: message.to_string() });
     } else {
-        eprintln!("{message}");
+        eprintln!("{}", on_screen(message));
     }
 }
 
@@ -30,7 +37,7 @@ pub(crate) fn estimate(json: bool, estimate: &Estimate) {
             emit("estimate", table);
         } else {
             eprintln!("{table}");
-            table.advice.iter().for_each(|advice| eprintln!("  {advice}"));
+            table.advice.iter().for_each(|advice| eprintln!("  {}", printable(advice)));
         }
     }
 }
@@ -53,4 +60,16 @@ struct Event<'a, D> {
 #[derive(Serialize)]
 struct Message {
     message: String,
+}
+
+/// How the lines of the log show their fields: without control characters, because others choose the names in a database.
+pub(crate) fn fields() -> impl for<'writer> FormatFields<'writer> + Send + Sync + 'static {
+    let field = |writer: &mut Writer<'_>, field: &Field, value: &dyn Debug| {
+        let value = format!("{value:?}");
+        match field.name() {
+            "message" => write!(writer, "{}", printable(&value)),
+            name => write!(writer, "{name}={}", printable(&value)),
+        }
+    };
+    debug_fn(field).delimited(" ")
 }

@@ -9,7 +9,7 @@ mod status;
 use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use diesel_encrypted::Keyring;
+use diesel_encrypted::{Keyring, printable};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -22,8 +22,17 @@ pub(crate) use report::{Ending, report};
 pub(crate) use retirement::retirement;
 pub(crate) use status::status;
 
-/// Prints one line.
+/// Prints a line, or several. Control characters in it are escaped, because others choose the names in a database.
 pub(crate) fn line(text: impl std::fmt::Display) -> Result<Exit, Failure> {
+    print(on_screen(text))
+}
+
+/// A text for a terminal: it has no control characters except the ends of its lines.
+pub(crate) fn on_screen(text: impl std::fmt::Display) -> String {
+    text.to_string().split('\n').map(|line| printable(line).to_string()).collect::<Vec<_>>().join("\n")
+}
+
+fn print(text: String) -> Result<Exit, Failure> {
     match writeln!(io::stdout(), "{text}") {
         // A reader such as `head` may close the pipe early.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -62,6 +71,8 @@ struct KeyRow {
 /// A table with a head, its columns two spaces apart.
 fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let head: Vec<String> = head.iter().map(|name| (*name).to_owned()).collect();
+    // A line break in a name must not begin a row.
+    let rows = rows.map(|cells| cells.iter().map(|cell| printable(cell).to_string()).collect());
     let lines: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
     let width = |index: usize| lines.iter().map(|cells| cells[index].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
@@ -74,7 +85,7 @@ fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
 
 fn document(document: &impl Serialize) -> Result<Exit, Failure> {
     match serde_json::to_string_pretty(document) {
-        Ok(text) => line(text),
+        Ok(text) => print(text),
         Err(error) => Err(Failure::new(Exit::Internal, format!("cannot write the result: {error}"))),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use diesel_encrypted::printable;
 use diesel_encrypted::reencrypt::Progress;
 use indicatif::{HumanCount, HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -143,7 +144,7 @@ impl Bars {
                 bar.set_length(rows.max(table.rows));
             }
             bar.set_position(table.rows);
-            bar.set_message(format!("{}: {}", table.table, rows(table.rows, table.rows_estimated)));
+            bar.set_message(format!("{}: {}", printable(&table.table), rows(table.rows, table.rows_estimated)));
         }
         self.line.set_message(line);
         self.line.tick();
@@ -164,10 +165,11 @@ fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
 }
 
 fn line(verb: &str, progress: &Progress, began: Duration) -> String {
+    let table = printable(&progress.table);
     let mut line = if progress.is_proving {
-        format!("reading {} for the proof: ", progress.table)
+        format!("reading {table} for the proof: ")
     } else {
-        format!("{verb} {}, pass {}: ", progress.table, progress.pass.max(1))
+        format!("{verb} {table}, pass {}: ", progress.pass.max(1))
     };
     let seconds = progress.elapsed.saturating_sub(began).as_secs_f64();
     let rate = progress.rows as f64 / seconds.max(0.001);
@@ -178,7 +180,7 @@ fn line(verb: &str, progress: &Progress, began: Duration) -> String {
         line += &format!(", {} {noun}", HumanCount(progress.bad));
     }
     if let Some(reason) = waits_for(progress) {
-        line += &format!(", waiting: {reason}");
+        line += &format!(", waiting: {}", printable(reason));
     } else if let Some(left) = time_left(progress, rate) {
         line += &format!(", {} left", HumanDuration(left));
     }

@@ -1,7 +1,7 @@
 //! What to do about an error or a pause, with the command to type.
 
-use diesel_encrypted::KeyringError;
 use diesel_encrypted::reencrypt::{Progress, Remedy, TaskError};
+use diesel_encrypted::{KeyringError, printable};
 
 /// Explains an error of the library with the commands and options of this program.
 pub(crate) fn explain(error: &TaskError) -> String {
@@ -29,8 +29,14 @@ pub(crate) fn waits_for(progress: &Progress) -> Option<&str> {
 fn command(remedy: &Remedy) -> String {
     match remedy {
         Remedy::AcceptTriggers => "To let them fire, add --accept-triggers".into(),
+        Remedy::AcceptTokens => {
+            "If the application or an interrupted run did, add --accept-tokens-since with the time \
+             before it began, or --accept-tokens"
+                .into()
+        }
         Remedy::AddTarget { table, column, .. } => {
-            format!("Select it too (--column {table}.{column}, or the schema file), spelled the same way")
+            let column = argument(&format!("{table}.{column}"));
+            format!("Select it too (--column {column}, or the schema file), spelled the same way")
         }
         Remedy::TokenLikePlaintext => {
             "If these values are plaintext that looks like tokens, name the column with --token-like-plaintext".into()
@@ -55,5 +61,15 @@ fn command(remedy: &Remedy) -> String {
         }
         // The other remedies belong to the check at the start of an application, which this program does not run.
         others => others.to_string(),
+    }
+}
+
+/// A text as one argument of a shell: others choose the names in a database, and a user may copy the command.
+pub(crate) fn argument(text: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "_.-".contains(character);
+    if text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        printable(&format!("'{}'", text.replace('\'', r"'\''"))).to_string()
     }
 }

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use diesel_encrypted::{SchemaFileError, Target};
+use diesel_encrypted::{SchemaFileError, Target, printable};
 
 use crate::cli::ReadArgs;
 use crate::exit::{Exit, Failure};
+use crate::remedy::argument;
 
 /// The columns that the arguments select.
 pub(crate) fn find(args: &ReadArgs) -> Result<Vec<Target>, Failure> {
@@ -59,14 +60,16 @@ pub(crate) fn confirm(targets: &[Target], confirmed: &[Target]) -> Result<(), Fa
         return Err(Failure::refused(format!(
             "`decrypt` would write plaintext into {} without your confirmation. Add --write-plaintext {}, or \
                  select fewer columns with --column.",
-            missing.join(", "),
-            missing.join(" --write-plaintext ")
+            printable(&missing.join(", ")),
+            missing.iter().map(|column| argument(column)).collect::<Vec<_>>().join(" --write-plaintext ")
         )));
     }
     match confirmed.iter().find(|column| !selected.contains(column)) {
         Some(column) => Err(Failure::refused(format!(
-            "--write-plaintext names {column}, which is not one of the selected columns. Add --column {column}, or \
-                 remove the option."
+            "--write-plaintext names {}, which is not one of the selected columns. Add --column {}, or remove the \
+             option.",
+            printable(column),
+            argument(column)
         ))),
         None => Ok(()),
     }

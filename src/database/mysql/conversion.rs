@@ -29,6 +29,13 @@ impl Conversion for Mysql {
         Ok(ties)
     }
 
+    fn has_tokens<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<bool> {
+        let is_plaintext = filled(is_plaintext(column.is_text), &quoted::<Self>(&column.name));
+        let table = quoted_table::<Self>(table);
+        let statement = format!("SELECT '1' FROM {table} WHERE NOT ({is_plaintext}) LIMIT 1");
+        Ok(without_limit(conn, |conn| Sql::new(&*statement).first(conn))?.is_some())
+    }
+
     fn longest_plaintext<C: Conn<Self>>(
         conn: &mut C,
         table: &TableName,

@@ -57,6 +57,11 @@ impl SessionSettings for Mysql {
         };
         sql_query(format!("SET SESSION {name} = {value}")).execute(conn).map(drop)
     }
+
+    fn is_encrypted<C: Conn<Self>>(conn: &mut C) -> QueryResult<Option<bool>> {
+        let ciphers = Sql::new("SHOW SESSION STATUS LIKE 'Ssl_cipher'").texts(conn)?;
+        Ok(Some(ciphers.iter().any(|[_, cipher]| !cipher.is_empty())))
+    }
 }
 
 /// Runs a statement that reads a whole table. MySQL has no limit to lift.

@@ -4,7 +4,7 @@ use diesel::deserialize::QueryableByName;
 use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::result::QueryResult;
-use diesel::sql_types::{Array, BigInt, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::quote::{quoted, quoted_table};
@@ -18,6 +18,16 @@ impl Conversion for Pg {
         let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
         let ties = sql_query(TIES).bind::<Text, _>(quoted_table::<Self>(&table.name)).bind::<Array<Text>, _>(columns);
         Ok(ties.load::<Tie>(conn)?.into_iter().map(|tie| tie.name).collect())
+    }
+
+    fn has_tokens<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<bool> {
+        let is_plaintext = filled(is_plaintext(column.is_text), &quoted::<Self>(&column.name));
+        let table = quoted_table::<Self>(table);
+        let statement = format!("EXISTS (SELECT FROM {table} WHERE NOT ({is_plaintext}))");
+        conn.transaction(|conn| {
+            conn.batch_execute("SET LOCAL statement_timeout = 0")?;
+            diesel::select(sql::<Bool>(&statement)).get_result(conn)
+        })
     }
 
     fn longest_plaintext<C: Conn<Self>>(

@@ -22,8 +22,11 @@ const PINNED_LITERAL: &str = "'pg_catalog, pg_temp'";
 const NOTED: &str = "diesel_encrypted.schemas";
 
 /// The schemas that the application searches.
+///
+/// `nullif` would find its `=` through the path of the application.
 pub(crate) const SEARCHED: &str = "\
-    coalesce(nullif(pg_catalog.current_setting('diesel_encrypted.schemas', true), '')::pg_catalog.name[], \
+    coalesce(CASE WHEN pg_catalog.current_setting('diesel_encrypted.schemas', true) OPERATOR(pg_catalog.<>) '' \
+                  THEN pg_catalog.current_setting('diesel_encrypted.schemas', true)::pg_catalog.name[] END, \
              pg_catalog.current_schemas(false))";
 
 /// The statement that notes the schemas that the application searches, until the end of the transaction.

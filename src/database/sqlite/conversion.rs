@@ -3,10 +3,12 @@
 use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
 
-use crate::database::quote::quoted;
+use crate::database::quote::{quoted, quoted_table};
 use crate::database::sqlite::catalogue::{MAIN, create_table};
 use crate::database::words::{closing, words};
 use crate::database::{Conn, Conversion, PlannedColumn, PlannedTable, Sql, Word};
+use crate::keys::fernet::shape::filled;
+use crate::keys::fernet::shape::sqlite::BEGINS_IN_EITHER_FORM;
 use crate::targets::TableName;
 
 impl Conversion for Sqlite {
@@ -25,6 +27,13 @@ impl Conversion for Sqlite {
         }
         ties.dedup();
         Ok(ties)
+    }
+
+    fn has_tokens<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<bool> {
+        let value = format!("CAST({} AS BLOB)", quoted::<Self>(&column.name));
+        let begins = filled(BEGINS_IN_EITHER_FORM, &value);
+        let sql = format!("SELECT '1' FROM {} WHERE {begins} LIMIT 1", quoted_table::<Self>(table));
+        Ok(Sql::new(sql).first(conn)?.is_some())
     }
 
     /// Returns `None`, because columns have no limits.

@@ -200,7 +200,7 @@ fn domains(table: &Table, guarded: &[Guarded<'_>]) -> String {
              AND (r.rolsuper OR r.rolname OPERATOR(pg_catalog.=) current_user OR r.oid OPERATOR(pg_catalog.=) (\n              \
              SELECT relowner FROM pg_catalog.pg_class\n              \
              WHERE oid OPERATOR(pg_catalog.=) '{relation}'::pg_catalog.regclass))\n    ) THEN\n        \
-             RAISE EXCEPTION 'another user owns {domain}, and could change what it accepts';\n    END IF;\n\
+             RAISE EXCEPTION USING MESSAGE = 'another user owns {domain}, and could change what it accepts';\n    END IF;\n\
              END $guard$;\n\n"
         );
         if !statements.contains(&statement) {

@@ -235,6 +235,9 @@ AND (
 )";
     /// The condition for a value, text or bytes, that begins as a token does as text.
     pub(crate) const BEGINS: &str = "VALUE GLOB 'gAAAA*'";
+    /// The condition for bytes that begin as a token does, in either form.
+    pub(crate) const BEGINS_IN_EITHER_FORM: &str =
+        "substr(VALUE, 1, 3) = x'800000' OR substr(VALUE, 1, 5) = x'6741414141'";
     /// The condition for a statement that mentions the beginning of a token.
     pub(crate) const IS_MENTIONED: &str = "instr(VALUE, 'gAAAA') > 0";
 

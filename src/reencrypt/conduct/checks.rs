@@ -3,6 +3,7 @@
 use crate::database::{Conversion, Effects, GuardLookup, Plan, PlannedTable, Pooler, Room, Session, TaskConnection};
 use crate::keys::fernet::token::{raw_token_len, token_len};
 use crate::reencrypt::report::{Cause, Job, Refusal};
+use crate::targets::printable;
 
 /// Refuses a pooler that shares the sessions of the server. Comes before anything that changes a setting.
 pub(crate) fn check_connection<C: TaskConnection>(session: &Session<'_, C>) -> Result<(), Cause> {
@@ -79,7 +80,7 @@ pub(crate) fn check_side_effects<C: TaskConnection>(
         }
         if found.may_be_hidden {
             tracing::warn!(
-                %table,
+                table = %printable(&table),
                 "this user cannot see the triggers of the table. If there are any, they fire. Grant the user TRIGGER, \
                  so that the task can look for them"
             );

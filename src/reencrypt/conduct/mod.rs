@@ -4,12 +4,14 @@ pub(crate) mod checks;
 pub(crate) mod conductor;
 pub(crate) mod fence;
 pub(crate) mod planning;
+pub(crate) mod planted;
 pub(crate) mod progress;
 pub(crate) mod proof;
 pub(crate) mod sample;
 
 pub(crate) use conductor::Conductor;
 pub(crate) use fence::Fence;
+pub(crate) use planted::Accepted;
 pub(crate) use proof::Reading;
 
 pub(crate) use sample::Sample;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::database::Plan;
 use crate::reencrypt::report::{Observer, Progress, TableProgress};
 use crate::reencrypt::walk::Counters;
+use crate::targets::printable;
 
 pub(crate) struct ProgressReporter<'a, 'o> {
     plan: &'a Plan,
@@ -21,6 +22,8 @@ impl<'a, 'o> ProgressReporter<'a, 'o> {
 
     /// Reports where the task is, and what it waits for.
     pub(crate) fn report(&mut self, counters: &Counters, waits_for: Option<String>) {
+        // It names transactions, whose sessions have named themselves.
+        let waits_for = waits_for.map(|reason| printable(&reason).to_string());
         match &waits_for {
             Some(reason) if !self.is_waiting => tracing::info!(reason, "waiting"),
             None if self.is_waiting => tracing::info!("continuing"),

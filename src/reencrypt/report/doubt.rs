@@ -1,6 +1,6 @@
 //! Why a task that read everything has proven nothing.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::reencrypt::report::job::Job;
 use crate::reencrypt::report::tally::Tally;
 use crate::reencrypt::report::time;
+use crate::targets::Escaping;
 
 /// Why a task that read everything has not proven that its job is done. The text says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +73,7 @@ impl Doubt {
 
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Escaping(f);
         match self {
             Self::Left(values) => write!(
                 f,
@@ -128,5 +130,18 @@ impl fmt::Display for Doubt {
                  the task again"
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever begins a transaction names it.
+    #[test]
+    fn names_of_transactions_are_escaped() {
+        let doubt = Doubt::Open(vec!["the prepared transaction x\u{1b}[2J\nproven\u{202e}".into()]).to_string();
+        assert!(doubt.contains(r"x\u{1b}[2J\nproven\u{202e}"), "{doubt}");
+        assert!(!doubt.contains(['\u{1b}', '\n', '\u{202e}']), "{doubt}");
     }
 }

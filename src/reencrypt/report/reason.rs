@@ -1,11 +1,12 @@
 //! The words for each refusal.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use crate::keys::Fingerprint;
 use crate::reencrypt::report::refusal::Refusal;
 use crate::reencrypt::report::remedy::Remedy;
 use crate::reencrypt::report::time;
+use crate::targets::Escaping;
 
 impl Refusal {
     /// Returns what happened and why, with the advice that does not depend on the program that runs the task.
@@ -20,6 +21,7 @@ impl Refusal {
             Self::Triggers { .. } => Remedy::AcceptTriggers,
             Self::NotATarget { table, column } => Remedy::AddTarget { table: table.clone(), column: column.clone() },
             Self::Plaintext { table, column, .. } => Remedy::Adopt { table: table.clone(), column: column.clone() },
+            Self::Tokens { .. } => Remedy::AcceptTokens,
             Self::RetiredPrimary { primary, .. } => Remedy::ReturnTo(*primary),
             Self::OldPrimary { primary, .. } => Remedy::FinishRun(*primary),
             Self::WrongKeyring { job, .. } if job.handles_plaintext() => Remedy::TokenLikePlaintext,
@@ -47,6 +49,7 @@ struct Reason<'a>(&'a Refusal);
 
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Escaping(f);
         match self.0 {
             Refusal::NoTargets => f.write_str(
                 "there is nothing to work on: no column is named and the schema declares no encrypted column",
@@ -84,6 +87,14 @@ impl fmt::Display for Reason<'_> {
             Refusal::Plaintext { table, column, plaintext, values } => {
                 write!(f, "the column {table}.{column} holds plaintext: {plaintext} of {values} sampled values")
             }
+            Refusal::Tokens { table, column, tokens, oldest, newest } => write!(
+                f,
+                "the column {table}.{column} already holds tokens that this keyring opens ({tokens}, dated {} to {}), \
+                 and no recorded run explains them. If a user of the application has stored a token of another column \
+                 there, the application would show its plaintext. Find out who wrote them",
+                time::text(*oldest),
+                time::text(*newest)
+            ),
             Refusal::RetiredPrimary { primary, recorded } => write!(
                 f,
                 "the primary key of this keyring, {primary}, was rotated away from: a re-encryption of this database \
@@ -202,7 +213,42 @@ impl fmt::Display for Reason<'_> {
                     known.join(", ")
                 )
             }
+            Refusal::NoTls { server } => write!(
+                f,
+                "the connection to {server} is not encrypted, although its URL asks for TLS. The server does not offer \
+                 TLS, or the client library ignored the URL: libmariadb ignores ssl_mode, and begins TLS only with \
+                 ssl_ca=PATH, the certificate of the authority"
+            ),
             Refusal::Limits { reason } => f.write_str(reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reencrypt::report::Job;
+    use crate::targets::TableName;
+
+    /// Whoever may write to the tables of the task, or create a table, chooses these names.
+    #[test]
+    fn names_of_others_are_escaped() {
+        let name = || "x\u{1b}[2J\r\nproven\u{202e}".to_owned();
+        let refusals = [
+            Refusal::OtherTargets {
+                processes: vec![name()],
+                job: Job::Reencrypt,
+                theirs: vec![name()],
+                mine: vec![name()],
+            },
+            Refusal::Triggers { table: TableName::new(name()), triggers: vec![name()], way_out: "" },
+            Refusal::NotATarget { table: TableName::new(name()), column: name() },
+            Refusal::NoStateTables { reason: name() },
+        ];
+        for refusal in refusals {
+            let text = refusal.to_string();
+            assert!(text.contains(r"x\u{1b}[2J\r\nproven\u{202e}"), "{text}");
+            assert!(!text.contains(['\u{1b}', '\r', '\n', '\u{202e}']), "{text:?}");
         }
     }
 }

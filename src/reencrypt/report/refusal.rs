@@ -85,6 +85,20 @@ pub enum Refusal {
         /// How many values were sampled.
         values: u64,
     },
+    /// A column that is to be encrypted already holds tokens that the keyring opens, and nothing explains them.
+    #[non_exhaustive]
+    Tokens {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// How many tokens the keyring opens.
+        tokens: u64,
+        /// The date of the oldest of them.
+        oldest: SystemTime,
+        /// The date of the newest of them.
+        newest: SystemTime,
+    },
     /// An earlier run has rotated away from the primary key.
     #[non_exhaustive]
     RetiredPrimary {
@@ -233,6 +247,12 @@ pub enum Refusal {
         key: Fingerprint,
         /// The keys of the keyring, the primary key first.
         known: Vec<Fingerprint>,
+    },
+    /// A connection is not encrypted, although its URL asks for TLS.
+    #[non_exhaustive]
+    NoTls {
+        /// Host and port of the server.
+        server: String,
     },
     /// The limits of the task cannot be kept on this database.
     #[non_exhaustive]

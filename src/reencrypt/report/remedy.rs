@@ -1,9 +1,9 @@
 //! What can be done about a refusal.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use crate::keys::Fingerprint;
-use crate::targets::TableName;
+use crate::targets::{Escaping, TableName};
 
 /// What you can do about a [`Refusal`](crate::reencrypt::Refusal), in addition to its
 /// [`reason`](crate::reencrypt::Refusal::reason).
@@ -15,6 +15,10 @@ use crate::targets::TableName;
 pub enum Remedy {
     /// Let the triggers of the tables fire: [`Task::accept_triggers`](crate::reencrypt::Task::accept_triggers).
     AcceptTriggers,
+    /// Accept the tokens that the application or an earlier run has written:
+    /// [`Task::accept_tokens_since`](crate::reencrypt::Task::accept_tokens_since) or
+    /// [`Task::accept_tokens`](crate::reencrypt::Task::accept_tokens).
+    AcceptTokens,
     /// Make this column a target: [`Task::target`](crate::reencrypt::Task::target).
     #[non_exhaustive]
     AddTarget {
@@ -56,8 +60,13 @@ pub enum Remedy {
 
 impl fmt::Display for Remedy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Escaping(f);
         match self {
             Self::AcceptTriggers => f.write_str("To let them fire, call Task::accept_triggers"),
+            Self::AcceptTokens => f.write_str(
+                "If the application or an interrupted run did, call Task::accept_tokens_since with the time before it \
+                 began, or Task::accept_tokens",
+            ),
             Self::AddTarget { table, column } => {
                 write!(f, "Add {table}.{column} with Task::target, spelled the same way")
             }

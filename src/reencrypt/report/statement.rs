@@ -8,6 +8,7 @@ use crate::reencrypt::report::outcome::{Outcome, Report};
 use crate::reencrypt::report::retire::Retirement;
 use crate::reencrypt::report::status::Status;
 use crate::reencrypt::report::time;
+use crate::targets::printable;
 
 const FENCED: &str = "Every transaction that began before that time has ended.";
 
@@ -156,7 +157,7 @@ fn names<'a>(columns: impl Iterator<Item = (&'a str, &'a str)>) -> String {
         }
     }
     let tables = tables.iter().map(|(table, columns)| format!("{table} ({})", columns.join(", ")));
-    tables.collect::<Vec<_>>().join(", ")
+    printable(&tables.collect::<Vec<_>>().join(", ")).to_string()
 }
 
 #[cfg(test)]
@@ -166,5 +167,6 @@ mod tests {
     #[test]
     fn columns_are_grouped_by_table() {
         assert_eq!(names([("a", "x"), ("a", "y"), ("b", "z")].into_iter()), "a (x, y), b (z)");
+        assert_eq!(names([("a\u{1b}", "x\n")].into_iter()), r"a\u{1b} (x\n)");
     }
 }

@@ -5,3 +5,4 @@ pub(crate) mod limits;
 pub(crate) mod migration;
 pub(crate) mod run;
 pub(crate) mod settings;
+pub(crate) mod tls;

@@ -43,6 +43,7 @@ impl Task<'_> {
             checks::check_side_effects(&mut self.session(pool), &plan, self.accept_triggers)?;
         }
         sample::check_keyring(&mut self.session(pool), &plan, self.settings.job, &self.settings.keyring)?;
+        self.check_tokens(pool, &plan)?;
         let conductor = Conductor::new(&self.settings, pool, &plan, &mut self.on_progress);
         if self.dry_run { conductor.rehearse() } else { conductor.run() }
     }
@@ -116,6 +117,20 @@ impl Task<'_> {
             doubt,
             stopped: stop.is_stopped(),
         })
+    }
+
+    /// Refuses tokens in the columns that nothing explains, before the first one is written.
+    fn check_tokens<C: TaskConnection>(
+        &mut self,
+        pool: &Pool<ConnectionManager<C>>,
+        plan: &Plan,
+    ) -> Result<(), TaskError> {
+        if !self.accepted_tokens.needs_reading(&mut self.session(pool), plan, self.settings.job)? {
+            return Ok(());
+        }
+        let conductor = Conductor::new(&self.settings, pool, plan, &mut self.on_progress);
+        let tallies = conductor.read(false)?.found.tallies;
+        Ok(self.accepted_tokens.judge(plan, &tallies)?)
     }
 
     fn plan<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<Plan, TaskError> {

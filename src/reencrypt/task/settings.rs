@@ -1,10 +1,11 @@
 //! The task and its settings.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::database::StopHandle;
 use crate::keys::Keyring;
+use crate::reencrypt::conduct::Accepted;
 use crate::reencrypt::report::{Job, Observer, Progress};
 use crate::reencrypt::throttle::Limits;
 use crate::reencrypt::walk::Settings;
@@ -19,6 +20,7 @@ pub struct Task<'a> {
     pub(super) token_like_plaintext: Vec<Target>,
     pub(super) dry_run: bool,
     pub(super) accept_triggers: bool,
+    pub(super) accepted_tokens: Accepted,
     pub(super) settings: Settings,
     pub(super) on_progress: Observer<'a>,
 }
@@ -31,6 +33,7 @@ impl<'a> Task<'a> {
             token_like_plaintext: Vec::new(),
             dry_run: false,
             accept_triggers: false,
+            accepted_tokens: Accepted::Explained,
             settings: Settings {
                 job: Job::Reencrypt,
                 keyring: keyring.into(),
@@ -106,6 +109,30 @@ impl<'a> Task<'a> {
     /// show triggers only to users with the privilege `TRIGGER`; the task warns if that is missing.
     pub fn accept_triggers(mut self, accept: bool) -> Self {
         self.accept_triggers = accept;
+        self
+    }
+
+    /// Accepts every token that the columns hold before [`Job::Encrypt`] begins. See
+    /// [`accept_tokens_since`](Self::accept_tokens_since), which is safer.
+    pub fn accept_tokens(mut self) -> Self {
+        self.accepted_tokens = Accepted::All;
+        self
+    }
+
+    /// Accepts the tokens that the columns hold before [`Job::Encrypt`] begins, if they are dated at `time` or later.
+    ///
+    /// By default, the task refuses a column with tokens that the keyring opens, unless a recorded run explains them: a
+    /// task with `Job::Encrypt` or `Job::Reencrypt` worked on all these columns last. Otherwise a user of the
+    /// application may have stored a token of another column there, for example one from a backup. An application that
+    /// reads tokens in this column shows the plaintext of such a token.
+    ///
+    /// Pass a time when every process of the application already read tokens in this column ([`Leaving`](crate::Leaving)
+    /// refuses to store what it would read as a token), but none wrote them yet. A token has the date of its encryption,
+    /// which nobody can change without the key. So all tokens of the application are newer, and all others are older. A
+    /// [stateless](Task::stateless) task that was interrupted needs this setting too, to continue.
+    pub fn accept_tokens_since(mut self, time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        self.accepted_tokens = Accepted::Since(since);
         self
     }
 

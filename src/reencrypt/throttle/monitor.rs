@@ -48,6 +48,7 @@ impl Monitor {
             })
         });
         let urls = urls.collect::<Result<Vec<_>, _>>()?;
+        urls.iter().try_for_each(ReplicaUrl::check_tls::<C>)?;
         Ok(Self {
             limits: limits.clone(),
             max_lag,

@@ -1,8 +1,10 @@
 //! Why a task pauses.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::targets::Escaping;
 
 /// Why a task must not continue now.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +55,7 @@ impl PauseReason {
 
 impl fmt::Display for PauseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Escaping(f);
         match self {
             Self::TimeIsUp { limit } => write!(f, "the time limit of {} s is reached", limit.as_secs_f64()),
             Self::PauseFile { path } => write!(f, "the file {} exists", path.display()),

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::database::tls::{NoConnection, asks_for_tls, connect};
 use crate::database::{Replay, ReplicaState, ReplicationState, TaskConnection};
+use crate::reencrypt::report::Refusal;
 
 /// The time between two questions.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -87,9 +89,12 @@ fn keep_asking<C: TaskConnection>(url: &ReplicaUrl, latest: &Mutex<Latest>, ende
 fn ask<C: TaskConnection>(url: &ReplicaUrl, conn: &mut Option<C>) -> Vec<ReplicaState> {
     let answer = match conn {
         Some(conn) => C::Backend::replica(conn),
-        None => match C::establish(&url.url) {
+        None => match connect::<C>(&url.url) {
             Ok(new) => C::Backend::replica(conn.insert(new)),
-            Err(error) => return url.unknown(one_line(error)),
+            Err(NoConnection::Failed(error)) => return url.unknown(one_line(error)),
+            Err(NoConnection::NoTls) => {
+                return url.unknown("the connection is not encrypted, although its URL asks for TLS".into());
+            }
         },
     };
     match answer {
@@ -142,6 +147,17 @@ impl ReplicaUrl {
         let is_valid = is_word(user_info, "-._~!$&'()*+,;=%:") && is_escaped && is_host && port.parse::<u16>().is_ok();
         let name = if server.is_empty() { "localhost" } else { server };
         is_valid.then(|| Self { url: url.to_owned(), name: name.to_owned() })
+    }
+
+    /// Refuses a replica that answers without the TLS that its URL asks for. It may be unreachable now.
+    pub(crate) fn check_tls<C: TaskConnection>(&self) -> Result<(), Refusal> {
+        if !asks_for_tls(&self.url) {
+            return Ok(());
+        }
+        match connect::<C>(&self.url) {
+            Err(NoConnection::NoTls) => Err(Refusal::NoTls { server: self.name.clone() }),
+            _ => Ok(()),
+        }
     }
 
     fn unknown(&self, reason: String) -> Vec<ReplicaState> {

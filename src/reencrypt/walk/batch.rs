@@ -17,6 +17,7 @@ use crate::reencrypt::report::{Job, Standing, TaskError, Verdict, Written};
 use crate::reencrypt::run::Range;
 use crate::reencrypt::walk::decision::decide;
 use crate::reencrypt::walk::shared::Shared;
+use crate::targets::printable;
 
 /// How often a batch is read and written again if values change in between. After that, it is left for the next pass.
 const ROUNDS: usize = 8;
@@ -141,7 +142,7 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
             _ => *self.refused += changes.len(),
         }
         if *self.refused > REFUSED {
-            tracing::warn!(table = %table.name, reason, "the database refuses one row after another: trying again");
+            tracing::warn!(table = %printable(&table.name), reason, "the database refuses one row after another: trying again");
             refused.keys.truncate(before);
             return Ok(self.keep_swapping(changes)?);
         }
@@ -184,7 +185,7 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
             }
             let row = self.table.label(&change.key);
             let reason = shown::<C::Backend>(&*info, self.shared.settings.job);
-            tracing::warn!(table = %self.table.name, row, reason, "row left for the next pass");
+            tracing::warn!(table = %printable(&self.table.name), row, reason, "row left for the next pass");
             refused.keys.push(change.key.clone());
             refused.reason = (!is_locked && !is_constraint(&kind)).then_some(reason).or(refused.reason.take());
             return Ok(Some(0));

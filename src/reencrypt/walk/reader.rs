@@ -10,6 +10,7 @@ use crate::reencrypt::report::{Problem, ProblemKind, Standing, Tally, TaskError,
 use crate::reencrypt::run::{Claim, ClaimNumber, Claimed, Range};
 use crate::reencrypt::walk::decision::decide;
 use crate::reencrypt::walk::shared::{Mode, Shared};
+use crate::targets::printable;
 
 /// The time between two requests for a range while other processes hold all ranges.
 const NAP: Duration = Duration::from_millis(50);
@@ -100,7 +101,7 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
     fn begin(&mut self, session: &Session<'_, C>, claim: &Claim) {
         self.shared.counters.begin(claim.pass);
         let table = &self.shared.plan.table(claim.range.table).name;
-        tracing::debug!(%table, pass = claim.pass, claim = claim.number, "range claimed");
+        tracing::debug!(table = %printable(table), pass = claim.pass, claim = claim.number, "range claimed");
         if claim.pass > self.pass {
             self.pass = claim.pass;
             session.pause((PAUSE * 2u32.saturating_pow(claim.pass - 2)).min(LONGEST_PAUSE));

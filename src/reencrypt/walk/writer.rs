@@ -13,6 +13,7 @@ use crate::reencrypt::run::{Claim, ClaimProgress, Range};
 use crate::reencrypt::walk::batch::{ALWAYS_CAUTIOUS, BatchOutcome, Batches};
 use crate::reencrypt::walk::reader::{Message, Prepared};
 use crate::reencrypt::walk::shared::{Mode, Shared};
+use crate::targets::printable;
 
 /// The time between two checkpoints if there is nothing to write.
 const CHECKPOINT: Duration = Duration::from_secs(1);
@@ -93,7 +94,7 @@ impl<'a, C: TaskConnection> Writer<'a, C> {
             current.noted = Instant::now();
         }
         if is_taken {
-            tracing::warn!(table = %table.name, "another process has taken over a range, because this one was too slow");
+            tracing::warn!(table = %printable(&table.name), "another process has taken over a range, because this one was too slow");
             shared.lose(current.claim.number);
             self.current = None;
             return Ok(());

@@ -201,6 +201,11 @@ pub const IDLE_TRIGGERS: &[&str] = &[
     "create trigger on_pets before update on pets for each row set new.person = 1",
 ];
 
+/// A statement that creates a trigger with this name, which fires for every update of a table.
+pub fn trigger(name: &str, table: &str) -> String {
+    format!("create trigger {name} before update on {table} for each row set @fired = 1")
+}
+
 /// Triggers on a table `t` that copy its column `secret` to a table `audit`, and statements that drop them.
 pub const COPYING_TRIGGERS: &[(&str, &str)] = &[
     (

@@ -162,6 +162,14 @@ pub const IDLE_TRIGGERS: &[&str] = &[
     "create table pets (person bigint references people on update cascade)",
 ];
 
+/// Statements that create a trigger with this name, which fires for every update of a table.
+pub fn trigger(name: &str, table: &str) -> String {
+    format!(
+        "create function fired() returns trigger language plpgsql as 'begin return new; end';
+         create trigger {name} before update on {table} for each row execute function fired()"
+    )
+}
+
 /// Triggers on a table `t` that copy its column `secret` to a table `audit`, and statements that drop them.
 pub const COPYING_TRIGGERS: &[(&str, &str)] = &[
     (

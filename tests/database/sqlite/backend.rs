@@ -129,6 +129,11 @@ pub const IDLE_TRIGGERS: &[&str] = &[
     "create trigger on_pets after update on pets begin update people set updated_at = current_timestamp; end",
 ];
 
+/// A statement that creates a trigger with this name, which fires for every update of a table.
+pub fn trigger(name: &str, table: &str) -> String {
+    format!("create trigger {name} before update on {table} begin select 1; end")
+}
+
 /// Triggers on a table `t` that copy its column `secret` to a table `audit`, and statements that drop them.
 pub const COPYING_TRIGGERS: &[(&str, &str)] = &[
     (

@@ -1,11 +1,13 @@
 //! Whether the database agrees with the schema file.
 
 use diesel_encrypted::discover::{ColumnFound, Discovered, Finding, FindingRemedy};
+use diesel_encrypted::printable;
 use serde::Serialize;
 
 use super::{count, document, line, table};
 use crate::exit::{Exit, Failure};
 use crate::notes;
+use crate::remedy::argument;
 
 /// Prints the findings. There is a JSON document even if no column is declared.
 pub(crate) fn discovery(discovered: Result<Discovered, Failure>, json: bool) -> Result<Exit, Failure> {
@@ -24,7 +26,8 @@ pub(crate) fn discovery(discovered: Result<Discovered, Failure>, json: bool) -> 
         for (index, finding) in findings.iter().enumerate() {
             let before = if index == 0 { "\n" } else { "" };
             let (place, kind, detail) = (finding.place(), &finding.kind, finding.detail());
-            line(format_args!("{before}{place}: {kind}: {detail}. Next: {}.", advice(finding)))?;
+            let found = format!("{place}: {kind}: {detail}. Next: {}.", advice(finding));
+            line(format_args!("{before}{}", printable(&found)))?;
         }
     }
     if !findings.is_empty() {
@@ -41,7 +44,7 @@ pub(crate) fn discovery(discovered: Result<Discovered, Failure>, json: bool) -> 
 
 /// What to do about a finding, with the commands and options of this program.
 fn advice(finding: &Finding) -> String {
-    let place = finding.place();
+    let place = argument(&finding.place());
     finding.advice_with(|remedy| match remedy {
         FindingRemedy::Encrypt => format!("`diesel-encrypted encrypt --column {place}`"),
         FindingRemedy::Guard => format!("`diesel-encrypted migration guard {place}`"),
@@ -55,7 +58,8 @@ fn needless(discovered: &Discovered) -> Option<Failure> {
     if discovered.needless.is_empty() {
         return None;
     }
-    let options: Vec<String> = discovered.needless.iter().map(|place| format!("--ignore {place}")).collect();
+    let options: Vec<String> =
+        discovered.needless.iter().map(|place| format!("--ignore {}", printable(place))).collect();
     let message = format!(
         "there is no finding for {}. Remove the option, because it would hide the next finding there.",
         options.join(", ")

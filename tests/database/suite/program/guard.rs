@@ -189,7 +189,7 @@ fn too_early_is_refused_by_the_program() {
     }
     let reason = format!(
         "{}Odd People.E Mail holds 3 values that are not tokens. The database would refuse the guard. First run \
-         `diesel-encrypted encrypt --column Odd People.E Mail` until it ends with exit code 0.",
+         `diesel-encrypted encrypt --column 'Odd People.E Mail'` until it ends with exit code 0.",
         db.schema()
     );
     refused(&db, &COLUMNS, &reason);

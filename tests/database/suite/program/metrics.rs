@@ -78,3 +78,29 @@ fn a_place_that_cannot_be_written() {
     run.says(&format!("cannot write the metrics file {}", path.display()));
     vault.assert_readable(&[OLD], 3);
 }
+
+/// Others may write to the folder of the collector. A link there must not lead to another file.
+#[test]
+fn links_in_the_folder_are_not_followed() {
+    let vault = Vault::sealed(OLD, 1..=3);
+    let folder = tempfile::tempdir().unwrap();
+    let victim = folder.path().join("victim");
+    std::fs::write(&victim, "precious").unwrap();
+    let path = folder.path().join("metrics.prom");
+    std::os::unix::fs::symlink(&victim, &path).unwrap();
+    // A name that contains the number of the process can be guessed.
+    let process = std::process::id();
+    for number in process..process + 3000 {
+        std::os::unix::fs::symlink(&victim, folder.path().join(format!(".metrics.prom.{number}.tmp"))).unwrap();
+    }
+    vault.program(&["reencrypt"], &[NEW, OLD]).arg("--metrics-file").arg(&path).exits_with(0);
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+    assert!(std::fs::symlink_metadata(&path).unwrap().is_file());
+    assert_eq!(metrics(&path)["exit_code"], 0);
+
+    // Reading a pipe would wait for ever.
+    let pipe = folder.path().join("pipe.prom");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    vault.program(&["reencrypt"], &[NEW, OLD]).arg("--metrics-file").arg(&pipe).exits_with(0);
+    assert_eq!(metrics(&pipe)["exit_code"], 0);
+}

@@ -8,6 +8,7 @@ pub mod guard;
 mod interruption;
 mod metrics;
 mod migration;
+mod names;
 mod pinakes;
 pub mod pooled;
 mod problems;

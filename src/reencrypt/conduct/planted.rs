@@ -1,0 +1,71 @@
+//! Tokens in a column that is about to be encrypted: did the application write them, or a user of it?
+//!
+//! Whoever has seen a token of another column can type it into a column of plaintext. Once the application reads tokens
+//! there, it shows its plaintext. The tokens of an application have the date of their encryption, which nobody can change
+//! without the key. So tokens from before the application began to write tokens there are not its own.
+
+use crate::database::{Conversion, Plan, PlannedTable, Session, TaskConnection};
+use crate::reencrypt::report::{Cause, Job, Refusal, Tally, time};
+use crate::reencrypt::run::{Run, State, Stored};
+
+/// The tokens that a task with `Job::Encrypt` accepts in its columns before it has written any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Accepted {
+    /// Only those that a recorded run explains.
+    Explained,
+    /// Those that are dated since this second.
+    Since(u64),
+    All,
+}
+
+impl Accepted {
+    /// Whether the values have to be read, because some begin as tokens do and nothing explains them.
+    pub(crate) fn needs_reading<C: TaskConnection>(
+        self,
+        session: &mut Session<'_, C>,
+        plan: &Plan,
+        job: Job,
+    ) -> Result<bool, Cause> {
+        if job != Job::Encrypt || self == Self::All {
+            return Ok(false);
+        }
+        let mut has_tokens = false;
+        for (table, column) in plan.columns() {
+            has_tokens |= session.run(|conn| C::Backend::has_tokens(conn, &table.name, column))?;
+        }
+        // A process that has just begun records its run before it writes tokens, so this comes second.
+        Ok(has_tokens && (self != Self::Explained || !is_explained(session, plan)?))
+    }
+
+    /// Refuses tokens that nothing explains, given what the columns hold.
+    pub(crate) fn judge(self, plan: &Plan, tallies: &[Tally]) -> Result<(), Refusal> {
+        for ((table, column), tally) in plan.columns().zip(tallies) {
+            let Some((oldest, newest)) = tally.dates else { continue };
+            if matches!(self, Self::Since(since) if oldest >= since) {
+                continue;
+            }
+            return Err(Refusal::Tokens {
+                table: table.name.clone(),
+                column: column.name.clone(),
+                tokens: tally.readable(),
+                oldest: time::of_seconds(oldest),
+                newest: time::of_seconds(newest),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Whether the last recorded run worked on tokens in all these columns.
+fn is_explained<C: TaskConnection>(session: &mut Session<'_, C>, plan: &Plan) -> Result<bool, Cause> {
+    let Some(state) = State::find(session)? else { return Ok(false) };
+    let Stored::Run(run) = session.run(|conn| state.load(conn))? else { return Ok(false) };
+    let has_tokens = matches!(run.scope.job, Job::Encrypt | Job::Reencrypt);
+    Ok(has_tokens && plan.tables().iter().all(|table| covers(&run, table)))
+}
+
+fn covers(run: &Run, table: &PlannedTable) -> bool {
+    let targets = run.scope.targets.iter();
+    let covered: Vec<&str> = targets.flat_map(|target| table.described_columns(target)).collect();
+    table.columns.iter().all(|column| covered.contains(&column.name.as_str()))
+}
