@@ -42,7 +42,7 @@ pub(crate) fn detect<C: TaskConnection>(
         Taken::Connection(conn) => conn,
         Taken::Pooler(pooler) => return Ok(Some(pooler)),
     };
-    let mut second = match take(pool, SPARE.min(patience)) {
+    let mut second = match take(pool, if pool.max_size() > 1 { SPARE.min(patience) } else { Duration::ZERO }) {
         Ok(Taken::Connection(conn)) => Some(conn),
         Ok(Taken::Pooler(pooler)) => return Ok(Some(pooler)),
         // The pool has only one connection, or the application holds all others.

@@ -68,9 +68,8 @@ where
     C: DialectConnection<Backend: GuardWriter>,
 {
     // `NULL` passes, as in a CHECK.
-    let counts = conditions
-        .iter()
-        .map(|passes| format!("CAST({}(CASE WHEN NOT ({passes}) THEN 1 END) AS CHAR(20))", C::Backend::COUNT));
+    let counts =
+        conditions.iter().map(|passes| format!("CAST(COUNT(CASE WHEN NOT ({passes}) THEN 1 END) AS CHAR(20))"));
     let counts = counts.collect::<Vec<_>>().join(", ");
     let from = quoted_table::<C::Backend>(&table.name);
     let mut row: Fields = Sql::new(format!("SELECT {counts} FROM {from}")).get_result(conn)?;

@@ -13,10 +13,6 @@ use crate::targets::TableName;
 ///
 /// The methods are not part of the public interface.
 pub trait GuardWriter: Dialect {
-    /// The function that counts values.
-    #[doc(hidden)]
-    const COUNT: &'static str = "COUNT";
-
     /// The condition of each column's guard.
     #[doc(hidden)]
     fn conditions<C: Conn<Self>>(conn: &mut C, table: &Table) -> QueryResult<Vec<String>>;

@@ -18,8 +18,6 @@ use crate::targets::TableName;
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '5s';\n";
 
 impl GuardWriter for Pg {
-    const COUNT: &'static str = "pg_catalog.count";
-
     fn conditions<C: Conn<Self>>(_conn: &mut C, table: &Table) -> QueryResult<Vec<String>> {
         let condition = |column: &Column| {
             let (_, condition) = domain(column.form).1.split_once("CHECK (").unwrap_or_default();
@@ -63,7 +61,7 @@ fn by_domain(table: &Table, guarded: &[Guarded<'_>]) -> GuardMigration {
     let up = format!(
         "-- The database refuses every value that is not a Fernet token in {}.\n{LOCK_TIMEOUT}\n{}{}",
         table.places(),
-        domains(guarded),
+        domains(table, guarded),
         alter::<Pg>(&table.name, up)
     );
     let down = format!(
@@ -135,7 +133,7 @@ fn check(table: &Table, guarded: &[Guarded<'_>]) -> Result<Vec<GuardMigration>, 
          -- Fails while a value is not a token: otherwise the guard would refuse the writes of an application that still\n\
          -- writes plaintext.\nSELECT FROM {} WHERE {};\n\n{}",
         table.places(),
-        domains(guarded),
+        domains(table, guarded),
         quoted_table::<Pg>(&table.name),
         fails.collect::<Vec<_>>().join("\n    OR "),
         alter::<Pg>(&table.name, add)
@@ -185,20 +183,24 @@ fn notes(table: &Table, guarded: &[Guarded<'_>]) -> Vec<String> {
 }
 
 /// Creates the domains that are missing. Refuses those of other users, who could change what they accept.
-fn domains(guarded: &[Guarded<'_>]) -> String {
+fn domains(table: &Table, guarded: &[Guarded<'_>]) -> String {
+    let literal = |name: String| name.replace('\'', "''");
+    let relation = literal(quoted_table::<Pg>(&table.name));
     let mut statements: Vec<String> = Vec::new();
     for guarded in guarded {
         let (name, text) = domain(guarded.column.form);
         let domain = guarded.domain();
         let text = text.replacen(name, &domain, 1);
-        let literal = domain.replace('\'', "''");
+        let domain = literal(domain);
         let statement = format!(
             "DO $guard$ BEGIN\n{text}\nEXCEPTION WHEN duplicate_object THEN -- It exists.\n    \
              IF NOT EXISTS (\n        SELECT FROM pg_catalog.pg_type t\n        \
              JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) t.typowner\n        \
-             WHERE t.oid OPERATOR(pg_catalog.=) '{literal}'::pg_catalog.regtype\n          \
-             AND (r.rolsuper OR r.rolname OPERATOR(pg_catalog.=) current_user)\n    ) THEN\n        \
-             RAISE EXCEPTION 'another user owns {literal}, and could change what it accepts';\n    END IF;\n\
+             WHERE t.oid OPERATOR(pg_catalog.=) '{domain}'::pg_catalog.regtype\n          \
+             AND (r.rolsuper OR r.rolname OPERATOR(pg_catalog.=) current_user OR r.oid OPERATOR(pg_catalog.=) (\n              \
+             SELECT relowner FROM pg_catalog.pg_class\n              \
+             WHERE oid OPERATOR(pg_catalog.=) '{relation}'::pg_catalog.regclass))\n    ) THEN\n        \
+             RAISE EXCEPTION USING MESSAGE = 'another user owns {domain}, and could change what it accepts';\n    END IF;\n\
              END $guard$;\n\n"
         );
         if !statements.contains(&statement) {
@@ -210,10 +212,9 @@ fn domains(guarded: &[Guarded<'_>]) -> String {
 
 /// Finds the table if others inherit from it and this user can see all its rows.
 const PARENT: &str = "\
-    SELECT c.relname::pg_catalog.text FROM pg_catalog.pg_class c \
-    WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(?) AND c.relkind OPERATOR(pg_catalog.=) 'r' \
-      AND NOT pg_catalog.row_security_active(c.oid) \
-      AND EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent OPERATOR(pg_catalog.=) c.oid)";
+    SELECT c.relname::text FROM pg_catalog.pg_class c \
+    WHERE c.oid = to_regclass(?) AND c.relkind = 'r' AND NOT row_security_active(c.oid) \
+      AND EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = c.oid)";
 
 #[cfg(test)]
 mod tests {
