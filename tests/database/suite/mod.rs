@@ -13,6 +13,7 @@ pub mod migrations;
 mod new_column;
 pub mod people;
 pub mod program;
+pub mod proof;
 mod races;
 mod refusals;
 mod rotation;
