@@ -12,6 +12,7 @@ mod limits;
 pub mod migrations;
 mod new_column;
 mod people;
+mod planted;
 pub mod program;
 mod races;
 mod refusals;

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::vault::{Row, Vault};
+use crate::backend::SHARES;
 use crate::support::runner::Program;
 
 const OLD: u8 = 1;
