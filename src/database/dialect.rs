@@ -6,7 +6,6 @@ use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::catalogue::{Catalogue, CatalogueColumn, KeyColumn, Relation};
 use crate::database::checkpoint::Checkpoint;
-use crate::database::connection::TaskConnection;
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
 use crate::database::plan::{PlannedColumn, PlannedTable};
@@ -78,7 +77,7 @@ pub trait SessionSettings: TokenBackend {
     }
 
     /// Runs `query` with the settings of the task, in a session that has those which outlast a transaction.
-    fn with_settings<C: TaskConnection<Backend = Self>, T>(
+    fn with_settings<C: Conn<Self>, T>(
         conn: &mut C,
         is_patient: bool,
         query: impl FnOnce(&mut C) -> QueryResult<T>,
@@ -105,11 +104,6 @@ pub trait Poolers: TokenBackend {
     /// The name of the pooler in front of this connection, if it gives itself away.
     fn name_of_pooler<C: Conn<Self>>(_conn: &mut C) -> Option<String> {
         None
-    }
-
-    /// Whether an error message is that of a pooler which refuses transactions.
-    fn refuses_transactions(_message: &str) -> bool {
-        false
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn detect<C: TaskConnection>(
         Taken::Connection(conn) => conn,
         Taken::Pooler(pooler) => return Ok(Some(pooler)),
     };
-    let mut second = match take(pool, SPARE.min(patience)) {
+    let mut second = match take(pool, if pool.max_size() > 1 { SPARE.min(patience) } else { Duration::ZERO }) {
         Ok(Taken::Connection(conn)) => Some(conn),
         Ok(Taken::Pooler(pooler)) => return Ok(Some(pooler)),
         // The pool has only one connection, or the application holds all others.
@@ -51,12 +51,24 @@ pub(crate) fn detect<C: TaskConnection>(
     match compare(&mut *first, second.as_deref_mut()) {
         Ok(None) => Ok(None),
         Ok(Some(seen)) => Ok(Some(Pooler { name: C::Backend::name_of_pooler(&mut *first), seen })),
-        Err(DieselError::DatabaseError(_, error)) if C::Backend::refuses_transactions(error.message()) => {
-            let seen = format!("it refuses transactions: {}", error.message().trim());
-            Ok(Some(Pooler { name: Some("PgBouncer".into()), seen }))
+        Err(error) => {
+            drop((first, second));
+            let closes = || match take(pool, SPARE) {
+                Ok(Taken::Connection(mut conn)) => closes(&mut *conn),
+                _ => false,
+            };
+            if !(0..ROUNDS).all(|_| closes()) {
+                return Err(Failure::database(error));
+            }
+            let seen = "whenever a transaction begins, the connection is closed, as PgBouncer does in statement mode";
+            Ok(Some(Pooler { name: None, seen: seen.into() }))
         }
-        Err(error) => Err(Failure::database(error)),
     }
+}
+
+/// Whether a transaction breaks a working connection.
+fn closes<C: TaskConnection>(conn: &mut C) -> bool {
+    conn.ping().is_ok() && conn.transaction(C::Backend::serving).is_err() && conn.ping().is_err()
 }
 
 enum Taken<C: TaskConnection> {

@@ -31,7 +31,7 @@ use crate::targets::{Target, printable};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let conn = &mut SqliteConnection::establish(":memory:")?;
 /// diesel::sql_query("create table users (id integer primary key, email text not null)").execute(conn)?;
-/// let migrations = guard::migrations(conn, &["users.email".parse()?], Way::AtOnce)?;
+/// let migrations = guard::migrations(conn, &["users.email".parse()?], Way::Check)?;
 /// assert_eq!(migrations[0].name, "guard_users_email");
 /// assert!(migrations[0].up.contains("CONSTRAINT \"users_email_is_encrypted\" CHECK"));
 /// # Ok(())

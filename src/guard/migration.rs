@@ -10,12 +10,19 @@ use crate::targets::TableName;
 /// How a migration adds the guards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Way {
-    /// In one statement, which locks the table until the database has checked every row.
+    /// As a CHECK. On PostgreSQL in two migrations, as [`Online`](Way::Online). Elsewhere in one statement, and writers
+    /// wait until the database has checked every row.
     #[default]
-    AtOnce,
-    /// In two migrations, while readers and writers continue. The first one guards every later write, and locks the
-    /// table for a moment. The second one checks the existing rows. Only PostgreSQL and MariaDB support this.
+    Check,
+    /// As a CHECK, in two migrations, while readers and writers continue. The first one guards every later write, and
+    /// locks the table for a moment. The second one checks the existing rows. Only PostgreSQL and MariaDB support this.
     Online,
+    /// As the type of the column: a domain. Only PostgreSQL supports this.
+    ///
+    /// The server rewrites the table, and nobody reads or writes it until that is done. Afterwards, every prepared
+    /// statement that returns the column fails with `cached plan must not change result type`, each time it is used, until
+    /// the application closes the connection.
+    Domain,
 }
 
 /// A migration in the form in which Diesel reads it from a folder.
@@ -32,7 +39,7 @@ pub struct GuardMigration {
     pub in_transaction: bool,
     /// Notes to read before you run it: for example, what it locks and for how long. A note ends without a period.
     pub notes: Vec<String>,
-    /// Whether [`Way::Online`] would add the same guards while writers continue.
+    /// Whether [`Way::Online`] would add the same guards while writers continue, which this migration does not.
     pub has_online_way: bool,
 }
 

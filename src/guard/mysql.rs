@@ -50,11 +50,12 @@ impl GuardWriter for Mysql {
         if is_mariadb {
             notes.push("The guards do not check a session with check_constraint_checks = 0".into());
         }
-        if way == Way::AtOnce && is_mariadb {
+        if way == Way::Check && is_mariadb {
             refuse_taken_names(conn, table)?;
         }
         let mut migrations = match way {
-            Way::AtOnce => vec![at_once(table, conditions, is_mariadb, &size(conn, table)?)],
+            Way::Domain => return Err(table.without_domains().into()),
+            Way::Check => vec![at_once(table, conditions, is_mariadb, &size(conn, table)?)],
             Way::Online if is_mariadb => online(conn, table, conditions)?,
             Way::Online => {
                 let reason = "MySQL copies the table to add a CHECK, and writers wait. For large tables, \
@@ -139,40 +140,48 @@ fn online<C: Conn<Mysql>>(
         guarded.map(|(definition, condition)| format!("MODIFY {definition} CHECK (\n{}\n    )", indented(condition)));
     let down = definitions.iter().map(|definition| format!("MODIFY {definition}"));
     let at_once = || std::iter::once("ALGORITHM = INSTANT".to_owned());
+    let check = check(table, conditions);
     let up = format!(
         "-- The database refuses every value that is not a Fernet token in {}, from now on.\n\
-         -- The definitions of the columns are otherwise unchanged.\n{}",
+         -- The definitions of the columns are otherwise unchanged.\n\n\
+         -- Fails while a value is not a token: otherwise the guard would refuse the writes of an application that still\n\
+         -- writes plaintext.\n{check}\n{}",
         table.places(),
         patiently(table, up.chain(at_once()))
     );
     let mut first = GuardMigration::of(table, up, patiently(table, down.chain(at_once())));
+    let size = size(conn, table)?;
     first.notes.push(format!(
-        "{}: ALTER TABLE … MODIFY changes only the definition, and locks the table for a moment (ALGORITHM = INSTANT). \
+        "{}: the first migration reads the table ({size}) once, and changes nothing while a value is not a token. Then \
+         ALTER TABLE … MODIFY changes only the definition, and locks the table for a moment (ALGORITHM = INSTANT). \
          It waits for transactions that use the table for 5 s, and everybody else waits behind it. Then it gives up: run \
          it again. Do not change these columns before you run it, because it contains their definitions",
         table.name
     ));
-    let fails = conditions.iter().map(|passes| format!("NOT (\n{}\n    )", indented(passes)));
-    let name = quoted_table::<Mysql>(&table.written());
-    let message = format!("{} holds values that are not tokens: see status", table.named);
-    let up = format!(
-        "-- Checks the rows that are older than the guards.\n\
-         BEGIN NOT ATOMIC\n    \
-         -- A variable hides a column of the same name.\n    DECLARE __diesel_encrypted_found BOOLEAN;\n    \
-         -- A separate SELECT, because as a part of IF it would lock the rows.\n    \
-         SELECT EXISTS (SELECT 1 FROM {name} WHERE {}) INTO __diesel_encrypted_found;\n    \
-         IF __diesel_encrypted_found THEN\n        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{}';\n    END IF;\nEND;\n",
-        fails.collect::<Vec<_>>().join(" OR "),
-        literal(&message)
-    );
+    let up = format!("-- Checks the rows that were written before the guards.\n{check}");
     let mut second = GuardMigration::second(table, up, "DO 0;\n");
     second.notes.push(format!(
-        "{}: the second migration reads the table ({}) once, and locks nothing. If it fails, the guards still apply to \
+        "{}: the second migration reads the table ({size}) once more, and locks nothing. If it fails, the guards still apply to \
          every write, even to another column of a row that does not pass. The status of the column lists those values",
-        table.name,
-        size(conn, table)?
+        table.name
     ));
     Ok(vec![first, second])
+}
+
+/// A statement that fails if a value of the table does not pass.
+fn check(table: &Table, conditions: &[String]) -> String {
+    let fails = conditions.iter().map(|passes| format!("NOT (\n{}\n    )", indented(passes)));
+    let message = format!("{} holds values that are not tokens: see status", table.named);
+    format!(
+        "BEGIN NOT ATOMIC\n    \
+         -- A variable hides a column of the same name.\n    DECLARE __diesel_encrypted_found BOOLEAN;\n    \
+         -- A separate SELECT, because as a part of IF it would lock the rows.\n    \
+         SELECT EXISTS (SELECT 1 FROM {} WHERE {}) INTO __diesel_encrypted_found;\n    \
+         IF __diesel_encrypted_found THEN\n        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{}';\n    END IF;\nEND;\n",
+        quoted_table::<Mysql>(&table.written()),
+        fails.collect::<Vec<_>>().join(" OR "),
+        literal(&message)
+    )
 }
 
 /// A column's entry in the catalogue.

@@ -85,6 +85,20 @@ pub enum GuardRefusal {
         /// Why not.
         reason: String,
     },
+    /// Only the type of the column can guard it (PostgreSQL).
+    OnlyDomain {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// Why not a CHECK.
+        reason: String,
+    },
+    /// The database has no domains.
+    NoDomains {
+        /// The table.
+        table: TableName,
+    },
     /// The table cannot be created again by a migration (SQLite).
     NotRebuilt {
         /// The table.
@@ -107,8 +121,10 @@ pub enum GuardRemedy {
         /// The column.
         column: String,
     },
-    /// Write the guard with [`Way::AtOnce`](crate::guard::Way::AtOnce).
-    AtOnce,
+    /// Write the guard with [`Way::Check`](crate::guard::Way::Check).
+    Check,
+    /// Write the guard with [`Way::Domain`](crate::guard::Way::Domain), whose effects on the application are larger.
+    Domain,
     /// Run this statement first.
     Run {
         /// The statement.
@@ -130,7 +146,8 @@ impl GuardRefusal {
                 Some(GuardRemedy::Encrypt { table: named.clone(), column: column.clone() })
             }
             Self::OtherType { sql, .. } => Some(GuardRemedy::Run { sql: sql.clone() }),
-            Self::NotOnline { .. } => Some(GuardRemedy::AtOnce),
+            Self::NotOnline { .. } | Self::NoDomains { .. } => Some(GuardRemedy::Check),
+            Self::OnlyDomain { .. } => Some(GuardRemedy::Domain),
             Self::NotRebuilt { constraints, .. } => Some(GuardRemedy::ByHand { constraints: constraints.clone() }),
             _ => None,
         }
@@ -185,6 +202,12 @@ impl fmt::Display for GuardRefusal {
                 let guarded = column.as_ref().map_or_else(|| table.to_string(), |column| place(table, column));
                 write!(f, "{guarded} cannot be guarded online: {reason}.")
             }
+            Self::OnlyDomain { table, column, reason } => {
+                write!(f, "{} cannot be guarded by a CHECK: {reason}.", place(table, column))
+            }
+            Self::NoDomains { table } => {
+                write!(f, "the table {table} cannot be guarded by a domain: only PostgreSQL has domains.")
+            }
         }
     }
 }
@@ -197,7 +220,8 @@ impl fmt::Display for GuardRemedy {
                 "First encrypt {}: run a `Task` with `Job::Encrypt` until its report is proven.",
                 place(table, column)
             ),
-            Self::AtOnce => f.write_str("Use `Way::AtOnce`."),
+            Self::Check => f.write_str("Use `Way::Check`."),
+            Self::Domain => f.write_str("Use `Way::Domain`, after you have read what it does to the application."),
             Self::Run { sql } => write!(f, "Run this first: {sql}"),
             Self::ByHand { constraints } => {
                 write!(

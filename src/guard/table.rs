@@ -43,6 +43,11 @@ impl Table {
         GuardRefusal::NotOnline { table: self.name.clone(), column, reason }
     }
 
+    /// The refusal of a domain by a database that has none.
+    pub(crate) fn without_domains(&self) -> GuardRefusal {
+        GuardRefusal::NoDomains { table: self.name.clone() }
+    }
+
     /// The name in a migration. It has a schema only if the caller named one, because a schema of MySQL is a database,
     /// whose name differs between servers.
     pub(crate) fn written(&self) -> TableName {

@@ -18,10 +18,13 @@ mod unwritable;
 mod postgres {
     mod arrays;
     pub mod backend;
+    mod cached;
     mod discover;
     pub mod existing;
+    mod foreign_code;
     mod guards;
     mod limits;
+    mod pooler;
     pub mod schema;
     mod schemas;
     pub mod shipped;

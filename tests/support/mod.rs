@@ -22,6 +22,8 @@ pub mod runner;
 #[cfg(feature = "cli-mysql")]
 pub mod mysql;
 #[cfg(feature = "cli-postgres")]
+pub mod pgbouncer;
+#[cfg(feature = "cli-postgres")]
 pub mod postgres;
 #[cfg(feature = "cli-sqlite")]
 pub mod sqlite;

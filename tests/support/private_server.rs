@@ -163,14 +163,14 @@ impl Drop for PrivateServer {
 }
 
 /// An empty folder that belongs to the user of the servers. PostgreSQL refuses to run as root.
-struct Folder {
+pub(super) struct Folder {
     folder: TempDir,
     /// User and group, if the test runs as root.
     nobody: Option<(u32, u32)>,
 }
 
 impl Folder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("diesel-encrypted.").tempdir().unwrap();
         let id = |option| {
             let output = Command::new("id").args([option, "nobody"]).output().unwrap();
@@ -182,18 +182,18 @@ impl Folder {
         this
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn give_away(&self, name: &str) {
+    pub(super) fn give_away(&self, name: &str) {
         if let Some((user, group)) = self.nobody {
             chown(self.path(name), Some(user), Some(group)).unwrap();
         }
     }
 
     /// Prepares a program that runs in the folder, as the folder's owner.
-    fn command(&self, program: impl AsRef<OsStr>) -> Command {
+    pub(super) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = match self.nobody {
             None => Command::new(program),
             Some((user, group)) => {
@@ -222,12 +222,14 @@ pub fn postgres_program(name: &str) -> PathBuf {
     programs.pop().unwrap_or_else(|| find(name))
 }
 
-fn find(name: &str) -> PathBuf {
+pub(super) fn find(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/local/sbin".into(), "/usr/sbin".into()]);
     let mut programs = folders.map(|folder| folder.join(name));
     programs.find(|program| is_program(program)).unwrap_or_else(|| {
-        panic!("there is no {name}: these tests start servers of their own (Debian: postgresql, mariadb-server)")
+        panic!(
+            "there is no {name}: these tests start servers of their own (Debian: postgresql, mariadb-server, pgbouncer)"
+        )
     })
 }
 
@@ -236,7 +238,7 @@ fn is_program(path: &Path) -> bool {
 }
 
 /// Finds a port below the range from which the kernel assigns ports.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {
         let offset = std::process::id() as u16 % 100 * 100 + NEXT.fetch_add(1, Ordering::Relaxed) % 100;

@@ -297,9 +297,14 @@ pub(crate) struct GuardArgs {
     #[arg(value_name = "TABLE.COLUMN", required = true)]
     pub(crate) columns: Vec<Target>,
 
-    /// Write two migrations that you can run while the application reads and writes (PostgreSQL, MariaDB)
+    /// Write two migrations that you can run while the application reads and writes (MariaDB). The default on PostgreSQL
     #[arg(long)]
     pub(crate) online: bool,
+
+    /// Change the type of the columns to a domain (PostgreSQL). Restart every instance of the application right
+    /// afterwards: its prepared statements fail until it closes their connections
+    #[arg(long, conflicts_with = "online")]
+    pub(crate) domain: bool,
 
     /// Connect to this database: postgres://…, mysql://…, or the path of an SQLite file
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]

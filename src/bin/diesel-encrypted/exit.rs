@@ -116,7 +116,8 @@ fn no_guard(error: &GuardError) -> String {
             let column = remedy::argument(&format!("{table}.{}", TableName::new(&column)));
             format!("{refusal} First run `diesel-encrypted encrypt --column {column}` until it ends with exit code 0.")
         }
-        GuardRemedy::AtOnce => format!("{refusal} Run the command again without --online."),
+        GuardRemedy::Check => format!("{refusal} Run the command again without --online or --domain."),
+        GuardRemedy::Domain => format!("{refusal} Run the command again with --domain, and read its notes."),
         other => format!("{refusal} {other}"),
     }
 }

@@ -30,7 +30,11 @@ pub(crate) fn guard(args: &GuardArgs) -> Result<Exit, Failure> {
     // Finds the folder first, because generating the guards reads whole tables.
     let folder = folder(args.dir.as_deref())?;
     let database = DatabaseArgs { database_url: args.database_url.clone(), give_up_after: 0 };
-    let way = if args.online { Way::Online } else { Way::AtOnce };
+    let way = match (args.online, args.domain) {
+        (_, true) => Way::Domain,
+        (true, false) => Way::Online,
+        (false, false) => Way::Check,
+    };
     let migrations = Database::connect(&database, 1)?.guard(&args.columns, way)?;
     let notes: Vec<String> = migrations.iter().flat_map(|migration| migration.notes.clone()).collect();
     let has_online_way = migrations.iter().any(|migration| migration.has_online_way);
@@ -41,7 +45,7 @@ pub(crate) fn guard(args: &GuardArgs) -> Result<Exit, Failure> {
         eprintln!("- {note}.");
     }
     if has_online_way {
-        eprintln!("- With --online, readers and writers continue.");
+        eprintln!("- With --online, writers continue, too.");
     }
     eprintln!("{LIMITS_OF_GUARDS}");
     Ok(exit)

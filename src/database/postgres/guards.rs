@@ -30,26 +30,46 @@ impl GuardLookup for Pg {
 
 /// The CHECKs of the column's type, through any number of domains, and the CHECKs of the table that mention this column
 /// alone. A CHECK that casts to a domain includes the CHECKs of the domain.
+///
+/// It leaves out a CHECK with an operator or a function that a user has created: that may accept anything. Extensions are
+/// trusted.
 const CHECKS: &str = "\
     WITH RECURSIVE the_column AS ( \
         SELECT attrelid, attnum, atttypid FROM pg_catalog.pg_attribute \
-        WHERE attrelid = to_regclass($1) AND attname = $2 AND attnum > 0 AND NOT attisdropped \
+        WHERE attrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1) \
+          AND attname::pg_catalog.text OPERATOR(pg_catalog.=) $2 \
+          AND attnum OPERATOR(pg_catalog.>) 0 AND NOT attisdropped \
     ), types (type, made_of) AS ( \
-        SELECT t.oid, t.typbasetype FROM the_column JOIN pg_catalog.pg_type t ON t.oid = atttypid \
+        SELECT t.oid, t.typbasetype FROM the_column JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) atttypid \
         UNION ALL \
-        SELECT t.oid, t.typbasetype FROM types JOIN pg_catalog.pg_type t ON t.oid = made_of \
+        SELECT t.oid, t.typbasetype FROM types JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) made_of \
+    ), checks AS ( \
+        SELECT c.* FROM pg_catalog.pg_constraint c \
+        WHERE c.contype OPERATOR(pg_catalog.=) 'c' AND NOT EXISTS ( \
+            SELECT FROM pg_catalog.pg_depend d \
+            WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass \
+              AND d.objid OPERATOR(pg_catalog.=) c.oid \
+              AND d.refclassid OPERATOR(pg_catalog.=) \
+                  ANY (ARRAY['pg_catalog.pg_operator', 'pg_catalog.pg_proc']::pg_catalog.regclass[]) \
+              AND NOT EXISTS ( \
+                  SELECT FROM pg_catalog.pg_depend e \
+                  WHERE e.classid OPERATOR(pg_catalog.=) d.refclassid AND e.objid OPERATOR(pg_catalog.=) d.refobjid \
+                    AND e.deptype OPERATOR(pg_catalog.=) 'e')) \
     ) \
-    SELECT pg_get_constraintdef(c.oid) AS condition, true AS of_type, c.convalidated AS is_validated \
-    FROM types JOIN pg_catalog.pg_constraint c ON c.contypid = type AND c.contype = 'c' \
+    SELECT pg_catalog.pg_get_constraintdef(c.oid) AS condition, true AS of_type, c.convalidated AS is_validated \
+    FROM types JOIN checks c ON c.contypid OPERATOR(pg_catalog.=) type \
     UNION ALL \
-    SELECT concat_ws(' ', pg_get_constraintdef(c.oid), ( \
-               SELECT string_agg(pg_get_constraintdef(of_domain.oid), ' ') \
-               FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_constraint of_domain \
-                    ON of_domain.contypid = d.refobjid AND of_domain.contype = 'c' \
-               WHERE d.classid = 'pg_constraint'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_type'::regclass \
+    SELECT pg_catalog.concat_ws(' ', pg_catalog.pg_get_constraintdef(c.oid), ( \
+               SELECT pg_catalog.string_agg(pg_catalog.pg_get_constraintdef(of_domain.oid), ' '::pg_catalog.text) \
+               FROM pg_catalog.pg_depend d \
+               JOIN checks of_domain ON of_domain.contypid OPERATOR(pg_catalog.=) d.refobjid \
+               WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass \
+                 AND d.objid OPERATOR(pg_catalog.=) c.oid \
+                 AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass \
            )), false, c.convalidated \
-    FROM the_column JOIN pg_catalog.pg_constraint c \
-         ON c.conrelid = attrelid AND c.contype = 'c' AND c.conkey = ARRAY[attnum] \
+    FROM the_column JOIN checks c \
+         ON c.conrelid OPERATOR(pg_catalog.=) attrelid \
+            AND c.conkey OPERATOR(pg_catalog.=) ARRAY[attnum] \
     ORDER BY is_validated DESC, of_type DESC";
 
 #[derive(QueryableByName)]

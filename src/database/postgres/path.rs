@@ -21,10 +21,13 @@ const PINNED_LITERAL: &str = "'pg_catalog, pg_temp'";
 /// The setting in which a transaction notes the schemas that the application searches.
 const NOTED: &str = "diesel_encrypted.schemas";
 
-/// The schemas that the application searches.
+/// The schemas that the application searches. It names its operators, because it comes before the pin. `nullif` would
+/// look for `=` on the path.
 pub(crate) const SEARCHED: &str = "\
-    coalesce(nullif(pg_catalog.current_setting('diesel_encrypted.schemas', true), '')::pg_catalog.name[], \
-             pg_catalog.current_schemas(false))";
+    CASE WHEN pg_catalog.length(pg_catalog.current_setting('diesel_encrypted.schemas', true)) \
+              OPERATOR(pg_catalog.>) 0 \
+         THEN pg_catalog.current_setting('diesel_encrypted.schemas', true)::pg_catalog.name[] \
+         ELSE pg_catalog.current_schemas(false) END";
 
 /// The statement that notes the schemas that the application searches, until the end of the transaction.
 pub(crate) fn note() -> String {

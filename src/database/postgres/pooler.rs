@@ -17,11 +17,6 @@ impl Poolers for Pg {
         let renamed = conn.transaction(|conn| Sql::new(RENAMED).first(conn)).ok().flatten();
         renamed.or_else(|| conn.batch_execute("SHOW pool_version").ok().map(|()| "Pgpool-II".to_owned()))
     }
-
-    /// PgBouncer in statement mode.
-    fn refuses_transactions(message: &str) -> bool {
-        message.contains("statement pooling mode")
-    }
 }
 
 /// The start of the server distinguishes processes of two servers.

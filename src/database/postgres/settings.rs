@@ -4,7 +4,7 @@ use diesel::pg::Pg;
 use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::postgres::path::{self, PINNED};
-use crate::database::{Conn, SessionSettings, TaskConnection};
+use crate::database::{Conn, SessionSettings};
 
 impl SessionSettings for Pg {
     /// The values are SQL.
@@ -36,7 +36,7 @@ impl SessionSettings for Pg {
         conn.batch_execute(&format!("SET LOCAL {name} = {value}"))
     }
 
-    fn with_settings<C: TaskConnection<Backend = Self>, T>(
+    fn with_settings<C: Conn<Self>, T>(
         conn: &mut C,
         is_patient: bool,
         query: impl FnOnce(&mut C) -> QueryResult<T>,

@@ -1,4 +1,4 @@
-//! PostgreSQL: a domain as the type of the column, or a CHECK that casts to the domain.
+//! PostgreSQL: a CHECK that casts to a domain, or the domain as the type of the column.
 
 pub(crate) mod guarded;
 pub(crate) mod writer;

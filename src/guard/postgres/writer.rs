@@ -1,4 +1,4 @@
-//! PostgreSQL: a domain as the type of the column, or a CHECK that casts to the domain and is validated afterwards.
+//! PostgreSQL: a CHECK that casts to a domain and is validated afterwards, or the domain as the type of the column.
 
 use diesel::pg::Pg;
 use diesel::result::QueryResult;
@@ -9,6 +9,7 @@ use crate::fields::Form;
 use crate::guard::error::GuardError;
 use crate::guard::migration::{GuardMigration, Way, alter, default_note};
 use crate::guard::postgres::guarded::{Guarded, domain};
+use crate::guard::refusal::GuardRefusal;
 use crate::guard::table::{Column, Table};
 use crate::guard::writer::GuardWriter;
 use crate::targets::TableName;
@@ -24,8 +25,10 @@ impl GuardWriter for Pg {
             let name = quoted::<Pg>(&column.name);
             match column.form {
                 // The domain checks the value in this form.
-                Form::Text => condition.replace("VALUE", &format!("({name}::text COLLATE \"C\")")),
-                Form::Binary => condition.replace("VALUE", &format!("{name}::bytea")),
+                Form::Text => {
+                    condition.replace("VALUE", &format!("({name}::pg_catalog.text COLLATE pg_catalog.\"C\")"))
+                }
+                Form::Binary => condition.replace("VALUE", &format!("{name}::pg_catalog.bytea")),
             }
         };
         Ok(table.columns.iter().map(condition).collect())
@@ -46,19 +49,19 @@ impl GuardWriter for Pg {
         let guarded = table.columns.iter().map(|column| Guarded::of(conn, table, column));
         let guarded = guarded.collect::<Result<Vec<_>, GuardError>>()?;
         match way {
-            Way::AtOnce => Ok(vec![at_once(table, &guarded)]),
-            Way::Online => online(table, &guarded),
+            Way::Check | Way::Online => check(table, &guarded),
+            Way::Domain => Ok(vec![by_domain(table, &guarded)]),
         }
     }
 }
 
-fn at_once(table: &Table, guarded: &[Guarded<'_>]) -> GuardMigration {
+fn by_domain(table: &Table, guarded: &[Guarded<'_>]) -> GuardMigration {
     let up = guarded.iter().map(|guarded| guarded.change_type(&guarded.domain()));
     let down = guarded.iter().map(|guarded| guarded.change_type(&guarded.type_name));
     let up = format!(
         "-- The database refuses every value that is not a Fernet token in {}.\n{LOCK_TIMEOUT}\n{}{}",
         table.places(),
-        domains(guarded),
+        domains(table, guarded),
         alter::<Pg>(&table.name, up)
     );
     let down = format!(
@@ -66,8 +69,13 @@ fn at_once(table: &Table, guarded: &[Guarded<'_>]) -> GuardMigration {
         alter::<Pg>(&table.name, down)
     );
     let mut this = GuardMigration::of(table, up, down);
-    this.has_online_way = true;
     let name = &table.name;
+    this.notes.push(format!(
+        "{name}: WARNING: afterwards, every prepared statement of the application that returns one of these columns fails \
+         with `cached plan must not change result type`. It fails on every use of its connection, not once. Diesel prepares \
+         statements, so close every pooled connection right after the migration: restart each instance, or let its pool \
+         close all connections. A guard without a domain (a CHECK) changes no type, and no request fails"
+    ));
     let size = guarded.first().map_or("", |guarded| &guarded.size);
     this.notes.push(format!(
         "{name}: ALTER TABLE rewrites the table ({size}) and its indexes under ACCESS EXCLUSIVE. Nobody reads or writes \
@@ -89,8 +97,7 @@ fn at_once(table: &Table, guarded: &[Guarded<'_>]) -> GuardMigration {
         if let Some(users) = &guarded.users {
             this.notes.push(format!(
                 "{place}: PostgreSQL does not change a type that other objects use: {users}. In up.sql and down.sql, DROP \
-                 each of them before the ALTER TABLE, and CREATE it again after it. An online guard leaves the type \
-                 unchanged"
+                 each of them before the ALTER TABLE, and CREATE it again after it. A CHECK leaves the type unchanged"
             ));
         }
     }
@@ -98,29 +105,37 @@ fn at_once(table: &Table, guarded: &[Guarded<'_>]) -> GuardMigration {
     this
 }
 
-fn online(table: &Table, guarded: &[Guarded<'_>]) -> Result<Vec<GuardMigration>, GuardError> {
+fn check(table: &Table, guarded: &[Guarded<'_>]) -> Result<Vec<GuardMigration>, GuardError> {
     if let Some(padded) = guarded.iter().find(|guarded| guarded.is_padded) {
-        let reason = format!(
-            "its type is {}, which pads tokens with blanks, and a CHECK does not see them. A guard that is \
-             not online also changes the type",
-            padded.type_name
-        );
-        return Err(table.not_online(Some(padded.column), reason).into());
+        let reason =
+            format!("its type is {}, which pads tokens with blanks, and a CHECK does not see them", padded.type_name);
+        let (table, column) = (table.name.clone(), padded.column.name.clone());
+        return Err(GuardRefusal::OnlyDomain { table, column, reason }.into());
     }
     let add = guarded.iter().map(|guarded| {
         let name = &guarded.name;
         let domain = guarded.domain();
         let constraint = guarded.constraint(table);
-        format!("ADD CONSTRAINT {constraint}\n        CHECK (({name}::{domain} IS NULL) = ({name} IS NULL)) NOT VALID")
+        format!(
+            "ADD CONSTRAINT {constraint}\n        CHECK (({name}::{domain} IS NULL) OPERATOR(pg_catalog.=) ({name} IS NULL)) NOT VALID"
+        )
     });
     let drop = guarded.iter().map(|guarded| format!("DROP CONSTRAINT {}", guarded.constraint(table)));
     let validate = guarded.iter().map(|guarded| format!("VALIDATE CONSTRAINT {}", guarded.constraint(table)));
+    let fails = guarded.iter().map(|guarded| {
+        let name = &guarded.name;
+        format!("({name}::{} IS NULL) OPERATOR(pg_catalog.<>) ({name} IS NULL)", guarded.domain())
+    });
     let up = format!(
         "-- The database refuses every value that is not a Fernet token in {}, from now on.\n\
          -- The CHECK casts to the domain, because the error of the cast shows no value. The error of a CHECK shows the \
-         row.\n{LOCK_TIMEOUT}\n{}{}",
+         row.\n{LOCK_TIMEOUT}\n{}\
+         -- Fails while a value is not a token: otherwise the guard would refuse the writes of an application that still\n\
+         -- writes plaintext.\nSELECT FROM {} WHERE {};\n\n{}",
         table.places(),
-        domains(guarded),
+        domains(table, guarded),
+        quoted_table::<Pg>(&table.name),
+        fails.collect::<Vec<_>>().join("\n    OR "),
         alter::<Pg>(&table.name, add)
     );
     let down = format!(
@@ -129,13 +144,14 @@ fn online(table: &Table, guarded: &[Guarded<'_>]) -> Result<Vec<GuardMigration>,
     );
     let mut first = GuardMigration::of(table, up, down);
     let name = &table.name;
+    let size = guarded.first().map_or("", |guarded| &guarded.size);
     first.notes.push(format!(
-        "{name}: ADD CONSTRAINT takes ACCESS EXCLUSIVE for a moment. It waits for the lock for 5 s, and everybody else \
-         waits behind it. Then it gives up: run it again"
+        "{name}: the first migration reads the table ({size}) once, and changes nothing while a value is not a token. Then \
+         ADD CONSTRAINT takes ACCESS EXCLUSIVE for a moment. It waits for the lock for 5 s, and everybody else waits behind \
+         it. Then it gives up: run it again"
     ));
     let up = format!("-- Checks the rows that are older than the guards.\n{}", alter::<Pg>(&table.name, validate));
     let mut second = GuardMigration::second(table, up, "SELECT 1;\n");
-    let size = guarded.first().map_or("", |guarded| &guarded.size);
     second.notes.push(format!(
         "{name}: VALIDATE CONSTRAINT reads the table ({size}) once under SHARE UPDATE EXCLUSIVE. Readers and writers \
          continue; VACUUM and other schema changes wait. If it fails, the guards still apply to every write, even to \
@@ -166,14 +182,26 @@ fn notes(table: &Table, guarded: &[Guarded<'_>]) -> Vec<String> {
     notes
 }
 
-/// Creates the domains that are missing.
-fn domains(guarded: &[Guarded<'_>]) -> String {
+/// Creates the domains that are missing. Refuses those of other users, who could change what they accept.
+fn domains(table: &Table, guarded: &[Guarded<'_>]) -> String {
+    let literal = |name: String| name.replace('\'', "''");
+    let relation = literal(quoted_table::<Pg>(&table.name));
     let mut statements: Vec<String> = Vec::new();
     for guarded in guarded {
         let (name, text) = domain(guarded.column.form);
-        let text = text.replacen(name, &guarded.domain(), 1);
+        let domain = guarded.domain();
+        let text = text.replacen(name, &domain, 1);
+        let domain = literal(domain);
         let statement = format!(
-            "DO $guard$ BEGIN\n{text}\nEXCEPTION WHEN duplicate_object THEN\n    NULL; -- It exists.\nEND $guard$;\n\n"
+            "DO $guard$ BEGIN\n{text}\nEXCEPTION WHEN duplicate_object THEN -- It exists.\n    \
+             IF NOT EXISTS (\n        SELECT FROM pg_catalog.pg_type t\n        \
+             JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) t.typowner\n        \
+             WHERE t.oid OPERATOR(pg_catalog.=) '{domain}'::pg_catalog.regtype\n          \
+             AND (r.rolsuper OR r.rolname OPERATOR(pg_catalog.=) current_user OR r.oid OPERATOR(pg_catalog.=) (\n              \
+             SELECT relowner FROM pg_catalog.pg_class\n              \
+             WHERE oid OPERATOR(pg_catalog.=) '{relation}'::pg_catalog.regclass))\n    ) THEN\n        \
+             RAISE EXCEPTION USING MESSAGE = 'another user owns {domain}, and could change what it accepts';\n    END IF;\n\
+             END $guard$;\n\n"
         );
         if !statements.contains(&statement) {
             statements.push(statement);

@@ -57,6 +57,9 @@ impl GuardWriter for Sqlite {
         conditions: &[String],
         way: Way,
     ) -> Result<Vec<GuardMigration>, GuardError> {
+        if way == Way::Domain {
+            return Err(table.without_domains().into());
+        }
         if way == Way::Online {
             let reason = "SQLite adds a CHECK only by creating the table again".to_owned();
             return Err(table.not_online(None, reason).into());

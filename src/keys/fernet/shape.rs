@@ -82,38 +82,52 @@ pub(crate) fn is_guard(condition: &str) -> bool {
 pub(crate) mod postgres {
     use super::Token;
 
-    /// The domains of the shipped migration, word for word.
+    /// The domains of the shipped migration, word for word. Every name has its schema, because the server resolves names
+    /// with the search path of whoever creates the domain, and others may have created operators in it.
     pub(crate) const ENCRYPTED_TEXT: &str = "\
-CREATE DOMAIN encrypted_text AS text COLLATE \"C\"
+CREATE DOMAIN encrypted_text AS pg_catalog.text COLLATE pg_catalog.\"C\"
     CONSTRAINT value_is_encrypted CHECK (
-        octet_length(VALUE) >= 100
-        AND octet_length(VALUE) - octet_length(rtrim(VALUE, '='))
-            = CASE octet_length(VALUE) % 64 WHEN 36 THEN 2 WHEN 56 THEN 1 WHEN 12 THEN 0 ELSE -1 END
-        AND VALUE ~ '^gAAAA[A-Za-z0-9_-]*=*$'
+        pg_catalog.octet_length(VALUE) OPERATOR(pg_catalog.>=) 100
+        AND pg_catalog.octet_length(VALUE)
+            OPERATOR(pg_catalog.-) pg_catalog.octet_length(pg_catalog.rtrim(VALUE, '='))
+            OPERATOR(pg_catalog.=) CASE
+                WHEN pg_catalog.octet_length(VALUE) OPERATOR(pg_catalog.%) 64 OPERATOR(pg_catalog.=) 36 THEN 2
+                WHEN pg_catalog.octet_length(VALUE) OPERATOR(pg_catalog.%) 64 OPERATOR(pg_catalog.=) 56 THEN 1
+                WHEN pg_catalog.octet_length(VALUE) OPERATOR(pg_catalog.%) 64 OPERATOR(pg_catalog.=) 12 THEN 0
+                ELSE -1
+            END
+        AND VALUE OPERATOR(pg_catalog.~) '^gAAAA[A-Za-z0-9_-]*=*$'
     );";
     pub(crate) const ENCRYPTED_BINARY: &str = "\
-CREATE DOMAIN encrypted_binary AS bytea
+CREATE DOMAIN encrypted_binary AS pg_catalog.bytea
     CONSTRAINT value_is_encrypted CHECK (
         (
-            substring(VALUE FOR 3) = '\\x800000'
-            AND octet_length(VALUE) >= 73
-            AND octet_length(VALUE) % 16 = 9
+            pg_catalog.substr(VALUE, 1, 3) OPERATOR(pg_catalog.=) '\\x800000'
+            AND pg_catalog.octet_length(VALUE) OPERATOR(pg_catalog.>=) 73
+            AND pg_catalog.octet_length(VALUE) OPERATOR(pg_catalog.%) 16 OPERATOR(pg_catalog.=) 9
         )
         OR (
-            octet_length(VALUE) >= 100
+            pg_catalog.octet_length(VALUE) OPERATOR(pg_catalog.>=) 100
             -- Not rtrim, which takes no bytea before PostgreSQL 14.
-            AND octet_length(VALUE) - octet_length(btrim(VALUE, '='))
-                = CASE octet_length(VALUE) % 64 WHEN 36 THEN 2 WHEN 56 THEN 1 WHEN 12 THEN 0 ELSE -1 END
-            AND encode(VALUE, 'escape') ~ '^gAAAA[A-Za-z0-9_-]*=*$'
+            AND pg_catalog.octet_length(VALUE)
+                OPERATOR(pg_catalog.-) pg_catalog.octet_length(pg_catalog.btrim(VALUE, '='))
+                OPERATOR(pg_catalog.=) CASE
+                    WHEN pg_catalog.octet_length(VALUE) OPERATOR(pg_catalog.%) 64 OPERATOR(pg_catalog.=) 36 THEN 2
+                    WHEN pg_catalog.octet_length(VALUE) OPERATOR(pg_catalog.%) 64 OPERATOR(pg_catalog.=) 56 THEN 1
+                    WHEN pg_catalog.octet_length(VALUE) OPERATOR(pg_catalog.%) 64 OPERATOR(pg_catalog.=) 12 THEN 0
+                    ELSE -1
+                END
+            AND pg_catalog.encode(VALUE, 'escape') OPERATOR(pg_catalog.~) '^gAAAA[A-Za-z0-9_-]*=*$'
         )
     );";
 
     /// The condition for a value that does not begin as a token does.
     pub(crate) fn is_plaintext(is_text: bool) -> &'static str {
         if is_text {
-            "VALUE::text NOT LIKE 'gAAAA%'"
+            "VALUE::pg_catalog.text COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.!~~) 'gAAAA%'"
         } else {
-            "substring(VALUE FOR 3) <> '\\x800000' AND substring(VALUE FOR 5) <> '\\x6741414141'"
+            "pg_catalog.substr(VALUE::pg_catalog.bytea, 1, 3) OPERATOR(pg_catalog.<>) '\\x800000' \
+             AND pg_catalog.substr(VALUE::pg_catalog.bytea, 1, 5) OPERATOR(pg_catalog.<>) '\\x6741414141'"
         }
     }
 
@@ -123,13 +137,16 @@ CREATE DOMAIN encrypted_binary AS bytea
         let length = Token::KNOWN_BY;
         if is_text {
             format!(
-                "octet_length(VALUE)::text, CASE WHEN left(VALUE, 5) COLLATE \"C\" = 'gAAAA' \
-                 THEN encode(convert_to(left(VALUE, {length}), 'UTF8'), 'hex') END"
+                "pg_catalog.octet_length(VALUE)::pg_catalog.text, \
+                 CASE WHEN pg_catalog.left(VALUE, 5) COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.=) 'gAAAA' \
+                 THEN pg_catalog.encode(pg_catalog.convert_to(pg_catalog.left(VALUE, {length}), 'UTF8'), 'hex') END"
             )
         } else {
             format!(
-                "octet_length(VALUE)::text, CASE WHEN substring(VALUE FOR 3) = decode('800000', 'hex') \
-                 OR substring(VALUE FOR 5) = 'gAAAA' THEN encode(substring(VALUE FOR {length}), 'hex') END"
+                "pg_catalog.octet_length(VALUE)::pg_catalog.text, \
+                 CASE WHEN pg_catalog.substr(VALUE, 1, 3) OPERATOR(pg_catalog.=) pg_catalog.decode('800000', 'hex') \
+                 OR pg_catalog.substr(VALUE, 1, 5) OPERATOR(pg_catalog.=) 'gAAAA' \
+                 THEN pg_catalog.encode(pg_catalog.substr(VALUE, 1, {length}), 'hex') END"
             )
         }
     }

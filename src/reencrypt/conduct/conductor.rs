@@ -232,12 +232,11 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         // Take this connection before the readers empty the pool, but leave one for the first reader.
         let mut control = spare(pool, settings).filter(|_| spare(pool, settings).is_some());
         prover.prove(&self.counters, |session, waits_for| {
-            match session {
-                Some(session) => beat(Some(session)),
-                None => {
-                    control = control.take().or_else(|| spare(pool, settings));
-                    beat(control.as_mut());
-                }
+            match (session, &mut control) {
+                (Some(session), _) => beat(Some(session)),
+                (None, Some(control)) => beat(Some(control)),
+                // The next step of the proof needs the connections, so this one goes back at once.
+                (None, None) => beat(spare(pool, settings).as_mut()),
             }
             self.progress.report(&self.counters, waits_for);
         })

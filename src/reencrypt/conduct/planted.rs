@@ -34,7 +34,7 @@ impl Accepted {
             has_tokens |= session.run(|conn| C::Backend::has_tokens(conn, &table.name, column))?;
         }
         // A process that has just begun records its run before it writes tokens, so this comes second.
-        Ok(has_tokens && (self != Self::Explained || !is_explained(session, plan)?))
+        Ok(has_tokens && !is_explained(session, plan)?)
     }
 
     /// Refuses tokens that nothing explains, given what the columns hold.

@@ -109,18 +109,44 @@ pub fn create_with_a_row_against_a_check(conn: &mut Conn, rows: &str) {
     conn.batch_execute("set check_constraint_checks = 1").unwrap();
 }
 
-/// The settings of a session that the task changes.
+/// All settings of a session.
 pub fn settings(conn: &mut Conn) -> Vec<String> {
     #[derive(QueryableByName)]
     struct Setting {
+        #[diesel(sql_type = diesel::sql_types::Text, column_name = "Variable_name")]
+        name: String,
         #[diesel(sql_type = diesel::sql_types::Text, column_name = "Value")]
         value: String,
     }
-    let names = "'tx_isolation', 'transaction_isolation', 'innodb_lock_wait_timeout', 'sql_mode', 'time_zone',
-                 'max_sort_length', 'sort_buffer_size'";
-    let query = diesel::sql_query(format!("show session variables where variable_name in ({names})"));
-    query.load::<Setting>(conn).unwrap().into_iter().map(|setting| setting.value).collect()
+    let settings = diesel::sql_query("show session variables").load::<Setting>(conn).unwrap();
+    // These belong to a statement, or differ between connections.
+    let is_of_statement = |name: &str| {
+        let names = [
+            "timestamp",
+            "insert_id",
+            "last_insert_id",
+            "last_gtid",
+            "warning_count",
+            "error_count",
+            "identity",
+            "pseudo_thread_id",
+        ];
+        names.contains(&name) || name.starts_with("rand_seed") || name.starts_with("gtid_")
+    };
+    let shown = |setting: Setting| format!("{} = {}", setting.name, setting.value);
+    settings.into_iter().filter(|setting| !is_of_statement(&setting.name)).map(shown).collect()
 }
+
+/// What an application sets up on each of its connections.
+pub const PREPARE: &str = "do 0";
+/// Steps that change `NOT NULL` of the columns of `people`, where the database can.
+pub const NOT_NULL: &[(&str, &str)] = &[
+    ("adoption N5, NOT NULL", "alter table people modify copy varchar(1000) not null"),
+    ("adoption N6, a nullable column", "alter table people modify email varchar(1000) null"),
+];
+/// Makes a column of tokens as narrow as tokens are.
+pub const TO_ASCII: Option<&str> =
+    Some("alter table people modify email varchar(421) character set ascii collate ascii_bin not null");
 
 /// The conflict target of an upsert. This database does not name the key.
 macro_rules! conflict_on {

@@ -174,7 +174,6 @@ fn a_column_with_the_name_of_a_variable() {
     let migrations = Migrations::written(&db, &["t.found", "--online"]);
     let conn = &mut db.conn();
     conn.batch_execute("update t set found = 'plaintext'").unwrap();
-    migrations.run_next(conn).unwrap();
     let error = migrations.run_next(conn).unwrap_err().to_string();
     assert!(error.contains("holds values that are not tokens"), "{error}");
     conn.batch_execute(&format!("update t set found = '{}'", token(1))).unwrap();

@@ -67,11 +67,24 @@ pub fn create_with_a_row_against_a_check(conn: &mut Conn, rows: &str) {
     conn.batch_execute(&format!("insert into t values {rows}; alter table t add check (n > 0) not valid")).unwrap();
 }
 
-/// The settings of a session that the task changes.
+/// All settings of a session.
 pub fn settings(conn: &mut Conn) -> Vec<String> {
-    let names = ["default_transaction_isolation", "lock_timeout", "row_security", "datestyle", "intervalstyle"];
-    names.map(|name| sql::text(conn, &format!("select current_setting('{name}')"))).to_vec()
+    // The settings of a transaction are those of the query itself.
+    sql::texts(
+        conn,
+        "select name || ' = ' || setting from pg_settings where name not like 'transaction\\_%' order by name",
+    )
 }
+
+/// What an application sets up on each of its connections.
+pub const PREPARE: &str = "select 1";
+/// Steps that change `NOT NULL` of the columns of `people`, where the database can.
+pub const NOT_NULL: &[(&str, &str)] = &[
+    ("adoption N5, NOT NULL", "alter table people alter copy set not null"),
+    ("adoption N6, a nullable column", "alter table people alter email drop not null"),
+];
+/// Makes a column of tokens as narrow as tokens are.
+pub const TO_ASCII: Option<&str> = None;
 
 /// The conflict target of an upsert.
 macro_rules! conflict_on {

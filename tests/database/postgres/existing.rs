@@ -1,16 +1,17 @@
 //! Guards on columns of an existing table that has everything a table can have, and behaviour of PostgreSQL only.
 
-use diesel::connection::SimpleConnection;
-use diesel_encrypted::guard::GuardKind;
+use diesel::connection::{Connection, SimpleConnection};
+use diesel_encrypted::TableName;
+use diesel_encrypted::guard::{self, GuardKind};
 
-use crate::backend::{Conn, TestDatabase};
+use crate::backend::{Conn, LimitedUser, TestDatabase};
 use crate::suite::program::guard::{Migrations, insert, refused, token};
 use crate::suite::sql::is_true;
 use crate::suite::sql::texts;
 
 /// The ways to create guards, and the kind of guard that each creates.
 pub fn ways() -> &'static [(&'static [&'static str], GuardKind)] {
-    &[(&[], GuardKind::Domain), (&["--online"], GuardKind::Check)]
+    &[(&[], GuardKind::Check), (&["--online"], GuardKind::Check), (&["--domain"], GuardKind::Domain)]
 }
 
 pub const ODD_PEOPLE: &str = r#"
@@ -74,7 +75,8 @@ fn the_type_becomes_the_domain_and_comes_back_with_length_and_collation() {
     };
     let conn = &mut db.conn();
     let before = types(conn);
-    let migrations = Migrations::written(&db, &["t.a", "t.b", "t.c", "t.d"]);
+    let migrations = Migrations::written(&db, &["t.a", "t.b", "t.c", "t.d", "--domain"]);
+    migrations.says("public.t: WARNING: afterwards, every prepared statement of the application");
     migrations.says(
         "public.t.a: the type character varying(120) COLLATE pg_catalog.\"POSIX\" becomes \"public\".encrypted_text, which has no length",
     );
@@ -91,7 +93,7 @@ fn the_type_becomes_the_domain_and_comes_back_with_length_and_collation() {
 fn existing_domains_are_used() {
     let domains = include_str!("../../../migrations/postgresql/2026-11-23-000000_create_encrypted_domains/up.sql");
     let db = with(&format!("{domains}; create schema app; create table app.t (a text)"));
-    let migrations = Migrations::written(&db, &["app.t.a"]);
+    let migrations = Migrations::written(&db, &["app.t.a", "--domain"]);
     migrations.run(&mut db.conn()).unwrap();
     let sql =
         "select atttypid::regtype::text as line from pg_attribute where attrelid = 'app.t'::regclass and attnum = 1";
@@ -111,20 +113,20 @@ fn reports_what_keeps_the_server_from_changing_a_type() {
         "create table t (a text, b text generated always as (a || 'x') stored);
                    create view v as select a from t",
     );
-    let migrations = Migrations::written(&db, &["t.a"]);
+    let migrations = Migrations::written(&db, &["t.a", "--domain"]);
     migrations
         .says("public.t.a: PostgreSQL does not change a type that other objects use: default value for column b of table public.t, rule");
     let error = migrations.run(&mut db.conn()).unwrap_err().to_string();
     assert!(error.contains("cannot alter type of a column used by a"), "{error}");
-    let online = Migrations::written(&db, &["t.a", "--online"]);
+    let online = Migrations::written(&db, &["t.a"]);
     online.run(&mut db.conn()).unwrap();
     assert!(insert(&mut db.conn(), "t (a)", "'x'").is_err());
 }
 
 #[test]
-fn online_the_validation_blocks_neither_readers_nor_writers() {
+fn the_validation_blocks_neither_readers_nor_writers() {
     let db = with("create table t (a text)");
-    let migrations = Migrations::written(&db, &["t.a", "--online"]);
+    let migrations = Migrations::written(&db, &["t.a"]);
     let mut conn = db.conn();
     migrations.run_next(&mut conn).unwrap();
     let mut application = db.conn();
@@ -139,7 +141,7 @@ fn online_the_validation_blocks_neither_readers_nor_writers() {
 #[test]
 fn the_check_of_a_column_without_null_is_not_optimised_away() {
     let db = with("create table t (a text not null)");
-    Migrations::written(&db, &["t.a", "--online"]).run(&mut db.conn()).unwrap();
+    Migrations::written(&db, &["t.a"]).run(&mut db.conn()).unwrap();
     let conn = &mut db.conn();
     assert!(insert(conn, "t (a)", "'ada@example.org'").is_err());
     assert!(insert(conn, "t (a)", "'ada' || '@example.org'").is_err());
@@ -150,7 +152,7 @@ fn the_check_of_a_column_without_null_is_not_optimised_away() {
 #[test]
 fn a_guard_that_was_not_validated_has_its_own_kind() {
     let db = with("create table t (a text)");
-    let migrations = Migrations::written(&db, &["t.a", "--online"]);
+    let migrations = Migrations::written(&db, &["t.a"]);
     migrations.run_next(&mut db.conn()).unwrap();
     refused(
         &db,
@@ -164,8 +166,9 @@ fn a_guard_does_not_see_the_blanks_that_a_type_adds() {
     let db = with("create table t (a char(120))");
     refused(
         &db,
-        &["t.a", "--online"],
-        "public.t.a cannot be guarded online: its type is character(120), which pads tokens",
+        &["t.a"],
+        "public.t.a cannot be guarded by a CHECK: its type is character(120), which pads tokens with blanks, and a CHECK \
+         does not see them. Run the command again with --domain, and read its notes.",
     );
 }
 
@@ -180,7 +183,7 @@ fn a_partitioned_table_as_a_whole() {
         &["t_1.a"],
         "public.t_1.a cannot be guarded: the column belongs to the parent of this table. Name the parent",
     );
-    for (ways, target) in [(vec!["t.a"], "t"), (vec!["t.a", "--online"], "t_1")] {
+    for (ways, target) in [(vec!["t.a", "--domain"], "t"), (vec!["t.a"], "t_1")] {
         let migrations = Migrations::written(&db, &ways);
         migrations.run(&mut db.conn()).unwrap();
         assert!(insert(&mut db.conn(), target, "1, 'x'").is_err());
@@ -200,7 +203,7 @@ fn children_are_guarded_with_their_parent() {
     insert(conn, "t_2", "1, 'plaintext'").unwrap();
     refused(&db, &["t.a"], "public.t.a holds 1 value that is not a token");
     conn.batch_execute("delete from t").unwrap();
-    for ways in [vec!["t.a"], vec!["t.a", "--online"]] {
+    for ways in [vec!["t.a", "--domain"], vec!["t.a"]] {
         let migrations = Migrations::written(&db, &ways);
         migrations.run(conn).unwrap();
         for table in ["t", "t_1", "t_2"] {
@@ -214,4 +217,85 @@ fn children_are_guarded_with_their_parent() {
     let migrations = Migrations::written(&db, &["t_1.b"]);
     migrations.run(conn).unwrap();
     assert!(insert(conn, "t_2 (b)", "'x'").is_err());
+}
+
+/// A user who may create objects in a schema of the search path must not decide what a guard accepts.
+#[test]
+fn operators_of_others_change_no_guard() {
+    let names = [
+        ("text", "text"),
+        ("varchar", "varchar"),
+        ("varchar", "text"),
+        ("bytea", "bytea"),
+        ("boolean", "boolean"),
+        ("integer", "integer"),
+    ];
+    let mut planted = String::from("create schema planted; create table planted.calls (by text);");
+    for (number, (left, right)) in names.iter().enumerate() {
+        planted += &format!(
+            "create function planted.yes_{number}({left}, {right}) returns boolean language plpgsql volatile as
+             $$ begin insert into planted.calls values ('{left}'); return true; end $$;"
+        );
+        for operator in ["=", "<>", ">=", "~", "!~~", "~~"] {
+            planted += &format!(
+                "create operator planted.{operator} (function = planted.yes_{number}, leftarg = {left}, rightarg = {right});"
+            );
+        }
+    }
+    planted += "create function planted.octet_length(text) returns int language sql as 'select 100';
+                create function planted.octet_length(varchar) returns int language sql as 'select 100';
+                create function planted.rtrim(text, text) returns text language sql as 'select $1';
+                create function planted.count(int) returns bigint language sql as 'select 0::bigint';
+                create function planted.quote_ident(name) returns text language sql as 'select ''x''::text';";
+    for way in [&[][..], &["--domain"]] {
+        let db = with(&format!("create table t (a varchar(300), b bytea, c text); {planted}"));
+        let migrations = Migrations::written(&db, &[&["public.t.a", "public.t.b", "public.t.c"], way].concat());
+        let conn = &mut db.conn();
+        conn.batch_execute("set search_path = planted, public, pg_catalog").unwrap();
+        for number in 0..migrations.written.len() {
+            conn.transaction(|conn| conn.batch_execute(&migrations.up(number))).unwrap();
+        }
+        for (column, value) in [("a", "'x'"), ("c", "'x'"), ("b", "'\\x8000'"), ("a", "repeat('g', 100)")] {
+            assert!(insert(conn, &format!("public.t ({column})"), value).is_err(), "{way:?} {column} {value}");
+        }
+        insert(conn, "public.t (a, c)", &format!("'{0}', '{0}'", token(1))).unwrap();
+        for column in ["a", "b", "c"] {
+            let found = guard::of(conn, &TableName::in_schema("public", "t"), column).unwrap();
+            assert!(matches!(found, Some(GuardKind::Check | GuardKind::Domain)), "{way:?} {column}: {found:?}");
+        }
+        assert!(is_true(conn, "(select pg_catalog.count(*) operator(pg_catalog.=) 0 from planted.calls)"), "{way:?}");
+    }
+}
+
+/// The text of this CHECK is that of a guard, but it accepts everything.
+#[test]
+fn a_check_with_operators_of_others_is_no_guard() {
+    let db = with(
+        "create function yes(varchar, varchar) returns boolean language sql as 'select true';
+         create operator ~ (function = yes, leftarg = varchar, rightarg = varchar);
+         create table t (a varchar(300), b varchar(300));
+         alter table t add check (octet_length(a) >= 100 and a operator(public.~) '^gAAAA[A-Za-z0-9_-]*=*$');
+         alter table t add check (octet_length(b) >= 100 and b::text operator(pg_catalog.~) '^gAAAA[A-Za-z0-9_-]*=*$')",
+    );
+    let found = |column: &str| guard::of(&mut db.conn(), &TableName::new("t"), column).unwrap();
+    assert_eq!((found("a"), found("b")), (None, Some(GuardKind::Check)));
+}
+
+/// The owner of a domain can change what it accepts.
+#[test]
+fn the_domain_of_another_user_is_not_used() {
+    let domains = include_str!("../../../migrations/postgresql/2026-11-23-000000_create_encrypted_domains/up.sql");
+    let (db, elsewhere) = (with("create table t (a text)"), with("create table t (a text)"));
+    let migrations = Migrations::written(&elsewhere, &["t.a"]);
+    let mallory = LimitedUser::new(&db, &["t"]);
+    let name = mallory.url().split("://").nth(1).unwrap().split(':').next().unwrap().to_owned();
+    db.conn().batch_execute(&format!("{domains}; alter domain encrypted_text owner to {name}")).unwrap();
+    refused(
+        &db,
+        &["t.a"],
+        &format!("the domain public.encrypted_text belongs to {name}, who could change what it accepts"),
+    );
+    // A migration that was written elsewhere.
+    let error = migrations.run(&mut db.conn()).unwrap_err().to_string();
+    assert!(error.contains("another user owns \"public\".encrypted_text, and could change what it accepts"), "{error}");
 }

@@ -4,6 +4,8 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 
+use crate::suite::sql;
+
 pub use crate::support::sqlite::*;
 
 pub type AsyncConn = SyncConnectionWrapper<SqliteConnection>;
@@ -45,16 +47,44 @@ pub fn unreachable_url() -> String {
     "/no/such/folder/file.db".into()
 }
 
-/// The settings of a session that the task changes.
+/// The settings of a session.
 pub fn settings(conn: &mut Conn) -> Vec<String> {
-    #[derive(QueryableByName)]
-    struct Setting {
-        #[diesel(sql_type = diesel::sql_types::BigInt)]
-        timeout: i64,
-    }
-    let setting: Setting = diesel::sql_query("PRAGMA busy_timeout").get_result(conn).unwrap();
-    vec![setting.timeout.to_string()]
+    let names = [
+        "automatic_index",
+        "busy_timeout",
+        "cache_size",
+        "defer_foreign_keys",
+        "foreign_keys",
+        "ignore_check_constraints",
+        "journal_mode",
+        "legacy_alter_table",
+        "locking_mode",
+        "query_only",
+        "read_uncommitted",
+        "recursive_triggers",
+        "reverse_unordered_selects",
+        "secure_delete",
+        "synchronous",
+        "temp_store",
+        "trusted_schema",
+        "writable_schema",
+    ];
+    // SQLite names the column of `busy_timeout` differently.
+    let read = |name: &&str| {
+        format!(
+            "select '{name} = ' || \"{}\" from pragma_{name}",
+            if *name == "busy_timeout" { "timeout" } else { name }
+        )
+    };
+    names.iter().map(|name| sql::text(conn, &read(name))).collect()
 }
+
+/// What an application sets up on each of its connections.
+pub const PREPARE: &str = "pragma busy_timeout = 60000; pragma journal_mode = wal";
+/// Steps that change `NOT NULL` of the columns of `people`, where the database can.
+pub const NOT_NULL: &[(&str, &str)] = &[];
+/// Makes a column of tokens as narrow as tokens are.
+pub const TO_ASCII: Option<&str> = None;
 
 /// The conflict target of an upsert.
 macro_rules! conflict_on {

@@ -11,7 +11,7 @@ mod guards_found;
 mod limits;
 pub mod migrations;
 mod new_column;
-mod people;
+pub mod people;
 mod planted;
 pub mod program;
 mod races;

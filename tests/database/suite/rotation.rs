@@ -1,5 +1,7 @@
 //! What a rotation changes, and what it keeps.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use diesel::connection::SimpleConnection;
@@ -186,11 +188,39 @@ fn status_counts_values_per_key() {
 #[test]
 fn connections_go_back_with_their_settings() {
     let people = People::new(1, 1..=10);
-    let pool = people.db.pool(1);
-    let settings = crate::backend::settings;
-    let before = settings(&mut pool.get().unwrap());
-    assert!(people.task([2, 1]).run(&pool).unwrap().is_proven());
-    assert_eq!(settings(&mut pool.get().unwrap()), before);
+    let pool = people.db.pool(3);
+    let all_settings = || {
+        let mut conns: Vec<_> = (0..3).map(|_| pool.get().unwrap()).collect();
+        conns.iter_mut().map(|conn| crate::backend::settings(conn)).collect::<Vec<_>>()
+    };
+    let before = all_settings();
+    assert!(people.task([2, 1]).workers(3).run(&pool).unwrap().is_proven());
+    assert_eq!(all_settings(), before);
+
+    // A task that fails in its first statement, and one that fails while it writes and reads.
+    let unknown = Task::new(keyring([2, 1])).target("nowhere.email".parse().unwrap());
+    assert!(unknown.run(&pool).unwrap_err().is_refused());
+    assert_eq!(all_settings(), before);
+    people.fill(1, 11..=60);
+    let mut application = people.conn();
+    let mut is_renamed = false;
+    let rename = |_: &Progress| {
+        while !is_renamed {
+            // On SQLite, the task may hold the lock.
+            is_renamed = application.batch_execute("alter table people rename to elsewhere").is_ok();
+        }
+    };
+    let failing = people.task([2, 1]).workers(2).batch_size(5).give_up_after(Duration::ZERO);
+    let error = failing.on_progress(rename).run(&pool).unwrap_err();
+    assert!(error.is_database(), "{error}");
+    assert_eq!(all_settings(), before);
+
+    // A panic on the thread of the task.
+    people.conn().batch_execute("alter table elsewhere rename to people").unwrap();
+    let task = people.task([2, 1]).on_progress(|_: &Progress| panic!("the application's own"));
+    let run = std::panic::AssertUnwindSafe(|| task.run(&pool).map(drop));
+    assert!(std::panic::catch_unwind(run).is_err());
+    assert_eq!(all_settings(), before);
 }
 
 #[test]

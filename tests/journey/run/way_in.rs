@@ -84,7 +84,7 @@ pub fn too_early(world: &World) {
     assert_eq!(guards(world), [None; 3]);
     world.in_quiet(|| checker::as_many_as_in_the_ledger(world, &mut world.db.conn()));
     world.settle();
-    std::fs::remove_dir_all(written.trim()).unwrap();
+    written.lines().for_each(|folder| std::fs::remove_dir_all(folder).unwrap());
 }
 
 fn guard_migration(world: &World, db: &TestDatabase) -> Program {

@@ -81,6 +81,7 @@ impl Migrations {
     }
 
     /// Runs the next migration only.
+    #[allow(dead_code)] // SQLite has one migration for each table.
     pub fn run_next(&self, conn: &mut Conn) -> diesel::migration::Result<()> {
         conn.run_next_migration(self.source()).map(drop)
     }
@@ -204,19 +205,14 @@ fn too_early_is_refused_by_the_database_and_nothing_is_lost() {
         let migrations = Migrations::written(&db, &[&COLUMNS, *way].concat());
         insert(conn, &people("id, MAIL"), &format!("3, '{PLAINTEXT}'")).unwrap();
         let before = (shape(conn), contents(conn));
-        if !way.is_empty() {
-            migrations.run_next(conn).unwrap();
-        }
-        let error = migrations.run_next(conn).unwrap_err();
+        // Online, too: the application still writes plaintext, and the guard would refuse it.
+        let error = migrations.run(conn).unwrap_err();
         assert!(!format!("{error} {error:?}").contains(PLAINTEXT), "{error}");
         assert_eq!(contents(conn), before.1);
         let conn = &mut db.conn();
-        if way.is_empty() {
-            assert_eq!((shape(conn), kinds(conn)), (before.0, [None; 3]));
-        } else {
-            // The first of the two migrations succeeded, and its guard already checks new values.
-            assert!(insert(conn, &people("MAIL"), &format!("'{PLAINTEXT}'")).is_err());
-        }
+        assert_eq!((shape(conn), kinds(conn)), (before.0, [None; 3]));
+        insert(conn, &people("id, MAIL"), &format!("4, '{PLAINTEXT}'")).unwrap();
+        conn.batch_execute(&format!("delete from {} where id = 4", quoted("Odd People"))).unwrap();
         let encrypt = format!("update {} set {} = '{}' where id = 3", quoted("Odd People"), quoted("E Mail"), token(3));
         conn.batch_execute(&encrypt).unwrap();
         migrations.run(conn).unwrap();
@@ -234,7 +230,8 @@ fn one_migration_for_each_table_in_the_order_in_which_they_run() {
         let run = program(&db, args, &folder).exits_with(0);
         let names =
             run.stdout.lines().map(|line| PathBuf::from(line).file_name().unwrap().to_str().unwrap().to_owned());
-        names.collect::<Vec<String>>()
+        // On PostgreSQL, each is followed by one that validates it.
+        names.filter(|name| !name.ends_with("_validate")).collect::<Vec<String>>()
     };
     let first = written(&["t.a", "s.a", "t.b", "t.a"]);
     let second = written(&["s.b"]);
@@ -243,9 +240,14 @@ fn one_migration_for_each_table_in_the_order_in_which_they_run() {
     assert!(names.windows(2).all(|pair| pair[0].0 < pair[1].0), "{names:?}");
     program(&db, &["t.a", "t.b"], &folder).exits_with(5).says("a migration with this name exists: ");
     // Each migration describes the tables as they were. On SQLite, the second one for `s` would undo the first.
-    std::fs::remove_dir_all(folder.path().join(&second[0])).unwrap();
+    for written in folder.path().read_dir().unwrap().flatten() {
+        if written.file_name().to_string_lossy().contains("_guard_s_b") {
+            std::fs::remove_dir_all(written.path()).unwrap();
+        }
+    }
     let migrations = FileBasedMigrations::from_path(folder.path()).unwrap();
-    assert_eq!(db.conn().run_pending_migrations(migrations).unwrap().len(), 2);
+    let written = folder.path().read_dir().unwrap().count();
+    assert_eq!(db.conn().run_pending_migrations(migrations).unwrap().len(), written);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod metrics;
 mod migration;
 mod names;
 mod pinakes;
+pub mod pooled;
 mod problems;
 mod reencrypt;
 mod refusals;
