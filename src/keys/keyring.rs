@@ -179,7 +179,6 @@ impl fmt::Debug for Keyring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::fernet::iv::Iv;
 
     fn opens(keyring: &Keyring, token: &[u8], likely: usize) -> Option<(usize, Vec<u8>)> {
         let mut decoded = Vec::new();

@@ -12,6 +12,7 @@ mod limits;
 pub mod migrations;
 mod new_column;
 pub mod people;
+mod planted;
 pub mod program;
 pub mod proof;
 mod races;
