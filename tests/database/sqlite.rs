@@ -18,6 +18,7 @@ mod sqlite {
     mod guards;
     mod limits;
     mod locked;
+    mod one_file;
     pub mod schema;
     pub mod shipped;
 }
