@@ -19,6 +19,7 @@ mod sqlite {
     mod guards;
     mod limits;
     mod locked;
+    mod one_file;
     pub mod schema;
     pub mod shipped;
 }

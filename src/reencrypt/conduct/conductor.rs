@@ -9,6 +9,7 @@ use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::database::clock::CLOCKS;
 use crate::database::{DatabaseClock, Plan, PlannedTable, Session, StopHandle, TaskConnection};
+use crate::reencrypt::conduct::Nodes;
 use crate::reencrypt::conduct::progress::ProgressReporter;
 use crate::reencrypt::conduct::proof::{Prover, Reading};
 use crate::reencrypt::report::time;
@@ -32,6 +33,7 @@ pub(crate) struct Conductor<'a, 'o, C: TaskConnection> {
     settings: &'a Settings,
     pool: &'a Pool<ConnectionManager<C>>,
     plan: &'a Plan,
+    nodes: &'a Nodes<C>,
     progress: ProgressReporter<'a, 'o>,
     counters: Counters,
     found: Found,
@@ -44,12 +46,14 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         settings: &'a Settings,
         pool: &'a Pool<ConnectionManager<C>>,
         plan: &'a Plan,
+        nodes: &'a Nodes<C>,
         observer: &'a mut Observer<'o>,
     ) -> Self {
         Self {
             settings,
             pool,
             plan,
+            nodes,
             progress: ProgressReporter::new(plan, observer),
             counters: Counters::new(plan.tables().len()),
             found: Found::new(plan, settings.keyring.fingerprints().len()),
@@ -64,7 +68,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         if waits {
             prover.prove(&self.counters, |_, waits_for| report(waits_for))
         } else {
-            prover.read(&self.counters, report)
+            prover.look(&self.counters, report)
         }
     }
 
@@ -87,6 +91,10 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         let span =
             tracing::info_span!("reencrypt", job = %self.settings.job, %primary, process = tracing::field::Empty);
         let _entered = span.enter();
+        // Only the proof needs these servers. But the operator should not wait for it to learn what is missing.
+        if let Some(doubt) = self.prover(stop.clone()).watch().begin()? {
+            tracing::warn!("the task will prove nothing if this does not change: {doubt}");
+        }
         let mut store = self.store()?;
         if let Some(process) = store.process() {
             span.record("process", process);
@@ -292,7 +300,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
     }
 
     fn prover(&self, stop: StopHandle) -> Prover<'a, C> {
-        Prover { settings: self.settings, pool: self.pool, plan: self.plan, stop }
+        Prover { settings: self.settings, pool: self.pool, plan: self.plan, nodes: self.nodes, stop }
     }
 
     /// Joins the run in the tables of the task, or starts one in memory.
@@ -321,7 +329,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
     }
 
     fn session(&self) -> Session<'a, C> {
-        Session::new(self.pool, self.settings.give_up_after, self.settings.stop.clone())
+        Session::new(self.pool, self.settings.give_up_after, self.settings.stop.clone()).at(&self.settings.anchor)
     }
 }
 

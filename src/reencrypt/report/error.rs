@@ -112,6 +112,9 @@ impl From<Refusal> for Cause {
 
 impl From<Failure> for Cause {
     fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
+        match failure {
+            Failure::OtherServer(seen) => Self::Refused(Refusal::OtherServer { seen }),
+            failure => Self::Failed(failure),
+        }
     }
 }

@@ -167,6 +167,25 @@ impl fmt::Display for Reason<'_> {
                  first",
                 ties.join("; ")
             ),
+            Refusal::OtherServer { seen } => write!(
+                f,
+                "the connections lead to different servers: {seen}. A server failed over, or something spreads the \
+                 connections or the statements over servers. Connect to the primary itself, then run the task again. \
+                 Completed work is safe"
+            ),
+            Refusal::ReadOnly { seen } => {
+                write!(f, "nothing can be written here: {seen}. Connect to the primary, as a user who may write")
+            }
+            Refusal::NoMember { node, reason } => write!(
+                f,
+                "the node {node} is not a member of the cluster: {reason}. Name the nodes of the cluster of this \
+                 database, and no other server"
+            ),
+            Refusal::NodeUrl { number } => write!(
+                f,
+                "the URL of node {number} is not of the form scheme://user:password@host:port/database: write special \
+                 characters of the password as %XX (`@` is %40, `/` is %2F)"
+            ),
             Refusal::Pooler { name, seen } => write!(
                 f,
                 "the connection leads to a pooler that shares the sessions of the server ({}): {seen}. The settings, the \
