@@ -1,5 +1,7 @@
 //! Features of PostgreSQL only.
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -95,12 +97,23 @@ fn rows_that_the_walk_does_not_reach() {
 fn a_client_of_the_replication_protocol_counts() {
     let db = TestDatabase::new();
     db.conn().batch_execute("create table t (id int primary key, secret text)").unwrap();
-    let mut client = PgConnection::establish(&format!("{}?replication=database", db.url())).unwrap();
+    // Diesel uses the extended protocol, which the server refuses here.
+    let mut client = Command::new("psql")
+        .args(["-X", "-q", "-d", &format!("{}?replication=database", db.url())])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = client.stdin.take().unwrap();
     let token = keyring([1]).encrypt(b"x");
-    client.batch_execute(&format!("begin; insert into t values (1, '{token}')")).unwrap();
+    writeln!(input, "begin; insert into t values (1, '{token}');\n\\echo written").unwrap();
+    let mut output = BufReader::new(client.stdout.take().unwrap()).lines();
+    assert_eq!(output.next().unwrap().unwrap(), "written");
     let report = task("public", "t").fence_timeout(Duration::ZERO).run(&db.pool(2)).unwrap();
     assert!(matches!(report.doubt(), Some(Doubt::Open(_))), "{:?}", report.doubt());
-    client.batch_execute("commit").unwrap();
+    writeln!(input, "commit;").unwrap();
+    drop(input);
+    assert!(client.wait().unwrap().success());
     let report = task("public", "t").run(&db.pool(2)).unwrap();
     assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 1));
 }
