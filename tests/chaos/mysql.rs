@@ -14,6 +14,7 @@ fn main() -> ExitCode {
 
 /// The database, and how to end its sessions and the server.
 mod backend {
+    use diesel::connection::SimpleConnection;
     use diesel::prelude::*;
     use diesel::sql_types::{BigInt, Text};
 
@@ -46,6 +47,11 @@ mod backend {
         // An error means that the session has ended already.
         let _ = diesel::sql_query(format!("kill {session}")).execute(conn);
         Ok(())
+    }
+
+    /// Puts a copy of the table in its place.
+    pub fn replace_table(conn: &mut Conn) -> QueryResult<()> {
+        conn.batch_execute("set lock_wait_timeout = 1; alter table item engine = innodb, algorithm = copy")
     }
 
     #[derive(QueryableByName)]

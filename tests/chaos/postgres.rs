@@ -14,6 +14,7 @@ fn main() -> ExitCode {
 
 /// The database, and how to end its sessions and the server.
 mod backend {
+    use diesel::connection::SimpleConnection;
     use diesel::prelude::*;
     use diesel::sql_types::{Integer, Text};
 
@@ -43,6 +44,17 @@ mod backend {
 
     pub fn terminate(conn: &mut Conn, session: i64) -> QueryResult<()> {
         diesel::sql_query(format!("select pg_terminate_backend({session})")).execute(conn).map(drop)
+    }
+
+    /// Puts a copy of the table in its place.
+    pub fn replace_table(conn: &mut Conn) -> QueryResult<()> {
+        conn.transaction(|conn| {
+            conn.batch_execute(
+                "set local lock_timeout = '1s'; lock table item in access exclusive mode;
+                 create table item_copy (like item including all); insert into item_copy select * from item;
+                 drop table item; alter table item_copy rename to item",
+            )
+        })
     }
 
     #[derive(QueryableByName)]

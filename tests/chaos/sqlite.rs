@@ -14,6 +14,7 @@ fn main() -> ExitCode {
 
 /// The database. There is no server, and there are no sessions.
 mod backend {
+    use diesel::connection::SimpleConnection;
     use diesel::prelude::*;
 
     pub use crate::support::sqlite::*;
@@ -31,6 +32,24 @@ mod backend {
 
     pub fn terminate(_conn: &mut Conn, _session: i64) -> QueryResult<()> {
         Err(diesel::NotFound)
+    }
+
+    #[derive(QueryableByName)]
+    struct Definition {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        sql: String,
+    }
+
+    /// Puts a copy of the table in its place.
+    pub fn replace_table(conn: &mut Conn) -> QueryResult<()> {
+        conn.immediate_transaction(|conn| {
+            let definition = diesel::sql_query("select sql from sqlite_master where name = 'item'");
+            let sql = definition.get_result::<Definition>(conn)?.sql;
+            conn.batch_execute(&sql.replacen("item", "item_copy", 1))?;
+            conn.batch_execute(
+                "insert into item_copy select * from item; drop table item; alter table item_copy rename to item",
+            )
+        })
     }
 
     pub fn pid_file(_conn: &mut Conn) -> QueryResult<String> {

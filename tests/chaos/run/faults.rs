@@ -11,7 +11,7 @@ use super::keys::HOT;
 use super::planted::plant;
 use super::processes::Slot;
 use super::world::{World, count};
-use crate::backend::{Conn, SERVER, SHUTDOWN, pid_file, sessions, terminate};
+use crate::backend::{Conn, SERVER, SHUTDOWN, connect, pid_file, replace_table, sessions, terminate};
 use crate::support::failures::FailOnPanic;
 use crate::support::session::Session;
 
@@ -75,6 +75,12 @@ fn strike(world: &World, session: &mut Session<Conn>, slots: &mut [Slot], rng: &
             proxy.hang_up();
             proxy.resume();
             count(&world.counts.cuts);
+        }
+        8 => {
+            // An online change of the schema ends like this: another table gets the name. It may fail, as everywhere.
+            if connect(&world.db.url()).is_ok_and(|mut conn| replace_table(&mut conn).is_ok()) {
+                count(&world.counts.replaced);
+            }
         }
         _ => {}
     }

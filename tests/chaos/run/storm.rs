@@ -93,6 +93,7 @@ fn figures(world: &World, runs: usize, time: Duration) -> String {
         of(&counts.cuts, "cuts"),
         of(&counts.terminations, "terminations"),
         of(&counts.restarts, "restarts"),
+        of(&counts.replaced, "replaced tables"),
         format!("{runs} runs until proven"),
         format!("{:.1} s", time.as_secs_f64()),
     ]

@@ -49,6 +49,8 @@ pub struct Counts {
     pub cuts: AtomicU64,
     pub terminations: AtomicU64,
     pub restarts: AtomicU64,
+    /// How often another table got the name of the table.
+    pub replaced: AtomicU64,
 }
 
 impl World {
