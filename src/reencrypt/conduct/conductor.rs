@@ -13,8 +13,11 @@ use crate::reencrypt::conduct::Nodes;
 use crate::reencrypt::conduct::progress::ProgressReporter;
 use crate::reencrypt::conduct::proof::{Prover, Reading};
 use crate::reencrypt::report::time;
-use crate::reencrypt::report::{ColumnReport, Doubt, Ending, Observer, Outcome, Proof, Report, Tally, TaskError};
+use crate::reencrypt::report::{
+    ColumnReport, Doubt, Ending, Observer, Outcome, Proof, Refusal, Report, Tally, TaskError,
+};
 use crate::reencrypt::run::claim::{LEFT, whole};
+use crate::reencrypt::run::signature;
 use crate::reencrypt::run::state;
 use crate::reencrypt::run::{ClaimNumber, Run, Scope, Step, Store, Tables};
 use crate::reencrypt::throttle::{Heartbeat, Limits, Monitor, Throttle};
@@ -187,7 +190,10 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
             };
             let walks_again = doubt.as_ref().is_some_and(Doubt::is_left) && run.may_walk_again();
             let proof = Proof { moment: time::of_moment(moment), values };
-            let ending = Ending { proof, doubt, tallies: found.tallies.clone(), omitted };
+            let listed = problems.listed().len() as u64;
+            let ending =
+                Ending { proof, doubt, tallies: found.tallies.clone(), listed, omitted, signature: String::new() };
+            let ending = signature::signed(ending, &self.settings.keyring, &run.scope)?;
             let is_accepted = run.proven(claim, if walks_again { Err(ranges.clone()) } else { Ok(ending) });
             if is_accepted {
                 store.replace_problems(conn, problems.listed())?;
@@ -252,11 +258,16 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
 
     /// The report on a run that has ended. All processes of the run return the same report.
     fn finished(&mut self, store: &Store<'_, C>, run: &Run, ending: Ending) -> Result<Report, TaskError> {
+        if !store.believes(&ending, &self.settings.keyring, &run.scope) {
+            return Err(Refusal::ForgedEnding.into());
+        }
         let problems = if self.has_proven {
             std::mem::take(&mut self.found.problems)
         } else {
             // Another process has read everything, and has recorded the problems.
-            store.recorded(&mut self.session())?.and_omitted(ending.omitted)
+            let recorded = store.recorded(&mut self.session())?;
+            let deleted = ending.listed.saturating_sub(recorded.count());
+            recorded.and_omitted(ending.omitted + deleted)
         };
         let outcome = if ending.doubt.is_none() { Outcome::Proven } else { Outcome::Incomplete };
         tracing::info!(?outcome, passes = run.pass, "run ended");
@@ -295,9 +306,9 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
     /// Joins the run in the tables of the task, or starts one in memory.
     fn store(&self) -> Result<Store<'a, C>, TaskError> {
         let mut session = self.session();
-        let tables = if self.settings.stateless { None } else { Tables::prepare(&mut session)? };
-        let Some(tables) = tables else { return self.memory(&mut session) };
-        Store::join(tables, &mut session, self.plan, &self.scope(), process_name(), self.settings.lease)
+        let state = if self.settings.stateless { None } else { Tables::prepare(&mut session)? };
+        let Some(state) = state else { return self.memory(&mut session) };
+        Store::join(state, &mut session, self.plan, &self.scope(), process_name(), self.settings.lease)
     }
 
     fn memory(&self, session: &mut Session<'_, C>) -> Result<Store<'a, C>, TaskError> {
@@ -312,6 +323,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         Scope {
             job: self.settings.job,
             keys: keys.collect(),
+            check: self.settings.keyring.check_value(),
             targets: self.plan.tables().iter().map(PlannedTable::describe).collect(),
         }
     }

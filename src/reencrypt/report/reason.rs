@@ -193,9 +193,15 @@ impl fmt::Display for Reason<'_> {
                 name.as_deref().unwrap_or("such as PgBouncer in transaction mode, PgCat, Odyssey, RDS Proxy or ProxySQL")
             ),
             Refusal::ForeignRun => f.write_str(
-                "the table __diesel_encrypted_run was written by another version of diesel-encrypted. Let that version \
-                 finish, or drop the tables __diesel_encrypted_run, __diesel_encrypted_chunk and \
+                "the record in the table __diesel_encrypted_run is not one of this version of diesel-encrypted: another \
+                 version has written it, or somebody else. Let that version finish, or drop the tables __diesel_encrypted_run, __diesel_encrypted_chunk and \
                  __diesel_encrypted_problem: they hold no data of the application",
+            ),
+            Refusal::ForgedEnding => f.write_str(
+                "the table __diesel_encrypted_run says that the run has ended, but no process with this keyring has \
+                 written that since this one began. Nothing is proven by it. Find out who may write to the table, drop \
+                 the tables __diesel_encrypted_run, __diesel_encrypted_chunk and __diesel_encrypted_problem, and run the \
+                 task again",
             ),
             Refusal::ForeignTable { table, reason } => write!(
                 f,

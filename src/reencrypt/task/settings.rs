@@ -123,8 +123,8 @@ impl<'a> Task<'a> {
 
     /// Accepts the tokens that the columns hold before [`Job::Encrypt`] begins, if they are dated at `time` or later.
     ///
-    /// By default, the task refuses a column with tokens that the keyring opens, unless a recorded run explains them: a
-    /// task with `Job::Encrypt` or `Job::Reencrypt` worked on all these columns last. Otherwise a user of the
+    /// By default, the task refuses a column with tokens that the keyring opens, unless a recorded run explains them: the
+    /// last run worked on all these columns, and was not a decryption that left no token. Otherwise a user of the
     /// application may have stored a token of another column there, for example one from a backup. An application that
     /// reads tokens in this column shows the plaintext of such a token.
     ///

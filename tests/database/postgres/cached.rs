@@ -18,7 +18,7 @@ fn a_change_of_the_type_fails_every_request_until_the_connections_are_closed() {
         application.unharmed("adoption 2, after the restart", || {});
 
         application.deploy(as_adopting, &[1]);
-        program(db, "people.email", &["encrypt"], &[1]).exits_with(0);
+        program(db, "people.email", &["encrypt", "--accept-tokens"], &[1]).exits_with(0);
         let guards = Migrations::written(db, &["people.email", "--domain"]);
         let (_, failed) = application.during("adoption 12, a domain", || guards.run(&mut db.conn()).unwrap());
         assert!(failed > 0);

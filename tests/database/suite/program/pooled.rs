@@ -231,8 +231,8 @@ fn no_step_of_the_runbooks_fails_a_request() {
         application.unharmed("adoption 2, look for room", || run(&["encrypt", "--dry-run"], &[OLD], 3));
         application.unharmed("adoption 5, Leaving", || application.deploy(as_leaving, &[OLD]));
         application.unharmed("adoption 6, Adopting", || application.deploy(as_adopting, &[OLD]));
-        application.unharmed("adoption 8, rehearse", || run(&["encrypt", "--dry-run"], &[OLD], 3));
-        application.unharmed("adoption 9, encrypt", || run(&["encrypt"], &[OLD], 0));
+        application.unharmed("adoption 8, rehearse", || run(&["encrypt", "--dry-run", "--accept-tokens"], &[OLD], 3));
+        application.unharmed("adoption 9, encrypt", || run(&["encrypt", "--accept-tokens"], &[OLD], 0));
         if let Some(to_ascii) = TO_ASCII {
             application.unharmed("adoption 10, MODIFY to ascii_bin", || sql(to_ascii));
         }
