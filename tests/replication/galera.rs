@@ -37,7 +37,8 @@ struct Secret {
 
 impl Cluster {
     fn new() -> Self {
-        let this = Self { nodes: PrivateServer::galera(3) };
+        let this =
+            Self { nodes: PrivateServer::galera(3, |node| wait_for(node, "wsrep_local_state_comment", "Synced")) };
         let sql = format!(
             "create database app; \
              create table app.people (id bigint primary key, secret text not null); \
@@ -107,23 +108,8 @@ impl Cluster {
         task.nodes(nodes).fence_timeout(Duration::from_secs(30)).on_progress(observer).run(&pool).unwrap()
     }
 
-    /// Waits until a node shows this status.
     fn wait_for(&self, node: usize, name: &str, value: &str) {
-        let status = format!(
-            "select count(*) as n from information_schema.global_status \
-             where variable_name = '{name}' and variable_value = '{value}'"
-        );
-        // A node without a quorum refuses every query but this one.
-        let shows = || -> QueryResult<bool> {
-            let mut conn = self.conn(node);
-            conn.batch_execute("set session wsrep_dirty_reads = 1")?;
-            Ok(diesel::sql_query(&status).get_result::<Count>(&mut conn)?.n == 1)
-        };
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !matches!(shows(), Ok(true)) {
-            assert!(Instant::now() < deadline, "node {node} does not show {value} as its {name}");
-            thread::sleep(Duration::from_millis(20));
-        }
+        wait_for(&self.nodes[node], name, value);
     }
 
     fn wait_until_synced(&self, node: usize) {
@@ -134,6 +120,25 @@ impl Cluster {
         let conn = &mut self.conn(0);
         let secrets: Vec<Secret> = diesel::sql_query("select secret from app.people").load(conn).unwrap();
         secrets.iter().filter(|row| keyring([number]).decrypt(row.secret.as_bytes()).is_ok()).count()
+    }
+}
+
+/// Waits until a node shows this status.
+fn wait_for(node: &PrivateServer, name: &str, value: &str) {
+    let status = format!(
+        "select count(*) as n from information_schema.global_status \
+         where variable_name = '{name}' and variable_value = '{value}'"
+    );
+    let shows = || -> Result<bool, Box<dyn std::error::Error>> {
+        let mut conn = MysqlConnection::establish(&node.url("mysql"))?;
+        // Otherwise a node without a quorum would refuse the query.
+        conn.batch_execute("set session wsrep_dirty_reads = 1")?;
+        Ok(diesel::sql_query(&status).get_result::<Count>(&mut conn)?.n == 1)
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !matches!(shows(), Ok(true)) {
+        assert!(Instant::now() < deadline, "{} does not show {value} as its {name}", node.address());
+        thread::sleep(Duration::from_millis(20));
     }
 }
 

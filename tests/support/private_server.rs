@@ -50,8 +50,9 @@ impl PrivateServer {
         Self::postgres_in(folder, settings)
     }
 
-    /// Starts the nodes of a Galera cluster, one after the other. Each joins with the data of the ones before.
-    pub fn galera(nodes: usize) -> Vec<Self> {
+    /// Starts the nodes of a Galera cluster, one after the other. Each joins with the data of the ones before. A node
+    /// listens before it is ready, so `wait` waits for it.
+    pub fn galera(nodes: usize, wait: impl Fn(&Self)) -> Vec<Self> {
         let ports: Vec<u16> = std::iter::repeat_with(free_port).take(nodes).collect();
         let cluster: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
         let options = |port: u16| {
@@ -79,7 +80,9 @@ impl PrivateServer {
                 options.push("--wsrep-new-cluster".into());
             }
             let options: Vec<&str> = options.iter().map(String::as_str).collect();
-            servers.push(Self::mysql(&options));
+            let server = Self::mysql(&options);
+            wait(&server);
+            servers.push(server);
         }
         servers
     }

@@ -73,15 +73,16 @@ const SERVER: &str = "\
 /// By default every user may call this function.
 const SYSTEM: &str = "SELECT s.system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system() s";
 
-/// The enabled subscriptions that write to a table or to one of its partitions.
+/// The subscriptions that write to a table or to one of its partitions. One that is disabled may be enabled later, and then
+/// it goes on from where it was. The view shows the names to every user; the catalogue below it does not on old versions.
 const SUBSCRIPTIONS: &str = "\
-    SELECT s.subname::pg_catalog.text FROM pg_catalog.pg_class c \
+    SELECT DISTINCT s.subname::pg_catalog.text FROM pg_catalog.pg_class c \
     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
     JOIN pg_catalog.pg_subscription_rel r ON r.srrelid OPERATOR(pg_catalog.=) c.oid \
         OR EXISTS (SELECT FROM pg_catalog.pg_partition_tree(c.oid::pg_catalog.regclass) p \
                    WHERE p.relid::pg_catalog.oid OPERATOR(pg_catalog.=) r.srrelid) \
-    JOIN pg_catalog.pg_subscription s ON s.oid OPERATOR(pg_catalog.=) r.srsubid \
-    WHERE s.subenabled AND n.nspname OPERATOR(pg_catalog.=) ?::pg_catalog.name \
+    JOIN pg_catalog.pg_stat_subscription s ON s.subid OPERATOR(pg_catalog.=) r.srsubid \
+    WHERE n.nspname OPERATOR(pg_catalog.=) ?::pg_catalog.name \
       AND c.relname OPERATOR(pg_catalog.=) ?::pg_catalog.name \
     ORDER BY 1";
 
