@@ -25,10 +25,8 @@ pub struct Catalogue {
 pub struct KeyColumn {
     pub(crate) name: String,
     /// The type that a parameter is cast to. If there is one, the column is read in its text form.
-    #[cfg_attr(not(any(feature = "mysql", feature = "postgres")), expect(dead_code))]
     pub(crate) cast: Option<String>,
     /// Whether the column holds text, even if the driver reports it as bytes.
-    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
     pub(crate) is_text: bool,
     /// The operators of the index of the row key, if statements have to name them: `<`, `<=`, `=`, `>=` and `>`.
     pub(crate) operators: Option<[String; 5]>,

@@ -19,11 +19,9 @@ pub struct PlannedTable {
     pub(crate) name: TableName,
     pub(crate) row_key: Vec<KeyColumn>,
     /// The index of the row key, if a statement has to name the index that the database should use.
-    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
     pub(crate) index: Option<String>,
     pub(crate) columns: Vec<PlannedColumn>,
     /// Columns that the database would change by itself on any update of the row. The task keeps their values.
-    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
     pub(crate) keep: Vec<String>,
     /// The number of rows, if the database can estimate it.
     pub(crate) rows: Option<u64>,
