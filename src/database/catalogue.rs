@@ -55,6 +55,8 @@ impl KeyColumn {
 /// A column as the catalogue describes it.
 pub struct CatalogueColumn {
     pub(crate) name: String,
+    /// What distinguishes the column from another one that gets its name, if the database has such a thing.
+    pub(crate) number: Option<i64>,
     /// The type in the database's words, for messages.
     pub(crate) type_name: String,
     /// `None` for types that do not hold tokens.

@@ -6,8 +6,10 @@ use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::catalogue::{Catalogue, CatalogueColumn, KeyColumn, Relation};
 use crate::database::checkpoint::Checkpoint;
+use crate::database::cluster::Membership;
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
+use crate::database::identity::Server;
 use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::database::replication::{Primary, ReplicaState, Replication};
 use crate::database::row::{Cell, Change, KeyValue};
@@ -29,6 +31,8 @@ pub trait Dialect:
     + RowFormat
     + SwapRows
     + Snapshots
+    + Identity
+    + Clusters
     + ReplicationState
     + Cost
     + Effects
@@ -169,6 +173,11 @@ pub trait RowFormat: TextRows {
     /// beginning in hexadecimal.
     fn push_sampled(column: &CatalogueColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()>;
 
+    /// Whether a value of a row key has a form in which this database returns one.
+    fn is_key(_value: &KeyValue) -> bool {
+        true
+    }
+
     fn read_key(value: Self::RawValue<'_>) -> deserialize::Result<KeyValue>;
 
     fn read_cell(value: Self::RawValue<'_>) -> deserialize::Result<Cell>;
@@ -220,6 +229,30 @@ pub trait Snapshots: TokenBackend {
 
     /// The open transactions that began before the fence, in words for the operator.
     fn older_than<C: Conn<Self>>(conn: &mut C, fence: &str) -> QueryResult<Vec<String>>;
+}
+
+/// What the server is.
+pub trait Identity: TokenBackend {
+    /// What the server of this connection reports about itself.
+    fn server<C: Conn<Self>>(conn: &mut C) -> QueryResult<Server>;
+
+    /// Why this session cannot write, if it cannot.
+    fn read_only<C: Conn<Self>>(_conn: &mut C) -> QueryResult<Option<String>> {
+        Ok(None)
+    }
+
+    /// What writes to these tables on behalf of transactions of other servers, in words for the operator.
+    fn feeds<C: Conn<Self>>(_conn: &mut C, _tables: &[PlannedTable]) -> QueryResult<Vec<String>> {
+        Ok(Vec::new())
+    }
+}
+
+/// Clusters in which every node can write.
+pub trait Clusters: TokenBackend {
+    /// How this node sees its cluster. `None` if the server is on its own.
+    fn membership<C: Conn<Self>>(_conn: &mut C) -> QueryResult<Option<Membership>> {
+        Ok(None)
+    }
 }
 
 /// The lag of replicas.

@@ -12,6 +12,8 @@ pub(crate) enum Failure {
     Database(String),
     /// This crate cannot read an answer of the database.
     Internal(String),
+    /// The connections lead to different servers, as described.
+    OtherServer(String),
 }
 
 impl Failure {
@@ -35,6 +37,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Database(error) => write!(f, "the database failed: {error}"),
             Self::Internal(error) => write!(f, "internal error: {error}"),
+            Self::OtherServer(seen) => write!(f, "the connections lead to different servers: {seen}"),
         }
     }
 }

@@ -6,11 +6,13 @@
 pub(crate) mod catalogue;
 pub(crate) mod checkpoint;
 pub(crate) mod clock;
+pub(crate) mod cluster;
 pub(crate) mod connection;
 pub(crate) mod dialect;
 pub(crate) mod estimate;
 pub(crate) mod failure;
 pub(crate) mod guard_kind;
+pub(crate) mod identity;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
 pub(crate) mod page;
@@ -21,6 +23,7 @@ pub(crate) mod postgres;
 pub(crate) mod quote;
 pub(crate) mod replication;
 pub(crate) mod row;
+pub(crate) mod server_url;
 pub(crate) mod session;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub(crate) mod slots;
@@ -35,19 +38,22 @@ pub(crate) mod words;
 pub(crate) use catalogue::{Catalogue, CatalogueColumn, IndexKey, KeyColumn, Relation, Trigger};
 pub(crate) use checkpoint::Checkpoint;
 pub(crate) use clock::{DatabaseClock, Moment};
+pub(crate) use cluster::Membership;
 pub(crate) use connection::{DialectConnection, TaskConnection};
 pub(crate) use dialect::{
-    CatalogueReader, Conversion, Cost, Dialect, Effects, GuardLookup, Language, Locks, OwnTables, Poolers,
-    ReplicationState, RowFormat, SessionSettings, SideEffects, Snapshots, SwapRows,
+    CatalogueReader, Clusters, Conversion, Cost, Dialect, Effects, GuardLookup, Identity, Language, Locks, OwnTables,
+    Poolers, ReplicationState, RowFormat, SessionSettings, SideEffects, Snapshots, SwapRows,
 };
 pub(crate) use estimate::{Estimate, TableEstimate};
 pub(crate) use failure::Failure;
 pub(crate) use guard_kind::GuardKind;
+pub(crate) use identity::{Anchor, Server};
 pub(crate) use page::Page;
 pub(crate) use plan::{Plan, PlannedColumn, PlannedTable, Room};
 pub(crate) use pooler::Pooler;
 pub(crate) use replication::{Replay, ReplicaState, Replication};
 pub(crate) use row::{Cell, Change, KeyValue, Row, Swap};
+pub(crate) use server_url::ServerUrl;
 pub(crate) use session::Session;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub(crate) use slots::Slots;

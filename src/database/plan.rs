@@ -37,6 +37,8 @@ pub struct PlannedTable {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedColumn {
     pub(crate) name: String,
+    /// As in [`CatalogueColumn`](crate::database::catalogue::CatalogueColumn).
+    pub(crate) number: Option<i64>,
     pub(crate) is_text: bool,
     /// Whether a value that looks like a token is plaintext if no key opens it. The operator declares this.
     pub(crate) token_like_plaintext: bool,

@@ -9,8 +9,9 @@ use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::{Poolers, SessionSettings, Snapshots};
+use crate::database::dialect::{Identity, Poolers, SessionSettings, Snapshots};
 use crate::database::failure::Failure;
+use crate::database::identity::Anchor;
 use crate::database::plan::PlannedTable;
 use crate::database::pooler::{self, Pooler};
 use crate::database::stop::StopHandle;
@@ -29,12 +30,18 @@ pub(crate) struct Session<'a, C: TaskConnection> {
     pool: &'a Pool<ConnectionManager<C>>,
     give_up_after: Duration,
     stop: StopHandle,
+    anchor: Option<Anchor>,
     conn: Option<Configured<C>>,
 }
 
 impl<'a, C: TaskConnection> Session<'a, C> {
     pub(crate) fn new(pool: &'a Pool<ConnectionManager<C>>, give_up_after: Duration, stop: StopHandle) -> Self {
-        Self { pool, give_up_after, stop, conn: None }
+        Self { pool, give_up_after, stop, anchor: None, conn: None }
+    }
+
+    /// Refuses connections that do not lead to the server of the other sessions with this anchor.
+    pub(crate) fn at(self, anchor: &Anchor) -> Self {
+        Self { anchor: Some(anchor.clone()), ..self }
     }
 
     /// Looks for a pooler that shares connections, before the first setting is changed. If the database fails, tries
@@ -86,6 +93,7 @@ impl<'a, C: TaskConnection> Session<'a, C> {
                     is_second_look = true;
                     Failure::internal(chain(&error))
                 }
+                Err(error @ Failure::OtherServer(_)) => return Err(error),
                 Err(error) => error,
             };
             let was_pinned = self.conn.take().is_some_and(|conn| conn.is_pinned);
@@ -137,7 +145,19 @@ impl<'a, C: TaskConnection> Session<'a, C> {
             // On MySQL, the level of isolation for the next transaction may be left.
             conn.must_close = name.is_err();
         }
-        name.map_err(Failure::database)
+        let name = name.map_err(Failure::database)?;
+        let anchor = self.anchor.clone();
+        // Something between may send this transaction to another server than single statements.
+        let server = C::Backend::server(self.connection()?).map_err(Failure::database)?;
+        anchor.map_or(Ok(()), |anchor| anchor.check(server))?;
+        Ok(name)
+    }
+
+    /// Checks that single statements and transactions reach the server of the other sessions.
+    pub(crate) fn survey(&mut self) -> Result<(), Failure> {
+        let servers = self.run(|conn| Ok([C::Backend::server(conn)?, conn.transaction(C::Backend::server)?]))?;
+        let Some(anchor) = &self.anchor else { return Ok(()) };
+        servers.into_iter().try_for_each(|server| anchor.check(server))
     }
 
     /// Returns the connection to the pool. The next use takes one again.
@@ -173,7 +193,7 @@ impl<'a, C: TaskConnection> Session<'a, C> {
     /// Takes a connection if the pool has a free one soon.
     pub(crate) fn is_available(&mut self) -> bool {
         let conn = self.pool.get_timeout(SPARE.min(self.pool.connection_timeout()));
-        self.conn = conn.ok().and_then(|conn| Configured::new(conn).ok());
+        self.conn = conn.ok().and_then(|conn| Configured::new(conn, self.anchor.as_ref()).ok());
         self.conn.is_some()
     }
 
@@ -182,7 +202,7 @@ impl<'a, C: TaskConnection> Session<'a, C> {
             Some(conn) => conn,
             None => {
                 let conn = self.pool.get_timeout(self.patience());
-                Configured::new(conn.map_err(Failure::database)?).map_err(Failure::database)?
+                Configured::new(conn.map_err(Failure::database)?, self.anchor.as_ref())?
             }
         };
         Ok(&mut *self.conn.insert(conn).conn)
@@ -204,16 +224,24 @@ struct Configured<C: TaskConnection> {
 }
 
 impl<C: TaskConnection> Configured<C> {
-    fn new(conn: PooledConnection<ConnectionManager<C>>) -> QueryResult<Self> {
+    fn new(conn: PooledConnection<ConnectionManager<C>>, anchor: Option<&Anchor>) -> Result<Self, Failure> {
         let mut this = Self { conn, former: Vec::new(), is_pinned: false, must_close: false };
-        let conn: &mut C = this.conn.deref_mut();
-        this.former = C::Backend::settings(conn)?;
+        if let Some(anchor) = anchor {
+            anchor.check(C::Backend::server(&mut *this.conn).map_err(Failure::database)?)?;
+        }
+        this.configure().map_err(Failure::database)?;
+        Ok(this)
+    }
+
+    fn configure(&mut self) -> QueryResult<()> {
+        let conn: &mut C = self.conn.deref_mut();
+        self.former = C::Backend::settings(conn)?;
         for (name, value) in C::Backend::SETTINGS {
-            if this.former.iter().any(|(known, _)| known == name) {
+            if self.former.iter().any(|(known, _)| known == name) {
                 C::Backend::set(conn, name, value)?;
             }
         }
-        Ok(this)
+        Ok(())
     }
 }
 

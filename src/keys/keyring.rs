@@ -114,11 +114,16 @@ impl Keyring {
     /// same exactly for the same keys in the same order, it reveals nothing about them, and nobody without the primary
     /// key can compute it.
     #[cfg(feature = "reencrypt")]
-    #[cfg_attr(not(test), expect(dead_code, reason = "the run does not compare it yet"))]
     pub(crate) fn check_value(&self) -> String {
         let checks = self.entries.iter().map(|entry| entry.key.derive(&[b"diesel-encrypted key check v1"]));
         let all: Vec<u8> = checks.flatten().collect();
-        let value = self.entries[0].key.derive(&[b"diesel-encrypted keyring check v1", &all]);
+        self.sign(&[b"diesel-encrypted keyring check v1", &all])
+    }
+
+    /// `HMAC-SHA256(primary, parts)` in hexadecimal. The first part must say what it is for.
+    #[cfg(feature = "reencrypt")]
+    pub(crate) fn sign(&self, parts: &[&[u8]]) -> String {
+        let value = self.entries[0].key.derive(parts);
         value.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -174,7 +179,6 @@ impl fmt::Debug for Keyring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::fernet::iv::Iv;
 
     fn opens(keyring: &Keyring, token: &[u8], likely: usize) -> Option<(usize, Vec<u8>)> {
         let mut decoded = Vec::new();

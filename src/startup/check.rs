@@ -9,13 +9,14 @@ use crate::database::{Failure, Locks, Moment, Plan, PlannedTable, Session, StopH
 use crate::keys::{Fingerprint, Keyring};
 use crate::reencrypt::conduct::Sample;
 use crate::reencrypt::conduct::planning::plan;
+use crate::reencrypt::conduct::planted::explains;
 use crate::reencrypt::conduct::sample;
 use crate::reencrypt::report::{Cause, ColumnStatus, Job, Refusal, Tally, time};
 use crate::reencrypt::run::state;
 use crate::reencrypt::run::{Run, State, Stored};
 use crate::startup::error::StartupError;
 use crate::startup::key_order::newer_key;
-use crate::targets::Target;
+use crate::targets::{Target, printable};
 
 /// Checks, when an application starts, that its keyring and its schema belong to the database.
 ///
@@ -98,6 +99,13 @@ pub struct StartupReport {
     pub columns: Vec<ColumnStatus>,
     /// When they were read, on the clock of the database.
     pub moment: SystemTime,
+    /// The columns, as `table.column`, that are being [adopted](StartupCheck::adopting) and hold tokens that no recorded
+    /// run explains. The check logs a warning for each.
+    ///
+    /// Before any process writes tokens, there should be none: a user of the application may have stored a token of
+    /// another column, and would read its plaintext. The check reads a sample. A dry run of a task with `Job::Encrypt`
+    /// looks at every row.
+    pub unexplained: Vec<String>,
 }
 
 impl StartupCheck {
@@ -176,9 +184,10 @@ impl StartupCheck {
         }
         judge_columns(&planned, &adopting, &sampled.tallies)?;
         sample::judge(&planned, &sampled.tallies, Job::Reencrypt)?;
+        let unexplained = unexplained(&mut session, &planned, &adopting, &sampled.tallies)?;
         self.judge_primary(&mut session, sampled.dates, moment)?;
         let columns = ColumnStatus::all(&self.keyring, &planned, &sampled.tallies);
-        Ok(StartupReport { primary: self.keyring.primary(), columns, moment: time::of_moment(moment) })
+        Ok(StartupReport { primary: self.keyring.primary(), columns, moment: time::of_moment(moment), unexplained })
     }
 
     /// Refuses a primary key that was rotated away from.
@@ -213,6 +222,33 @@ impl StartupCheck {
             None => Ok(()),
         }
     }
+}
+
+/// The columns that are being adopted and hold tokens that no recorded run explains.
+fn unexplained<C: TaskConnection>(
+    session: &mut Session<'_, C>,
+    plan: &Plan,
+    adopting: &Plan,
+    tallies: &[Tally],
+) -> Result<Vec<String>, Cause> {
+    let with_tokens = plan.columns().zip(tallies).filter(|((table, column), tally)| {
+        let is_adopting =
+            adopting.columns().any(|(adopted, planned)| adopted.name == table.name && planned.name == column.name);
+        is_adopting && tally.readable() > 0
+    });
+    let places = with_tokens.map(|((table, column), _)| format!("{}.{}", table.name, column.name));
+    let places: Vec<String> = places.collect();
+    if places.is_empty() || matches!(recorded(session)?, Recorded::Run(Some(run)) if explains(&run, adopting)) {
+        return Ok(Vec::new());
+    }
+    for place in &places {
+        tracing::warn!(
+            column = %printable(place),
+            "the column holds tokens that no recorded run explains. If no process writes tokens there yet, a user of the \
+             application may have stored them, and would read their plaintext"
+        );
+    }
+    Ok(places)
 }
 
 /// Refuses columns whose tokens cannot be read at all, and plaintext in columns that are not being adopted.

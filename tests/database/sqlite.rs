@@ -13,11 +13,13 @@ mod support;
 /// Tests for this database only, and its constants and functions for `suite`.
 mod sqlite {
     pub mod backend;
+    mod damaged;
     mod discover;
     pub mod existing;
     mod guards;
     mod limits;
     mod locked;
+    mod one_file;
     pub mod schema;
     pub mod shipped;
 }

@@ -50,6 +50,40 @@ impl PrivateServer {
         Self::postgres_in(folder, settings)
     }
 
+    /// Starts the nodes of a Galera cluster, one after the other. Each joins with the data of the ones before.
+    pub fn galera(nodes: usize) -> Vec<Self> {
+        let ports: Vec<u16> = std::iter::repeat_with(free_port).take(nodes).collect();
+        let cluster: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+        let options = |port: u16| {
+            [
+                "--binlog-format=ROW".into(),
+                "--innodb-autoinc-lock-mode=2".into(),
+                "--innodb-flush-log-at-trx-commit=0".into(),
+                "--wsrep-on=ON".into(),
+                format!("--wsrep-provider={}", galera_library().display()),
+                format!("--wsrep-cluster-address=gcomm://{}", cluster.join(",")),
+                format!("--wsrep-node-address=127.0.0.1:{port}"),
+                "--wsrep-sst-method=rsync".into(),
+                format!("--wsrep-sst-receive-address=127.0.0.1:{}", free_port()),
+                format!(
+                    "--wsrep-provider-options=gmcast.listen_addr=tcp://127.0.0.1:{port};\
+                     ist.recv_addr=127.0.0.1:{};gcache.size=32M",
+                    free_port()
+                ),
+            ]
+        };
+        let mut servers = Vec::new();
+        for (number, port) in ports.iter().enumerate() {
+            let mut options: Vec<String> = options(*port).into();
+            if number == 0 {
+                options.push("--wsrep-new-cluster".into());
+            }
+            let options: Vec<&str> = options.iter().map(String::as_str).collect();
+            servers.push(Self::mysql(&options));
+        }
+        servers
+    }
+
     /// Starts a MariaDB server, with options such as `--log-bin`. If `MYSQLD` names a MySQL server, that one is
     /// started.
     pub fn mysql(options: &[&str]) -> Self {
@@ -220,6 +254,14 @@ pub fn postgres_program(name: &str) -> PathBuf {
     programs.sort();
     programs.retain(|program| is_program(program));
     programs.pop().unwrap_or_else(|| find(name))
+}
+
+/// The library that makes a MariaDB server a node of a cluster.
+fn galera_library() -> PathBuf {
+    let folders = ["/usr/lib/galera", "/usr/lib64/galera-4", "/usr/lib64/galera"];
+    let mut libraries = folders.iter().map(|folder| Path::new(folder).join("libgalera_smm.so"));
+    let library = libraries.find(|path| path.exists());
+    library.expect("there is no Galera: this test starts a cluster of its own (Debian: galera-4, rsync)")
 }
 
 pub(super) fn find(name: &str) -> PathBuf {

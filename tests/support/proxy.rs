@@ -17,6 +17,8 @@ pub struct Proxy {
 #[derive(Default)]
 struct Shared {
     connections: AtomicUsize,
+    /// The addresses of the servers, which take turns.
+    servers: Mutex<Vec<String>>,
     streams: Mutex<Vec<TcpStream>>,
     is_stalled: AtomicBool,
     is_closed: AtomicBool,
@@ -24,23 +26,40 @@ struct Shared {
 
 impl Proxy {
     pub fn to(url: &str) -> Self {
+        Self::start(url, vec![address(url)], None)
+    }
+
+    /// Spreads the connections over two servers that have the same accounts.
+    pub fn spreading(urls: [&str; 2]) -> Self {
+        Self::start(urls[0], urls.map(address).into(), None)
+    }
+
+    /// Replaces a text in the answers of the server by another one of the same length.
+    pub fn disguising(url: &str, from: &'static str, to: &'static str) -> Self {
+        assert_eq!(from.len(), to.len(), "messages must keep their lengths");
+        Self::start(url, vec![address(url)], Some((from, to)))
+    }
+
+    fn start(url: &str, servers: Vec<String>, disguise: Option<(&'static str, &'static str)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let this = Self { url: url.to_owned(), port: listener.local_addr().unwrap().port(), shared: Arc::default() };
-        let (server, shared) = (address(url), Arc::clone(&this.shared));
+        *this.shared.servers.lock().unwrap() = servers;
+        let shared = Arc::clone(&this.shared);
         thread::spawn(move || {
-            for client in listener.incoming() {
+            for (number, client) in listener.incoming().enumerate() {
                 if shared.is_closed.load(Relaxed) {
                     return; // Returning closes the port.
                 }
+                let servers = shared.servers.lock().unwrap().clone();
                 // The server is down: close the client's connection, too.
-                let Ok(server) = TcpStream::connect(&server) else { continue };
+                let Ok(server) = TcpStream::connect(&servers[number % servers.len()]) else { continue };
                 let client = client.unwrap();
                 shared.connections.fetch_add(1, Relaxed);
-                for (from, to) in [(&client, &server), (&server, &client)] {
+                for (from, to, disguise) in [(&client, &server, None), (&server, &client, disguise)] {
                     let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
                     to.set_nodelay(true).unwrap();
                     let shared = Arc::clone(&shared);
-                    thread::spawn(move || pass_on(from, to, &shared));
+                    thread::spawn(move || pass_on(from, to, disguise, &shared));
                 }
                 shared.streams.lock().unwrap().extend([client, server]);
             }
@@ -64,6 +83,12 @@ impl Proxy {
             // An error means that the connection is broken already.
             let _ = stream.shutdown(Shutdown::Both);
         }
+    }
+
+    /// Leads new connections to another server that has the same accounts, and breaks the old ones.
+    pub fn fail_over_to(&self, url: &str) {
+        *self.shared.servers.lock().unwrap() = vec![address(url)];
+        self.hang_up();
     }
 
     /// Keeps the connections open, but forwards nothing.
@@ -90,13 +115,21 @@ impl Drop for Proxy {
     }
 }
 
-fn pass_on(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
+fn pass_on(mut from: TcpStream, mut to: TcpStream, disguise: Option<(&str, &str)>, shared: &Shared) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
         while shared.is_stalled.load(Relaxed) && !shared.is_closed.load(Relaxed) {
             thread::sleep(Duration::from_millis(10));
         }
-        if to.write_all(&buffer[..length]).is_err() {
+        let data = &mut buffer[..length];
+        if let Some((before, after)) = disguise {
+            let starts: Vec<usize> =
+                (0..data.len()).filter(|start| data[*start..].starts_with(before.as_bytes())).collect();
+            for start in starts {
+                data[start..start + after.len()].copy_from_slice(after.as_bytes());
+            }
+        }
+        if to.write_all(data).is_err() {
             break;
         }
     }

@@ -99,6 +99,13 @@ pub(crate) struct FenceArgs {
     /// Before the proof, wait at most this long for open transactions to end
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(crate) fence_timeout: u64,
+
+    /// Name a node of the cluster (Galera, group replication). Repeat for each node. The proof needs all of them
+    ///
+    /// Every user of the machine can read command-line arguments. Put URLs with passwords in the environment variable,
+    /// separated by spaces.
+    #[arg(long = "node", value_name = "URL", env = "DB_NODE_URLS", hide_env_values = true)]
+    pub(crate) nodes: Vec<String>,
 }
 
 /// The options of all jobs.
@@ -381,7 +388,7 @@ Exit codes:
   1  Internal error.
   2  Wrong usage or configuration.
   3  Everything was read, but the job is not proven to be done.
-       status:    values under secondary keys remain
+       status:    values under secondary keys remain, or the server is not the primary
        retire:    the key is in use, or may be
   4  The job is proven to be done, except for the listed rows.
        status:    there are plaintext or unreadable values
@@ -391,6 +398,7 @@ Exit codes:
        - No column is selected, a table or column is unknown, or there is no usable row key.
        - A column is too short for its tokens, or tied to a generated column or foreign key.
        - There are UPDATE triggers, the keyring is wrong, or limits cannot be kept.
+       - The server is read-only, connections lead to different servers, or a node is in another cluster.
        - `decrypt` is not confirmed with --write-plaintext for every column.
        - `encrypt` finds tokens that nothing explains.
        - The URL asks for TLS, and the connection has none.

@@ -29,8 +29,8 @@ use diesel_encrypted::reencrypt::{Job, StopHandle, Task};
 use diesel_encrypted::{Fingerprint, InvalidFingerprint, Key, Keyring, Target};
 
 use cli::{
-    Cli, Command, DatabaseArgs, DecryptArgs, DiscoverArgs, LimitArgs, LookalikeArgs, Migration, ProblemsArgs, ReadArgs,
-    RetireArgs, RewriteArgs,
+    Cli, Command, DatabaseArgs, DecryptArgs, DiscoverArgs, FenceArgs, LimitArgs, LookalikeArgs, Migration,
+    ProblemsArgs, ReadArgs, RetireArgs, RewriteArgs,
 };
 use database::{Database, Request};
 use exit::{Exit, Failure};
@@ -127,7 +127,7 @@ fn retire(args: &RetireArgs) -> Result<Exit, Failure> {
     let retirement = || {
         let targets = targets::find(read)?;
         let database = connect(read)?;
-        let task = task(read, targets, &keyring, &stop).fence_timeout(Duration::from_secs(fence.fence_timeout));
+        let task = with_fence(task(read, targets, &keyring, &stop), fence)?;
         let mut display = ProgressDisplay::new("reading".into(), read.json);
         let retirement = database.retire(task.on_progress(|progress| display.show(progress)), key);
         display.finish();
@@ -232,9 +232,8 @@ fn with_job_options<'a>(task: Task<'a>, args: &RewriteArgs, job: Job) -> Result<
         .dry_run(args.dry_run)
         .stateless(args.stateless)
         .accept_triggers(args.accept_triggers)
-        .lease(Duration::from_secs(args.lease.get()))
-        .fence_timeout(Duration::from_secs(args.fence.fence_timeout));
-    let limited = with_limits(rewriting, &args.limits)?;
+        .lease(Duration::from_secs(args.lease.get()));
+    let limited = with_limits(with_fence(rewriting, &args.fence)?, &args.limits)?;
     Ok(match args.batch_size {
         Some(rows) => limited.batch_size(rows.get()),
         None => limited,
@@ -260,9 +259,16 @@ fn with_limits<'a>(mut task: Task<'a>, limits: &LimitArgs) -> Result<Task<'a>, F
     if let Some(time) = limits.max_runtime {
         task = task.max_runtime(time);
     }
-    let urls = limits.replicas.iter().flat_map(|urls| urls.split_whitespace());
-    let urls = urls.map(url::for_driver).collect::<Result<Vec<_>, _>>()?;
-    Ok(task.replicas(urls))
+    Ok(task.replicas(urls(&limits.replicas)?))
+}
+
+fn with_fence<'a>(task: Task<'a>, fence: &FenceArgs) -> Result<Task<'a>, Failure> {
+    Ok(task.fence_timeout(Duration::from_secs(fence.fence_timeout)).nodes(urls(&fence.nodes)?))
+}
+
+/// The URLs in arguments, each of which may hold several.
+fn urls(arguments: &[String]) -> Result<Vec<String>, Failure> {
+    arguments.iter().flat_map(|urls| urls.split_whitespace()).map(url::for_driver).collect()
 }
 
 /// Makes the first signal stop the workers after their batch, and the second end the program at once. Both are safe.

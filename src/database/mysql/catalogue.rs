@@ -164,6 +164,7 @@ impl ColumnRow {
             changes_on_update: self.extra.contains("on update"),
             is_array: false,
             takes_anything: false,
+            number: None,
             may_be_guarded: true,
         }
     }

@@ -1,10 +1,12 @@
 //! MySQL and MariaDB: values get their types at run time. A batch is a join with a table of parameters.
 
 pub(crate) mod catalogue;
+pub(crate) mod cluster;
 pub(crate) mod conversion;
 pub(crate) mod cost;
 pub(crate) mod effects;
 pub(crate) mod guards;
+pub(crate) mod identity;
 pub(crate) mod language;
 pub(crate) mod locks;
 pub(crate) mod own_tables;

@@ -1,5 +1,7 @@
 //! The differences between MySQL and MariaDB.
 
+use std::collections::BTreeMap;
+
 use diesel::RunQueryDsl;
 use diesel::mysql::Mysql;
 use diesel::result::{Error as DieselError, QueryResult};
@@ -14,6 +16,27 @@ pub(crate) fn is_mariadb<C: Conn<Mysql>>(conn: &mut C) -> QueryResult<bool> {
 
 pub(crate) fn is_of_mariadb(version: &str) -> bool {
     version.contains("MariaDB")
+}
+
+/// Variables or status values, by their names in lower case. One that is missing or hidden is empty.
+pub(crate) struct Shown(BTreeMap<String, String>);
+
+impl Shown {
+    pub(crate) fn of<C: Conn<Mysql>>(conn: &mut C, show: &str, names: &[&str]) -> QueryResult<Self> {
+        let names = names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+        let rows = Sql::new(format!("{show} WHERE Variable_name IN ({names})")).texts(conn)?;
+        Ok(Self(rows.into_iter().map(|[name, value]| (name.to_ascii_lowercase(), value)).collect()))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> &str {
+        self.0.get(&name.to_ascii_lowercase()).map_or("", String::as_str)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn from_pairs(pairs: &[(&str, &str)], changes: &[(&str, &str)]) -> Self {
+        let pairs = pairs.iter().chain(changes);
+        Self(pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
 }
 
 /// The statement that creates this table, for MariaDB only. Diesel has to know the columns of a `SHOW` before it runs, and

@@ -7,6 +7,7 @@ use diesel::RunQueryDsl;
 use diesel::mysql::Mysql;
 use diesel::result::{Error as DieselError, QueryResult};
 
+use crate::database::mysql::cluster::after_other_nodes;
 use crate::database::mysql::settings::without_limit;
 use crate::database::quote::quoted_table;
 use crate::database::{Conn, Fields, PlannedTable, Snapshots, Sql};
@@ -23,8 +24,10 @@ impl Snapshots for Mysql {
         tables: &[PlannedTable],
         _shared: Option<&str>,
     ) -> QueryResult<Option<String>> {
-        conn.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
-        conn.batch_execute("START TRANSACTION READ ONLY")?;
+        after_other_nodes(conn, |conn| {
+            conn.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
+            conn.batch_execute("START TRANSACTION READ ONLY")
+        })?;
         let names: Vec<String> = tables.iter().map(|table| quoted_table::<Self>(&table.name)).collect();
         // Opening a table takes its metadata lock. Reading no row, it takes no snapshot: the first row that is read does.
         for name in &names {
@@ -50,7 +53,8 @@ impl Snapshots for Mysql {
     /// The list is current once it contains a transaction that this function begins for this purpose.
     fn fence<C: Conn<Self>>(conn: &mut C) -> QueryResult<String> {
         wait_for_list(conn, false)?;
-        conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")?;
+        // What begins on this node after this statement reads what the other nodes have committed before it.
+        after_other_nodes(conn, |conn| conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT"))?;
         let others = wait_for_list(conn, true);
         conn.batch_execute("COMMIT")?;
         Ok(others?.join(","))

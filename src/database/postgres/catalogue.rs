@@ -92,7 +92,7 @@ impl CatalogueReader for Pg {
 
 /// The columns of the relations that meet the condition on `c`, a row of `pg_class`, and `n`, its `pg_namespace`.
 fn columns<C: Conn<Pg>>(conn: &mut C, condition: &str) -> QueryResult<Vec<ColumnRow>> {
-    type Types = (BigInt, Text, Text, Text, Bool, Bool, Nullable<BigInt>, Bool);
+    type Types = (BigInt, Text, Text, Text, Bool, Bool, Nullable<BigInt>, Bool, BigInt);
     sql::<Types>(&COLUMNS.replace("(RELATIONS)", condition)).load(conn)
 }
 
@@ -153,7 +153,8 @@ const COLUMNS: &str = "\
            CASE WHEN t.typname IN ('varchar', 'bpchar') AND base.length > 4 THEN base.length::int8 - 4 END AS length, \
            t.oid <> a.atttypid OR EXISTS ( \
                SELECT FROM pg_catalog.pg_constraint k \
-               WHERE k.conrelid = a.attrelid AND k.contype = 'c' AND a.attnum = ANY (k.conkey)) AS may_be_guarded \
+               WHERE k.conrelid = a.attrelid AND k.contype = 'c' AND a.attnum = ANY (k.conkey)) AS may_be_guarded, \
+           a.attnum::int8 AS number \
     FROM base JOIN pg_catalog.pg_attribute a ON a.attrelid = base.relation AND a.attnum = base.num \
     JOIN pg_catalog.pg_type t ON t.oid = base.type \
     WHERE base.next = 0 ORDER BY a.attrelid, a.attnum";
@@ -262,6 +263,7 @@ struct ColumnRow {
     is_generated: bool,
     length: Option<i64>,
     may_be_guarded: bool,
+    number: i64,
 }
 
 impl ColumnRow {
@@ -276,6 +278,7 @@ impl ColumnRow {
             changes_on_update: false,
             is_array: self.is_array,
             takes_anything: false,
+            number: Some(self.number),
             may_be_guarded: self.may_be_guarded,
         }
     }

@@ -6,6 +6,7 @@ pub(crate) mod conversion;
 pub(crate) mod cost;
 pub(crate) mod effects;
 pub(crate) mod guards;
+pub(crate) mod identity;
 pub(crate) mod language;
 pub(crate) mod locks;
 pub(crate) mod own_tables;

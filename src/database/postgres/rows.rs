@@ -56,6 +56,10 @@ impl RowFormat for Pg {
         })
     }
 
+    fn is_key(value: &KeyValue) -> bool {
+        matches!(value, KeyValue::Text(_))
+    }
+
     fn read_key(value: Self::RawValue<'_>) -> deserialize::Result<KeyValue> {
         <String as FromSql<Text, Self>>::from_sql(value).map(KeyValue::Text)
     }

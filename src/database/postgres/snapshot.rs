@@ -62,9 +62,12 @@ const FENCE: &str = "\
 /// The transactions that were open at the fence and are not over: the transactions of sessions, and prepared transactions,
 /// which belong to no session.
 ///
-/// It leaves out transactions of other databases of the server and transactions that end during the statement. It also
-/// leaves out processes that cannot write: the server's own, which have no user, and the senders of the log. Every user
-/// may read these columns, but not the type and the time of another user's sessions.
+/// It leaves out transactions that end during the statement, and processes that cannot write a value of these tables:
+/// processes in other databases, prepared transactions of other databases, and the server's own processes, which have no
+/// user (autovacuum, the checkpointer, the writers). Whoever copies the log of the whole server has no database. All
+/// others count: sessions, parallel and background workers, the workers of a subscription, and clients that connected
+/// with `replication=database`, which run statements as any session does. Every user may read these columns, but not
+/// the time of another user's sessions.
 const OLDER: &str = "\
     WITH fence AS (SELECT string_to_array(?::text, ',') AS numbers) \
     SELECT 'process ' || l.pid || ' of ' || coalesce(nullif(a.application_name, ''), a.usename, 'an unknown user') \
@@ -73,7 +76,6 @@ const OLDER: &str = "\
     FROM fence JOIN pg_catalog.pg_locks l ON l.locktype = 'virtualxid' AND l.virtualxid = ANY (numbers[2:]) \
     JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
     WHERE l.pid <> pg_backend_pid() AND a.datname = current_database() AND a.usesysid IS NOT NULL \
-      AND a.backend_type IS DISTINCT FROM 'walsender' \
     UNION \
     SELECT 'the prepared transaction ' || p.gid || ', since ' || date_trunc('second', p.prepared) \
     FROM fence, pg_snapshot_xip(pg_current_snapshot()) AS x \

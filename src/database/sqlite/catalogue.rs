@@ -131,6 +131,7 @@ fn described(name: String, declared: String, is_generated: bool) -> CatalogueCol
         is_array: false,
         // A type is only a preference. SQLite stores tokens unchanged, because no token looks like a number.
         takes_anything: true,
+        number: None,
         may_be_guarded: true,
     }
 }

@@ -26,17 +26,28 @@ impl Snapshots for Sqlite {
         Sql::new(format!("SELECT CAST(count(*) AS TEXT) FROM {name} NOT INDEXED")).number(conn)
     }
 
-    fn fence<C: Conn<Self>>(_conn: &mut C) -> QueryResult<String> {
-        Ok(String::new())
+    /// Fails where this session can never become the writer, because it may only read.
+    fn fence<C: Conn<Self>>(conn: &mut C) -> QueryResult<String> {
+        Self::older_than(conn, "").map(|_| String::new())
     }
 
     /// There is one writer at a time. Whoever becomes the writer knows that all earlier writers are done.
     fn older_than<C: Conn<Self>>(conn: &mut C, _fence: &str) -> QueryResult<Vec<String>> {
-        match conn.batch_execute("BEGIN IMMEDIATE; COMMIT") {
+        match become_writer(conn) {
             Err(Error::DatabaseError(_, info)) if Self::is_lock_conflict(info.message()) => {
                 Ok(vec!["the one that is writing".into()])
             }
             result => result.map(|()| Vec::new()),
         }
     }
+}
+
+/// Becomes the writer, and writes nothing.
+///
+/// `BEGIN IMMEDIATE` alone succeeds at once in a session that may only read, whoever writes meanwhile. So this begins to
+/// write. Source: <https://www.sqlite.org/src/file/src/build.c> (`sqlite3BeginTransaction`).
+pub(crate) fn become_writer<C: Conn<Sqlite>>(conn: &mut C) -> QueryResult<()> {
+    conn.batch_execute("BEGIN IMMEDIATE")?;
+    let result = conn.batch_execute("PRAGMA main.incremental_vacuum(1)");
+    conn.batch_execute("ROLLBACK").and(result)
 }

@@ -1,6 +1,8 @@
 //! Refuses connections that the task cannot use, and tables and columns that it cannot rewrite faithfully.
 
-use crate::database::{Conversion, Effects, GuardLookup, Plan, PlannedTable, Pooler, Room, Session, TaskConnection};
+use crate::database::{
+    Anchor, Conversion, Effects, GuardLookup, Identity, Plan, PlannedTable, Pooler, Room, Session, TaskConnection,
+};
 use crate::keys::fernet::token::{raw_token_len, token_len};
 use crate::reencrypt::report::{Cause, Job, Refusal};
 use crate::targets::printable;
@@ -57,6 +59,16 @@ fn check_table<C: TaskConnection>(session: &mut Session<'_, C>, table: &PlannedT
         }
     }
     Ok(())
+}
+
+/// Refuses a server or a session that cannot write.
+pub(crate) fn check_writable<C: TaskConnection>(session: &mut Session<'_, C>, anchor: &Anchor) -> Result<(), Cause> {
+    let read_only = session.run(C::Backend::read_only)?;
+    let standby = anchor.server().and_then(|server| server.standby);
+    match standby.or(read_only) {
+        Some(seen) => Err(Refusal::ReadOnly { seen }.into()),
+        None => Ok(()),
+    }
 }
 
 /// Refuses tables if writes to their encrypted columns have side effects, unless the operator accepts triggers.

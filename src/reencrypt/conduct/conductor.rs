@@ -9,11 +9,15 @@ use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::database::clock::CLOCKS;
 use crate::database::{DatabaseClock, Plan, PlannedTable, Session, StopHandle, TaskConnection};
+use crate::reencrypt::conduct::Nodes;
 use crate::reencrypt::conduct::progress::ProgressReporter;
 use crate::reencrypt::conduct::proof::{Prover, Reading};
 use crate::reencrypt::report::time;
-use crate::reencrypt::report::{ColumnReport, Doubt, Ending, Observer, Outcome, Proof, Report, Tally, TaskError};
+use crate::reencrypt::report::{
+    ColumnReport, Doubt, Ending, Observer, Outcome, Proof, Refusal, Report, Tally, TaskError,
+};
 use crate::reencrypt::run::claim::{LEFT, whole};
+use crate::reencrypt::run::signature;
 use crate::reencrypt::run::state;
 use crate::reencrypt::run::{ClaimNumber, Run, Scope, Step, Store, Tables};
 use crate::reencrypt::throttle::{Heartbeat, Limits, Monitor, Throttle};
@@ -29,6 +33,7 @@ pub(crate) struct Conductor<'a, 'o, C: TaskConnection> {
     settings: &'a Settings,
     pool: &'a Pool<ConnectionManager<C>>,
     plan: &'a Plan,
+    nodes: &'a Nodes<C>,
     progress: ProgressReporter<'a, 'o>,
     counters: Counters,
     found: Found,
@@ -41,12 +46,14 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         settings: &'a Settings,
         pool: &'a Pool<ConnectionManager<C>>,
         plan: &'a Plan,
+        nodes: &'a Nodes<C>,
         observer: &'a mut Observer<'o>,
     ) -> Self {
         Self {
             settings,
             pool,
             plan,
+            nodes,
             progress: ProgressReporter::new(plan, observer),
             counters: Counters::new(plan.tables().len()),
             found: Found::new(plan, settings.keyring.fingerprints().len()),
@@ -61,7 +68,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         if waits {
             prover.prove(&self.counters, |_, waits_for| report(waits_for))
         } else {
-            prover.read(&self.counters, report)
+            prover.look(&self.counters, report)
         }
     }
 
@@ -84,6 +91,10 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         let span =
             tracing::info_span!("reencrypt", job = %self.settings.job, %primary, process = tracing::field::Empty);
         let _entered = span.enter();
+        // Only the proof needs these servers. But the operator should not wait for it to learn what is missing.
+        if let Some(doubt) = self.prover(stop.clone()).watch().begin()? {
+            tracing::warn!("the task will prove nothing if this does not change: {doubt}");
+        }
         let mut store = self.store()?;
         if let Some(process) = store.process() {
             span.record("process", process);
@@ -179,7 +190,10 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
             };
             let walks_again = doubt.as_ref().is_some_and(Doubt::is_left) && run.may_walk_again();
             let proof = Proof { moment: time::of_moment(moment), values };
-            let ending = Ending { proof, doubt, tallies: found.tallies.clone(), omitted };
+            let listed = problems.listed().len() as u64;
+            let ending =
+                Ending { proof, doubt, tallies: found.tallies.clone(), listed, omitted, signature: String::new() };
+            let ending = signature::signed(ending, &self.settings.keyring, &run.scope)?;
             let is_accepted = run.proven(claim, if walks_again { Err(ranges.clone()) } else { Ok(ending) });
             if is_accepted {
                 store.replace_problems(conn, problems.listed())?;
@@ -244,11 +258,16 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
 
     /// The report on a run that has ended. All processes of the run return the same report.
     fn finished(&mut self, store: &Store<'_, C>, run: &Run, ending: Ending) -> Result<Report, TaskError> {
+        if !store.believes(&ending, &self.settings.keyring, &run.scope) {
+            return Err(Refusal::ForgedEnding.into());
+        }
         let problems = if self.has_proven {
             std::mem::take(&mut self.found.problems)
         } else {
             // Another process has read everything, and has recorded the problems.
-            store.recorded(&mut self.session())?.and_omitted(ending.omitted)
+            let recorded = store.recorded(&mut self.session())?;
+            let deleted = ending.listed.saturating_sub(recorded.count());
+            recorded.and_omitted(ending.omitted + deleted)
         };
         let outcome = if ending.doubt.is_none() { Outcome::Proven } else { Outcome::Incomplete };
         tracing::info!(?outcome, passes = run.pass, "run ended");
@@ -281,15 +300,15 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
     }
 
     fn prover(&self, stop: StopHandle) -> Prover<'a, C> {
-        Prover { settings: self.settings, pool: self.pool, plan: self.plan, stop }
+        Prover { settings: self.settings, pool: self.pool, plan: self.plan, nodes: self.nodes, stop }
     }
 
     /// Joins the run in the tables of the task, or starts one in memory.
     fn store(&self) -> Result<Store<'a, C>, TaskError> {
         let mut session = self.session();
-        let tables = if self.settings.stateless { None } else { Tables::prepare(&mut session)? };
-        let Some(tables) = tables else { return self.memory(&mut session) };
-        Store::join(tables, &mut session, self.plan, &self.scope(), process_name(), self.settings.lease)
+        let state = if self.settings.stateless { None } else { Tables::prepare(&mut session)? };
+        let Some(state) = state else { return self.memory(&mut session) };
+        Store::join(state, &mut session, self.plan, &self.scope(), process_name(), self.settings.lease)
     }
 
     fn memory(&self, session: &mut Session<'_, C>) -> Result<Store<'a, C>, TaskError> {
@@ -304,12 +323,13 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         Scope {
             job: self.settings.job,
             keys: keys.collect(),
+            check: self.settings.keyring.check_value(),
             targets: self.plan.tables().iter().map(PlannedTable::describe).collect(),
         }
     }
 
     fn session(&self) -> Session<'a, C> {
-        Session::new(self.pool, self.settings.give_up_after, self.settings.stop.clone())
+        Session::new(self.pool, self.settings.give_up_after, self.settings.stop.clone()).at(&self.settings.anchor)
     }
 }
 

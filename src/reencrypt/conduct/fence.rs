@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::database::{Session, Snapshots, TaskConnection};
+use crate::database::{Failure, Session, Snapshots, TaskConnection};
+use crate::reencrypt::conduct::nodes::one_line;
 use crate::reencrypt::report::{Doubt, TaskError};
 
 /// The time between two checks for open transactions. It grows.
@@ -67,7 +68,10 @@ impl<'p, C: TaskConnection> Fence<'p, C> {
             loop {
                 let mut older = Vec::new();
                 for post in &mut self.posts {
-                    older.extend(post.older()?);
+                    match post.older()? {
+                        Ok(open) => older.extend(open),
+                        Err(doubt) => return Ok(Some(doubt)),
+                    }
                 }
                 if older.is_empty() {
                     break;
@@ -89,19 +93,38 @@ impl<'p, C: TaskConnection> Fence<'p, C> {
 
 impl<C: TaskConnection> Post<'_, C> {
     fn begin(&mut self) -> Result<Option<Doubt>, TaskError> {
-        self.mark = match self.session.once(C::Backend::fence)? {
-            Ok(mark) => mark,
-            Err(_) if !self.session.is_connected() => self.session.run(C::Backend::fence)?,
-            Err(error) => return Ok(Some(Doubt::Blind(self.named(error.to_string())))),
+        let mark = match self.session.once(C::Backend::fence) {
+            Ok(Err(_)) if !self.session.is_connected() => self.session.run(C::Backend::fence),
+            Ok(Err(error)) => return Ok(Some(Doubt::Blind(self.named(error.to_string())))),
+            Ok(Ok(mark)) => Ok(mark),
+            Err(error) => Err(error),
         };
-        Ok(None)
+        Ok(match self.judged(mark)? {
+            Ok(mark) => {
+                self.mark = mark;
+                None
+            }
+            Err(doubt) => Some(doubt),
+        })
     }
 
     /// The transactions that were open at the beginning and still are.
-    fn older(&mut self) -> Result<Vec<String>, TaskError> {
+    fn older(&mut self) -> Result<Result<Vec<String>, Doubt>, TaskError> {
         let mark = &self.mark;
-        let older = self.session.run(|conn| C::Backend::older_than(conn, mark))?;
-        Ok(older.into_iter().map(|transaction| self.named(transaction)).collect())
+        let older = self.session.run(|conn| C::Backend::older_than(conn, mark));
+        let older = self.judged(older)?;
+        Ok(older.map(|older| older.into_iter().map(|transaction| self.named(transaction)).collect()))
+    }
+
+    /// Another node may be gone. That is a doubt, because the task can go on without the node.
+    fn judged<T>(&self, answer: Result<T, Failure>) -> Result<Result<T, Doubt>, TaskError> {
+        match (answer, &self.node) {
+            (Ok(value), _) => Ok(Ok(value)),
+            (Err(failure), Some(node)) if failure.is_database() => {
+                Ok(Err(Doubt::Node(node.clone(), format!("it does not answer: {}", one_line(&failure)))))
+            }
+            (Err(failure), _) => Err(failure.into()),
+        }
     }
 
     fn named(&self, text: String) -> String {

@@ -117,6 +117,7 @@ fn planned(
         let room = Room { limit: column.limit, is_padded: column.is_padded, type_name: column.type_name.clone() };
         let column = PlannedColumn {
             name: column.name.clone(),
+            number: column.number,
             is_text: form == Form::Text,
             token_like_plaintext: is_token_like(wanted),
             room,

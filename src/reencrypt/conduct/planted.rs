@@ -34,7 +34,7 @@ impl Accepted {
             has_tokens |= session.run(|conn| C::Backend::has_tokens(conn, &table.name, column))?;
         }
         // A process that has just begun records its run before it writes tokens, so this comes second.
-        Ok(has_tokens && (self != Self::Explained || !is_explained(session, plan)?))
+        Ok(has_tokens && !is_explained(session, plan)?)
     }
 
     /// Refuses tokens that nothing explains, given what the columns hold.
@@ -56,12 +56,20 @@ impl Accepted {
     }
 }
 
-/// Whether the last recorded run worked on tokens in all these columns.
 fn is_explained<C: TaskConnection>(session: &mut Session<'_, C>, plan: &Plan) -> Result<bool, Cause> {
     let Some(state) = State::find(session)? else { return Ok(false) };
-    let Stored::Run(run) = session.run(|conn| state.load(conn))? else { return Ok(false) };
-    let has_tokens = matches!(run.scope.job, Job::Encrypt | Job::Reencrypt);
-    Ok(has_tokens && plan.tables().iter().all(|table| covers(&run, table)))
+    Ok(matches!(session.run(|conn| state.load(conn))?, Stored::Run(run) if explains(&run, plan)))
+}
+
+/// Whether this run, the last recorded one, worked on all these columns, and left tokens in them.
+pub(crate) fn explains(run: &Run, plan: &Plan) -> bool {
+    let has_left_tokens = match run.scope.job {
+        Job::Encrypt | Job::Reencrypt => true,
+        Job::Decrypt => run.ending().is_none_or(|ending| {
+            ending.doubt.is_some() || ending.tallies.iter().any(|tally| tally.withheld + tally.readable() > 0)
+        }),
+    };
+    has_left_tokens && plan.tables().iter().all(|table| covers(run, table))
 }
 
 fn covers(run: &Run, table: &PlannedTable) -> bool {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::database::{DatabaseClock, Failure, Moment, Plan, Session, Snapshots, StopHandle, TaskConnection};
-use crate::reencrypt::conduct::Fence;
 use crate::reencrypt::conduct::planning;
+use crate::reencrypt::conduct::{Fence, Nodes, Watch};
 use crate::reencrypt::report::{Doubt, Tally, TaskError};
 use crate::reencrypt::run::state;
 use crate::reencrypt::run::{Run, Scope, Store};
@@ -32,10 +32,45 @@ pub(crate) struct Prover<'a, C: TaskConnection> {
     pub(crate) settings: &'a Settings,
     pub(crate) pool: &'a Pool<ConnectionManager<C>>,
     pub(crate) plan: &'a Plan,
+    pub(crate) nodes: &'a Nodes<C>,
     pub(crate) stop: StopHandle,
 }
 
-impl<C: TaskConnection> Prover<'_, C> {
+impl<'a, C: TaskConnection> Prover<'a, C> {
+    /// Watches the servers on which a proof rests.
+    pub(crate) fn watch(&self) -> Watch<'a, C> {
+        let nodes = self.nodes.iter().map(|node| (node, node.session(self.settings, &self.stop)));
+        Watch::new(self.session(), &self.settings.anchor, nodes.collect(), self.plan.tables())
+    }
+
+    /// Reads everything, for a report that is no proof. Returns a doubt if the server follows another one.
+    pub(crate) fn look(&self, counters: &Counters, tick: impl FnMut(Option<String>)) -> Result<Reading, TaskError> {
+        let seen = self.watch().begin()?.filter(|doubt| matches!(doubt, Doubt::NotPrimary(_)));
+        let reading = self.read(counters, tick)?;
+        Ok(Reading { doubt: reading.doubt.or(seen), ..reading })
+    }
+
+    /// Proves what a reading of everything finds: on servers that show all that can write, behind their transactions.
+    ///
+    /// `tick` gets a session while nothing is read.
+    pub(crate) fn prove(
+        &self,
+        counters: &Counters,
+        mut tick: impl FnMut(Option<&mut Session<'_, C>>, Option<String>),
+    ) -> Result<Reading, TaskError> {
+        let mut watch = self.watch();
+        if let Some(doubt) = watch.begin()? {
+            // It makes no sense to wait for the transactions that are visible.
+            let reading = self.read(counters, |waits_for| tick(None, waits_for))?;
+            return Ok(Reading { doubt: Some(doubt), ..reading });
+        }
+        let mut reading = self.read_behind_fences(counters, &mut tick)?;
+        if reading.doubt.is_none() && !self.stop.is_stopped() {
+            reading.doubt = watch.end()?;
+        }
+        Ok(reading)
+    }
+
     /// Reads everything, and makes sure that every transaction that began before has ended and brought nothing back.
     ///
     /// First it waits for the transactions that are open: their writes are not visible yet. But a transaction may begin
@@ -44,21 +79,22 @@ impl<C: TaskConnection> Prover<'_, C> {
     /// prover waits for the transactions that are open then, and reads again what they wrote. A transaction that began
     /// after the first reading can meet an old token only if one of these has brought it back.
     ///
-    /// `tick` gets a session while nothing is read.
-    pub(crate) fn prove(
+    /// A node of a cluster may be behind the others. So the fence on a node begins when the node has what the others had
+    /// committed before: what begins there later reads no older state.
+    fn read_behind_fences(
         &self,
         counters: &Counters,
-        mut tick: impl FnMut(Option<&mut Session<'_, C>>, Option<String>),
+        tick: &mut impl FnMut(Option<&mut Session<'_, C>>, Option<String>),
     ) -> Result<Reading, TaskError> {
         let job = self.settings.job;
-        let open = self.fence(&mut tick)?;
+        let open = self.fence(tick)?;
         let mut reading = self.read(counters, |waits_for| tick(None, waits_for))?;
         let is_left = |reading: &Reading| Doubt::left(job, &reading.found.tallies).is_some();
         reading.doubt = reading.doubt.or(open);
         if !C::Backend::OUTLIVES_SNAPSHOTS || is_left(&reading) || reading.doubt.is_some() || self.stop.is_stopped() {
             return Ok(reading);
         }
-        reading.doubt = self.fence(&mut tick)?;
+        reading.doubt = self.fence(tick)?;
         if reading.doubt.is_some() {
             return Ok(reading);
         }
@@ -80,7 +116,9 @@ impl<C: TaskConnection> Prover<'_, C> {
         &self,
         tick: &mut impl FnMut(Option<&mut Session<'_, C>>, Option<String>),
     ) -> Result<Option<Doubt>, TaskError> {
-        let mut fence = Fence::on(self.session());
+        let mut fence = self.nodes.iter().fold(Fence::on(self.session()), |fence, node| {
+            fence.and(node.name().to_owned(), node.session(self.settings, &self.stop))
+        });
         match fence.begin()? {
             None => fence.wait(self.settings.fence_timeout, |session, waits_for| tick(Some(session), waits_for)),
             doubt => Ok(doubt),
@@ -155,8 +193,8 @@ impl<C: TaskConnection> Prover<'_, C> {
         })
     }
 
-    fn session(&self) -> Session<'_, C> {
-        Session::new(self.pool, self.settings.give_up_after, self.stop.clone())
+    fn session(&self) -> Session<'a, C> {
+        Session::new(self.pool, self.settings.give_up_after, self.stop.clone()).at(&self.settings.anchor)
     }
 }
 

@@ -41,6 +41,16 @@ pub enum Doubt {
     },
     /// The database does not report which transactions are open, for this reason.
     Blind(String),
+    /// Only so many nodes of the cluster were seen, of so many.
+    Nodes(usize, usize),
+    /// A node of the cluster cannot answer for what it holds: the node and the reason.
+    Node(String, String),
+    /// The server is not the primary, as was seen. Transactions of other servers may reach it later.
+    NotPrimary(String),
+    /// The server is a product whose list of open transactions is not known to be complete.
+    Stranger(String),
+    /// While everything was read, this happened to the servers.
+    Unsettled(String),
 }
 
 impl Doubt {
@@ -110,6 +120,31 @@ impl fmt::Display for Doubt {
                 "transactions that began before everything was read are still open and may have written under an old \
                  key: {}. End them, or wait for them, and run the task again",
                 transactions.join("; ")
+            ),
+            Self::Nodes(seen, all) => write!(
+                f,
+                "{seen} of the {all} nodes of the cluster were seen, and transactions that are open on the others may \
+                 have written under an old key. Name every node (Task::nodes; --node or DB_NODE_URLS), and run the task \
+                 again"
+            ),
+            Self::Node(node, reason) => write!(
+                f,
+                "the node {node} cannot answer for what the cluster holds: {reason}. Transactions that nobody sees may \
+                 have written under an old key. Wait until all nodes are in sync, and run the task again"
+            ),
+            Self::NotPrimary(seen) => write!(
+                f,
+                "this server does not show every transaction that can still write here: {seen}. Run the task on the \
+                 primary"
+            ),
+            Self::Stranger(product) => write!(
+                f,
+                "the server is {product}, which is not known to show every open transaction, and they may have written \
+                 under an old key"
+            ),
+            Self::Unsettled(what) => write!(
+                f,
+                "{what} while everything was read, so that transactions may have been missed. Run the task again"
             ),
             Self::Changed(table) => write!(
                 f,

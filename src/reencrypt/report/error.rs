@@ -9,7 +9,7 @@ use crate::reencrypt::report::refusal::Refusal;
 /// Why a task did not run to its end. It carries no value of any column.
 #[derive(Debug)]
 pub struct TaskError {
-    cause: Cause,
+    cause: Box<Cause>,
     report: Option<Box<Report>>,
 }
 
@@ -59,7 +59,7 @@ impl std::error::Error for TaskError {}
 
 impl From<Cause> for TaskError {
     fn from(cause: Cause) -> Self {
-        Self { cause, report: None }
+        Self { cause: Box::new(cause), report: None }
     }
 }
 
@@ -112,6 +112,9 @@ impl From<Refusal> for Cause {
 
 impl From<Failure> for Cause {
     fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
+        match failure {
+            Failure::OtherServer(seen) => Self::Refused(Refusal::OtherServer { seen }),
+            failure => Self::Failed(failure),
+        }
     }
 }

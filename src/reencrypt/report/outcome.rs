@@ -135,8 +135,14 @@ pub(crate) struct Ending {
     pub(crate) proof: Proof,
     pub(crate) doubt: Option<Doubt>,
     pub(crate) tallies: Vec<Tally>,
+    /// Problems that were recorded. If fewer are found later, somebody has deleted some.
+    #[serde(default)]
+    pub(crate) listed: u64,
     /// Problems that were not recorded, because there were too many.
     pub(crate) omitted: u64,
+    /// The signature of the process that has read everything.
+    #[serde(default)]
+    pub(crate) signature: String,
 }
 
 /// A proof in the tables of the task.

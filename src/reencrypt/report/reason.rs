@@ -167,6 +167,25 @@ impl fmt::Display for Reason<'_> {
                  first",
                 ties.join("; ")
             ),
+            Refusal::OtherServer { seen } => write!(
+                f,
+                "the connections lead to different servers: {seen}. A server failed over, or something spreads the \
+                 connections or the statements over servers. Connect to the primary itself, then run the task again. \
+                 Completed work is safe"
+            ),
+            Refusal::ReadOnly { seen } => {
+                write!(f, "nothing can be written here: {seen}. Connect to the primary, as a user who may write")
+            }
+            Refusal::NoMember { node, reason } => write!(
+                f,
+                "the node {node} is not a member of the cluster: {reason}. Name the nodes of the cluster of this \
+                 database, and no other server"
+            ),
+            Refusal::NodeUrl { number } => write!(
+                f,
+                "the URL of node {number} is not of the form scheme://user:password@host:port/database: write special \
+                 characters of the password as %XX (`@` is %40, `/` is %2F)"
+            ),
             Refusal::Pooler { name, seen } => write!(
                 f,
                 "the connection leads to a pooler that shares the sessions of the server ({}): {seen}. The settings, the \
@@ -174,9 +193,15 @@ impl fmt::Display for Reason<'_> {
                 name.as_deref().unwrap_or("such as PgBouncer in transaction mode, PgCat, Odyssey, RDS Proxy or ProxySQL")
             ),
             Refusal::ForeignRun => f.write_str(
-                "the table __diesel_encrypted_run was written by another version of diesel-encrypted. Let that version \
-                 finish, or drop the tables __diesel_encrypted_run, __diesel_encrypted_chunk and \
+                "the record in the table __diesel_encrypted_run is not one of this version of diesel-encrypted: another \
+                 version has written it, or somebody else. Let that version finish, or drop the tables __diesel_encrypted_run, __diesel_encrypted_chunk and \
                  __diesel_encrypted_problem: they hold no data of the application",
+            ),
+            Refusal::ForgedEnding => f.write_str(
+                "the table __diesel_encrypted_run says that the run has ended, but no process with this keyring has \
+                 written that since this one began. Nothing is proven by it. Find out who may write to the table, drop \
+                 the tables __diesel_encrypted_run, __diesel_encrypted_chunk and __diesel_encrypted_problem, and run the \
+                 task again",
             ),
             Refusal::ForeignTable { table, reason } => write!(
                 f,

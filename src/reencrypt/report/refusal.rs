@@ -214,6 +214,8 @@ pub enum Refusal {
     },
     /// Another version of this crate has written the tables of the task.
     ForeignRun,
+    /// The record of the run says that it has ended, but no process with this keyring has written that.
+    ForgedEnding,
     /// A table of the task belongs to somebody who could make the task run code, or already does.
     #[non_exhaustive]
     ForeignTable {
@@ -247,6 +249,32 @@ pub enum Refusal {
         key: Fingerprint,
         /// The keys of the keyring, the primary key first.
         known: Vec<Fingerprint>,
+    },
+    /// The connections of the task lead to different servers.
+    #[non_exhaustive]
+    OtherServer {
+        /// What the servers report about themselves.
+        seen: String,
+    },
+    /// The server, or the session, cannot write: it is a standby, for instance.
+    #[non_exhaustive]
+    ReadOnly {
+        /// What was seen.
+        seen: String,
+    },
+    /// A named node is not a member of the cluster.
+    #[non_exhaustive]
+    NoMember {
+        /// The host and the port of the node.
+        node: String,
+        /// What was seen.
+        reason: String,
+    },
+    /// The URL of a node is malformed.
+    #[non_exhaustive]
+    NodeUrl {
+        /// The number of the node, in the order in which they are named.
+        number: usize,
     },
     /// A connection is not encrypted, although its URL asks for TLS.
     #[non_exhaustive]

@@ -24,7 +24,8 @@ pub struct Status {
     /// Whether every transaction that was open before that time has ended, or is known not to matter. The task has read
     /// what those transactions wrote.
     pub fenced: bool,
-    /// Why the status is not fenced, if [a proof](crate::reencrypt::Task::prove) was asked for.
+    /// Why the status is not fenced, if [a proof](crate::reencrypt::Task::prove) was asked for. Without that, it is set only
+    /// if the server is not the primary.
     pub doubt: Option<Doubt>,
     /// Whether the reading was stopped before its end.
     pub stopped: bool,

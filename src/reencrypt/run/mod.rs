@@ -6,6 +6,8 @@ pub(crate) mod place;
 pub(crate) mod processes;
 pub(crate) mod ranges;
 pub(crate) mod rules;
+pub(crate) mod signature;
+pub(crate) mod sound;
 pub(crate) mod state;
 pub(crate) mod store;
 pub(crate) mod tables;

@@ -3,9 +3,10 @@
 use diesel::result::QueryResult;
 
 use crate::database::{Checkpoint, Moment, Plan, Session, TaskConnection};
-use crate::reencrypt::report::{Problem, Problems, TaskError};
+use crate::keys::Keyring;
+use crate::reencrypt::report::{Ending, Problem, Problems, TaskError};
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
-use crate::reencrypt::run::rules::{Asked, Run};
+use crate::reencrypt::run::rules::{Asked, Run, Scope};
 
 /// A change of the run, with the time and a connection in the same transaction.
 pub(crate) type Update<'a, C> = dyn FnMut(&mut Run, Moment, &mut C) -> QueryResult<()> + 'a;
@@ -23,8 +24,8 @@ pub(crate) trait Place<C: TaskConnection>: Send + Sync {
         Ok(())
     }
 
-    /// Ends the work under a claim and returns its last progress, if it was recorded.
-    fn close(&self, _conn: &mut C, _claim: ClaimNumber) -> QueryResult<Option<ClaimProgress>> {
+    /// Ends the work under a claim on this table and returns its last progress, if it was recorded.
+    fn close(&self, _conn: &mut C, _claim: ClaimNumber, _table: usize) -> QueryResult<Option<ClaimProgress>> {
         Ok(None)
     }
 
@@ -36,6 +37,11 @@ pub(crate) trait Place<C: TaskConnection>: Send + Sync {
     /// The last request of the operators to the process.
     fn asked(&self, _session: &mut Session<'_, C>, _process: &str) -> Result<Asked, TaskError> {
         Ok(Asked::Run)
+    }
+
+    /// Whether a process of this run wrote the ending, after this process had joined.
+    fn believes(&self, _ending: &Ending, _keyring: &Keyring, _scope: &Scope) -> bool {
+        true
     }
 
     /// Records problems for [`recorded`](Place::recorded).

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::database::Moment;
 
+/// The longest lease. A longer one that somebody has written into the tables counts as over, so that nobody waits for it.
+const LONGEST_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The processes by name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Processes(BTreeMap<String, Member>);
@@ -22,11 +25,11 @@ struct Member {
 impl Processes {
     /// The names of the processes that are alive.
     pub(crate) fn alive(&self, now: Moment) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |(_, member)| member.until > now).map(|(name, _)| name.as_str())
+        self.0.iter().filter(move |(_, member)| member.is_alive(now)).map(|(name, _)| name.as_str())
     }
 
     pub(crate) fn is_alive(&self, process: &str, now: Moment) -> bool {
-        self.0.get(process).is_some_and(|member| member.until > now)
+        self.0.get(process).is_some_and(|member| member.is_alive(now))
     }
 
     /// Whether the run counts this process as one of its own.
@@ -60,7 +63,28 @@ impl Processes {
     }
 }
 
+impl Member {
+    fn is_alive(&self, now: Moment) -> bool {
+        self.until > now && self.until <= end(now, LONGEST_LEASE)
+    }
+}
+
 /// The end of a lease that begins now.
 fn end(now: Moment, lease: Duration) -> Moment {
-    now.saturating_add(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX))
+    now.saturating_add(u64::try_from(lease.min(LONGEST_LEASE).as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_alive_for_ever() {
+        let mut processes = Processes::default();
+        processes.add("a", 1_000, Duration::MAX);
+        assert!(processes.is_alive("a", 1_000));
+        let forged = r#"{"a":{"until":18446744073709551615,"is_stopped":false}}"#;
+        let forged: Processes = serde_json::from_str(forged).unwrap();
+        assert!(forged.has("a") && !forged.is_alive("a", 1_000) && forged.alive(1_000).next().is_none());
+    }
 }

@@ -31,6 +31,11 @@ impl Ranges {
         self.0.is_empty()
     }
 
+    /// All ranges, and the claims under which they are held.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Range, Option<&Holder>)> {
+        self.0.iter().map(|chunk| (&chunk.range, chunk.holder.as_ref()))
+    }
+
     pub(crate) fn get(&self, position: usize) -> &Range {
         &self.0[position].range
     }

@@ -18,7 +18,7 @@ use crate::reencrypt::run::processes::Processes;
 use crate::reencrypt::run::ranges::{Holder, Ranges};
 
 /// After this many passes, a run leaves the remaining values: rows stay locked, or a program still writes old tokens.
-const PASSES: u32 = 10;
+pub(super) const PASSES: u32 = 10;
 
 /// A run, as it is kept in memory or in the tables of the task.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -28,18 +28,18 @@ pub(crate) struct Run {
     pub(crate) pass: u32,
     /// Whether an operator has paused all processes, including processes that join later.
     pub(crate) is_paused: bool,
-    phase: Phase,
+    pub(super) phase: Phase,
     pub(crate) processes: Processes,
-    claims: ClaimNumber,
-    chunks: Ranges,
+    pub(super) claims: ClaimNumber,
+    pub(super) chunks: Ranges,
     /// The ranges for the next pass.
-    left: Vec<Range>,
+    pub(super) left: Vec<Range>,
     /// What the first pass found, one entry per column of the plan.
-    tallies: Vec<Tally>,
+    pub(super) tallies: Vec<Tally>,
     /// What all passes wrote.
-    written: Vec<Written>,
+    pub(super) written: Vec<Written>,
     /// The values that the last pass could not write.
-    busy: Vec<u64>,
+    pub(super) busy: Vec<u64>,
     /// The newest date, in seconds since 1970, of the tokens that the processes found and had to rewrite.
     pub(crate) newest_stale: Option<u64>,
     /// The keys whose values this run or an earlier one had to rewrite under another key.
@@ -53,6 +53,9 @@ pub(crate) struct Scope {
     pub(crate) job: Job,
     /// The fingerprints, in the order of the keyring.
     pub(crate) keys: Vec<String>,
+    /// Distinguishes keyrings with the same fingerprints: [`Keyring::check_value`](crate::Keyring::check_value).
+    #[serde(default)]
+    pub(crate) check: String,
     /// Each table with its row key and its encrypted columns.
     pub(crate) targets: Vec<String>,
 }
@@ -66,7 +69,7 @@ pub(crate) enum Asked {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-enum Phase {
+pub(super) enum Phase {
     #[default]
     Walk,
     Prove(Option<Holder>),

@@ -19,6 +19,7 @@ use crate::reencrypt::report::problem::LISTED;
 use crate::reencrypt::report::{Cause, Problem, ProblemKind, Problems, Refusal};
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
 use crate::reencrypt::run::rules::Run;
+use crate::reencrypt::run::sound::MOST;
 use crate::targets::TableName;
 
 // `diesel print-schema` ignores tables whose names begin with two underscores.
@@ -88,7 +89,7 @@ pub struct StateTables {
 pub(crate) enum Stored {
     Nothing,
     Run(Run),
-    /// Another version of the task wrote it.
+    /// Another version of the task wrote it, or somebody else.
     Foreign,
 }
 
@@ -127,7 +128,7 @@ impl State {
         let text = Sql::new(format!("SELECT document FROM {} WHERE id = 1", self.run)).first(conn)?;
         Ok(match text.as_deref().map(serde_json::from_str::<Document<Run>>) {
             None => Stored::Nothing,
-            Some(Ok(Document { version: VERSION, run })) => Stored::Run(run),
+            Some(Ok(Document { version: VERSION, run })) if run.claims <= MOST => Stored::Run(run),
             Some(_) => Stored::Foreign,
         })
     }
@@ -271,7 +272,11 @@ mod tests {
             r#"{"null":1,"plaintext":2,"unreadable":3,"withheld":4,"keys":[5,6],"dates":[7,8],"newest_stale":9}"#;
         let holder = r#"{"process":"a","worker":0,"claim":3}"#;
         let proof = r#""proof":{"moment":1795574000123,"values":6}"#;
-        let ended = |doubt: &str| format!(r#"{{"Ended":{{{proof},"doubt":{doubt},"tallies":[{tally}],"omitted":1}}}}"#);
+        let ended = |doubt: &str| {
+            format!(
+                r#"{{"Ended":{{{proof},"doubt":{doubt},"tallies":[{tally}],"listed":2,"omitted":1,"signature":"s"}}}}"#
+            )
+        };
         let phases = [
             r#""Walk""#.to_owned(),
             format!(r#"{{"Prove":{holder}}}"#),
@@ -288,7 +293,7 @@ mod tests {
         ];
         for phase in phases {
             let document =
-                r#"{"version":1,"run":{"scope":{"job":"Reencrypt","keys":["a","b"],"targets":["t (id): x"]},"#
+                r#"{"version":1,"run":{"scope":{"job":"Reencrypt","keys":["a","b"],"check":"c","targets":["t (id): x"]},"#
                     .to_owned()
                     + r#""started":1795574000000,"pass":2,"is_paused":false,"phase":"#
                     + &phase

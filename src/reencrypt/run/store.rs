@@ -7,11 +7,13 @@ use diesel::RunQueryDsl;
 use diesel::result::QueryResult;
 
 use crate::database::{Checkpoint, Failure, KeyValue, Moment, Page, Plan, Row, Session, TaskConnection};
-use crate::reencrypt::report::{Problem, Problems, TaskError};
+use crate::keys::Keyring;
+use crate::reencrypt::report::{Ending, Problem, Problems, TaskError};
 use crate::reencrypt::run::claim::{Claim, ClaimNumber, ClaimProgress, Range};
 use crate::reencrypt::run::memory::Memory;
 use crate::reencrypt::run::place::Place;
 use crate::reencrypt::run::rules::{Asked, Next, Run, Scope, Step};
+use crate::reencrypt::run::state::State;
 use crate::reencrypt::run::tables::Tables;
 
 /// The number of rows that a worker claims at a time: some seconds of work.
@@ -44,14 +46,14 @@ impl<'a, C: TaskConnection> Store<'a, C> {
 
     /// The run in the tables of the task; see [`Tables::join`].
     pub(crate) fn join(
-        tables: Tables,
+        state: State,
         session: &mut Session<'_, C>,
         plan: &'a Plan,
         scope: &Scope,
         process: String,
         lease: Duration,
     ) -> Result<Self, TaskError> {
-        let tables = tables.join(session, plan, scope, &process, lease)?;
+        let tables = Tables::join(state, session, plan, scope, &process, lease)?;
         Ok(Self { plan, process, lease: Some(lease), place: Box::new(tables) })
     }
 
@@ -70,7 +72,7 @@ impl<'a, C: TaskConnection> Store<'a, C> {
             };
             if let Some(dead) = dead {
                 tracing::info!(claim = dead, "taking over a range, because its process has not renewed its lease");
-                let progress = self.place.close(conn, dead)?;
+                let progress = self.place.close(conn, dead, run.range(position).table)?;
                 run.settle(dead, progress.unwrap_or_default(), false, self.plan);
             }
             let middle = if self.place.splits_ranges() { self.middle(conn, run.range(position))? } else { None };
@@ -89,7 +91,8 @@ impl<'a, C: TaskConnection> Store<'a, C> {
         is_done: bool,
     ) -> Result<(), TaskError> {
         self.update(session, |run, _, conn| {
-            self.place.close(conn, claim)?;
+            // The record is not needed: this process knows its own progress.
+            self.place.close(conn, claim, 0)?;
             run.settle(claim, progress.clone(), is_done, self.plan);
             Ok(())
         })
@@ -98,6 +101,11 @@ impl<'a, C: TaskConnection> Store<'a, C> {
     /// The checkpoint that every write under a claim records; `None` if the run has no tables.
     pub(crate) fn checkpoint(&self, claim: ClaimNumber, progress: &ClaimProgress) -> QueryResult<Option<Checkpoint>> {
         self.place.checkpoint(claim, progress)
+    }
+
+    /// Whether a process of this run wrote the ending, after this process had joined.
+    pub(crate) fn believes(&self, ending: &Ending, keyring: &Keyring, scope: &Scope) -> bool {
+        self.place.believes(ending, keyring, scope)
     }
 
     /// Records problems, for the processes that report them and for operators.

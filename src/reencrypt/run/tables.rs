@@ -5,19 +5,27 @@ use std::time::Duration;
 use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::{Checkpoint, Locks, Moment, OwnTables, Plan, Session, TaskConnection};
-use crate::reencrypt::report::{Problem, Problems, Refusal, TaskError};
+use crate::keys::Keyring;
+use crate::reencrypt::report::{Ending, Problem, Problems, Refusal, TaskError, time};
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
 use crate::reencrypt::run::place::{Place, Update};
 use crate::reencrypt::run::rules::{Asked, Run, Scope};
+use crate::reencrypt::run::signature;
+use crate::reencrypt::run::sound::Shape;
 use crate::reencrypt::run::state::{self, State, Stored};
 
-pub(crate) struct Tables(State);
+pub(crate) struct Tables {
+    state: State,
+    shape: Shape,
+    /// When this process joined the run.
+    joined: Moment,
+}
 
 impl Tables {
     /// Finds the tables. Creates them if they are missing and this database shares work by default.
-    pub(crate) fn prepare<C: TaskConnection>(session: &mut Session<'_, C>) -> Result<Option<Self>, TaskError> {
+    pub(crate) fn prepare<C: TaskConnection>(session: &mut Session<'_, C>) -> Result<Option<State>, TaskError> {
         if let Some(state) = State::find(session)? {
-            return Ok(Some(Self(state)));
+            return Ok(Some(state));
         }
         if !C::Backend::SHARES {
             return Ok(None);
@@ -33,29 +41,32 @@ impl Tables {
             }
         }
         // Somebody else may have been faster.
-        Ok(State::find(session)?.map(Self))
+        Ok(State::find(session)?)
     }
 
     /// Joins the recorded run if a process is alive. Continues it if it is unfinished and has the same scope. Otherwise
     /// starts a new run.
     pub(crate) fn join<C: TaskConnection>(
-        self,
+        state: State,
         session: &mut Session<'_, C>,
         plan: &Plan,
         scope: &Scope,
         process: &str,
         lease: Duration,
     ) -> Result<Self, TaskError> {
-        let state = &self.0;
-        let refused = session.patiently(|conn| {
+        let shape = Shape::new(plan, scope.keys.len());
+        let joined = session.patiently(|conn| {
             conn.transaction(|conn| {
                 let (now, stored) = state.lock(conn)?;
                 let new = || Run::new(scope.clone(), plan, scope.keys.len(), now);
                 let mut run = match stored {
-                    Stored::Foreign => return Ok(Some(Refusal::ForeignRun)),
+                    Stored::Foreign => return Ok(Err(Refusal::ForeignRun)),
+                    Stored::Run(run) if run.scope == *scope && !shape.fits::<C::Backend>(&run) => {
+                        return Ok(Err(Refusal::ForeignRun));
+                    }
                     Stored::Run(run) if run.processes.alive(now).next().is_some() && !run.is_over() => {
                         if let Some(refusal) = mismatch(&run, scope, now) {
-                            return Ok(Some(refusal));
+                            return Ok(Err(refusal));
                         }
                         run
                     }
@@ -72,10 +83,10 @@ impl Tables {
                 };
                 run.join(process, now, lease);
                 state.save(conn, &run)?;
-                Ok::<_, DieselError>(None)
+                Ok::<_, DieselError>(Ok(now))
             })
-        })?;
-        refused.map_or(Ok(self), |refusal| Err(refusal.into()))
+        })??;
+        Ok(Self { state, shape, joined })
     }
 }
 
@@ -83,11 +94,14 @@ impl<C: TaskConnection> Place<C> for Tables {
     fn update(&self, session: &mut Session<'_, C>, change: &mut Update<'_, C>) -> Result<(), TaskError> {
         let changed = session.patiently(|conn| {
             conn.transaction(|conn| {
-                let (now, Stored::Run(before)) = self.0.lock(conn)? else { return Ok::<_, DieselError>(None) };
+                let (now, Stored::Run(before)) = self.state.lock(conn)? else { return Ok::<_, DieselError>(None) };
+                if !self.shape.fits::<C::Backend>(&before) {
+                    return Ok(None);
+                }
                 let mut run = before.clone();
                 change(&mut run, now, conn)?;
                 if run != before {
-                    self.0.save(conn, &run)?;
+                    self.state.save(conn, &run)?;
                 }
                 Ok(Some(()))
             })
@@ -100,53 +114,58 @@ impl<C: TaskConnection> Place<C> for Tables {
     }
 
     fn open(&self, conn: &mut C, claim: ClaimNumber) -> QueryResult<()> {
-        self.0.open_chunk(conn, claim)
+        self.state.open_chunk(conn, claim)
     }
 
-    fn close(&self, conn: &mut C, claim: ClaimNumber) -> QueryResult<Option<ClaimProgress>> {
-        self.0.close_chunk(conn, claim)
+    fn close(&self, conn: &mut C, claim: ClaimNumber, table: usize) -> QueryResult<Option<ClaimProgress>> {
+        let progress = self.state.close_chunk(conn, claim)?;
+        Ok(progress.filter(|progress| self.shape.fits_progress::<C::Backend>(progress, table)))
     }
 
     fn checkpoint(&self, claim: ClaimNumber, progress: &ClaimProgress) -> QueryResult<Option<Checkpoint>> {
-        self.0.checkpoint(claim, progress).map(Some)
+        self.state.checkpoint(claim, progress).map(Some)
     }
 
     fn asked(&self, session: &mut Session<'_, C>, process: &str) -> Result<Asked, TaskError> {
-        Ok(match session.run(|conn| self.0.load(conn))? {
+        Ok(match session.run(|conn| self.state.load(conn))? {
             Stored::Run(run) => run.asked(process),
             // Somebody dropped the tables, or a newer version of the task uses them.
             Stored::Nothing | Stored::Foreign => Asked::Stop,
         })
     }
 
+    fn believes(&self, ending: &Ending, keyring: &Keyring, scope: &Scope) -> bool {
+        ending.proof.moment >= time::of_moment(self.joined) && signature::is_signed(ending, keyring, scope)
+    }
+
     fn record(&self, session: &mut Session<'_, C>, problems: &[Problem]) -> Result<(), TaskError> {
         if problems.is_empty() {
             return Ok(());
         }
-        Ok(session.run(|conn| conn.transaction(|conn| self.0.record(conn, problems)))?)
+        Ok(session.run(|conn| conn.transaction(|conn| self.state.record(conn, problems)))?)
     }
 
     fn replace(&self, conn: &mut C, plan: &Plan, problems: &[Problem]) -> QueryResult<()> {
         for (table, column) in plan.columns() {
-            self.0.forget(conn, &table.name.to_string(), &column.name)?;
+            self.state.forget(conn, &table.name.to_string(), &column.name)?;
         }
-        self.0.record(conn, problems)
+        self.state.record(conn, problems)
     }
 
     fn recorded(&self, session: &mut Session<'_, C>, plan: &Plan) -> Result<Problems, TaskError> {
         let columns = plan.columns().map(|(table, column)| (table.name.to_string(), column.name.as_str()));
         let columns: Vec<_> = columns.collect();
-        Ok(session.run(|conn| self.0.problems(conn, Some(&columns)))?)
+        Ok(session.run(|conn| self.state.problems(conn, Some(&columns)))?)
     }
 }
 
 /// Why a process may not take part in a run in which other processes are alive.
 fn mismatch(run: &Run, mine: &Scope, now: Moment) -> Option<Refusal> {
     let processes = run.processes.alive(now).map(str::to_owned).collect();
-    let Scope { job, keys, targets } = run.scope.clone();
+    let Scope { job, keys, check, targets } = run.scope.clone();
     if job != mine.job {
         Some(Refusal::OtherJob { processes, theirs: job, mine: mine.job })
-    } else if keys != mine.keys {
+    } else if keys != mine.keys || check != mine.check {
         Some(Refusal::OtherKeys { processes, job, theirs: keys, mine: mine.keys.clone() })
     } else if targets != mine.targets {
         Some(Refusal::OtherTargets { processes, job, theirs: targets, mine: mine.targets.clone() })

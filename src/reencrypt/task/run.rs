@@ -7,7 +7,7 @@ use crate::keys::Fingerprint;
 use crate::reencrypt::conduct::checks;
 use crate::reencrypt::conduct::planning;
 use crate::reencrypt::conduct::sample;
-use crate::reencrypt::conduct::{Conductor, Reading};
+use crate::reencrypt::conduct::{Conductor, Nodes, Reading};
 use crate::reencrypt::report::{ColumnStatus, Job, Refusal, Report, Retirement, Status, TaskError, time};
 use crate::reencrypt::task::settings::Task;
 use crate::reencrypt::walk::Settings;
@@ -40,11 +40,13 @@ impl Task<'_> {
         let plan = self.plan(pool)?;
         checks::check_conversion(&mut self.session(pool), &plan, self.settings.job)?;
         if !self.dry_run {
+            checks::check_writable(&mut self.session(pool), &self.settings.anchor)?;
             checks::check_side_effects(&mut self.session(pool), &plan, self.accept_triggers)?;
         }
         sample::check_keyring(&mut self.session(pool), &plan, self.settings.job, &self.settings.keyring)?;
         self.check_tokens(pool, &plan)?;
-        let conductor = Conductor::new(&self.settings, pool, &plan, &mut self.on_progress);
+        let nodes = Nodes::new(&self.settings.nodes)?;
+        let conductor = Conductor::new(&self.settings, pool, &plan, &nodes, &mut self.on_progress);
         if self.dry_run { conductor.rehearse() } else { conductor.run() }
     }
 
@@ -106,7 +108,8 @@ impl Task<'_> {
 
     fn read<C: TaskConnection>(mut self, pool: &Pool<ConnectionManager<C>>, waits: bool) -> Result<Status, TaskError> {
         let plan = self.plan(pool)?;
-        let conductor = Conductor::new(&self.settings, pool, &plan, &mut self.on_progress);
+        let nodes = Nodes::new(&self.settings.nodes)?;
+        let conductor = Conductor::new(&self.settings, pool, &plan, &nodes, &mut self.on_progress);
         let Reading { moment, found, doubt } = conductor.read(waits)?;
         let Settings { keyring, stop, .. } = &self.settings;
         Ok(Status {
@@ -128,7 +131,8 @@ impl Task<'_> {
         if !self.accepted_tokens.needs_reading(&mut self.session(pool), plan, self.settings.job)? {
             return Ok(());
         }
-        let conductor = Conductor::new(&self.settings, pool, plan, &mut self.on_progress);
+        let nodes = Nodes::new(&[])?;
+        let conductor = Conductor::new(&self.settings, pool, plan, &nodes, &mut self.on_progress);
         let tallies = conductor.read(false)?.found.tallies;
         Ok(self.accepted_tokens.judge(plan, &tallies)?)
     }
@@ -142,6 +146,6 @@ impl Task<'_> {
     }
 
     fn session<'p, C: TaskConnection>(&self, pool: &'p Pool<ConnectionManager<C>>) -> Session<'p, C> {
-        Session::new(pool, self.settings.give_up_after, self.settings.stop.clone())
+        Session::new(pool, self.settings.give_up_after, self.settings.stop.clone()).at(&self.settings.anchor)
     }
 }

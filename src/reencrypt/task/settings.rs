@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::database::StopHandle;
+use crate::database::{Anchor, StopHandle};
 use crate::keys::Keyring;
 use crate::reencrypt::conduct::Accepted;
 use crate::reencrypt::report::{Job, Observer, Progress};
@@ -44,6 +44,8 @@ impl<'a> Task<'a> {
                 fence_timeout: Duration::from_secs(60),
                 lease: Duration::from_secs(60),
                 limits: Limits::default(),
+                nodes: Vec::new(),
+                anchor: Anchor::default(),
                 stop: StopHandle::default(),
             },
             on_progress: Box::new(|_| {}),
@@ -121,8 +123,8 @@ impl<'a> Task<'a> {
 
     /// Accepts the tokens that the columns hold before [`Job::Encrypt`] begins, if they are dated at `time` or later.
     ///
-    /// By default, the task refuses a column with tokens that the keyring opens, unless a recorded run explains them: a
-    /// task with `Job::Encrypt` or `Job::Reencrypt` worked on all these columns last. Otherwise a user of the
+    /// By default, the task refuses a column with tokens that the keyring opens, unless a recorded run explains them: the
+    /// last run worked on all these columns, and was not a decryption that left no token. Otherwise a user of the
     /// application may have stored a token of another column there, for example one from a backup. An application that
     /// reads tokens in this column shows the plaintext of such a token.
     ///
@@ -152,6 +154,19 @@ impl<'a> Task<'a> {
     /// Sets how long the fence before the proof waits for open transactions. The default is one minute.
     pub fn fence_timeout(mut self, time: Duration) -> Self {
         self.settings.fence_timeout = time;
+        self
+    }
+
+    /// Names the other nodes of a cluster in which every node can write: Galera, or group replication of MySQL. The proof
+    /// needs each of them, because a node does not show the open transactions of the others. The node of the pool may be
+    /// among them.
+    ///
+    /// Without this setting, or if one is missing, the task does its job but [proves nothing](crate::reencrypt::Doubt::Nodes). It refuses a
+    /// server that is not a member of the cluster. The user of each URL needs `PROCESS`, and with group replication
+    /// `SELECT` on `performance_schema`. The task opens up to two connections to each node. Messages name a node by its
+    /// host and port.
+    pub fn nodes(mut self, urls: impl IntoIterator<Item = String>) -> Self {
+        self.settings.nodes.extend(urls);
         self
     }
 

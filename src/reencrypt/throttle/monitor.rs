@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
-use crate::database::{Replay, ReplicaState, ReplicationState, StopHandle, TaskConnection};
+use crate::database::{Replay, ReplicaState, ReplicationState, ServerUrl, StopHandle, TaskConnection};
 use crate::reencrypt::report::{Refusal, TaskError};
 use crate::reencrypt::throttle::lag::{MaxLag, Positions};
 use crate::reencrypt::throttle::limits::Limits;
 use crate::reencrypt::throttle::pause::PauseReason;
 use crate::reencrypt::throttle::rate::Throttle;
-use crate::reencrypt::throttle::replica::{Replica, ReplicaUrl};
+use crate::reencrypt::throttle::replica::{self, Replica};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -40,7 +40,7 @@ impl Monitor {
         let max_lag = limits.max_lag_on::<C::Backend>()?;
         let urls = limits.replicas.iter().enumerate().map(|(index, url)| {
             let number = index + 1;
-            ReplicaUrl::parse(url).ok_or_else(|| Refusal::Limits {
+            ServerUrl::parse(url).ok_or_else(|| Refusal::Limits {
                 reason: format!(
                     "the URL of replica {number} is not of the form scheme://user:password@host:port/database: write \
                      special characters of the password as %XX (`@` is %40, `/` is %2F)"
@@ -48,7 +48,7 @@ impl Monitor {
             })
         });
         let urls = urls.collect::<Result<Vec<_>, _>>()?;
-        urls.iter().try_for_each(ReplicaUrl::check_tls::<C>)?;
+        urls.iter().try_for_each(replica::check_tls::<C>)?;
         Ok(Self {
             limits: limits.clone(),
             max_lag,

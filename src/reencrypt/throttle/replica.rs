@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::database::tls::{NoConnection, asks_for_tls, connect};
-use crate::database::{Replay, ReplicaState, ReplicationState, TaskConnection};
+use crate::database::{Replay, ReplicaState, ReplicationState, ServerUrl, TaskConnection};
 use crate::reencrypt::report::Refusal;
 
 /// The time between two questions.
@@ -17,7 +17,7 @@ const VALID: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Replica {
-    url: ReplicaUrl,
+    url: ServerUrl,
     ask: Ask,
     latest: Arc<Mutex<Latest>>,
     /// Dropping this ends the thread: at once, unless it waits for the replica.
@@ -25,7 +25,7 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
-    pub(crate) fn new<C: TaskConnection>(url: ReplicaUrl) -> Self {
+    pub(crate) fn new<C: TaskConnection>(url: ServerUrl) -> Self {
         let ask = keep_asking::<C>;
         let (latest, alive) = spawn(&url, ask);
         Self { url, ask, latest, _alive: alive }
@@ -36,8 +36,8 @@ impl Replica {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = match latest.answered.map(|answered| answered.elapsed()) {
             Some(age) if age <= VALID => (Instant::now() - age, latest.standings.clone()),
-            Some(age) => (Instant::now(), self.url.unknown(format!("it has not answered for {} s", age.as_secs()))),
-            None => (Instant::now(), self.url.unknown("it has not answered yet".into())),
+            Some(age) => (Instant::now(), unknown(&self.url, format!("it has not answered for {} s", age.as_secs()))),
+            None => (Instant::now(), unknown(&self.url, "it has not answered yet".into())),
         };
         let is_silent = latest.asked.elapsed() > PATIENCE;
         drop(latest);
@@ -49,7 +49,7 @@ impl Replica {
     }
 }
 
-type Ask = fn(&ReplicaUrl, &Mutex<Latest>, &Receiver<()>);
+type Ask = fn(&ServerUrl, &Mutex<Latest>, &Receiver<()>);
 
 struct Latest {
     asked: Instant,
@@ -57,7 +57,7 @@ struct Latest {
     standings: Vec<ReplicaState>,
 }
 
-fn spawn(url: &ReplicaUrl, ask: Ask) -> (Arc<Mutex<Latest>>, Sender<()>) {
+fn spawn(url: &ServerUrl, ask: Ask) -> (Arc<Mutex<Latest>>, Sender<()>) {
     let latest = Arc::new(Mutex::new(Latest { asked: Instant::now(), answered: None, standings: Vec::new() }));
     let (alive, ended) = mpsc::channel();
     let url = url.clone();
@@ -70,7 +70,7 @@ fn spawn(url: &ReplicaUrl, ask: Ask) -> (Arc<Mutex<Latest>>, Sender<()>) {
     (latest, alive)
 }
 
-fn keep_asking<C: TaskConnection>(url: &ReplicaUrl, latest: &Mutex<Latest>, ended: &Receiver<()>) {
+fn keep_asking<C: TaskConnection>(url: &ServerUrl, latest: &Mutex<Latest>, ended: &Receiver<()>) {
     let lock = || latest.lock().unwrap_or_else(PoisonError::into_inner);
     let mut conn = None;
     loop {
@@ -86,29 +86,29 @@ fn keep_asking<C: TaskConnection>(url: &ReplicaUrl, latest: &Mutex<Latest>, ende
     }
 }
 
-fn ask<C: TaskConnection>(url: &ReplicaUrl, conn: &mut Option<C>) -> Vec<ReplicaState> {
+fn ask<C: TaskConnection>(url: &ServerUrl, conn: &mut Option<C>) -> Vec<ReplicaState> {
     let answer = match conn {
         Some(conn) => C::Backend::replica(conn),
-        None => match connect::<C>(&url.url) {
+        None => match connect::<C>(url.expose()) {
             Ok(new) => C::Backend::replica(conn.insert(new)),
-            Err(NoConnection::Failed(error)) => return url.unknown(one_line(error)),
+            Err(NoConnection::Failed(error)) => return unknown(url, one_line(error)),
             Err(NoConnection::NoTls) => {
-                return url.unknown("the connection is not encrypted, although its URL asks for TLS".into());
+                return unknown(url, "the connection is not encrypted, although its URL asks for TLS".into());
             }
         },
     };
     match answer {
-        Ok(standings) if standings.is_empty() => url.unknown("it is not a replica".into()),
+        Ok(standings) if standings.is_empty() => unknown(url, "it is not a replica".into()),
         Ok(standings) => standings
             .into_iter()
             .map(|ReplicaState { name: channel, replay }| {
                 let suffix = if channel.is_empty() { String::new() } else { format!(" ({channel})") };
-                ReplicaState { name: format!("{}{suffix}", url.name), replay }
+                ReplicaState { name: format!("{}{suffix}", url.name()), replay }
             })
             .collect(),
         Err(error) => {
             *conn = None;
-            url.unknown(one_line(error))
+            unknown(url, one_line(error))
         }
     }
 }
@@ -117,89 +117,17 @@ fn one_line(error: impl std::fmt::Display) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// `scheme://user:password@host:port/database`. Messages show only host and port.
-#[derive(Clone)]
-pub(crate) struct ReplicaUrl {
-    url: String,
-    name: String,
-}
-
-impl ReplicaUrl {
-    /// `None` if a driver could read the URL differently and quote a part of the password in its messages.
-    pub(crate) fn parse(url: &str) -> Option<Self> {
-        let (_, rest) = url.split_once("://")?;
-        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-        if rest[authority.len()..].contains(['@', '#']) {
-            return None;
-        }
-        let (user_info, server) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let is_word = |text: &str, others: &str| {
-            text.chars().all(|character| character.is_ascii_alphanumeric() || others.contains(character))
-        };
-        let mut escapes = rest.split('%').skip(1).map(|escape| escape.get(..2).unwrap_or_default());
-        let is_escaped = escapes.all(|hex| hex.len() == 2 && u8::from_str_radix(hex, 16).is_ok());
-        // `[::1]:5432` has colons in its host.
-        let (host, port) = match server.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => (host, port),
-            _ => (server, "0"),
-        };
-        let is_host = is_word(host, "-._%") || (host.starts_with('[') && host.ends_with(']') && is_word(host, ":.[]"));
-        let is_valid = is_word(user_info, "-._~!$&'()*+,;=%:") && is_escaped && is_host && port.parse::<u16>().is_ok();
-        let name = if server.is_empty() { "localhost" } else { server };
-        is_valid.then(|| Self { url: url.to_owned(), name: name.to_owned() })
+/// Refuses a replica that answers without the TLS that its URL asks for. It may be unreachable now.
+pub(crate) fn check_tls<C: TaskConnection>(url: &ServerUrl) -> Result<(), Refusal> {
+    if !asks_for_tls(url.expose()) {
+        return Ok(());
     }
-
-    /// Refuses a replica that answers without the TLS that its URL asks for. It may be unreachable now.
-    pub(crate) fn check_tls<C: TaskConnection>(&self) -> Result<(), Refusal> {
-        if !asks_for_tls(&self.url) {
-            return Ok(());
-        }
-        match connect::<C>(&self.url) {
-            Err(NoConnection::NoTls) => Err(Refusal::NoTls { server: self.name.clone() }),
-            _ => Ok(()),
-        }
-    }
-
-    fn unknown(&self, reason: String) -> Vec<ReplicaState> {
-        vec![ReplicaState { name: self.name.clone(), replay: Replay::Unknown(reason) }]
+    match connect::<C>(url.expose()) {
+        Err(NoConnection::NoTls) => Err(Refusal::NoTls { server: url.name().to_owned() }),
+        _ => Ok(()),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_replica_is_known_by_host_and_port() {
-        for (url, name) in [
-            ("postgres://u:p@10.0.0.7:5433/db", "10.0.0.7:5433"),
-            ("mysql://u:p%40ss@replica-2.example.org/db?ssl_mode=required", "replica-2.example.org"),
-            ("postgres://u:p@[::1]:5432/db", "[::1]:5432"),
-            ("postgres://[::1]/db", "[::1]"),
-            ("postgres://%2Frun%2Fpostgresql/db", "%2Frun%2Fpostgresql"),
-            ("postgres:///db", "localhost"),
-        ] {
-            assert_eq!(ReplicaUrl::parse(url).map(|url| url.name).as_deref(), Some(name));
-        }
-    }
-
-    /// Messages would show the wrong part of these URLs as the host.
-    #[test]
-    fn a_url_that_could_show_its_password_is_refused() {
-        for url in [
-            "host=10.0.0.7 password=secret",
-            "user:secret@10.0.0.7/db",
-            "postgres://user:se/cret@10.0.0.7/db",
-            "postgres://user:se?cret@10.0.0.7/db",
-            "postgres://user:se#cret@10.0.0.7/db",
-            "postgres://user:se cret@10.0.0.7/db",
-            "postgres://user:se%cret@10.0.0.7/db",
-            "postgres://user:se@cret@10.0.0.7/db",
-            "postgres://user:secret/db",
-            "postgres://host/db?password=sec@ret",
-            "postgres://host/db?password=se%cret",
-        ] {
-            assert!(ReplicaUrl::parse(url).is_none(), "{url}");
-        }
-    }
+fn unknown(url: &ServerUrl, reason: String) -> Vec<ReplicaState> {
+    vec![ReplicaState { name: url.name().to_owned(), replay: Replay::Unknown(reason) }]
 }

@@ -17,7 +17,7 @@ impl<'p, C: TaskConnection> Sessions<'p, C> {
     /// one.
     pub(crate) fn open(pool: &'p Pool<ConnectionManager<C>>, settings: &Settings) -> Result<Vec<Self>, TaskError> {
         // Wait for the first connection: the application may hold all others.
-        let mut first = Session::new(pool, settings.give_up_after, settings.stop.clone());
+        let mut first = Session::new(pool, settings.give_up_after, settings.stop.clone()).at(&settings.anchor);
         first.run(|_| Ok(()))?;
         let mut sessions = vec![Self { reading: first, writing: None }];
         while sessions.len() < settings.workers {
@@ -38,6 +38,6 @@ pub(crate) fn spare<'p, C: TaskConnection>(
 ) -> Option<Session<'p, C>> {
     let state = pool.state();
     let is_likely = state.idle_connections > 0 || state.connections < pool.max_size();
-    let mut session = Session::new(pool, settings.give_up_after, settings.stop.clone());
+    let mut session = Session::new(pool, settings.give_up_after, settings.stop.clone()).at(&settings.anchor);
     (is_likely && session.is_available()).then_some(session)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::database::StopHandle;
+use crate::database::{Anchor, StopHandle};
 use crate::keys::Keyring;
 use crate::reencrypt::report::Job;
 use crate::reencrypt::throttle::Limits;
@@ -19,5 +19,8 @@ pub(crate) struct Settings {
     pub(crate) fence_timeout: Duration,
     pub(crate) lease: Duration,
     pub(crate) limits: Limits,
+    /// The URLs of the other nodes of the cluster.
+    pub(crate) nodes: Vec<String>,
+    pub(crate) anchor: Anchor,
     pub(crate) stop: StopHandle,
 }

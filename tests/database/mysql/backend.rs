@@ -290,3 +290,21 @@ pub const QUOTING_TRIGGER: &str = "
         set message = left(concat('refused ', new.secret, ' and ', old.secret), 120);
         signal sqlstate '45000' set message_text = message;
     end";
+
+/// How many rounds of waiting the fence has.
+pub const WAITS: usize = 1;
+/// Begins a transaction that reads the table `t` as it is now.
+pub const MAKE_OLD_SNAPSHOT: &str =
+    "set transaction isolation level repeatable read; start transaction with consistent snapshot; select secret from t";
+/// Changes of the table `t` after which a walk in the order of its row key may miss rows of it.
+pub const CHANGES_OF_THE_PLAN: &[&str] = &[
+    "alter table t drop primary key, add unique (id)",
+    "alter table t drop primary key",
+    "rename table t to was; create table t (id varchar(20) not null primary key, secret text)",
+    "rename table t to was; create view t as select * from was",
+];
+
+/// Changes the table `t`.
+pub fn change_plan(db: &TestDatabase, _writer: &mut Conn, change: &str) {
+    db.conn().batch_execute(change).unwrap();
+}

@@ -255,3 +255,21 @@ pub const QUOTING_TRIGGER: &str = "
     create function refuse() returns trigger language plpgsql as
     $$ begin raise exception 'refused % and %', old.secret, new.secret; end $$;
     create trigger refuse before update on vault for each row execute function refuse()";
+
+/// How many rounds of waiting the fence has.
+pub const WAITS: usize = 2;
+/// Begins a transaction that reads the table `t` as it is now.
+pub const MAKE_OLD_SNAPSHOT: &str = "begin isolation level repeatable read; select secret from t";
+/// Changes of the table `t` after which a walk in the order of its row key may miss rows of it.
+pub const CHANGES_OF_THE_PLAN: &[&str] = &[
+    "create table kid (like t including all); alter table kid inherit t",
+    "alter table t drop constraint t_pkey; create index on t (id)",
+    "alter table t rename to was; create table t (like was including all)",
+    "alter table t rename secret to hidden; alter table t add secret text",
+    "alter table t alter id type text using id::text",
+];
+
+/// Changes the table `t`.
+pub fn change_plan(db: &TestDatabase, _writer: &mut Conn, change: &str) {
+    db.conn().batch_execute(change).unwrap();
+}

@@ -190,3 +190,18 @@ pub const QUOTING_TRIGGER: &str = "
     create trigger refuse before update on vault begin
         select raise(abort, 'refused ' || old.secret || ' and ' || new.secret);
     end";
+
+/// How many rounds of waiting the fence has.
+pub const WAITS: usize = 0;
+/// Begins a transaction that reads the table `t` as it is now.
+pub const MAKE_OLD_SNAPSHOT: &str = "begin; select secret from t";
+/// Changes of the table `t` after which a walk in the order of its row key may miss rows of it.
+pub const CHANGES_OF_THE_PLAN: &[&str] = &[
+    "alter table t rename to was; create table t (number integer primary key, id bigint, secret text)",
+    "alter table t rename to was; create view t as select * from was",
+];
+
+/// Changes the table `t`. Only the writer can do so.
+pub fn change_plan(_db: &TestDatabase, writer: &mut Conn, change: &str) {
+    writer.batch_execute(change).unwrap();
+}

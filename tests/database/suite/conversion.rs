@@ -59,7 +59,7 @@ fn targets() -> Target {
 }
 
 fn task<'a>(job: Job) -> Task<'a> {
-    Task::new(keyring([2, 1])).job(job).target(targets())
+    Task::new(keyring([2, 1])).job(job).target(targets()).accept_tokens()
 }
 
 fn run(db: &TestDatabase, task: Task<'_>) -> Report {
@@ -313,7 +313,7 @@ fn the_choice_for_a_column_that_is_named_twice() {
     insert(&db, 2, Some("plain"), Some(&URL_SAFE.decode(keyring([2]).encrypt(b"x")).unwrap()));
     let before = raw(&db);
     let again = Target::named(TableName::new("t"), ["secret"]).unwrap();
-    let task = Task::new(keyring([2])).job(Job::Encrypt).target(again).target(targets());
+    let task = Task::new(keyring([2])).job(Job::Encrypt).target(again).target(targets()).accept_tokens();
     let report = run(&db, task.token_like_plaintext("t.secret".parse().unwrap()));
     assert_eq!(problems(&report), [("scan", "id=1", ProblemKind::Unreadable)]);
     assert_eq!(raw(&db)[0].scan, before[0].scan);
@@ -425,7 +425,7 @@ fn secrets(conn: &mut Conn, condition: &str) -> Vec<(i64, String)> {
 #[test]
 fn concurrent_writes_of_the_application_are_never_overwritten() {
     let db = plaintexts("");
-    let task = traps::task().job(Job::Encrypt);
+    let task = traps::task().job(Job::Encrypt).accept_tokens();
     let token = keyring([2]).encrypt(b"written as a token");
     let report = interfere(&db, task, 2, |conn| {
         // These rows are in pages that the task has read but not written.
@@ -443,10 +443,10 @@ fn concurrent_writes_of_the_application_are_never_overwritten() {
 #[test]
 fn plaintext_that_cannot_be_rewritten_is_not_a_success() {
     let db = plaintexts(", check (id <> 6 or secret not like 'gAAAA%')");
-    let report = traps::task().job(Job::Encrypt).run(&db.pool(2)).unwrap();
+    let report = traps::task().job(Job::Encrypt).accept_tokens().run(&db.pool(2)).unwrap();
     assert_eq!((report.outcome(), report.doubt()), (Outcome::Incomplete, Some(&Doubt::LeftPlaintext(1))));
     assert_eq!(problems(&report), [("secret", "id=6", ProblemKind::Plaintext)]);
     assert_eq!(secrets(&mut db.conn(), "id = 6"), [(6, "row 6".into())]);
     db.conn().batch_execute("delete from t where id = 6").unwrap();
-    assert!(traps::task().job(Job::Encrypt).run(&db.pool(2)).unwrap().is_proven());
+    assert!(traps::task().job(Job::Encrypt).accept_tokens().run(&db.pool(2)).unwrap().is_proven());
 }

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -108,6 +108,7 @@ fn write(db: &TestDatabase, number: i64, is_over: &AtomicBool) {
 
 #[test]
 fn a_new_column_takes_over_while_the_application_writes() {
+    let began = SystemTime::now();
     let db = expanded();
     let target = || Target::named(TableName::new("contact"), ["email_encrypted"]).unwrap();
     let is_over = AtomicBool::new(false);
@@ -118,7 +119,7 @@ fn a_new_column_takes_over_while_the_application_writes() {
             threads.spawn(move || write(db, number, is_over));
         }
         backfill(&db);
-        let task = Task::new(keyring([1])).job(Job::Encrypt).target(target());
+        let task = Task::new(keyring([1])).job(Job::Encrypt).accept_tokens_since(began).target(target());
         let report = task.run(&db.pool(2)).unwrap();
         assert_eq!((report.outcome(), report.problems()), (Outcome::Proven, &[][..]));
         // This is the first comparison. It comes before the application relies on the copies.
@@ -148,7 +149,7 @@ fn a_process_that_writes_the_old_column_only_is_noticed() {
     let db = expanded();
     backfill(&db);
     db.conn().batch_execute("update contact set email = 'forgotten' where id = 7").unwrap();
-    let task = Task::new(keyring([1])).job(Job::Encrypt);
+    let task = Task::new(keyring([1])).job(Job::Encrypt).accept_tokens();
     let task = task.target(Target::named(TableName::new("contact"), ["email_encrypted"]).unwrap());
     assert!(task.run(&db.pool(1)).unwrap().is_proven());
     assert_eq!(different(&db), [7]);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, Pool};
-use diesel_encrypted::reencrypt::{Progress, StopHandle, Task, state_tables};
+use diesel_encrypted::reencrypt::{Job, Progress, StopHandle, Task, state_tables};
 use diesel_encrypted::startup::{StartupCheck, StartupError, StartupReport};
 use diesel_encrypted::{TableName, Target};
 use fernet::Fernet;
@@ -182,6 +182,23 @@ fn plaintext_in_a_column_that_is_not_being_adopted() {
     assert_eq!(run(&people, &alone).unwrap().columns.len(), 1);
     let said = refusal(&people, &check(&[1]).adopting(Target::column(people::phone)));
     assert!(said.starts_with(&expected), "{said}");
+}
+
+/// A user may have stored them while the column was plaintext.
+#[test]
+fn tokens_in_a_column_that_is_being_adopted() {
+    let people = People::new(1, 1..=5);
+    let check = || check(&[1]).adopting(Target::column(people::email));
+    let email = format!("{}people.email", people.db.schema());
+    assert_eq!(run(&people, &check()).unwrap().unexplained, [email]);
+    assert!(run(&people, &self::check(&[1])).unwrap().unexplained.is_empty(), "it is not being adopted");
+    people.conn().batch_execute("update people set email = 'plain'").unwrap();
+    assert!(run(&people, &check()).unwrap().unexplained.is_empty());
+    // From now on, a recorded run explains them.
+    add_state_tables(&people);
+    let task = Task::new(keyring([1])).job(Job::Encrypt).target(Target::column(people::email));
+    assert!(task.run(&people.db.pool(2)).unwrap().is_proven());
+    assert!(run(&people, &check()).unwrap().unexplained.is_empty());
 }
 
 #[test]

@@ -45,6 +45,7 @@ fn travel(world: &World) -> Result<Steps, String> {
     };
     step("prepare", &|| way_in::prepare(world))?;
     step("make room", &|| way_in::make_room(world))?;
+    step("planted", &|| way_in::planted(world))?;
     step("too early", &|| way_in::too_early(world))?;
     step("one left behind", &|| way_in::one_left_behind(world))?;
     step("encrypt", &|| way_in::encrypt(world))?;

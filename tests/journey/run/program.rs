@@ -35,6 +35,12 @@ pub fn job(world: &World, name: &str, keys: &[u8]) -> Program {
     on(world, &COLUMNS, &[name, "--json", "--lease", "1"], keys)
 }
 
+/// `encrypt`, which accepts the tokens that the application has written since its instances read tokens.
+pub fn encrypt(world: &World, columns: &[&str], args: &[&str], keys: &[u8]) -> Program {
+    let since = world.reads_tokens.get().expect("every instance reads tokens");
+    on(world, columns, &[&["encrypt", "--accept-tokens-since", since], args].concat(), keys)
+}
+
 /// `decrypt` with its confirmations.
 pub fn decrypt(world: &World, columns: &[&str], keys: &[u8]) -> Program {
     let confirmed = columns.iter().flat_map(|column| ["--write-plaintext", column]);

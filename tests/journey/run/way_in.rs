@@ -5,10 +5,15 @@ use diesel::prelude::*;
 use diesel::result::Error;
 use diesel_encrypted::Keyring;
 use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::account::{COLUMNS, LOOKALIKE, account, create};
 use super::checker;
-use super::program::{IS_PAUSED, PauseFile, command, decrypt, guards, job, migrate, never_proves, on, slowly, tokens};
+use super::program::{
+    IS_PAUSED, PauseFile, command, decrypt, encrypt as encrypt_columns, guards, job, migrate, never_proves, on, slowly,
+    tokens,
+};
 use super::stages::Stage;
 use super::world::{LAST, World};
 use crate::backend::{SHARES, TestDatabase, WIDEN};
@@ -27,6 +32,31 @@ pub fn prepare(world: &World) {
         command(&world.db, &["migration", "state", "--dir"], &[OLD]).arg(world.migrations.path()).exits_with(PROVEN);
         migrate(world).unwrap();
     }
+}
+
+/// A user has stored a token of another column while the instances wrote plaintext. Nothing is encrypted until it is
+/// gone. From then on, no instance stores such a value.
+pub fn planted(world: &World) {
+    world.in_quiet(|| {
+        let conn = &mut world.db.conn();
+        let row = account::table.find(LOOKALIKE);
+        let former: String = row.select(account::email).first(conn).unwrap();
+        let token = Keyring::new([key(OLD)]).unwrap().encrypt(former.as_bytes());
+        let mut store = |value: &str| {
+            let set = (account::email.eq(value), account::updated_at.eq(account::updated_at));
+            diesel::update(row).set(set).execute(conn).unwrap();
+        };
+        store(&token);
+        for args in [&["encrypt"][..], &["encrypt", "--dry-run"]] {
+            let run = on(world, &COLUMNS, args, &[OLD]).exits_with(REFUSED);
+            assert!(run.stderr.contains("account.email already holds tokens"), "{}", run.stderr);
+        }
+        store(&former);
+    });
+    let rehearsal = ["encrypt", "--dry-run", "--token-like-plaintext", "account.email"];
+    on(world, &COLUMNS, &rehearsal, &[OLD]).exits_with(NOT_PROVEN);
+    let now = OffsetDateTime::now_utc().format(&Rfc3339).unwrap();
+    world.reads_tokens.set(now).unwrap();
 }
 
 /// A column for numbers is too short for tokens. It is made longer while the application writes.
@@ -66,10 +96,10 @@ fn guard_migration(world: &World, db: &TestDatabase) -> Program {
 pub fn one_left_behind(world: &World) {
     world.deploy_but_last(Stage::Adopting);
     assert_eq!(world.instances[LAST].stage(), Stage::Leaving);
-    let phone = || on(world, &COLUMNS[1..2], &["encrypt", "--json"], &[OLD]);
+    let phone = || encrypt_columns(world, &COLUMNS[1..2], &["--json"], &[OLD]);
     never_proves(world, phone, "still plaintext", |stored| !stored.starts_with("gAAAA"));
     // Now there are tokens that reveal a wrong keyring.
-    let run = job(world, "encrypt", &[FOREIGN]).exits_with(REFUSED);
+    let run = encrypt_columns(world, &COLUMNS, &["--json"], &[FOREIGN]).exits_with(REFUSED);
     assert!(run.stderr.contains("this keyring does not belong to this data"), "{}", run.stderr);
     world.deploy(Stage::Adopting);
 }
@@ -77,24 +107,25 @@ pub fn one_left_behind(world: &World) {
 /// Several processes encrypt. One of them is killed, and another job is refused meanwhile. A value that looks like a
 /// token stays unchanged until the operator confirms that it is plaintext.
 pub fn encrypt(world: &World) {
-    on(world, &COLUMNS, &["encrypt", "--dry-run"], &[OLD]).exits_with(NOT_PROVEN);
+    let job = |args: &[&str]| encrypt_columns(world, &COLUMNS, &[&["--lease", "1"], args].concat(), &[OLD]);
+    job(&["--dry-run"]).exits_with(NOT_PROVEN);
     let pause = PauseFile::new();
-    let first = on(world, &COLUMNS, &["encrypt", "--lease", "1"], &[OLD]).arg("--pause-file").arg(pause.path());
+    let first = job(&[]).arg("--pause-file").arg(pause.path());
     let mut first = slowly(world, first).start();
     first.until_it_says(IS_PAUSED);
     let run = decrypt(world, &COLUMNS, &[OLD]).exits_with(REFUSED);
     assert!(run.stderr.contains("is encrypting this database"), "{}", run.stderr);
-    let second = slowly(world, job(world, "encrypt", &[OLD])).start();
+    let second = slowly(world, job(&["--json"])).start();
     pause.remove();
     first.until(|| tokens(world) > world.rows / 3);
     first.signal("KILL");
     assert_eq!(first.wait().code, -1);
-    let third = slowly(world, job(world, "encrypt", &[OLD])).start();
+    let third = slowly(world, job(&["--json"])).start();
     for process in [second, third] {
         let run = process.wait();
         assert_eq!((run.code, problems(&run)), (BAD_VALUES, vec![lookalike(world)]), "{run:#?}");
     }
-    let decided = || job(world, "encrypt", &[OLD]).args(["--token-like-plaintext", "account.email"]);
+    let decided = || job(&["--json", "--token-like-plaintext", "account.email"]);
     for process in [decided().start(), decided().start()] {
         let run = process.wait();
         assert_eq!((run.code, problems(&run)), (PROVEN, Vec::new()), "{run:#?}");

@@ -1,7 +1,7 @@
 //! The shared state of a journey.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,8 @@ pub struct World {
     hot_commit: AtomicI64,
     is_over: AtomicBool,
     pub failures: Failures,
+    /// A time when every instance read tokens, but none had written any.
+    pub reads_tokens: OnceLock<String>,
 }
 
 pub struct Instance {
@@ -58,6 +60,7 @@ impl World {
             hot_commit: AtomicI64::new(0),
             is_over: AtomicBool::new(false),
             failures: Failures::default(),
+            reads_tokens: OnceLock::new(),
         }
     }
 

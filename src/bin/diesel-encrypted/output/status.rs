@@ -32,7 +32,7 @@ fn exit(status: &Status) -> Exit {
         Exit::Stopped
     } else if status.has_bad_values() {
         Exit::BadValues
-    } else if status.has_stale_values() {
+    } else if status.has_stale_values() || status.doubt.is_some() {
         Exit::NotProven
     } else {
         Exit::Proven

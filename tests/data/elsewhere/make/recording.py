@@ -49,8 +49,8 @@ def path(name="database"):
 
 
 def key(name):
-    """Return a Fernet key that contains its name."""
-    return base64.urlsafe_b64encode(f"not secret, for tests: {name}".ljust(32, ".").encode()).decode()
+    """Return a Fernet key that begins with its name. Keys of a keyring differ in their first half."""
+    return base64.urlsafe_b64encode(f"{name}: not secret, for tests".ljust(32, ".").encode()).decode()
 
 
 def versions(*packages):

@@ -30,7 +30,7 @@ const CONFIRMED: [&str; 4] = ["--write-plaintext", "vault.secret", "--write-plai
 fn in_and_out_again() {
     let vault = vault();
     let before = vault.rows();
-    let run = vault.program(&["encrypt", "--dry-run"], &[NEW, OLD]).exits_with(3);
+    let run = vault.program(&["encrypt", "--dry-run", "--accept-tokens"], &[NEW, OLD]).exits_with(3);
     let advice = format!(
         "dry run: nothing was written. A run would encrypt 55 values under the primary key {}.",
         fingerprint(NEW)
@@ -38,7 +38,7 @@ fn in_and_out_again() {
     assert!(run.stderr.contains(&advice), "{}", run.stderr);
     assert_eq!(vault.rows(), before);
 
-    let json = vault.program(&["encrypt", "--json"], &[NEW, OLD]).exits_with(0).json();
+    let json = vault.program(&["encrypt", "--json", "--accept-tokens"], &[NEW, OLD]).exits_with(0).json();
     assert_is_report(&json, "proven");
     assert_eq!(json["columns"][1]["rewritten"], json!(33));
     vault.assert_readable(&[NEW], 33);
@@ -90,11 +90,11 @@ fn values_that_look_like_tokens() {
     let vault = vault();
     let lookalike = "gAAAAB is what this ticket is called";
     vault.insert(&[Row::new(40, Some(lookalike), None)]);
-    let run = vault.program(&["encrypt"], &[NEW, OLD]).exits_with(4);
+    let run = vault.program(&["encrypt", "--accept-tokens"], &[NEW, OLD]).exits_with(4);
     let problem = [&format!("{}.secret", vault.name()), "id=40", "unreadable"];
     assert!(cells(&run.stdout).contains(&problem.to_vec()), "{}", run.stdout);
     let choice = ["--token-like-plaintext", "vault.secret"];
-    vault.program(&["encrypt"], &[NEW, OLD]).args(choice).exits_with(0);
+    vault.program(&["encrypt", "--accept-tokens"], &[NEW, OLD]).args(choice).exits_with(0);
     let sealed = vault.rows()[33].secret.clone().unwrap();
     assert_eq!(keyring([NEW]).decrypt(sealed.as_bytes()).unwrap(), lookalike.as_bytes());
     vault.program(&["decrypt"], &[NEW]).args(CONFIRMED).exits_with(4);
@@ -102,10 +102,38 @@ fn values_that_look_like_tokens() {
     assert_eq!(vault.rows()[33].secret.as_deref(), Some(lookalike));
 }
 
+/// A user of the application may have stored them.
+#[test]
+fn tokens_that_nothing_explains() {
+    let vault = vault();
+    let before = vault.rows();
+    let name = vault.name();
+    for args in
+        [&["encrypt", "--dry-run"][..], &["encrypt"], &["encrypt", "--accept-tokens-since", "2100-01-01T00:00:00Z"]]
+    {
+        let run = vault.program(args, &[NEW, OLD]).exits_with(5);
+        run.says(&format!("the column {name}.photo already holds tokens that this keyring opens (2, dated 20")).says(
+            "If the application or an interrupted run did, add --accept-tokens-since with the time before it began",
+        );
+    }
+    let json = vault.program(&["encrypt", "--json"], &[NEW, OLD]).exits_with(5).json();
+    assert_eq!((&json["outcome"], &json["columns"]), (&json!("refused"), &json!([])));
+    assert_eq!(vault.rows(), before);
+    vault
+        .program(&["encrypt", "--accept-tokens-since", "yesterday"], &[NEW, OLD])
+        .exits_with(2)
+        .says("expected a time");
+    let since = ["encrypt", "--accept-tokens-since", "2020-01-01T00:00:00+01:00"];
+    vault.program(&since, &[NEW, OLD]).exits_with(0);
+    vault.assert_readable(&[NEW], 33);
+}
+
 /// Triggers may quote anything. Nothing shows where a quoted plaintext begins and ends.
 #[test]
 fn a_message_of_the_database_that_quotes_plaintext() {
-    for (args, start) in [(&["encrypt"][..], vault()), (&["decrypt", "--write-plaintext", "vault.secret"], sealed())] {
+    for (args, start) in
+        [(&["encrypt", "--accept-tokens"][..], vault()), (&["decrypt", "--write-plaintext", "vault.secret"], sealed())]
+    {
         start.db.conn().batch_execute(QUOTING_TRIGGER).unwrap();
         let before = start.rows();
         let program = start.bare_program(args, &[OLD]).args(["--column", "vault.secret", "--accept-triggers"]);

@@ -12,6 +12,7 @@ mod names;
 mod pinakes;
 pub mod pooled;
 mod problems;
+mod records;
 mod reencrypt;
 mod refusals;
 mod retire;
