@@ -255,7 +255,7 @@ fn errors_about_invalid_settings_say_why() {
         // A valid setting does not excuse an invalid one.
         (vec![(KEYS, a), (PINAKES_KEYS, empty)], format!("PINAKES_DB_ENCRYPTION_KEYS {no_key}")),
         (vec![(KEYS, a), (KEYS_FILE, none)], unreadable(none, &no_such_file)),
-        (vec![(KEYS_FILE, of_bytes)], unreadable(of_bytes, "stream did not contain valid UTF-8")),
+        (vec![(KEYS_FILE, of_bytes)], unreadable(of_bytes, "it is not UTF-8 text")),
     ];
     for (settings, expected) in cases {
         let (message, said) = in_own_process(&settings, || outcome(Keyring::current())).unwrap_err();

@@ -289,6 +289,8 @@ pub struct SideEffects {
     pub(crate) rules: Vec<String>,
     /// Whether the server may hide triggers from this user.
     pub(crate) may_be_hidden: bool,
+    /// The owner of the table, if the owner's code would run with the rights of a superuser.
+    pub(crate) lesser_owner: Option<String>,
 }
 
 /// Other effects of the task's writes.

@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 ///
 /// Whoever may create a table chooses its name, which may clear a screen, turn the direction of the text, or add a line
 /// to a log. The `Display` of every type of this crate escapes such names. The fields of reports hold them unchanged, so
-/// print those with this function. JSON needs it not.
+/// print those with this function. JSON does not need it.
 ///
 /// ```
 /// use diesel_encrypted::printable;

@@ -29,6 +29,7 @@ mod postgres {
     mod schemas;
     pub mod shipped;
     mod specifics;
+    mod tls;
 }
 
 use postgres::{backend, existing, schema, shipped};

@@ -14,7 +14,7 @@ impl Effects for Mysql {
         let name = table.name.name();
         let triggers = Sql::new(TRIGGERS).bind(schema).bind(name).column(conn)?;
         let may_see = Sql::new(MAY_SEE_TRIGGERS).bind(schema).bind(schema).bind(name).first(conn)?;
-        Ok(SideEffects { triggers, rules: Vec::new(), may_be_hidden: may_see.is_none() })
+        Ok(SideEffects { triggers, may_be_hidden: may_see.is_none(), ..SideEffects::default() })
     }
 }
 

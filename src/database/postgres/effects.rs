@@ -19,7 +19,13 @@ impl Effects for Pg {
         let triggers =
             sql_query(TRIGGERS).bind::<Text, _>(quoted_table::<Self>(&table.name)).bind::<Array<Text>, _>(columns);
         let rules = sql_query(RULES).bind::<Text, _>(quoted_table::<Self>(&table.name));
-        Ok(SideEffects { triggers: names(triggers.load(conn)?), rules: names(rules.load(conn)?), may_be_hidden: false })
+        let owner = sql_query(LESSER_OWNER).bind::<Text, _>(quoted_table::<Self>(&table.name));
+        Ok(SideEffects {
+            triggers: names(triggers.load(conn)?),
+            rules: names(rules.load(conn)?),
+            may_be_hidden: false,
+            lesser_owner: names(owner.load(conn)?).pop(),
+        })
     }
 }
 
@@ -42,6 +48,13 @@ const RULES: &str = "\
     WHERE w.ev_class = to_regclass($1) AND w.ev_type = '2' \
       AND w.ev_enabled IN ('A', CASE current_setting('session_replication_role') WHEN 'replica' THEN 'R' ELSE 'O' END) \
     ORDER BY w.rulename";
+
+/// An update evaluates the CHECKs, the generated columns, and the expressions of the indexes with the rights of its user.
+const LESSER_OWNER: &str = "\
+    SELECT o.rolname::text AS name \
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles o ON o.oid = c.relowner \
+    JOIN pg_catalog.pg_roles u ON u.rolname = current_user \
+    WHERE c.oid = to_regclass($1) AND u.rolsuper AND NOT o.rolsuper";
 
 #[derive(QueryableByName)]
 struct Name {

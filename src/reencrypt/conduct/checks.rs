@@ -83,6 +83,15 @@ pub(crate) fn check_side_effects<C: TaskConnection>(
         if !found.rules.is_empty() {
             return Err(Refusal::Rules { table, rules: found.rules }.into());
         }
+        if let Some(owner) = found.lesser_owner {
+            let owner = printable(&owner).to_string();
+            tracing::warn!(
+                table = %printable(&table),
+                owner,
+                "this user is a superuser, and the table belongs to somebody else: its CHECKs, generated columns, \
+                 expressions of indexes and triggers run with the rights of this user. Connect as the owner of the table"
+            );
+        }
         if accepts_triggers {
             continue;
         }

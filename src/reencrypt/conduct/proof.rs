@@ -152,12 +152,13 @@ impl<'a, C: TaskConnection> Prover<'a, C> {
         // The moment is before the snapshot, so that the snapshot holds everything committed by then.
         let moment = first.run(state::now)?;
         let snapshot = first.pin(self.plan.tables(), None)?;
-        // What was planned is read. The tables are locked now.
-        let changed = planning::changed(&mut first, self.plan)?.map(|table| Doubt::Changed(table.to_string()));
-        let counted = match &changed {
-            None => ticking(|| self.count(&mut first), || tick(None))?,
-            Some(_) => Vec::new(),
-        };
+        let keys = self.settings.keyring.fingerprints().len();
+        // The tables are locked now. If one is not as it was planned, the plan cannot read it.
+        if let Some(table) = planning::changed(&mut first, self.plan)? {
+            let doubt = Some(Doubt::Changed(table.to_string()));
+            return Ok(Reading { moment, found: Found::new(self.plan, keys), doubt });
+        }
+        let counted = ticking(|| self.count(&mut first), || tick(None))?;
         let mut sessions = vec![Sessions { reading: first, writing: None }];
         while let Some(snapshot) = snapshot.as_deref().filter(|_| sessions.len() < self.settings.workers) {
             let mut session = self.session();
@@ -167,7 +168,6 @@ impl<'a, C: TaskConnection> Prover<'a, C> {
             session.pin(self.plan.tables(), Some(snapshot))?;
             sessions.push(Sessions { reading: session, writing: None });
         }
-        let keys = self.settings.keyring.fingerprints().len();
         let run = Run::new(Scope::default(), self.plan, keys, moment);
         let store = Store::memory(self.plan, run, sessions.len());
         let throttle = Throttle::new(&Limits::default(), self.stop.clone());
@@ -176,7 +176,7 @@ impl<'a, C: TaskConnection> Prover<'a, C> {
         let shared = Shared::new(self.settings, self.plan, heartbeat, clock, Mode::Read, counters);
         let (found, result) = walk(shared, sessions, tick);
         result?;
-        let doubt = changed.or_else(|| if self.stop.is_stopped() { None } else { self.miscounted(&counted, &found) });
+        let doubt = if self.stop.is_stopped() { None } else { self.miscounted(&counted, &found) };
         Ok(Reading { moment, found, doubt })
     }
 

@@ -30,6 +30,9 @@ use crate::reencrypt::task::settings::Task;
 ///   it starts, that is too early while processes with the old keyring are still running.
 /// * Each new database runs it again, on empty tables, which takes no time. It then uses the keyring of the process:
 ///   create the task with [`Keyring::current`](crate::Keyring::current).
+/// * A task with [`Job::Encrypt`](crate::reencrypt::Job::Encrypt) refuses tokens that no recorded run explains. On SQLite
+///   without the tables of the task, nothing is recorded: if an attempt may be interrupted there, create the task with
+///   [`Task::accept_tokens_since`].
 /// * Reverting it does nothing. The values stay readable with a keyring that has both keys.
 ///
 #[cfg_attr(all(feature = "cli-sqlite", feature = "reencrypt"), doc = "```")]

@@ -36,6 +36,9 @@ impl Task<'_> {
     /// [`TaskError::is_database`] if the database kept failing until the task [gave up](Task::give_up_after).
     ///
     /// Values that cannot be read are not an error: the [`Report`] lists them.
+    ///
+    /// Before [`Job::Encrypt`] writes anything, it looks for tokens that somebody else has written: see
+    /// [`accept_tokens_since`](Task::accept_tokens_since).
     pub fn run<C: TaskConnection>(mut self, pool: &Pool<ConnectionManager<C>>) -> Result<Report, TaskError> {
         let plan = self.plan(pool)?;
         checks::check_conversion(&mut self.session(pool), &plan, self.settings.job)?;

@@ -1,5 +1,7 @@
 //! Features of PostgreSQL only.
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -9,6 +11,7 @@ use diesel_encrypted::reencrypt::{Doubt, Outcome, Progress, Task};
 use diesel_encrypted::{TableName, Target};
 
 use crate::backend::TestDatabase;
+use crate::suite::program::vault::Vault;
 use crate::suite::{sql, traps};
 use crate::support::keys::keyring;
 use crate::support::private_server::PrivateServer;
@@ -87,6 +90,88 @@ fn rows_that_the_walk_does_not_reach() {
     assert_eq!(report.outcome(), Outcome::Incomplete);
     db.conn().batch_execute("drop index t_id_idx; alter table t add primary key (id)").unwrap();
     assert!(task("public", "t").batch_size(3).run(&db.pool(2)).unwrap().is_proven());
+}
+
+/// Such a client runs statements like any other one, although the server calls it a walsender.
+#[test]
+fn a_client_of_the_replication_protocol_counts() {
+    let db = TestDatabase::new();
+    db.conn().batch_execute("create table t (id int primary key, secret text)").unwrap();
+    // Diesel uses the extended protocol, which the server refuses here.
+    let mut client = Command::new("psql")
+        .args(["-X", "-q", "-d", &format!("{}?replication=database", db.url())])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = client.stdin.take().unwrap();
+    let token = keyring([1]).encrypt(b"x");
+    writeln!(input, "begin; insert into t values (1, '{token}');\n\\echo written").unwrap();
+    let mut output = BufReader::new(client.stdout.take().unwrap()).lines();
+    assert_eq!(output.next().unwrap().unwrap(), "written");
+    let report = task("public", "t").fence_timeout(Duration::ZERO).run(&db.pool(2)).unwrap();
+    assert!(matches!(report.doubt(), Some(Doubt::Open(_))), "{:?}", report.doubt());
+    writeln!(input, "commit;").unwrap();
+    drop(input);
+    assert!(client.wait().unwrap().success());
+    let report = task("public", "t").run(&db.pool(2)).unwrap();
+    assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 1));
+}
+
+#[test]
+fn a_superuser_over_tables_of_others_is_warned() {
+    let vault = Vault::sealed(1, 1..=3);
+    let owner = format!("{}_owner", crate::support::unique_name());
+    let conn = &mut vault.db.conn();
+    let warning = "this user is a superuser, and the table belongs to somebody else";
+    let run = vault.program(&["reencrypt"], &[2, 1]).exits_with(0);
+    assert!(!run.stderr.contains(warning), "{}", run.stderr);
+    conn.batch_execute(&format!("create role {owner}; alter table vault owner to {owner}")).unwrap();
+    vault.program(&["reencrypt"], &[3, 2]).exits_with(0).says(warning);
+    conn.batch_execute(&format!("drop owned by {owner}; drop role {owner}")).unwrap();
+}
+
+/// Rows that move behind the walk are missed by it, and found by the proof.
+#[test]
+fn partitions_and_keys_that_change_during_the_walk() {
+    let changes = [
+        "update t set region = 'a', id = -id where region = 'b' and id > 40",
+        "alter table t detach partition t_b; alter table t attach partition t_b for values in ('b')",
+        "create table t_c (like t including all); insert into t_c select 'c', id, secret from t where id > 40;
+         alter table t attach partition t_c for values in ('c')",
+        "truncate t_b",
+        "alter table t rename to was; create table t (like was including all);
+         insert into t select * from was; drop table was",
+    ];
+    for change in changes {
+        let db = TestDatabase::new();
+        let mut conn = db.conn();
+        conn.batch_execute(
+            "create table t (region text, id int, secret text, primary key (region, id)) partition by list (region);
+             create table t_a partition of t for values in ('a');
+             create table t_b partition of t for values in ('b')",
+        )
+        .unwrap();
+        for id in 1..=60 {
+            let (region, token) = (if id % 2 == 0 { "a" } else { "b" }, keyring([1]).encrypt(b"x"));
+            conn.batch_execute(&format!("insert into t values ('{region}', {id}, '{token}')")).unwrap();
+        }
+        let mut is_changed = false;
+        let observer = |progress: &Progress| {
+            if progress.rewritten > 0 && !progress.is_proving && !std::mem::replace(&mut is_changed, true) {
+                conn.batch_execute(change).unwrap();
+            }
+        };
+        let task = task("public", "t").batch_size(1).max_rows_per_second(50).on_progress(observer);
+        let result = task.run(&db.pool(2));
+        assert!(is_changed, "{change}");
+        let proven = result.as_ref().is_ok_and(|report| report.is_proven());
+        let left = sql::texts(&mut db.conn(), "select secret from t");
+        let is_done = left.iter().all(|token| keyring([2]).decrypt(token.as_bytes()).is_ok());
+        // It is proven and true, or not proven.
+        assert!(!proven || is_done, "{change}: {result:?}");
+        assert!(left.iter().all(|token| keyring([2, 1]).decrypt(token.as_bytes()).is_ok()), "{change}");
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn table() -> TestDatabase {
 fn insert(db: &TestDatabase, id: i32, nick: &str, scan: &[u8]) {
     let hex: String = scan.iter().map(|byte| format!("{byte:02x}")).collect();
     let scan = BYTES_LITERAL.replace("{}", &hex);
-    db.conn().batch_execute(&format!("insert into t values ({id}, '{nick}', {scan})")).unwrap();
+    db.conn().batch_execute(&format!("insert into t (id, nick, scan) values ({id}, '{nick}', {scan})")).unwrap();
 }
 
 fn nicks(db: &TestDatabase) -> Vec<String> {

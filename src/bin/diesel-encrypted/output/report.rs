@@ -92,7 +92,11 @@ fn advice(keyring: &Keyring, job: Job, report: &Report, exit: Exit, dry_run: boo
             repairs(job, report)
         ),
         Exit::Stopped => {
-            format!("stopped on request. Run the command again to continue. Keep {keys} until the job is proven.")
+            let hint = match job {
+                Job::Encrypt => " If it refuses the tokens of this run, add --accept-tokens-since.",
+                _ => "",
+            };
+            format!("stopped on request. Run the command again to continue.{hint} Keep {keys} until the job is proven.")
         }
         _ if dry_run => match report.columns().iter().map(ColumnReport::stale).sum::<u64>() {
             0 => {

@@ -9,6 +9,8 @@ use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolError, Pool};
 use diesel_encrypted::reencrypt::state_tables;
 use diesel_encrypted::{Adopting, Encrypted, Leaving};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::guard::Migrations;
 use super::{fingerprint, key_text};
@@ -231,9 +233,12 @@ fn no_step_of_the_runbooks_fails_a_request() {
         let sql = |sql: &str| db.conn().batch_execute(sql).unwrap();
         application.unharmed("adoption 2, look for room", || run(&["encrypt", "--dry-run"], &[OLD], 3));
         application.unharmed("adoption 5, Leaving", || application.deploy(as_leaving, &[OLD]));
+        application.unharmed("adoption 5, look for tokens", || run(&["encrypt", "--dry-run"], &[OLD], 3));
+        let now = OffsetDateTime::now_utc().format(&Rfc3339).unwrap();
+        let encrypt = ["encrypt", "--accept-tokens-since", &now, "--dry-run"];
         application.unharmed("adoption 6, Adopting", || application.deploy(as_adopting, &[OLD]));
-        application.unharmed("adoption 8, rehearse", || run(&["encrypt", "--dry-run", "--accept-tokens"], &[OLD], 3));
-        application.unharmed("adoption 9, encrypt", || run(&["encrypt", "--accept-tokens"], &[OLD], 0));
+        application.unharmed("adoption 8, rehearse", || run(&encrypt, &[OLD], 3));
+        application.unharmed("adoption 9, encrypt", || run(&encrypt[..3], &[OLD], 0));
         if let Some(to_ascii) = TO_ASCII {
             application.unharmed("adoption 10, MODIFY to ascii_bin", || sql(to_ascii));
         }
