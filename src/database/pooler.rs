@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use diesel::connection::TransactionManager;
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 use diesel::result::{Error as DieselError, QueryResult};
 
@@ -52,7 +53,10 @@ pub(crate) fn detect<C: TaskConnection>(
         Ok(None) => Ok(None),
         Ok(Some(seen)) => Ok(Some(Pooler { name: C::Backend::name_of_pooler(&mut *first), seen })),
         Err(error) => {
-            drop((first, second));
+            // They may be broken. The pool closes them in this state.
+            for mut conn in std::iter::once(first).chain(second) {
+                C::TransactionManager::transaction_manager_status_mut(&mut *conn).set_in_error();
+            }
             let closes = || match take(pool, SPARE) {
                 Ok(Taken::Connection(mut conn)) => closes(&mut *conn),
                 _ => false,

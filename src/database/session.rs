@@ -219,17 +219,18 @@ struct Configured<C: TaskConnection> {
     former: Vec<(String, String)>,
     /// Whether it is in a transaction. The transaction must end before anybody else gets the connection.
     is_pinned: bool,
-    /// Whether it may have a setting that cannot be restored.
+    /// Whether it may have a setting that cannot be restored, or be broken.
     must_close: bool,
 }
 
 impl<C: TaskConnection> Configured<C> {
     fn new(conn: PooledConnection<ConnectionManager<C>>, anchor: Option<&Anchor>) -> Result<Self, Failure> {
-        let mut this = Self { conn, former: Vec::new(), is_pinned: false, must_close: false };
+        let mut this = Self { conn, former: Vec::new(), is_pinned: false, must_close: true };
         if let Some(anchor) = anchor {
             anchor.check(C::Backend::server(&mut *this.conn).map_err(Failure::database)?)?;
         }
         this.configure().map_err(Failure::database)?;
+        this.must_close = false;
         Ok(this)
     }
 

@@ -1,14 +1,18 @@
 //! Failures of a database server: it is not there, it goes away, or it does not answer.
 
 use std::net::TcpListener;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
+use diesel::r2d2::{ConnectionManager, Pool};
+use diesel_encrypted::reencrypt::{Progress, Task};
 use serde_json::json;
 
-use crate::backend::TEXT;
+use crate::backend::{Conn, TEXT};
 use crate::suite::program::vault::{Vault, is_under};
 use crate::suite::program::{assert_is_report, fingerprint};
+use crate::suite::sql::number;
+use crate::support::keys::keyring;
 use crate::support::proxy::{Proxy, at_port};
 use crate::support::runner::{Program, Running};
 
@@ -88,6 +92,20 @@ fn a_server_that_comes_back() {
     assert!(proxy.connections() >= 5, "{} connections", proxy.connections());
     assert_eq!(run.json()["outcome"], "proven");
     vault.assert_readable(&[NEW], ROWS as usize);
+}
+
+/// The settings of a broken connection cannot be restored, and this pool would not notice that it is broken.
+#[test]
+fn a_connection_that_cannot_be_restored_is_closed() {
+    let vault = Vault::sealed(OLD, 1..=200);
+    let proxy = Proxy::to(&vault.db.url());
+    let pool = Pool::builder().max_size(1).test_on_check_out(false);
+    let pool = pool.build(ConnectionManager::<Conn>::new(proxy.url())).unwrap();
+    let task = Task::new(keyring([NEW, OLD])).target("vault.secret".parse().unwrap()).stateless(true);
+    let task = task.batch_size(10).give_up_after(Duration::ZERO).on_progress(|_: &Progress| proxy.hang_up());
+    let error = task.run(&pool).unwrap_err();
+    assert!(error.is_database(), "{error}");
+    assert_eq!(number(&mut pool.get().unwrap(), "select count(*) from vault"), 200);
 }
 
 /// Sends Ctrl-C, and waits until the program has noticed it.

@@ -54,7 +54,8 @@ macro_rules! request {
         pub fn $name(conn: &mut Conn, id: i64) -> Result<(), String> {
             let said = |error: diesel::result::Error| error.to_string();
             let read: $text = $table::table.find(id).select($table::email).first(conn).map_err(said)?;
-            if String::from(read) != address(id) {
+            let read: String = read.into();
+            if read != address(id) {
                 return Err(format!("the row {id} has another value"));
             }
             let write = diesel::update($table::table.find(id)).set($table::email.eq(<$text>::from(address(id))));
