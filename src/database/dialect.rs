@@ -6,13 +6,13 @@ use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::catalogue::{Catalogue, CatalogueColumn, KeyColumn, Relation};
 use crate::database::checkpoint::Checkpoint;
-use crate::database::cluster::Membership;
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
-use crate::database::identity::Server;
 use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::database::replication::{Primary, ReplicaState, Replication};
 use crate::database::row::{Cell, Change, KeyValue};
+use crate::database::server::cluster::Membership;
+use crate::database::server::identity::Server;
 use crate::database::sql::{Conn, TextRows};
 use crate::database::words::Flavor;
 use crate::fields::TokenBackend;

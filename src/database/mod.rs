@@ -6,24 +6,21 @@
 pub(crate) mod catalogue;
 pub(crate) mod checkpoint;
 pub(crate) mod clock;
-pub(crate) mod cluster;
 pub(crate) mod connection;
 pub(crate) mod dialect;
 pub(crate) mod estimate;
 pub(crate) mod failure;
 pub(crate) mod guard_kind;
-pub(crate) mod identity;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
 pub(crate) mod page;
 pub(crate) mod plan;
-pub(crate) mod pooler;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod quote;
 pub(crate) mod replication;
 pub(crate) mod row;
-pub(crate) mod server_url;
+pub(crate) mod server;
 pub(crate) mod session;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub(crate) mod slots;
@@ -32,13 +29,11 @@ pub(crate) mod sql;
 pub(crate) mod sqlite;
 pub(crate) mod stop;
 pub(crate) mod swap;
-pub(crate) mod tls;
 pub(crate) mod words;
 
 pub(crate) use catalogue::{Catalogue, CatalogueColumn, IndexKey, KeyColumn, Relation, Trigger};
 pub(crate) use checkpoint::Checkpoint;
 pub(crate) use clock::{DatabaseClock, Moment};
-pub(crate) use cluster::Membership;
 pub(crate) use connection::{DialectConnection, TaskConnection};
 pub(crate) use dialect::{
     CatalogueReader, Clusters, Conversion, Cost, Dialect, Effects, GuardLookup, Identity, Language, Locks, OwnTables,
@@ -47,13 +42,14 @@ pub(crate) use dialect::{
 pub(crate) use estimate::{Estimate, TableEstimate};
 pub(crate) use failure::Failure;
 pub(crate) use guard_kind::GuardKind;
-pub(crate) use identity::{Anchor, Server};
 pub(crate) use page::Page;
 pub(crate) use plan::{Plan, PlannedColumn, PlannedTable, Room};
-pub(crate) use pooler::Pooler;
 pub(crate) use replication::{Replay, ReplicaState, Replication};
 pub(crate) use row::{Cell, Change, KeyValue, Row, Swap};
-pub(crate) use server_url::ServerUrl;
+pub(crate) use server::cluster::Membership;
+pub(crate) use server::identity::{Anchor, Server};
+pub(crate) use server::pooler::Pooler;
+pub(crate) use server::url::ServerUrl;
 pub(crate) use session::Session;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub(crate) use slots::Slots;

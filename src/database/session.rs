@@ -11,9 +11,9 @@ use diesel::result::{Error as DieselError, QueryResult};
 use crate::database::connection::TaskConnection;
 use crate::database::dialect::{Identity, Poolers, SessionSettings, Snapshots};
 use crate::database::failure::Failure;
-use crate::database::identity::Anchor;
 use crate::database::plan::PlannedTable;
-use crate::database::pooler::{self, Pooler};
+use crate::database::server::identity::Anchor;
+use crate::database::server::pooler::{self, Pooler};
 use crate::database::stop::StopHandle;
 
 /// The pause before the first retry. Each further retry doubles it.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 
-use crate::database::cluster::Members;
 use crate::database::mysql::server::Shown;
+use crate::database::server::cluster::Members;
 use crate::database::{Clusters, Conn, Membership, SessionSettings, Sql};
 
 impl Clusters for Mysql {

@@ -3,8 +3,8 @@
 use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 
-use crate::database::identity::only_has_words;
 use crate::database::mysql::server::{Shown, is_of_mariadb};
+use crate::database::server::identity::only_has_words;
 use crate::database::{Conn, Identity, PlannedTable, ReplicationState, Server, Sql};
 
 impl Identity for Mysql {

@@ -4,7 +4,7 @@ use diesel::RunQueryDsl;
 use diesel::pg::Pg;
 use diesel::result::QueryResult;
 
-use crate::database::identity::only_has_words;
+use crate::database::server::identity::only_has_words;
 use crate::database::{Clusters, Conn, Fields, Identity, PlannedTable, Server, Sql};
 
 impl Clusters for Pg {}

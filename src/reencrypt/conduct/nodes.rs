@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::ConnectionError;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolError, Pool};
 
-use crate::database::tls::lacks_tls;
+use crate::database::server::tls::lacks_tls;
 use crate::database::{Anchor, Failure, ServerUrl, Session, StopHandle, TaskConnection};
 use crate::reencrypt::report::{Refusal, TaskError};
 use crate::reencrypt::walk::Settings;

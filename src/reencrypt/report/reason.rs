@@ -152,8 +152,9 @@ impl fmt::Display for Reason<'_> {
             Refusal::Guarded { table, column } => write!(
                 f,
                 "the column {table}.{column} has a guard, which refuses plaintext. Once the application writes \
-                 plaintext, revert the migration of the guard (`diesel migration revert`) and run the task again. If \
-                 other migrations came after it, put the statements of its down.sql into a new one. On SQLite, those \
+                 plaintext, revert the migration of the guard, or both if it has two (`diesel migration revert`), and \
+                 run the task again. If other migrations came later, put the statements of its down.sql into a new \
+                 one. On SQLite, those \
                  statements refuse a table that has changed since: see docs/columns.md"
             ),
             Refusal::NotATarget { table, column } => write!(

@@ -1,6 +1,6 @@
 //! Whether a connection has the TLS that its URL asks for.
 
-use crate::database::tls::{lacks_tls, server};
+use crate::database::server::tls::{lacks_tls, server};
 use crate::database::{DialectConnection, Failure};
 use crate::reencrypt::report::{Refusal, TaskError};
 

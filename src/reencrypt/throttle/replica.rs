@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::database::tls::{NoConnection, asks_for_tls, connect};
+use crate::database::server::tls::{NoConnection, asks_for_tls, connect};
 use crate::database::{Replay, ReplicaState, ReplicationState, ServerUrl, TaskConnection};
 use crate::reencrypt::report::Refusal;
 

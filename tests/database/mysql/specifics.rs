@@ -358,3 +358,22 @@ fn plaintext_that_the_character_set_of_the_column_does_not_have() {
         assert_eq!(sql::texts(&mut conn, "select secret from t order by id"), ["ada", "日本", "☃", "plain"]);
     }
 }
+
+/// The snapshot of the proof relies on this: it locks the names of all tables before it has a snapshot. Otherwise, a table
+/// that gets the name of another one in between would be read as it was before, without its rows.
+#[test]
+fn reading_no_row_locks_the_name_and_takes_no_snapshot() {
+    let db = TestDatabase::new();
+    let (conn, other) = (&mut db.conn(), &mut db.conn());
+    conn.batch_execute("create table t (id int not null primary key)").unwrap();
+    conn.batch_execute("set transaction isolation level repeatable read; start transaction read only").unwrap();
+    conn.batch_execute("select 1 from t where 1 = 0").unwrap();
+    other.batch_execute("insert into t values (1)").unwrap();
+    let count = |conn: &mut Conn| sql::number(conn, "select count(*) from t");
+    assert_eq!(count(conn), 1);
+    other.batch_execute("insert into t values (2)").unwrap();
+    assert_eq!(count(conn), 1);
+    other.batch_execute("set lock_wait_timeout = 1").unwrap();
+    let error = other.batch_execute("rename table t to u").unwrap_err().to_string();
+    assert!(error.contains("Lock wait timeout"), "{error}");
+}

@@ -14,8 +14,10 @@ pub fn lift_guard(world: &World) {
     on(world, &COLUMNS, &["decrypt"], &[NEW]).exits_with(USAGE);
     let run = decrypt(world, &COLUMNS, &[NEW]).exits_with(REFUSED);
     assert!(run.stderr.contains("has a guard, which refuses plaintext"), "{}", run.stderr);
-    revert(world).unwrap();
-    assert_eq!(guards(world), [None; 3]);
+    // A guard may have two migrations: one that adds it, and one that validates it.
+    while guards(world) != [None; 3] {
+        revert(world).unwrap();
+    }
     world.settle();
 }
 
