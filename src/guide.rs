@@ -3,6 +3,7 @@
 //! * [`columns`]: declare an encrypted column, guard it in the database, and choose a field type.
 //! * [`adoption`]: encrypt a column that holds plaintext, and decrypt it again.
 //! * [`rotation`]: rotate a key, from the new key to the removal of the old one.
+//! * [`proof`]: what the proof rests on, database by database, and what each doubt means.
 //! * [`performance`]: what a rotation costs, and how to prepare a large one.
 //! * [`elsewhere`]: read columns that Django, SQLAlchemy or Airflow encrypted.
 //!
@@ -23,6 +24,8 @@ macro_rules! links {
 [guide-performance]: crate::guide::performance
 [guide-performance-before-a-large-rotation-on-postgresql]: crate::guide::performance#before-a-large-rotation-on-postgresql
 [guide-performance-rate]: crate::guide::performance#rate
+[guide-proof]: crate::guide::proof
+[guide-proof-what-each-doubt-means]: crate::guide::proof#what-each-doubt-means
 [guide-readme-in-ci]: crate
 [guide-readme-limits]: crate
 [guide-readme-when-the-application-starts]: crate
@@ -31,6 +34,7 @@ macro_rules! links {
 [guide-rotation-12-follow-the-progress]: crate::guide::rotation#12-follow-the-progress
 [guide-rotation-13-slow-it-down-pause-it-stop-it]: crate::guide::rotation#13-slow-it-down-pause-it-stop-it
 [guide-rotation-14-end-long-transactions-if-the-proof-waits-for-them]: crate::guide::rotation#14-end-long-transactions-if-the-proof-waits-for-them
+[guide-rotation-15-keep-the-statement]: crate::guide::rotation#15-keep-the-statement
 [guide-rotation-2-back-up]: crate::guide::rotation#2-back-up
 [guide-rotation-3-create-the-new-key-and-store-it]: crate::guide::rotation#3-create-the-new-key-and-store-it
 [guide-rotation-6-give-the-task-its-privileges]: crate::guide::rotation#6-give-the-task-its-privileges
@@ -60,5 +64,6 @@ macro_rules! guide {
 guide!(columns, "Declare an encrypted column, guard it in the database, and choose a field type.");
 guide!(adoption, "Encrypt a column that holds plaintext, and decrypt it again: the runbook.");
 guide!(rotation, "Rotate a key, from the new key to the removal of the old one: the runbook.");
+guide!(proof, "What the proof rests on, database by database, and what each doubt means.");
 guide!(performance, "What a rotation costs, how to measure it, and how to prepare a large one.");
 guide!(elsewhere, "Read columns that Django, SQLAlchemy or Airflow encrypted.");

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Each page with its path as seen from `docs`.
-const PAGES: [(&str, &str); 7] = [
+const PAGES: [(&str, &str); 8] = [
     ("adoption.md", include_str!("../docs/adoption.md")),
     ("columns.md", include_str!("../docs/columns.md")),
     ("elsewhere.md", include_str!("../docs/elsewhere.md")),
     ("performance.md", include_str!("../docs/performance.md")),
+    ("proof.md", include_str!("../docs/proof.md")),
     ("rotation.md", include_str!("../docs/rotation.md")),
     ("../README.md", include_str!("../README.md")),
     ("../SECURITY.md", include_str!("../SECURITY.md")),
