@@ -14,7 +14,7 @@ pub(crate) struct Plan {
 }
 
 /// A table that the task can read and write.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct PlannedTable {
     pub(crate) name: TableName,
     pub(crate) row_key: Vec<KeyColumn>,
@@ -32,7 +32,7 @@ pub struct PlannedTable {
 }
 
 /// An encrypted column.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct PlannedColumn {
     pub(crate) name: String,
     /// As in [`CatalogueColumn`](crate::database::catalogue::CatalogueColumn).
@@ -44,7 +44,7 @@ pub struct PlannedColumn {
 }
 
 /// The length that a column can hold.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Room {
     /// As in [`CatalogueColumn`](crate::database::catalogue::CatalogueColumn).
     pub(crate) limit: Option<u64>,
@@ -90,6 +90,18 @@ impl PlannedTable {
     /// The most rows of a statement that binds every row key and, for each column, the old and the new token.
     pub(crate) fn max_rows(&self, max_binds: usize) -> usize {
         (max_binds / (self.row_key.len() + 2 * self.columns.len())).max(1)
+    }
+
+    /// Whether a reading of this table is a reading of the other one: the same table, in the same order, with the same
+    /// columns. The length of the columns may differ.
+    pub(crate) fn reads_as(&self, other: &Self) -> bool {
+        let columns = |table: &Self| {
+            table.columns.iter().map(|column| (column.number, column.name.clone(), column.is_text)).collect()
+        };
+        let (mine, theirs): (Vec<_>, Vec<_>) = (columns(self), columns(other));
+        (&self.identity, &self.row_key, &self.index, self.only)
+            == (&other.identity, &other.row_key, &other.index, other.only)
+            && mine == theirs
     }
 
     /// `public.users (id): email, phone`

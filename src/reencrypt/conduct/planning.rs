@@ -62,13 +62,12 @@ pub(crate) fn changed<C: TaskConnection>(
         let is_token_like =
             |wanted: &String| table.columns.iter().any(|column| column.name == *wanted && column.token_like_plaintext);
         let now = catalogue.map(|catalogue| planned(catalogue, &columns, is_token_like, false));
-        let is_same = match now {
-            Some(Ok(mut now)) => {
+        let is_same = now.is_some_and(|now| {
+            now.is_ok_and(|mut now| {
                 now.columns.sort_by(|a, b| a.name.cmp(&b.name));
-                PlannedTable { rows: table.rows, ..now } == *table
-            }
-            Some(Err(_)) | None => false,
-        };
+                now.reads_as(table)
+            })
+        });
         if !is_same {
             return Ok(Some(table.name.clone()));
         }

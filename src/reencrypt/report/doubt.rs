@@ -149,8 +149,8 @@ impl fmt::Display for Doubt {
             Self::Changed(table) => write!(
                 f,
                 "the table {table} is not as it was when the task began: another table has its name now, or its row \
-                 key, its columns, its partitions or its inheritance have changed. Run the task again when the change \
-                 of the schema is complete"
+                 key, its columns or its inheritance have changed. Run the task again when the change of the schema is \
+                 complete"
             ),
             Self::Miscounted { table, counted, read } => write!(
                 f,

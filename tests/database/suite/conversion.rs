@@ -342,7 +342,8 @@ fn a_column_too_short_for_its_tokens_is_refused() {
                 }
                 let task = |dry_run| {
                     let target = Target::named(TableName::new("t"), ["secret"]).unwrap();
-                    let task = Task::new(keyring([2, 1])).job(Job::Encrypt).target(target).accept_tokens().dry_run(dry_run);
+                    let task =
+                        Task::new(keyring([2, 1])).job(Job::Encrypt).target(target).accept_tokens().dry_run(dry_run);
                     task.run(&db.pool(1))
                 };
                 if length == needed {
