@@ -76,11 +76,9 @@ fn strike(world: &World, session: &mut Session<Conn>, slots: &mut [Slot], rng: &
             proxy.resume();
             count(&world.counts.cuts);
         }
-        8 => {
-            // An online change of the schema ends like this: another table gets the name. It may fail, as everywhere.
-            if connect(&world.db.url()).is_ok_and(|mut conn| replace_table(&mut conn).is_ok()) {
-                count(&world.counts.replaced);
-            }
+        // An online change of the schema ends like this: another table gets the name. It may fail, as everywhere.
+        8 if connect(&world.db.url()).is_ok_and(|mut conn| replace_table(&mut conn).is_ok()) => {
+            count(&world.counts.replaced);
         }
         _ => {}
     }
