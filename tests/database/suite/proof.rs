@@ -52,12 +52,12 @@ fn a_transaction_that_begins_while_the_fence_waits() {
     let old = rows(&mut db.conn(), "id = 1").remove(0).secret;
     let mut waiting = vec![open(&db, 0)];
     let mut late: Option<(Conn, String)> = None;
-    let mut rounds = 1..WAITS;
+    let mut rounds = (1..).take(WAITS.saturating_sub(1));
     let retirement = retire(&db, |progress| {
         if waiting.first().is_some_and(|(_, name)| waits_for(progress, name)) {
             if let Some(round) = rounds.next() {
                 // The next round waits for this one.
-                waiting.push(open(&db, round as i64));
+                waiting.push(open(&db, round));
             } else {
                 let mut conn = db.conn();
                 conn.batch_execute(MAKE_OLD_SNAPSHOT).unwrap();
