@@ -35,6 +35,10 @@ impl Tables {
             match session.once(|conn| conn.batch_execute(&statement))? {
                 Ok(()) => {}
                 Err(_) if !session.is_connected() => session.run(|conn| conn.batch_execute(&statement))?,
+                // Another process is creating it.
+                Err(DieselError::DatabaseError(_, info)) if C::Backend::is_lock_conflict(info.message()) => {
+                    session.patiently(|conn| conn.batch_execute(&statement))?;
+                }
                 // Another process created it at the same moment, so it exists now.
                 Err(_) if session.once(|conn| conn.batch_execute(&statement))?.is_ok() => {}
                 Err(error) => return Err(Refusal::NoStateTables { reason: error.to_string() }.into()),

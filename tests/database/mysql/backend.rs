@@ -293,9 +293,9 @@ pub const QUOTING_TRIGGER: &str = "
 
 /// How many rounds of waiting the fence has.
 pub const WAITS: usize = 1;
-/// Begins a transaction that reads the table `t` as it is now.
-pub const MAKE_OLD_SNAPSHOT: &str =
-    "set transaction isolation level repeatable read; start transaction with consistent snapshot; select secret from t";
+/// Begins a transaction that reads the table `t` as it is now. The fence knows transactions by the second of their
+/// beginning, so this one begins in another second than those before.
+pub const MAKE_OLD_SNAPSHOT: &str = "do sleep(1.1); set transaction isolation level repeatable read; start transaction with consistent snapshot; select secret from t";
 /// Changes of the table `t` after which a walk in the order of its row key may miss rows of it.
 pub const CHANGES_OF_THE_PLAN: &[&str] = &[
     "alter table t drop primary key, add unique (id)",
