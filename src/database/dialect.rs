@@ -308,7 +308,7 @@ pub trait Conversion: TokenBackend {
     /// operator.
     fn ties<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<Vec<String>>;
 
-    /// Whether a value of the column begins as a token does. Reads every row if there is none.
+    /// Whether any value of the column begins as a token does. If none does, this reads every row.
     fn has_tokens<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<bool>;
 
     /// The length in bytes of the column's longest value that does not begin as a token does. Reads every row.

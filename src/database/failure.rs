@@ -41,3 +41,8 @@ impl fmt::Display for Failure {
         }
     }
 }
+
+/// The message of a driver, which may break lines, on one line.
+pub(crate) fn one_line(error: impl fmt::Display) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}

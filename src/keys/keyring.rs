@@ -4,6 +4,8 @@ use std::{fmt, iter};
 
 use crate::keys::error::Error;
 use crate::keys::fernet::{Cipher, Sealed, Token};
+#[cfg(feature = "reencrypt")]
+use crate::keys::key::hex;
 use crate::keys::key::{Fingerprint, Key};
 use crate::keys::keyring_error::{Conflict, KeyringError, Source, SourceProblem};
 
@@ -123,8 +125,7 @@ impl Keyring {
     /// `HMAC-SHA256(primary, parts)` in hexadecimal. The first part must say what it is for.
     #[cfg(feature = "reencrypt")]
     pub(crate) fn sign(&self, parts: &[&[u8]]) -> String {
-        let value = self.entries[0].key.derive(parts);
-        value.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.entries[0].key.derive(parts))
     }
 
     pub(crate) fn seal(&self, plaintext: &[u8]) -> Sealed {

@@ -34,7 +34,7 @@ pub(crate) fn note() -> String {
     format!("SELECT pg_catalog.set_config('{NOTED}', ({SEARCHED})::pg_catalog.text, true); ")
 }
 
-/// The table with the schema in which the application would find it; `None` if there is none.
+/// Adds the schema in which the application would find the table. Returns `None` if there is no such table.
 pub(crate) fn located<C: Conn<Pg>>(conn: &mut C, table: &TableName) -> QueryResult<Option<TableName>> {
     if table.schema().is_some() {
         return Ok(Some(table.clone()));

@@ -22,7 +22,7 @@ pub(crate) enum NoConnection {
     NoTls,
 }
 
-/// Connects. Returns no connection that lacks the TLS that the URL asks for.
+/// Connects. If the URL asks for TLS, a connection without it is an error.
 pub(crate) fn connect<C: DialectConnection>(url: &str) -> Result<C, NoConnection> {
     let mut conn = C::establish(url).map_err(NoConnection::Failed)?;
     match lacks_tls(&mut conn, url) {

@@ -106,31 +106,26 @@ pub(crate) fn domain(form: Form) -> (&'static str, &'static str) {
 /// through its expression. The last field is the owner of the domain, unless everybody trusts it: the owner of the table,
 /// the current user, or a superuser.
 const COLUMN: &str = "\
-    SELECT CASE WHEN tn.nspname = 'pg_catalog' \
-                THEN format_type(a.atttypid, a.atttypmod) \
-                ELSE format('%I.%I', tn.nspname, t.typname) END \
+    SELECT CASE tn.nspname WHEN 'pg_catalog' THEN format_type(a.atttypid, a.atttypmod) \
+                ELSE quote_ident(tn.nspname) || '.' || quote_ident(t.typname) END \
                || CASE WHEN a.attcollation <> t.typcollation \
-                       THEN format(' COLLATE %I.%I', cn.nspname, co.collname) ELSE '' END, \
+                       THEN ' COLLATE ' || quote_ident(cn.nspname) || '.' || quote_ident(co.collname) ELSE '' END, \
            (a.atttypmod >= 0)::text, \
            (t.typname = 'bpchar')::text, \
            (SELECT pg_get_expr(adbin, adrelid) FROM pg_catalog.pg_attrdef \
             WHERE adrelid = a.attrelid AND adnum = a.attnum), \
            coalesce(dn.nspname, n.nspname)::text, \
-           (SELECT string_agg( \
-                DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid), ', '::text) \
+           (SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid), ', ') \
             FROM pg_catalog.pg_depend d \
-            WHERE d.refclassid = 'pg_catalog.pg_class'::regclass \
-              AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum \
+            WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum \
               AND (d.classid IN ('pg_rewrite'::regclass, 'pg_trigger'::regclass, 'pg_policy'::regclass) \
-                   OR d.classid = 'pg_catalog.pg_attrdef'::regclass \
-                      AND d.deptype = 'n')), \
+                   OR d.classid = 'pg_attrdef'::regclass AND d.deptype = 'n')), \
            pg_size_pretty(coalesce( \
-               (SELECT sum(pg_table_size(relid)) FROM pg_partition_tree(c.oid)), \
-               pg_table_size(c.oid))), \
+               (SELECT sum(pg_table_size(relid)) FROM pg_partition_tree(c.oid)), pg_table_size(c.oid))), \
            (a.attinhcount > 0)::text, \
            CASE WHEN dt.oid IS NOT NULL THEN coalesce( \
-               (SELECT string_agg(pg_get_constraintdef(oid), ' '::text) \
-                FROM pg_catalog.pg_constraint WHERE contypid = dt.oid), \
+               (SELECT string_agg(pg_get_constraintdef(oid), ' ') FROM pg_catalog.pg_constraint \
+                WHERE contypid = dt.oid), \
                '') END, \
            (SELECT r.rolname::text FROM pg_catalog.pg_roles r \
             WHERE r.oid = dt.typowner AND NOT r.rolsuper \

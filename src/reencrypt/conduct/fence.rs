@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::database::failure::one_line;
 use crate::database::{Failure, Session, Snapshots, TaskConnection};
-use crate::reencrypt::conduct::nodes::one_line;
 use crate::reencrypt::report::{Doubt, TaskError};
 
 /// The time between two checks for open transactions. It grows.

@@ -6,7 +6,7 @@ use diesel::ConnectionError;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolError, Pool};
 
 use crate::database::server::tls::lacks_tls;
-use crate::database::{Anchor, Failure, ServerUrl, Session, StopHandle, TaskConnection};
+use crate::database::{Anchor, ServerUrl, Session, StopHandle, TaskConnection};
 use crate::reencrypt::report::{Refusal, TaskError};
 use crate::reencrypt::walk::Settings;
 
@@ -58,11 +58,6 @@ impl<C: TaskConnection> Node<C> {
     pub(crate) fn session(&self, settings: &Settings, stop: &StopHandle) -> Session<'_, C> {
         Session::new(&self.pool, settings.give_up_after.min(PATIENCE), stop.clone()).at(&self.anchor)
     }
-}
-
-/// Why a node does not answer. Drivers break lines.
-pub(crate) fn one_line(failure: &Failure) -> String {
-    failure.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Closes connections that lack the TLS that their URL asks for.

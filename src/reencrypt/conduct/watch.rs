@@ -1,8 +1,9 @@
 //! Watches what a proof rests on besides the transactions: which servers there are, and that they stay the same.
 
+use crate::database::failure::one_line;
 use crate::database::server::cluster::Flaw;
 use crate::database::{Anchor, Clusters, Failure, Identity, Membership, PlannedTable, Session, TaskConnection};
-use crate::reencrypt::conduct::nodes::{Node, one_line};
+use crate::reencrypt::conduct::nodes::Node;
 use crate::reencrypt::report::{Doubt, Refusal, TaskError};
 
 /// The servers of a proof, from the first fence to the last reading.

@@ -154,8 +154,7 @@ impl fmt::Display for Reason<'_> {
                 "the column {table}.{column} has a guard, which refuses plaintext. Once the application writes \
                  plaintext, revert the migration of the guard, or both if it has two (`diesel migration revert`), and \
                  run the task again. If other migrations came later, put the statements of its down.sql into a new \
-                 one. On SQLite, those \
-                 statements refuse a table that has changed since: see docs/columns.md"
+                 one. On SQLite, those statements refuse a table that has changed since: see docs/columns.md"
             ),
             Refusal::NotATarget { table, column } => write!(
                 f,
@@ -195,8 +194,8 @@ impl fmt::Display for Reason<'_> {
             ),
             Refusal::ForeignRun => f.write_str(
                 "the record in the table __diesel_encrypted_run is not one of this version of diesel-encrypted: another \
-                 version has written it, or somebody else. Let that version finish, or drop the tables __diesel_encrypted_run, __diesel_encrypted_chunk and \
-                 __diesel_encrypted_problem: they hold no data of the application",
+                 version has written it, or somebody else. Let that version finish, or drop the tables \
+                 __diesel_encrypted_run, __diesel_encrypted_chunk and __diesel_encrypted_problem: they hold no data of the application",
             ),
             Refusal::ForgedEnding => f.write_str(
                 "the table __diesel_encrypted_run says that the run has ended, but no process with this keyring has \

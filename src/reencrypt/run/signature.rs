@@ -4,11 +4,12 @@
 //! hexadecimal. Only a process that holds the primary key can write it. An ending of an earlier run has a signature, too,
 //! but its proof is older than the process that reads it.
 
-use diesel::result::{Error as DieselError, QueryResult};
+use diesel::result::QueryResult;
 
 use crate::keys::Keyring;
 use crate::reencrypt::report::Ending;
 use crate::reencrypt::run::rules::Scope;
+use crate::reencrypt::run::state;
 
 const PURPOSE: &[u8] = b"diesel-encrypted run ending v1\0";
 
@@ -25,9 +26,7 @@ pub(crate) fn is_signed(ending: &Ending, keyring: &Keyring, scope: &Scope) -> bo
 
 fn signature(ending: &Ending, keyring: &Keyring, scope: &Scope) -> QueryResult<String> {
     let unsigned = Ending { signature: String::new(), ..ending.clone() };
-    let document =
-        serde_json::to_vec(&(scope, unsigned)).map_err(|error| DieselError::SerializationError(error.into()))?;
-    Ok(keyring.sign(&[PURPOSE, &document]))
+    Ok(keyring.sign(&[PURPOSE, state::write(&(scope, unsigned))?.as_bytes()]))
 }
 
 #[cfg(test)]

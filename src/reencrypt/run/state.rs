@@ -15,6 +15,7 @@ use crate::database::{
     CatalogueReader, Checkpoint, Dialect, DialectConnection, Fields, Language, Moment, OwnTables, Session, Sql,
     TaskConnection,
 };
+use crate::keys::key::hex;
 use crate::reencrypt::report::problem::LISTED;
 use crate::reencrypt::report::{Cause, Problem, ProblemKind, Problems, Refusal};
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
@@ -254,10 +255,11 @@ fn fields(problem: &Problem) -> [&str; 4] {
 fn identity(problem: &Problem) -> String {
     let names = Sha256::new().chain_update(&problem.table).chain_update([0]).chain_update(&problem.column);
     let hash = names.chain_update([0]).chain_update(&problem.row).finalize();
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash)
 }
 
-fn write(value: &impl Serialize) -> QueryResult<String> {
+/// A document of the task.
+pub(crate) fn write(value: &impl Serialize) -> QueryResult<String> {
     serde_json::to_string(value).map_err(|error| DieselError::SerializationError(error.into()))
 }
 

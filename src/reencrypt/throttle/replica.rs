@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::database::failure::one_line;
 use crate::database::server::tls::{NoConnection, asks_for_tls, connect};
 use crate::database::{Replay, ReplicaState, ReplicationState, ServerUrl, TaskConnection};
 use crate::reencrypt::report::Refusal;
@@ -111,10 +112,6 @@ fn ask<C: TaskConnection>(url: &ServerUrl, conn: &mut Option<C>) -> Vec<ReplicaS
             unknown(url, one_line(error))
         }
     }
-}
-
-fn one_line(error: impl std::fmt::Display) -> String {
-    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Refuses a replica that answers without the TLS that its URL asks for. It may be unreachable now.

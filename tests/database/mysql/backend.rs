@@ -303,8 +303,3 @@ pub const CHANGES_OF_THE_PLAN: &[&str] = &[
     "rename table t to was; create table t (id varchar(20) not null primary key, secret text)",
     "rename table t to was; create view t as select * from was",
 ];
-
-/// Changes the table `t`.
-pub fn change_plan(db: &TestDatabase, _writer: &mut Conn, change: &str) {
-    db.conn().batch_execute(change).unwrap();
-}

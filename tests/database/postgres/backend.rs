@@ -268,8 +268,3 @@ pub const CHANGES_OF_THE_PLAN: &[&str] = &[
     "alter table t rename secret to hidden; alter table t add secret text",
     "alter table t alter id type text using id::text",
 ];
-
-/// Changes the table `t`.
-pub fn change_plan(db: &TestDatabase, _writer: &mut Conn, change: &str) {
-    db.conn().batch_execute(change).unwrap();
-}

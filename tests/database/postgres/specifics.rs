@@ -37,8 +37,8 @@ fn tables_of_the_same_name_in_two_schemas() {
     assert!(keyring([2]).decrypt(read("b", &mut conn).as_bytes()).is_ok());
 }
 
-#[test]
-fn a_partitioned_table_is_read_through_its_parent() {
+/// A table `t` of two partitions, with this many rows.
+fn regions(rows: i32) -> TestDatabase {
     let db = TestDatabase::new();
     let mut conn = db.conn();
     conn.batch_execute(
@@ -47,10 +47,16 @@ fn a_partitioned_table_is_read_through_its_parent() {
          create table t_b partition of t for values in ('b')",
     )
     .unwrap();
-    for id in 1..=10 {
+    for id in 1..=rows {
         let (region, token) = (if id % 2 == 0 { "a" } else { "b" }, keyring([1]).encrypt(b"x"));
         conn.batch_execute(&format!("insert into t values ('{region}', {id}, '{token}')")).unwrap();
     }
+    db
+}
+
+#[test]
+fn a_partitioned_table_is_read_through_its_parent() {
+    let db = regions(10);
     let report = task("public", "t").batch_size(3).run(&db.pool(1)).unwrap();
     assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Proven, 10));
 }
@@ -144,18 +150,8 @@ fn partitions_and_keys_that_change_during_the_walk() {
          insert into t select * from was; drop table was",
     ];
     for change in changes {
-        let db = TestDatabase::new();
+        let db = regions(60);
         let mut conn = db.conn();
-        conn.batch_execute(
-            "create table t (region text, id int, secret text, primary key (region, id)) partition by list (region);
-             create table t_a partition of t for values in ('a');
-             create table t_b partition of t for values in ('b')",
-        )
-        .unwrap();
-        for id in 1..=60 {
-            let (region, token) = (if id % 2 == 0 { "a" } else { "b" }, keyring([1]).encrypt(b"x"));
-            conn.batch_execute(&format!("insert into t values ('{region}', {id}, '{token}')")).unwrap();
-        }
         let mut is_changed = false;
         let observer = |progress: &Progress| {
             if progress.rewritten > 0 && !progress.is_proving && !std::mem::replace(&mut is_changed, true) {

@@ -200,8 +200,3 @@ pub const CHANGES_OF_THE_PLAN: &[&str] = &[
     "alter table t rename to was; create table t (number integer primary key, id bigint, secret text)",
     "alter table t rename to was; create view t as select * from was",
 ];
-
-/// Changes the table `t`. Only the writer can do so.
-pub fn change_plan(_db: &TestDatabase, writer: &mut Conn, change: &str) {
-    writer.batch_execute(change).unwrap();
-}
