@@ -55,7 +55,7 @@ impl<DB: Dialect> QueryFragment<DB> for Page<'_> {
         })?;
         for (index, column) in table.columns.iter().enumerate().filter(|_| *has_cells) {
             out.push_sql(", ");
-            DB::push_cell_output(&column.name, column.is_text, &mut out)?;
+            DB::push_cell_output(column, &mut out)?;
             out.push_sql(&format!(" AS {CELL_ALIAS}{index}"));
         }
         out.push_sql(" FROM ");

@@ -16,4 +16,4 @@ pub(crate) use fernet::{Sealed, Token};
 pub(crate) use key::Fingerprint;
 pub(crate) use keyring::Keyring;
 #[cfg(feature = "reencrypt")]
-pub(crate) use rotation::{Opened, Opener, Rotation};
+pub(crate) use rotation::{Opened, Opener, Rotation, Sealer};

@@ -141,7 +141,7 @@ impl QueryFragment<Mysql> for Slots<'_> {
             out.push_sql(&format!(" AS BINARY) = CAST(v.o{index} AS BINARY))"));
         }
         out.push_sql(" SET ");
-        push_assignments(self.table, push_column, &mut out)?;
+        push_assignments(self.table, push_column, |_| "", &mut out)?;
         // Assigned to itself, an `ON UPDATE CURRENT_TIMESTAMP` column keeps its value.
         for column in keep {
             out.push_sql(", ");

@@ -7,6 +7,7 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::postgres::rows::cast;
 use crate::database::quote::{quoted, quoted_table};
 use crate::database::{Conn, Conversion, PlannedColumn, PlannedTable};
 use crate::keys::fernet::shape::filled;
@@ -21,9 +22,9 @@ impl Conversion for Pg {
     }
 
     fn has_tokens<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<bool> {
-        let is_plaintext = filled(is_plaintext(column.is_text), &quoted::<Self>(&column.name));
-        let table = quoted_table::<Self>(table);
-        let statement = format!("EXISTS (SELECT FROM {table} WHERE NOT ({is_plaintext}))");
+        let (name, rows) = values(table, column);
+        let is_plaintext = filled(is_plaintext(column.is_text), &name);
+        let statement = format!("EXISTS (SELECT FROM {rows} WHERE NOT ({is_plaintext}))");
         conn.transaction(|conn| {
             conn.batch_execute("SET LOCAL statement_timeout = 0")?;
             diesel::select(sql::<Bool>(&statement)).get_result(conn)
@@ -35,17 +36,30 @@ impl Conversion for Pg {
         table: &TableName,
         column: &PlannedColumn,
     ) -> QueryResult<Option<u64>> {
-        let name = quoted::<Self>(&column.name);
+        let (name, rows) = values(table, column);
         let bytes = if column.is_text { format!("convert_to({name}::text, 'UTF8')") } else { format!("{name}::bytea") };
         let is_plaintext = filled(is_plaintext(column.is_text), &name);
-        let table = quoted_table::<Self>(table);
-        let statement = format!("SELECT max(octet_length({bytes}))::int8 AS bytes FROM {table} WHERE {is_plaintext}");
+        let statement = format!("SELECT max(octet_length({bytes}))::int8 AS bytes FROM {rows} WHERE {is_plaintext}");
         conn.transaction(|conn| {
             // The statement reads the whole table, so it runs without the limit.
             conn.batch_execute("SET LOCAL statement_timeout = 0")?;
             let longest: Option<i64> = sql::<Nullable<BigInt>>(&statement).get_result(conn)?;
             Ok(longest.and_then(|bytes| bytes.try_into().ok()))
         })
+    }
+}
+
+/// The expression for a value of the column, and the rows with the values: each element of an array is one.
+fn values(table: &TableName, column: &PlannedColumn) -> (String, String) {
+    let name = quoted::<Pg>(&column.name);
+    let table = quoted_table::<Pg>(table);
+    if column.is_array {
+        (
+            "element.value".into(),
+            format!("{table} AS t CROSS JOIN LATERAL unnest(t.{name}{}) AS element (value)", cast(column)),
+        )
+    } else {
+        (name, table)
     }
 }
 

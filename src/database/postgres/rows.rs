@@ -7,7 +7,7 @@ use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::Text;
 
 use crate::database::quote::{push_column, push_filled};
-use crate::database::{CatalogueColumn, Cell, KeyColumn, KeyValue, RowFormat, TextRows};
+use crate::database::{CatalogueColumn, Cell, KeyColumn, KeyValue, PlannedColumn, RowFormat, TextRows};
 use crate::fields::Form;
 use crate::keys::fernet::shape;
 
@@ -28,9 +28,9 @@ impl RowFormat for Pg {
         Ok(())
     }
 
-    fn push_cell_output(column: &str, is_text: bool, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
-        push_column(column, out)?;
-        out.push_sql(base_cast(is_text));
+    fn push_cell_output(column: &PlannedColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        push_column(&column.name, out)?;
+        out.push_sql(cast(column));
         Ok(())
     }
 
@@ -66,7 +66,18 @@ impl RowFormat for Pg {
 
     fn read_cell(value: Self::RawValue<'_>) -> deserialize::Result<Cell> {
         const BYTEA: u32 = 17;
-        Ok(Cell { bytes: value.as_bytes().to_vec(), is_text: value.get_oid().get() != BYTEA })
+        const BYTEA_ARRAY: u32 = 1001;
+        let is_text = ![BYTEA, BYTEA_ARRAY].contains(&value.get_oid().get());
+        Ok(Cell { bytes: value.as_bytes().to_vec(), is_text })
+    }
+}
+
+/// Casts a column to the type in which the task reads and compares it.
+pub(crate) fn cast(column: &PlannedColumn) -> &'static str {
+    match (column.is_array, column.is_text) {
+        (false, is_text) => base_cast(is_text),
+        (true, true) => "::text[]",
+        (true, false) => "::bytea[]",
     }
 }
 

@@ -118,6 +118,7 @@ fn planned(
             name: column.name.clone(),
             number: column.number,
             is_text: form == Form::Text,
+            is_array: column.is_array,
             token_like_plaintext: is_token_like(wanted),
             room,
         };

@@ -18,14 +18,14 @@ pub struct ColumnReport {
     pub table: String,
     /// The column.
     pub column: String,
-    /// Rows read.
+    /// Rows read. In an array column, each element counts on its own.
     pub scanned: u64,
     /// Values written.
     pub rewritten: u64,
     /// Values that needed no change when they were read: under the primary key, or plaintext after
     /// [`Job::Decrypt`].
     pub current: u64,
-    /// `NULL`s.
+    /// `NULL`s, and arrays without elements.
     pub null: u64,
     /// Writes that came too late because the application had changed the value. The task read it again.
     pub raced: u64,
@@ -49,7 +49,7 @@ impl ColumnReport {
             .map(|((table, column), ((tally, written), busy))| Self {
                 table: table.name.to_string(),
                 column: column.name.clone(),
-                scanned: tally.rows(),
+                scanned: tally.cells(),
                 rewritten: written.rewritten,
                 current: tally.done(job),
                 null: tally.null,

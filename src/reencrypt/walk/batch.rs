@@ -89,13 +89,16 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
                 return Ok(BatchOutcome { is_taken: true, ..outcome });
             };
             if swapped == changes.len() {
-                changes.iter().flat_map(Change::needed).for_each(|(column, _)| outcome.written[column].rewritten += 1);
+                changes
+                    .iter()
+                    .flat_map(Change::needed)
+                    .for_each(|(column, swap)| outcome.written[column].rewritten += swap.values);
                 changes.clear();
                 break;
             }
             let is_refused = |change: &&Change| refused.keys.contains(&change.key);
-            for (column, _) in changes.iter().filter(is_refused).flat_map(Change::needed) {
-                outcome.written[column].busy += 1;
+            for (column, swap) in changes.iter().filter(is_refused).flat_map(Change::needed) {
+                outcome.written[column].busy += swap.values;
             }
             // Some rows have changed, are locked, or cannot be written. Only their values show which.
             let rows = self.read(range)?;
@@ -119,7 +122,7 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
             }
         }
         outcome.is_left = !changes.is_empty() || !refused.keys.is_empty();
-        changes.iter().flat_map(Change::needed).for_each(|(column, _)| outcome.written[column].busy += 1);
+        changes.iter().flat_map(Change::needed).for_each(|(column, swap)| outcome.written[column].busy += swap.values);
         Ok(outcome)
     }
 
@@ -266,10 +269,10 @@ fn compare(changes: &[Change], rows: &[Row], written: &mut [Written]) -> bool {
         }
         for (column, swap) in change.needed() {
             match now.and_then(|row| row.cells[column].as_ref()) {
-                Some(cell) if cell.bytes == swap.new.bytes => written[column].rewritten += 1,
+                Some(cell) if cell.bytes == swap.new.bytes => written[column].rewritten += swap.values,
                 Some(cell) if *cell == swap.old => {}
                 _ => {
-                    written[column].raced += 1;
+                    written[column].raced += swap.values;
                     is_same = false;
                 }
             }

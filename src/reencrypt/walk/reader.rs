@@ -6,7 +6,7 @@ use diesel::RunQueryDsl;
 
 use crate::database::{Change, KeyValue, Page, PlannedTable, Row, Session, SwapRows, TaskConnection};
 use crate::keys::Rotation;
-use crate::reencrypt::report::{Problem, ProblemKind, Standing, Tally, TaskError, Verdict};
+use crate::reencrypt::report::{Place, Problem, ProblemKind, Standing, Tally, TaskError, Verdict};
 use crate::reencrypt::run::{Claim, ClaimNumber, Claimed, Range};
 use crate::reencrypt::walk::decision::decide;
 use crate::reencrypt::walk::shared::{Mode, Shared};
@@ -129,15 +129,17 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
         let now = self.shared.clock.seconds();
         for row in rows {
             let Prepared { tallies, changes, problems, stale, .. } = &mut prepared;
-            let see = |column: usize, verdict: Option<&Verdict>| {
+            let see = |place: Place, verdict: Option<&Verdict>| {
+                let tally = &mut tallies[place.column];
+                tally.further += u64::from(place.is_further());
                 let Some(verdict) = verdict else {
-                    tallies[column].null += 1;
+                    tally.null += 1;
                     return;
                 };
-                tallies[column].add(verdict, job, now);
+                tally.add(verdict, job, now);
                 match verdict.standing(job) {
-                    Standing::Left if *mode == Mode::Read => stale.push(problem(table, column, &row.key, verdict)),
-                    Standing::Bad => problems.push(problem(table, column, &row.key, verdict)),
+                    Standing::Left if *mode == Mode::Read => stale.push(problem(table, place, &row.key, verdict)),
+                    Standing::Bad => problems.push(problem(table, place, &row.key, verdict)),
                     Standing::Left | Standing::Done => {}
                 }
             };
@@ -154,7 +156,7 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
     }
 }
 
-fn problem(table: &PlannedTable, column: usize, key: &[KeyValue], verdict: &Verdict) -> Problem {
+fn problem(table: &PlannedTable, place: Place, key: &[KeyValue], verdict: &Verdict) -> Problem {
     let kind = match verdict {
         Verdict::Token { .. } => ProblemKind::Stale,
         Verdict::Plaintext => ProblemKind::Plaintext,
@@ -162,6 +164,10 @@ fn problem(table: &PlannedTable, column: usize, key: &[KeyValue], verdict: &Verd
         Verdict::Nested => ProblemKind::Nested,
         Verdict::NotText => ProblemKind::NotText,
     };
-    let column = table.columns[column].name.clone();
-    Problem { table: table.name.to_string(), column, row: table.label(key), kind }
+    let column = table.columns[place.column].name.clone();
+    let row = match place.subscripts() {
+        subscripts if subscripts.is_empty() => table.label(key),
+        subscripts => format!("{}, {column}{subscripts}", table.label(key)),
+    };
+    Problem { table: table.name.to_string(), column, row, kind }
 }
