@@ -8,14 +8,17 @@ use diesel::expression::{
 };
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
-use diesel::serialize::ToSql;
+use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::{HasSqlType, SqlType};
 
+use crate::fields::accident::{ComparableInSql, TakesPlaintext};
 use crate::fields::adopting::Adopting;
 use crate::fields::column::{PlainColumn, TokenColumn};
+use crate::fields::decrypted::Decrypted;
 use crate::fields::encrypted::Encrypted;
 use crate::fields::leaving::Leaving;
-use crate::fields::plaintext::Plaintext;
+use crate::fields::plaintext::Encode;
+use crate::fields::sql_types::{EncryptedBinary, EncryptedText};
 
 /// A bind parameter that you can insert and assign, but not compare.
 ///
@@ -27,33 +30,66 @@ pub struct EncryptedBind<ST, U> {
     sql_type: PhantomData<ST>,
 }
 
-/// No type implements this trait. It carries the compiler's message about an encrypted value that is compared in SQL.
+/// A field that can be stored in a column of the type `ST`.
 #[diagnostic::on_unimplemented(
-    message = "an encrypted value cannot be compared in SQL",
-    label = "this can never match a token: two encryptions of the same value differ",
-    note = "you can store (`insert_into(..).values(..)`, `update(..).set(..)`) and load an `Encrypted<_>`, `Adopting<_>` or `Leaving<_>`",
-    note = "to find rows by an encrypted value, keep a keyed hash of it in a second column and compare that"
+    message = "`{Self}` cannot be stored in a column of the SQL type `{ST}`",
+    label = "an encrypted column takes an `Encrypted<_>` or an `Adopting<_>`",
+    note = "encrypt a value with `Encrypted::new(value)`, and declare the field of a model as `Encrypted<_>`",
+    note = "a `Decrypted<_>` may hold an error. Take the value out with `into_result`, and encrypt it"
 )]
-pub trait ComparableInSql {}
+pub trait Storable<ST> {}
 
-/// Declares the columns in which a field type can be stored.
-macro_rules! stored_in {
-    ($($column:ident: $($field:ty),+;)+) => {$($(
-        impl<T: Plaintext, ST: $column> AsExpression<ST> for $field {
+/// Lets Diesel bind a type. Whether it can be stored is up to [`Storable`], whose message is better than Diesel's own.
+macro_rules! bound {
+    ($($field:ty $(where $storable:ident)?;)+) => {$(
+        impl<T, ST: TokenColumn> AsExpression<ST> for $field {
             type Expression = EncryptedBind<ST, Self>;
 
             fn as_expression(self) -> Self::Expression {
                 EncryptedBind { item: self, sql_type: PhantomData }
             }
         }
-    )+)+};
+
+        $(impl<T: Encode, ST: $storable> Storable<ST> for $field {})?
+    )+};
 }
 
 // `#[derive(Insertable)]` on a struct that borrows its fields needs `&&`.
-stored_in! {
-    TokenColumn: Encrypted<T>, &Encrypted<T>, &&Encrypted<T>;
-    TokenColumn: Adopting<T>, &Adopting<T>, &&Adopting<T>;
-    PlainColumn: Leaving<T>, &Leaving<T>, &&Leaving<T>; // never plaintext in a column that is declared as encrypted
+bound! {
+    Encrypted<T> where TokenColumn;
+    &Encrypted<T> where TokenColumn;
+    &&Encrypted<T> where TokenColumn;
+    Adopting<T> where TokenColumn;
+    &Adopting<T> where TokenColumn;
+    &&Adopting<T> where TokenColumn;
+    // never plaintext in a column that is declared as encrypted
+    Leaving<T> where PlainColumn;
+    &Leaving<T> where PlainColumn;
+    &&Leaving<T> where PlainColumn;
+    Decrypted<T>;
+    &Decrypted<T>;
+    &&Decrypted<T>;
+}
+
+/// Gives the compiler a message about an `Option` of plaintext, which Diesel binds to any column. Diesel itself refuses
+/// plaintext without an `Option`, with a message that no other crate can change.
+macro_rules! plaintext {
+    ($($type:ty),+ $(,)?) => {$(
+        plaintext!(@$type, EncryptedText);
+        plaintext!(@$type, EncryptedBinary);
+    )+};
+    (@$type:ty, $sql_type:ty) => {
+        impl<DB: Backend + TakesPlaintext> ToSql<$sql_type, DB> for $type {
+            fn to_sql<'b>(&'b self, _out: &mut Output<'b, '_, DB>) -> serialize::Result {
+                Err("an encrypted column does not take plaintext".into())
+            }
+        }
+    };
+}
+
+plaintext! {
+    str, String, [u8], Vec<u8>, bool, char, f32, f64,
+    i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize,
 }
 
 impl<ST: SqlType + TypedExpressionType, U> Expression for EncryptedBind<ST, U> {
@@ -63,7 +99,7 @@ impl<ST: SqlType + TypedExpressionType, U> Expression for EncryptedBind<ST, U> {
 impl<ST, U, DB> QueryFragment<DB> for EncryptedBind<ST, U>
 where
     DB: Backend + HasSqlType<ST>,
-    U: ToSql<ST, DB>,
+    U: Storable<ST> + ToSql<ST, DB>,
 {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         pass.push_bind_param(&self.item)
@@ -78,7 +114,7 @@ impl<ST: QueryId, U> QueryId for EncryptedBind<ST, U> {
 
 impl<ST, U, QS> AppearsOnTable<QS> for EncryptedBind<ST, U> where Self: Expression {}
 
-impl<ST, U, QS> SelectableExpression<QS> for EncryptedBind<ST, U> where Self: AppearsOnTable<QS> {}
+impl<ST, U: Storable<ST>, QS> SelectableExpression<QS> for EncryptedBind<ST, U> where Self: AppearsOnTable<QS> {}
 
 impl<ST, U, GB> ValidGrouping<GB> for EncryptedBind<ST, U>
 where

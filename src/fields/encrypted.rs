@@ -1,8 +1,6 @@
 //! The field type of an encrypted column.
 
-use diesel::deserialize::FromSqlRow;
-
-use crate::fields::field;
+use crate::fields::{field, loaded};
 
 /// A value that the database holds as `Fernet(primary key, value)`.
 ///
@@ -43,7 +41,9 @@ use crate::fields::field;
 /// let email = diesel_encrypted::Encrypted::from("ada@example.org".to_string());
 /// println!("{}", *email);
 /// ```
-#[derive(Clone, Copy, Default, FromSqlRow, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Encrypted<T>(T);
 
 field::field_type!(Encrypted, read_token: TokenType, write_token: TokenColumn);
+
+loaded::loaded_from!(Encrypted: TokenType);

@@ -1,5 +1,6 @@
 //! The field types of models and the SQL types of their columns.
 
+pub(crate) mod accident;
 pub(crate) mod adopting;
 #[cfg(feature = "reencrypt")]
 pub(crate) mod array;
@@ -12,6 +13,7 @@ pub(crate) mod encrypted;
 pub mod expose;
 pub(crate) mod field;
 pub(crate) mod leaving;
+pub(crate) mod loaded;
 pub(crate) mod plaintext;
 pub mod sql_types;
 

@@ -10,7 +10,7 @@ pub(crate) mod keyring_error;
 pub(crate) mod rotation;
 pub(crate) mod source;
 
-pub(crate) use error::Error;
+pub(crate) use error::{Error, debug_is_display};
 pub(crate) use fernet::{Sealed, Token};
 #[cfg(feature = "reencrypt")]
 pub(crate) use key::Fingerprint;

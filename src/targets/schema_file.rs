@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use diesel_table_macro_syntax::{ColumnDef, TableDecl};
 use syn::visit::Visit;
 
+use crate::keys::debug_is_display;
 use crate::targets::{TableName, Target};
 
 impl Target {
@@ -62,7 +63,7 @@ impl Target {
 }
 
 /// Why the encrypted columns cannot be read from a schema file.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SchemaFileError {
     /// A file cannot be read.
@@ -107,6 +108,8 @@ pub enum SchemaFileError {
         module: String,
     },
 }
+
+debug_is_display!(SchemaFileError);
 
 enum SchemaError {
     Syntax(syn::Error),

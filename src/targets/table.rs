@@ -8,6 +8,7 @@ use diesel::sql_types::Nullable;
 
 use crate::fields::column::TokenColumn;
 use crate::fields::sql_types::{EncryptedBinary, EncryptedText};
+use crate::keys::debug_is_display;
 use crate::targets::{TableName, Target};
 
 /// The backend that writes the name of a table. Any backend works, because each of them writes the quoted name.
@@ -114,7 +115,7 @@ pub trait ColumnTuple: sealed::Sealed {
 }
 
 /// The table has no encrypted column.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct UnsuitableTable {
     table: TableName,
 }
@@ -131,6 +132,8 @@ impl std::fmt::Display for UnsuitableTable {
 }
 
 impl std::error::Error for UnsuitableTable {}
+
+debug_is_display!(UnsuitableTable);
 
 mod sealed {
     pub trait Sealed {}
