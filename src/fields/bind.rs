@@ -112,9 +112,9 @@ impl<ST: QueryId, U> QueryId for EncryptedBind<ST, U> {
     const HAS_STATIC_QUERY_ID: bool = ST::HAS_STATIC_QUERY_ID;
 }
 
-impl<ST, U, QS> AppearsOnTable<QS> for EncryptedBind<ST, U> where Self: Expression {}
+impl<ST, U: Storable<ST>, QS> AppearsOnTable<QS> for EncryptedBind<ST, U> where Self: Expression {}
 
-impl<ST, U: Storable<ST>, QS> SelectableExpression<QS> for EncryptedBind<ST, U> where Self: AppearsOnTable<QS> {}
+impl<ST, U, QS> SelectableExpression<QS> for EncryptedBind<ST, U> where Self: AppearsOnTable<QS> {}
 
 impl<ST, U, GB> ValidGrouping<GB> for EncryptedBind<ST, U>
 where

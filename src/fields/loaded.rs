@@ -69,6 +69,7 @@ macro_rules! loaded_from {
     ($field:ident: $column:ident $(+ $also:ident)?) => {
         impl<T, ST, DB> diesel::deserialize::Queryable<ST, DB> for $field<T>
         where
+            T: $crate::fields::plaintext::Plaintext, // first, for its message
             ST: $crate::fields::column::$column $(+ $crate::fields::column::$also)?,
             DB: diesel::backend::Backend,
             $crate::fields::loaded::Loaded<Self>: diesel::deserialize::FromStaticSqlRow<ST, DB>,
