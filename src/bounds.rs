@@ -1,10 +1,10 @@
 //! Traits that you meet in signatures and compiler messages. You need not name or implement them.
 
 #[cfg(feature = "serde")]
-pub use crate::fields::accident::SerializedByAccident;
+pub use crate::fields::accident::SerializeOnlyWithExpose;
 pub use crate::fields::accident::{ComparableInSql, PrintedByAccident, TakesPlaintext};
 pub use crate::fields::backend::TokenBackend;
-pub use crate::fields::bind::{EncryptedBind, Storable};
+pub use crate::fields::bind::EncryptedBind;
 pub use crate::fields::column::{Form, PlainColumn, TokenColumn, TokenType};
 pub use crate::fields::loaded::Loaded;
 pub use crate::fields::plaintext::Encode;

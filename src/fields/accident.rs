@@ -8,14 +8,10 @@
 )]
 pub trait PrintedByAccident {}
 
-/// No type implements this trait. It carries the compiler's message about a field that is serialized.
+/// No type implements this trait. Its name in the compiler's message is the advice for a field that is serialized: put
+/// `#[serde(with = "diesel_encrypted::expose")]` on the field. Serde's own message hides any other.
 #[cfg(feature = "serde")]
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not implement `Serialize`, so that an answer does not show plaintext by accident",
-    label = "this would show the plaintext",
-    note = "put `#[serde(with = \"diesel_encrypted::expose\")]` on the field to show the plaintext on purpose"
-)]
-pub trait SerializedByAccident {}
+pub trait SerializeOnlyWithExpose {}
 
 /// No type implements this trait. It carries the compiler's message about an encrypted value that is compared in SQL.
 #[diagnostic::on_unimplemented(

@@ -14,7 +14,6 @@ use diesel::sql_types::{HasSqlType, SqlType};
 use crate::fields::accident::{ComparableInSql, TakesPlaintext};
 use crate::fields::adopting::Adopting;
 use crate::fields::column::{PlainColumn, TokenColumn};
-use crate::fields::decrypted::Decrypted;
 use crate::fields::encrypted::Encrypted;
 use crate::fields::leaving::Leaving;
 use crate::fields::plaintext::Encode;
@@ -30,45 +29,24 @@ pub struct EncryptedBind<ST, U> {
     sql_type: PhantomData<ST>,
 }
 
-/// A field that can be stored in a column of the type `ST`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be stored in a column of the SQL type `{ST}`",
-    label = "an encrypted column takes an `Encrypted<_>` or an `Adopting<_>`",
-    note = "encrypt a value with `Encrypted::new(value)`, and declare the field of a model as `Encrypted<_>`",
-    note = "a `Decrypted<_>` may hold an error. Take the value out with `into_result`, and encrypt it"
-)]
-pub trait Storable<ST> {}
-
-/// Lets Diesel bind a type. Whether it can be stored is up to [`Storable`], whose message is better than Diesel's own.
-macro_rules! bound {
-    ($($field:ty $(where $storable:ident)?;)+) => {$(
-        impl<T, ST: TokenColumn> AsExpression<ST> for $field {
+/// Declares the columns in which a field type can be stored.
+macro_rules! stored_in {
+    ($($column:ident: $($field:ty),+;)+) => {$($(
+        impl<T: Encode, ST: $column> AsExpression<ST> for $field {
             type Expression = EncryptedBind<ST, Self>;
 
             fn as_expression(self) -> Self::Expression {
                 EncryptedBind { item: self, sql_type: PhantomData }
             }
         }
-
-        $(impl<T: Encode, ST: $storable> Storable<ST> for $field {})?
-    )+};
+    )+)+};
 }
 
 // `#[derive(Insertable)]` on a struct that borrows its fields needs `&&`.
-bound! {
-    Encrypted<T> where TokenColumn;
-    &Encrypted<T> where TokenColumn;
-    &&Encrypted<T> where TokenColumn;
-    Adopting<T> where TokenColumn;
-    &Adopting<T> where TokenColumn;
-    &&Adopting<T> where TokenColumn;
-    // never plaintext in a column that is declared as encrypted
-    Leaving<T> where PlainColumn;
-    &Leaving<T> where PlainColumn;
-    &&Leaving<T> where PlainColumn;
-    Decrypted<T>;
-    &Decrypted<T>;
-    &&Decrypted<T>;
+stored_in! {
+    TokenColumn: Encrypted<T>, &Encrypted<T>, &&Encrypted<T>;
+    TokenColumn: Adopting<T>, &Adopting<T>, &&Adopting<T>;
+    PlainColumn: Leaving<T>, &Leaving<T>, &&Leaving<T>; // never plaintext in a column that is declared as encrypted
 }
 
 /// Gives the compiler a message about an `Option` of plaintext, which Diesel binds to any column. Diesel itself refuses
@@ -99,7 +77,7 @@ impl<ST: SqlType + TypedExpressionType, U> Expression for EncryptedBind<ST, U> {
 impl<ST, U, DB> QueryFragment<DB> for EncryptedBind<ST, U>
 where
     DB: Backend + HasSqlType<ST>,
-    U: Storable<ST> + ToSql<ST, DB>,
+    U: ToSql<ST, DB>,
 {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         pass.push_bind_param(&self.item)
@@ -112,7 +90,7 @@ impl<ST: QueryId, U> QueryId for EncryptedBind<ST, U> {
     const HAS_STATIC_QUERY_ID: bool = ST::HAS_STATIC_QUERY_ID;
 }
 
-impl<ST, U: Storable<ST>, QS> AppearsOnTable<QS> for EncryptedBind<ST, U> where Self: Expression {}
+impl<ST, U, QS> AppearsOnTable<QS> for EncryptedBind<ST, U> where Self: Expression {}
 
 impl<ST, U, QS> SelectableExpression<QS> for EncryptedBind<ST, U> where Self: AppearsOnTable<QS> {}
 

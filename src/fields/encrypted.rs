@@ -8,7 +8,8 @@ use crate::fields::{field, loaded};
 /// loading a row decrypts it, with the [current keyring](crate::Keyring::current). For a nullable column, use
 /// `Option<Encrypted<T>>`.
 ///
-/// * `Debug` prints `Encrypted(..)`, also in Diesel's `debug_query` and query log. There is no `Display`.
+/// * `Debug` prints `Encrypted(..)`, also in Diesel's `debug_query` and query log. There is no `Display`,
+///   and `to_string` does not compile.
 /// * `Serialize` requires [`#[serde(with = "diesel_encrypted::expose")]`](crate::fields::expose) on the field, so that an
 ///   API response does not leak a column by accident. `Deserialize` reads a plain `T`.
 /// * Comparisons in SQL could never match. The compiler refuses [nearly all](crate#mistakes-that-are-refused) of them.

@@ -3,7 +3,7 @@
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::fields::accident::SerializedByAccident;
+use crate::fields::accident::SerializeOnlyWithExpose;
 use crate::fields::adopting::Adopting;
 use crate::fields::encrypted::Encrypted;
 use crate::fields::leaving::Leaving;
@@ -84,7 +84,7 @@ macro_rules! exposed {
 
         impl<T> Serialize for $field<T>
         where
-            Self: SerializedByAccident,
+            Self: SerializeOnlyWithExpose,
         {
             fn serialize<S: Serializer>(&self, _serializer: S) -> Result<S::Ok, S::Error> {
                 Err(serde::ser::Error::custom("an encrypted field is not serialized by accident"))

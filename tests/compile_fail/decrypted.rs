@@ -6,32 +6,21 @@ fn main() {}
 
 #[derive(Insertable)]
 #[diesel(table_name = people)]
-struct Inserted {
-    email: Decrypted<String>,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = people)]
 struct New {
+    // refused: Decrypted<String>: AsExpression<
+    email: Decrypted<String>,
+    // compiles
     email: Encrypted<String>,
 }
 
-fn insert(conn: &mut impl LoadConnection<Backend = Pg>, decrypted: &Inserted, encrypted: &New) {
-    // refused: Decrypted<String>` cannot be stored in a column of the SQL type `diesel_encrypted::fields::sql_types::EncryptedText`
-    // refused: Take the value out with `into_result`, and encrypt it
-    let _ = diesel::insert_into(people::table).values(decrypted).execute(conn);
-    // compiles
-    let _ = diesel::insert_into(people::table).values(encrypted).execute(conn);
-}
-
 // an error about a changeset is shown at its `derive`
-// refused: Decrypted<String>` cannot be stored in a column of the SQL type
+// refused: Decrypted<String>: AsExpression<
 #[derive(AsChangeset)] #[diesel(table_name = people)] struct Changed { email: Decrypted<String> }
 // compiles
 #[derive(AsChangeset)] #[diesel(table_name = people)] struct Changed { email: Encrypted<String> }
 
 fn set(email: Decrypted<String>) {
-    // refused: Decrypted<String>` cannot be stored in a column of the SQL type
+    // refused: Decrypted<String>: AsExpression<
     let _ = diesel::update(people::table).set(people::email.eq(&email));
     // compiles
     let _ = diesel::update(people::table).set(people::email.eq(Encrypted::from(email.ok().unwrap())));

@@ -7,18 +7,23 @@ fn text() -> Leaving<String> {
 }
 
 fn main() {
-    // refused: EncryptedText` never accepts plaintext
-    // refused: drop the guard of the column and declare it as `Text` or `Binary`
+    // refused: Leaving<String>: AsExpression<
+    // refused: EncryptedText
     let _ = diesel::update(people::table).set(people::email.eq(text()));
     // compiles
     let _ = diesel::update(people::table).set(people::secret_name.eq(text()));
 
-    // refused: EncryptedBinary` never accepts plaintext
+    // refused: Leaving<String>: AsExpression<
+    let _ = diesel::insert_into(people::table).values(people::email.eq(&text()));
+    // compiles
+    let _ = diesel::insert_into(people::table).values(people::secret_name.eq(&text()));
+
+    // refused: Leaving<Vec<u8>>: AsExpression<
     let _ = diesel::update(people::table).set(people::photo.eq(Leaving::from(vec![0u8])));
     // compiles
     let _ = diesel::update(people::table).set(people::scan.eq(Leaving::from(vec![0u8])));
 
-    // refused: EncryptedText>` never accepts plaintext
+    // refused: Leaving<i64>: AsExpression<
     let _ = diesel::update(people::table).set(people::phone.eq(Leaving::from(1i64)));
     // compiles
     let _ = diesel::update(people::table).set(people::fax.eq(Leaving::from(1i64)));
@@ -36,26 +41,11 @@ struct Loaded {
 
 #[derive(Insertable)]
 #[diesel(table_name = people)]
-struct Refused {
-    email: Leaving<String>,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = people)]
 struct New {
+    // refused: EncryptedText
+    email: Leaving<String>,
+    // compiles
     secret_name: Leaving<String>,
-}
-
-fn insert(conn: &mut impl LoadConnection<Backend = Pg>, refused: &Refused, new: &New) {
-    // refused: EncryptedText` never accepts plaintext
-    let _ = diesel::insert_into(people::table).values(refused).execute(conn);
-    // compiles
-    let _ = diesel::insert_into(people::table).values(new).execute(conn);
-
-    // refused: EncryptedText` never accepts plaintext
-    let _ = diesel::insert_into(people::table).values(people::email.eq(&text())).execute(conn);
-    // compiles
-    let _ = diesel::insert_into(people::table).values(people::secret_name.eq(&text())).execute(conn);
 }
 
 fn execute(conn: &mut impl LoadConnection<Backend = Pg>) {

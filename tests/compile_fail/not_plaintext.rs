@@ -26,12 +26,12 @@ fn load(conn: &mut impl LoadConnection<Backend = Pg>) {
     // compiles
     let _ = people::table.select(people::email).load::<Encrypted<Json<Readable>>>(conn);
 
-    // refused: `Encrypted<_>` cannot hold `Address`
+    // refused: Encrypted<Address>: AsExpression<
     let _ = diesel::update(people::table).set(people::email.eq(Encrypted::new(Address)));
     // compiles
     let _ = diesel::update(people::table).set(people::email.eq(Encrypted::new(Json(Readable))));
 
-    // refused: Address: 
+    // refused: Json<Address>>
     let _ = people::table.select(people::email).load::<Encrypted<Json<Address>>>(conn);
     // compiles
     let _ = people::table.select(people::email).load::<Encrypted<Json<Readable>>>(conn);

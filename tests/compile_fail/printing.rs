@@ -4,8 +4,7 @@ use schema::*;
 
 // an error about a field is shown at the `derive`
 // refused: Encrypted<
-// refused: does not implement `Serialize`, so that an answer does not show plaintext by accident
-// refused: put `#[serde(with = "diesel_encrypted::expose")]` on the field
+// refused: SerializeOnlyWithExpose
 #[derive(serde::Serialize)] struct Answer { email: Encrypted<String> }
 // compiles
 #[derive(serde::Serialize)] struct Answer { #[serde(with = "diesel_encrypted::expose")] email: Encrypted<String> }
@@ -17,15 +16,13 @@ use schema::*;
 #[derive(serde::Serialize)] struct Maybe { #[serde(with = "diesel_encrypted::expose")] email: Option<Encrypted<String>> }
 
 // refused: Adopting<
-// refused: does not implement `Serialize`, so that an answer does not show plaintext by accident
-// refused: put `#[serde(with = "diesel_encrypted::expose")]` on the field
+// refused: SerializeOnlyWithExpose
 #[derive(serde::Serialize)] struct OnItsWay { email: Adopting<String> }
 // compiles
 #[derive(serde::Serialize)] struct OnItsWay { #[serde(with = "diesel_encrypted::expose")] email: Adopting<String> }
 
 // refused: Leaving<
-// refused: does not implement `Serialize`, so that an answer does not show plaintext by accident
-// refused: put `#[serde(with = "diesel_encrypted::expose")]` on the field
+// refused: SerializeOnlyWithExpose
 #[derive(serde::Serialize)] struct OnItsWayOut { email: Leaving<String> }
 // compiles
 #[derive(serde::Serialize)] struct OnItsWayOut { #[serde(with = "diesel_encrypted::expose")] email: Leaving<String> }

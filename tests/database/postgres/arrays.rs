@@ -47,7 +47,7 @@ mod printed {
     }
 }
 
-#[derive(Queryable, Selectable)]
+#[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = printed::posts, check_for_backend(diesel::pg::Pg))]
 struct Printed {
     id: i32,

@@ -1,6 +1,5 @@
 //! Errors about unreadable and unwritable values: they name the column and repeat no value.
 
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use diesel::prelude::*;
