@@ -133,7 +133,6 @@ macro_rules! field_type {
 
             /// Does not compile. Without it, `to_string` would be that of the value, by way of `Deref`.
             #[doc(hidden)]
-            #[expect(clippy::inherent_to_string)]
             pub fn to_string(&self) -> String
             where
                 Self: $crate::fields::accident::PrintedByAccident,
