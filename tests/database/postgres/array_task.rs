@@ -119,7 +119,7 @@ impl Posts {
                 let token = &rest[start..];
                 let end = token.find(|c| !is_token(c)).unwrap_or(token.len());
                 plain.push_str(&rest[..start]);
-                plain.push_str(&String::from_utf8(keyring.decrypt(token[..end].as_bytes()).unwrap()).unwrap());
+                plain.push_str(&String::from_utf8(keyring.decrypt(&token.as_bytes()[..end]).unwrap()).unwrap());
                 rest = &token[end..];
             }
             plain + rest

@@ -130,7 +130,7 @@ fn fields_load_from_what_print_schema_writes() {
         assert!(error.to_string().contains("null"), "{error}"); // `ratings` has a NULL element
         diesel::update(posts::table).set(posts::ratings.eq(None::<Vec<Option<Encrypted<i64>>>>)).execute(conn).unwrap();
         let loaded: Printed = select.first(conn).unwrap();
-        assert_eq!((&loaded.tags, loaded.ratings), (&first.tags, None));
+        assert_eq!((loaded.id, &loaded.tags, loaded.ratings), (1, &first.tags, None));
         let scans: Vec<_> = loaded.scans.into_iter().map(Option::unwrap).collect();
         assert_eq!(scans, first.scans);
         assert_eq!(loaded.plain_tags[1].as_result().unwrap(), "b");
