@@ -7,8 +7,9 @@ use diesel::result::QueryResult;
 
 use crate::database::catalogue::{Comparison, KeyColumn};
 use crate::database::connection::DialectConnection;
+use crate::database::dialect::Language;
 use crate::database::plan::PlannedTable;
-use crate::database::quote::{push_all, push_column, push_table};
+use crate::database::quote::{push_all, push_column, push_table, quoted, quoted_table};
 use crate::database::sql::runtime_statement;
 
 /// Pushes the name of a table, so that the statement means the rows of this table only.
@@ -70,6 +71,19 @@ pub(crate) fn push_idle_update<DB: Backend>(table: &PlannedTable, out: &mut AstP
         out.push_sql(" = ");
         out.push_identifier(&column.name)
     })
+}
+
+/// Statements that run nothing, and fail as a walk over this table and its writes would for lack of a privilege.
+pub(crate) fn explained<DB: Language>(table: &PlannedTable) -> [String; 2] {
+    let name = (if table.only { "ONLY " } else { "" }).to_owned() + &quoted_table::<DB>(&table.name);
+    let columns = || table.columns.iter().map(|column| quoted::<DB>(&column.name));
+    let read: Vec<String> = table.row_key.iter().map(|key| quoted::<DB>(&key.name)).chain(columns()).collect();
+    let kept = table.keep.iter().map(|column| quoted::<DB>(column));
+    let written: Vec<String> = columns().chain(kept).map(|column| format!("{column} = {column}")).collect();
+    [
+        format!("EXPLAIN SELECT {} FROM {name}", read.join(", ")),
+        format!("EXPLAIN UPDATE {name} SET {} WHERE 1 = 0", written.join(", ")),
+    ]
 }
 
 /// `UPDATE table SET a = a, b = b WHERE 1 = 0`

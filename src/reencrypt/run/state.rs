@@ -118,6 +118,19 @@ impl State {
         Ok(found?.map(|[run, chunk, problem]| Self { run, chunk, problem }))
     }
 
+    /// Makes sure that this user may write to the tables.
+    pub(crate) fn check<C: TaskConnection>(&self, session: &mut Session<'_, C>) -> Result<(), Cause> {
+        let Self { run, chunk, problem } = self;
+        let insert = |table| format!("EXPLAIN INSERT INTO {table} SELECT * FROM {table} WHERE 1 = 0");
+        let update = |table, column| format!("EXPLAIN UPDATE {table} SET {column} = {column} WHERE 1 = 0");
+        let delete = |table| format!("EXPLAIN DELETE FROM {table} WHERE 1 = 0");
+        let statements = [run, chunk, problem].map(insert).into_iter().chain([chunk, problem].map(delete));
+        for statement in statements.chain([update(run, "document"), update(chunk, "progress")]) {
+            session.ask(|conn| conn.batch_execute(&statement))?;
+        }
+        Ok(())
+    }
+
     /// Reads the clock and the run. Until the transaction ends, nobody else can change the run. On SQLite, the
     /// connection becomes the only writer.
     pub(crate) fn lock<C: DialectConnection>(&self, conn: &mut C) -> QueryResult<(Moment, Stored)> {

@@ -8,7 +8,7 @@ use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as Diese
 use crate::database::clock::CLOCKS;
 use crate::database::swap::write_nothing;
 use crate::database::{
-    Change, Checkpoint, Dialect, Failure, KeyValue, Locks, Page, PlannedTable, Row, Session, Swap, SwapRows,
+    Change, Checkpoint, ErrorClass, Failure, KeyValue, Locks, Page, PlannedTable, Row, Session, Swap, SwapRows,
     TaskConnection,
 };
 use crate::keys::Rotation;
@@ -133,11 +133,14 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
             return Ok(swapped);
         };
         let table = self.table;
-        match self.session.once(|conn| write_nothing(conn, table))? {
-            Err(DieselError::DatabaseError(_, info))
-                if self.session.is_connected() && !C::Backend::is_lock_conflict(info.message()) =>
-            {
-                return Err(Failure::database(info.message()).into());
+        let probed = self.session.once(|conn| write_nothing(conn, table))?;
+        match probed {
+            Err(error @ DieselError::DatabaseError(..)) if self.session.is_connected() => {
+                match self.session.class(&error) {
+                    ErrorClass::Lock => *self.refused += changes.len(),
+                    ErrorClass::Denied => return Err(Failure::denied(error).into()),
+                    _ => return Err(Failure::database(error).into()),
+                }
             }
             _ => *self.refused += changes.len(),
         }
@@ -158,17 +161,21 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
             return self.swap_halves(changes, refused);
         }
         let started = Instant::now();
-        let (kind, info) = match self.try_swap(changes)? {
+        let error = match self.try_swap(changes)? {
             Ok(swapped) => {
                 self.shared.batch_size.wrote(changes.len(), started.elapsed());
                 return Ok(swapped);
             }
-            Err(DieselError::DatabaseError(kind, info)) if self.session.is_connected() && is_about_rows(&kind) => {
-                (kind, info)
-            }
+            Err(error) if self.session.is_connected() => error,
             Err(_) => return Ok(self.keep_swapping(changes)?),
         };
-        let is_locked = C::Backend::is_lock_conflict(info.message());
+        let class = self.session.class(&error);
+        let (kind, info) = match error {
+            error if class == ErrorClass::Denied => return Err(Failure::denied(error).into()),
+            DieselError::DatabaseError(kind, info) if is_about_rows(&kind) => (kind, info),
+            _ => return Ok(self.keep_swapping(changes)?),
+        };
+        let is_locked = class == ErrorClass::Lock;
         if is_locked {
             if !C::Backend::LOCKS_ROWS {
                 return Ok(self.keep_swapping(changes)?);
@@ -180,11 +187,11 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
         }
         self.shared.batch_size.conflict();
         if let [change] = changes {
-            if C::Backend::is_timeout(info.message()) {
+            if class == ErrorClass::Timeout {
                 return Ok(self.keep_swapping(changes)?);
             }
             let row = self.table.label(&change.key);
-            let reason = shown::<C::Backend>(&*info, self.shared.settings.job);
+            let reason = shown(&*info, class, self.shared.settings.job);
             tracing::warn!(table = %printable(&self.table.name), row, reason, "row left for the next pass");
             refused.keys.push(change.key.clone());
             refused.reason = (!is_locked && !is_constraint(&kind)).then_some(reason).or(refused.reason.take());
@@ -222,16 +229,10 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
         let table = self.table;
         let checkpoint = self.checkpoint;
         let job = self.shared.settings.job;
-        self.session.run(|conn| {
-            let swapped = C::Backend::swap(conn, table, changes, checkpoint, C::Backend::LOCKS_ROWS);
-            swapped.map_err(|error| match error {
-                DieselError::DatabaseError(kind, info) => {
-                    let message = shown::<C::Backend>(&*info, job);
-                    DieselError::DatabaseError(kind, Box::new(message))
-                }
-                error => error,
-            })
-        })
+        self.session.run_hiding(
+            |conn| C::Backend::swap(conn, table, changes, checkpoint, C::Backend::LOCKS_ROWS),
+            |info, class| shown(info, class, job),
+        )
     }
 
     fn read(&mut self, range: &Range) -> Result<Vec<Row>, TaskError> {
@@ -280,10 +281,9 @@ fn compare(changes: &[Change], rows: &[Row], written: &mut [Written]) -> bool {
 
 /// The part of a server's message that may be shown. The message could quote a value, whole or truncated. Tokens can be
 /// recognised and hidden, but plaintext cannot.
-fn shown<DB: Dialect>(info: &(dyn DatabaseErrorInformation + Send + Sync), job: Job) -> String {
-    let message = info.message();
-    if !job.handles_plaintext() || DB::is_lock_conflict(message) || DB::is_timeout(message) {
-        return Token::hide_in(message);
+fn shown(info: &(dyn DatabaseErrorInformation + Send + Sync), class: ErrorClass, job: Job) -> String {
+    if !job.handles_plaintext() || class != ErrorClass::Other {
+        return Token::hide_in(info.message());
     }
     match info.constraint_name() {
         Some(constraint) => format!("the constraint {constraint} refuses the change"),
