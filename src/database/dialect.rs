@@ -15,6 +15,7 @@ use crate::database::row::{Cell, Change, KeyValue};
 use crate::database::server::cluster::Membership;
 use crate::database::server::identity::Server;
 use crate::database::sql::{Conn, TextRows};
+use crate::database::swap::DigestChange;
 use crate::database::words::Flavor;
 use crate::fields::TokenBackend;
 use crate::targets::TableName;
@@ -205,6 +206,25 @@ pub trait SwapRows: TokenBackend {
     const BATCH: usize;
     /// The most values that a statement can bind.
     const MAX_BINDS: usize;
+
+    /// The setting that limits the length of a statement with its values, for messages.
+    const STATEMENT_LIMIT: &'static str;
+    /// Whether [`swap_by_digest`](Self::swap_by_digest) is of use.
+    const SWAPS_BY_DIGEST: bool = false;
+
+    /// The most bytes of a statement with its values, on this connection.
+    fn longest_statement<C: Conn<Self>>(conn: &mut C) -> QueryResult<u64>;
+
+    /// Writes one value whose row still holds the old one, as [`swap`](Self::swap) does, but sends only the SHA-256 of the
+    /// old value. The server computes that of the present value under the lock of the update, so no other value passes.
+    fn swap_by_digest<C: Conn<Self>>(
+        _conn: &mut C,
+        _table: &PlannedTable,
+        _change: &DigestChange<'_>,
+        _checkpoint: Option<&Checkpoint>,
+    ) -> QueryResult<Option<usize>> {
+        Err(DieselError::QueryBuilderError("this database compares whole values".into()))
+    }
 
     /// Writes each change whose row still holds the old tokens, byte for byte, together with the checkpoint. Returns how
     /// many rows it wrote. Returns `None` and writes nothing if another process has taken over the checkpoint's claim.

@@ -9,7 +9,7 @@ use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError, QueryResult};
 
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::{Identity, Locks, Poolers, SessionSettings, Snapshots};
+use crate::database::dialect::{Identity, Locks, Poolers, SessionSettings, Snapshots, SwapRows};
 use crate::database::error_class::{ErrorClass, Wording, class_of};
 use crate::database::failure::Failure;
 use crate::database::plan::PlannedTable;
@@ -226,6 +226,14 @@ impl<'a, C: TaskConnection> Session<'a, C> {
         servers.into_iter().try_for_each(|server| anchor.check(server))
     }
 
+    /// The most bytes of a statement with its values, on the connection that the next statement uses.
+    pub(crate) fn longest_statement(&mut self) -> Result<u64, Failure> {
+        if self.conn.is_none() {
+            self.run(|_| Ok(()))?;
+        }
+        Ok(self.conn.as_ref().map_or(0, |conn| conn.longest_statement))
+    }
+
     /// Returns the connection to the pool. The next use takes one again.
     pub(crate) fn release(&mut self) {
         self.conn = None;
@@ -283,6 +291,7 @@ impl<'a, C: TaskConnection> Session<'a, C> {
 struct Configured<C: TaskConnection> {
     conn: PooledConnection<ConnectionManager<C>>,
     former: Vec<(String, String)>,
+    longest_statement: u64,
     /// Whether it is in a transaction. The transaction must end before anybody else gets the connection.
     is_pinned: bool,
     /// Whether it may have a setting that cannot be restored, or be broken.
@@ -291,7 +300,7 @@ struct Configured<C: TaskConnection> {
 
 impl<C: TaskConnection> Configured<C> {
     fn new(conn: PooledConnection<ConnectionManager<C>>, anchor: Option<&Anchor>) -> Result<Self, Failure> {
-        let mut this = Self { conn, former: Vec::new(), is_pinned: false, must_close: true };
+        let mut this = Self { conn, former: Vec::new(), longest_statement: 0, is_pinned: false, must_close: true };
         if let Some(anchor) = anchor {
             anchor.check(C::Backend::server(&mut *this.conn).map_err(Failure::database)?)?;
         }
@@ -308,6 +317,7 @@ impl<C: TaskConnection> Configured<C> {
                 C::Backend::set(conn, name, value)?;
             }
         }
+        self.longest_statement = C::Backend::longest_statement(conn)?;
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use crate::database::connection::DialectConnection;
 use crate::database::dialect::Language;
 use crate::database::plan::PlannedTable;
 use crate::database::quote::{push_all, push_column, push_table, quoted, quoted_table};
+use crate::database::row::{Cell, KeyValue};
 use crate::database::sql::runtime_statement;
 
 /// Pushes the name of a table, so that the statement means the rows of this table only.
@@ -53,6 +54,17 @@ pub(crate) fn value_names(table: &PlannedTable) -> String {
     let keys = (0..table.row_key.len()).map(|index| format!("k{index}"));
     let tokens = (0..table.columns.len()).map(|index| format!("o{index}, n{index}"));
     keys.chain(tokens).collect::<Vec<_>>().join(", ")
+}
+
+/// A change of one value that does not fit in a statement together with the old value.
+pub struct DigestChange<'a> {
+    pub(crate) key: &'a [KeyValue],
+    /// The position of the column.
+    pub(crate) column: usize,
+    pub(crate) new: &'a Cell,
+    /// The SHA-256 of the old value, in hexadecimal.
+    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
+    pub(crate) old: String,
 }
 
 /// Runs an update that matches no row. It fails if a privilege is missing or the database is read-only, and its error
