@@ -16,11 +16,14 @@ pub enum ErrorClass {
     Denied,
     /// The error has a code, or is another one.
     Other,
+    /// The error may be any, because the session does not know how the server words a lock conflict.
+    Unknown,
 }
 
 impl ErrorClass {
+    /// Whether another attempt may succeed.
     pub(crate) fn can_pass(self) -> bool {
-        matches!(self, Self::Lock | Self::Timeout)
+        matches!(self, Self::Lock | Self::Timeout | Self::Unknown)
     }
 }
 
@@ -44,6 +47,10 @@ impl Wording {
         let (start, end) = message.split_once(name)?;
         let is_telling = start.len() + end.len() >= name.len();
         is_telling.then(|| Self { class, start: start.to_owned(), end: end.to_owned() })
+    }
+
+    pub(crate) fn class(&self) -> ErrorClass {
+        self.class
     }
 
     fn fits(&self, message: &str) -> bool {

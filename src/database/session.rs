@@ -128,20 +128,29 @@ impl<'a, C: TaskConnection> Session<'a, C> {
     pub(crate) fn class(&mut self, error: &DieselError) -> ErrorClass {
         let class = class_of(error, C::Backend::MESSAGES, self.learned.as_deref().unwrap_or_default());
         let is_unknown = matches!(error, DieselError::DatabaseError(DatabaseErrorKind::Unknown, _));
-        if class != ErrorClass::Other || !is_unknown || !C::Backend::TRANSLATES || self.learned.is_some() {
+        if class != ErrorClass::Other || !is_unknown || !C::Backend::TRANSLATES {
             return class;
+        }
+        if let Some(learned) = &self.learned {
+            return Self::known(class, learned);
         }
         if self.conn.as_ref().is_none_or(|conn| !conn.is_pinned) {
             self.conn = None;
         }
         // Without a connection, the next error is another chance.
-        let Ok(mut conn) = self.pool.get_timeout(SPARE.min(self.pool.connection_timeout())) else { return class };
+        let patience = SPARE.min(self.pool.connection_timeout());
+        let Ok(mut conn) = self.pool.get_timeout(patience) else { return ErrorClass::Unknown };
         let state = self.pool.state();
         let is_likely = state.idle_connections > 0 || state.connections < self.pool.max_size();
-        let mut other =
-            if is_likely { self.pool.get_timeout(SPARE.min(self.pool.connection_timeout())).ok() } else { None };
+        let mut other = if is_likely { self.pool.get_timeout(patience).ok() } else { None };
         let learned = self.learned.insert(C::Backend::learn(&mut *conn, other.as_deref_mut()));
-        class_of(error, &[], learned)
+        Self::known(class_of(error, &[], learned), learned)
+    }
+
+    /// Nothing is known about an error while a lock conflict may have any words.
+    fn known(class: ErrorClass, learned: &[Wording]) -> ErrorClass {
+        let knows_locks = learned.iter().any(|wording| wording.class() == ErrorClass::Lock);
+        if class == ErrorClass::Other && !knows_locks { ErrorClass::Unknown } else { class }
     }
 
     /// What an error means for the statement that caused it: a failure that can pass, or `Err` for one that cannot.

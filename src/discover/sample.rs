@@ -78,7 +78,9 @@ pub(crate) fn ask<C: TaskConnection, T>(
     match session.once(&query).map_err(|failure| Obstacle::Failed(failure.into()))? {
         Ok(answer) => Ok(answer),
         // The connection works, and nobody locks the table, so the server refuses this user.
-        Err(error) if session.is_connected() && session.class(&error) != ErrorClass::Lock => {
+        Err(error)
+            if session.is_connected() && !matches!(session.class(&error), ErrorClass::Lock | ErrorClass::Unknown) =>
+        {
             Err(Obstacle::Refused(Token::hide_in(&error.to_string())))
         }
         Err(_) => session.run(query).map_err(|failure| Obstacle::Failed(failure.into())),

@@ -6,6 +6,7 @@
 
 mod interrupted;
 mod operators;
+mod privileges;
 mod server;
 mod suite;
 #[path = "../support/mod.rs"]
@@ -19,7 +20,9 @@ mod mysql {
     pub mod existing;
     mod guards;
     mod limits;
+    mod packets;
     pub mod schema;
+    mod settings;
     pub mod shipped;
     mod specifics;
     mod tls;

@@ -7,6 +7,7 @@
 mod asynchronous;
 mod interrupted;
 mod operators;
+mod privileges;
 mod returning;
 mod server;
 mod suite;
@@ -23,10 +24,12 @@ mod postgres {
     pub mod existing;
     mod foreign_code;
     mod guards;
+    mod languages;
     mod limits;
     mod pooler;
     pub mod schema;
     mod schemas;
+    mod settings;
     pub mod shipped;
     mod specifics;
     mod tls;

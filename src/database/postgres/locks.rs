@@ -3,7 +3,7 @@
 use diesel::pg::Pg;
 use diesel::result::Error as DieselError;
 
-use crate::database::{Conn, ErrorClass, Locks, Wording};
+use crate::database::{Conn, ErrorClass, Locks, Sql, Wording};
 
 /// The beginning of a transaction that waits neither for a lock nor for a statement.
 const IMPATIENT: &str = "BEGIN; SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '1ms'";
@@ -30,6 +30,11 @@ impl Locks for Pg {
         let timeout = provoked(conn, slow).map(|message| Wording::whole(ErrorClass::Timeout, &message));
         let denied = provoked(conn, &format!("BEGIN; SELECT FROM pg_catalog.{PROTECTED} LIMIT 1"));
         let denied = denied.and_then(|message| Wording::around(ErrorClass::Denied, &message, PROTECTED));
+        let language = Sql::new("SELECT pg_catalog.current_setting('lc_messages')").first(conn).ok().flatten();
+        if language.is_some_and(|language| ["C", "POSIX", "en"].iter().any(|known| language.starts_with(known))) {
+            let lock = Some(Wording::whole(ErrorClass::Lock, Self::MESSAGES[0].1));
+            return [timeout, denied, lock].into_iter().flatten().collect();
+        }
         let lock = other.and_then(|other| {
             // If somebody else holds the lock, the second attempt fails as well.
             let _ = other.batch_execute(&format!("{IMPATIENT}; {LOCK}"));

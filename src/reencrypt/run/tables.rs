@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::result::{Error as DieselError, QueryResult};
 
-use crate::database::{Checkpoint, ErrorClass, Locks, Moment, OwnTables, Plan, Session, TaskConnection};
+use crate::database::{Checkpoint, Locks, Moment, OwnTables, Plan, Session, TaskConnection};
 use crate::keys::Keyring;
 use crate::reencrypt::report::{Ending, Problem, Problems, Refusal, TaskError, time};
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
@@ -36,7 +36,7 @@ impl Tables {
                 Ok(()) => {}
                 Err(_) if !session.is_connected() => session.run(|conn| conn.batch_execute(&statement))?,
                 // Another process is creating it.
-                Err(error) if session.class(&error) == ErrorClass::Lock => {
+                Err(error) if session.class(&error).can_pass() => {
                     session.patiently(|conn| conn.batch_execute(&statement))?;
                 }
                 // Another process created it at the same moment, so it exists now.

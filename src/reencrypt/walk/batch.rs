@@ -132,17 +132,19 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
         };
         let table = self.table;
         let probed = self.session.once(|conn| write_nothing(conn, table))?;
+        let mut is_unknown = false;
         match probed {
             Err(error @ DieselError::DatabaseError(..)) if self.session.is_connected() => {
                 match self.session.class(&error) {
                     ErrorClass::Lock => *self.refused += changes.len(),
+                    ErrorClass::Unknown => is_unknown = true,
                     ErrorClass::Denied => return Err(Failure::denied(error).into()),
                     _ => return Err(Failure::database(error).into()),
                 }
             }
             _ => *self.refused += changes.len(),
         }
-        if *self.refused > REFUSED {
+        if is_unknown || *self.refused > REFUSED {
             tracing::warn!(table = %printable(&table.name), reason, "the database refuses one row after another: trying again");
             refused.keys.truncate(before);
             return Ok(self.keep_swapping(changes)?);

@@ -66,8 +66,8 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
             Ok(swapped) => return Ok(swapped),
             Err(error) => error,
         };
-        let is_about_row =
-            self.session.is_connected() && matches!(self.session.class(&error), ErrorClass::Lock | ErrorClass::Other);
+        let is_about_row = self.session.is_connected()
+            && matches!(self.session.class(&error), ErrorClass::Lock | ErrorClass::Other | ErrorClass::Unknown);
         if is_about_row {
             self.refuse(change, error, refused);
             return Ok(Some(0));
