@@ -79,7 +79,7 @@ pub trait SessionSettings: TokenBackend {
     }
 
     /// Runs `query` on a connection that is not a session of the task, so that names in it mean what they mean in a
-    /// session. Only PostgreSQL finds operators and functions by a path.
+    /// session, and no limit of the session hides rows. Only PostgreSQL finds operators and functions by a path.
     fn pinned<C: Conn<Self>, T, E: From<DieselError>>(
         conn: &mut C,
         query: impl FnOnce(&mut C) -> Result<T, E>,

@@ -21,6 +21,7 @@ mod sqlite {
     mod locked;
     mod one_file;
     pub mod schema;
+    mod settings;
     pub mod shipped;
 }
 

@@ -10,7 +10,7 @@ impl Poolers for Mysql {
 
     /// ProxySQL itself answers `SELECT CONNECTION_ID()`, and keeps a connection to itself after a `@`.
     fn serving<C: Conn<Self>>(conn: &mut C) -> QueryResult<String> {
-        let serving = Sql::new("SELECT CONCAT('the connection ', CONNECTION_ID(), ' of the server')");
+        let serving = Sql::new("SELECT CONCAT('the connection ', CONNECTION_ID(), ' of the server') LIMIT 1");
         serving.first(conn).map(Option::unwrap_or_default)
     }
 

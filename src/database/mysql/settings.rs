@@ -1,10 +1,10 @@
 //! Settings of a session of MySQL and MariaDB.
 
 use diesel::mysql::Mysql;
-use diesel::result::QueryResult;
+use diesel::result::{Error as DieselError, QueryResult};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::mysql::server::Shown;
+use crate::database::mysql::server::{Shown, unlimited};
 use crate::database::{Conn, SessionSettings, Sql};
 
 /// MySQL waits for at least a second, and refuses 0.
@@ -62,8 +62,9 @@ impl SessionSettings for Mysql {
     fn settings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<(String, String)>> {
         let names: Vec<String> = Self::SETTINGS.iter().map(|(name, _)| format!("'{name}'")).collect();
         let names = names.join(", ");
-        let settings = Sql::new(format!("SHOW SESSION VARIABLES WHERE Variable_name IN ({names})")).texts(conn)?;
-        let mut settings: Vec<_> = settings.into_iter().map(|[name, value]| (name, value)).collect();
+        let show = format!("SHOW SESSION VARIABLES WHERE Variable_name IN ({names})");
+        let shown = unlimited(conn, |conn| Sql::new(show).texts(conn))?;
+        let mut settings: Vec<_> = shown.into_iter().map(|[name, value]| (name, value)).collect();
         // Needs a privilege. Without it, `forbids_writes` names the setting.
         if logs_statements(conn)? && Self::set(conn, BINLOG_FORMAT, "MIXED").is_ok() {
             settings.push((BINLOG_FORMAT.into(), STATEMENT.into()));
@@ -78,6 +79,13 @@ impl SessionSettings for Mysql {
             _ => value.to_owned(),
         };
         sql_query(format!("SET SESSION {name} = {value}")).execute(conn).map(drop)
+    }
+
+    fn pinned<C: Conn<Self>, T, E: From<DieselError>>(
+        conn: &mut C,
+        query: impl FnOnce(&mut C) -> Result<T, E>,
+    ) -> Result<T, E> {
+        unlimited(conn, query)
     }
 
     fn forbids_writes<C: Conn<Self>>(conn: &mut C) -> QueryResult<Option<String>> {

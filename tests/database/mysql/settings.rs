@@ -43,6 +43,7 @@ fn settings_that_limit_or_change_statements() {
         "max_join_size = 10",
         "max_join_size = 10, sql_big_selects = 0",
         "sql_select_limit = 3",
+        "sql_select_limit = 1",
         "completion_type = 1",
         "completion_type = 2",
         "foreign_key_checks = 0, unique_checks = 0",
@@ -86,6 +87,15 @@ fn settings_that_limit_or_change_statements() {
             assert_eq!(settings(&mut conn), before, "{set}");
         }
     }
+}
+
+#[test]
+fn a_session_that_may_only_read() {
+    let db = TestDatabase::new();
+    fill(&mut db.conn(), 3);
+    let name = if is_mariadb() { "tx_read_only" } else { "transaction_read_only" };
+    let error = task().run(&pool(&db, &format!("{name} = 1"))).unwrap_err();
+    assert!(matches!(error.refusal(), Some(Refusal::ReadOnly { .. })), "{error}");
 }
 
 /// The server speaks German, and a locked table is waited for as in English.
