@@ -46,6 +46,15 @@ mod backend {
         diesel::sql_query(format!("select pg_terminate_backend({session})")).execute(conn).map(drop)
     }
 
+    pub fn database() -> TestDatabase {
+        TestDatabase::new()
+    }
+
+    /// The URLs of the database on the other nodes of a cluster.
+    pub fn other_nodes(_: &TestDatabase) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Puts a copy of the table in its place.
     pub fn replace_table(conn: &mut Conn) -> QueryResult<()> {
         conn.transaction(|conn| {
