@@ -79,10 +79,20 @@ impl fmt::Display for Reason<'_> {
                  RULE …",
                 rules.join(", ")
             ),
-            Refusal::NoRowKey { table } => write!(
+            Refusal::NoRowKey { table, unusable: None } => write!(
                 f,
                 "the table {table} has no usable row key: add a primary key, or a unique index on NOT NULL columns, \
                  of an integer, text, uuid, binary, date or decimal type"
+            ),
+            Refusal::NoRowKey { table, unusable: Some(unusable) } => write!(
+                f,
+                "the table {table} has no usable row key: {unusable}. Add a unique index on NOT NULL columns of an \
+                 integer, text, uuid, binary, date or decimal type"
+            ),
+            Refusal::Row { table, row, reason } => write!(
+                f,
+                "the task cannot read the table {table} beyond the row {row}: {reason}. Then run the task again. \
+                 Completed work is safe"
             ),
             Refusal::Plaintext { table, column, plaintext, values } => {
                 write!(f, "the column {table}.{column} holds plaintext: {plaintext} of {values} sampled values")

@@ -72,6 +72,18 @@ pub enum Refusal {
     NoRowKey {
         /// The table.
         table: TableName,
+        /// Why a key of the table is not the row key, if it has one.
+        unusable: Option<String>,
+    },
+    /// The task cannot continue behind a row: its row key is `NULL` or exists twice, or the rows are not in order.
+    #[non_exhaustive]
+    Row {
+        /// The table.
+        table: TableName,
+        /// The row key.
+        row: String,
+        /// What prevents it.
+        reason: String,
     },
     /// A sample found plaintext in a column that should hold tokens only.
     #[non_exhaustive]
