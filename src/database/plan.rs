@@ -22,7 +22,6 @@ pub struct PlannedTable {
     pub(crate) index: Option<String>,
     pub(crate) columns: Vec<PlannedColumn>,
     /// Columns that the database would change by itself on any update of the row. The task keeps their values.
-    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
     pub(crate) keep: Vec<String>,
     /// The number of rows, if the database can estimate it.
     pub(crate) rows: Option<u64>,

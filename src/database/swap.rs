@@ -7,8 +7,10 @@ use diesel::result::QueryResult;
 
 use crate::database::catalogue::{Comparison, KeyColumn};
 use crate::database::connection::DialectConnection;
+use crate::database::dialect::Language;
 use crate::database::plan::PlannedTable;
-use crate::database::quote::{push_all, push_column, push_table};
+use crate::database::quote::{push_all, push_column, push_table, quoted, quoted_table};
+use crate::database::row::{Cell, KeyValue};
 use crate::database::sql::runtime_statement;
 
 /// Pushes the name of a table, so that the statement means the rows of this table only.
@@ -63,6 +65,17 @@ pub(crate) fn value_names(table: &PlannedTable) -> String {
     keys.chain(tokens).collect::<Vec<_>>().join(", ")
 }
 
+/// A change of one value that does not fit in a statement together with the old value.
+pub struct DigestChange<'a> {
+    pub(crate) key: &'a [KeyValue],
+    /// The position of the column.
+    pub(crate) column: usize,
+    pub(crate) new: &'a Cell,
+    /// The SHA-256 of the old value, in hexadecimal.
+    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
+    pub(crate) old: String,
+}
+
 /// Runs an update that matches no row. It fails if a privilege is missing or the database is read-only, and its error
 /// quotes no value.
 pub(crate) fn write_nothing<C: DialectConnection>(conn: &mut C, table: &PlannedTable) -> QueryResult<()> {
@@ -79,6 +92,19 @@ pub(crate) fn push_idle_update<DB: Backend>(table: &PlannedTable, out: &mut AstP
         out.push_sql(" = ");
         out.push_identifier(&column.name)
     })
+}
+
+/// Statements that run nothing, and fail as a walk over this table and its writes would for lack of a privilege.
+pub(crate) fn explained<DB: Language>(table: &PlannedTable) -> [String; 2] {
+    let name = (if table.only { "ONLY " } else { "" }).to_owned() + &quoted_table::<DB>(&table.name);
+    let columns = || table.columns.iter().map(|column| quoted::<DB>(&column.name));
+    let read: Vec<String> = table.row_key.iter().map(|key| quoted::<DB>(&key.name)).chain(columns()).collect();
+    let kept = table.keep.iter().map(|column| quoted::<DB>(column));
+    let written: Vec<String> = columns().chain(kept).map(|column| format!("{column} = {column}")).collect();
+    [
+        format!("EXPLAIN SELECT {} FROM {name}", read.join(", ")),
+        format!("EXPLAIN UPDATE {name} SET {} WHERE 1 = 0", written.join(", ")),
+    ]
 }
 
 /// `UPDATE table SET a = a, b = b WHERE 1 = 0`

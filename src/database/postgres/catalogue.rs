@@ -146,8 +146,9 @@ const ROW_KEY: &str = "\
     ) AS base \
     WHERE x.position <= i.indnkeyatts ORDER BY x.position";
 
-/// The condition for the tables and materialized views of users.
-const ARE_OF_USERS: &str = "c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+/// The condition for the tables and materialized views of users. A materialized view without data cannot be read.
+const ARE_OF_USERS: &str = "\
+    c.relkind IN ('r', 'p', 'm') AND c.relispopulated AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
 /// Replaces a domain by its base type and an array by the type of its elements, through any number of levels.
 const COLUMNS: &str = "\
@@ -177,7 +178,8 @@ const COLUMNS: &str = "\
 
 /// Partitions are read through their partitioned table.
 const RELATIONS: &str = "\
-    SELECT c.oid::int8 AS relation, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind, \
+    SELECT c.oid::int8 AS relation, n.nspname::text AS schema, c.relname::text AS name, \
+           CASE WHEN c.relispopulated THEN c.relkind::text ELSE 'unpopulated' END AS kind, \
            c.oid = (SELECT r.oid FROM unnest(SEARCHED) WITH ORDINALITY AS s (name, position) \
                     CROSS JOIN LATERAL to_regclass(format('%I.%I', s.name, c.relname)) AS r (oid) \
                     WHERE r.oid IS NOT NULL ORDER BY s.position LIMIT 1) IS TRUE AS is_in_reach, \
@@ -277,6 +279,7 @@ impl RelationRow {
         let relation = match self.kind.as_str() {
             "r" | "p" => Relation { is_own: !self.is_partition, only: self.kind == "r", ..Relation::new(name) },
             "m" => Relation { is_own: true, ..Relation::view(name, "a materialized view") },
+            "unpopulated" => Relation::view(name, "a materialized view without data"),
             "f" => Relation::view(name, "a foreign table"),
             _ => Relation::view(name, "a view"),
         };

@@ -186,6 +186,13 @@ impl fmt::Display for Reason<'_> {
             Refusal::ReadOnly { seen } => {
                 write!(f, "nothing can be written here: {seen}. Connect to the primary, as a user who may write")
             }
+            Refusal::Setting { reason } => write!(f, "the server accepts no write of the task: {reason}"),
+            Refusal::Denied { seen } => write!(
+                f,
+                "the database refuses this to the user of the task: {seen}. The task needs SELECT on the row key and the \
+                 encrypted columns of each table, UPDATE on the encrypted columns, and SELECT, INSERT, UPDATE and DELETE \
+                 on its own tables"
+            ),
             Refusal::NoMember { node, reason } => write!(
                 f,
                 "the node {node} is not a member of the cluster: {reason}. Name the nodes of the cluster of this \

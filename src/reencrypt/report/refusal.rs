@@ -274,6 +274,18 @@ pub enum Refusal {
         /// What was seen.
         seen: String,
     },
+    /// A setting of the server makes the writes of the task impossible, and this user may not change it.
+    #[non_exhaustive]
+    Setting {
+        /// The setting, and what to do.
+        reason: String,
+    },
+    /// This user lacks a privilege.
+    #[non_exhaustive]
+    Denied {
+        /// What the database refuses, in its own words.
+        seen: String,
+    },
     /// A named node is not a member of the cluster.
     #[non_exhaustive]
     NoMember {
