@@ -190,10 +190,8 @@ pub trait RowFormat: TextRows {
     /// beginning in hexadecimal.
     fn push_sampled(column: &CatalogueColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()>;
 
-    /// Whether a value of a row key has a form in which this database returns one.
-    fn is_key(_value: &KeyValue) -> bool {
-        true
-    }
+    /// Whether a value of a row key has a form in which this database returns one, and takes it back.
+    fn is_key(value: &KeyValue) -> bool;
 
     fn read_key(value: Self::RawValue<'_>) -> deserialize::Result<KeyValue>;
 

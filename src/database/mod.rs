@@ -14,6 +14,7 @@ pub(crate) mod failure;
 pub(crate) mod guard_kind;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
+pub(crate) mod order;
 pub(crate) mod page;
 pub(crate) mod plan;
 #[cfg(feature = "postgres")]
@@ -32,7 +33,7 @@ pub(crate) mod stop;
 pub(crate) mod swap;
 pub(crate) mod words;
 
-pub(crate) use catalogue::{Catalogue, CatalogueColumn, IndexKey, KeyColumn, Relation, Trigger};
+pub(crate) use catalogue::{Catalogue, CatalogueColumn, Encoding, IndexKey, KeyColumn, Relation, Trigger};
 pub(crate) use checkpoint::Checkpoint;
 pub(crate) use clock::{DatabaseClock, Moment};
 pub(crate) use connection::{DialectConnection, TaskConnection};
@@ -44,6 +45,7 @@ pub(crate) use error_class::{ErrorClass, Wording, class_of};
 pub(crate) use estimate::{Estimate, TableEstimate};
 pub(crate) use failure::Failure;
 pub(crate) use guard_kind::GuardKind;
+pub(crate) use order::{Circle, Disorder};
 pub(crate) use page::Page;
 pub(crate) use plan::{Plan, PlannedColumn, PlannedTable, Room};
 pub(crate) use replication::{Replay, ReplicaState, Replication};

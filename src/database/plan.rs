@@ -125,7 +125,10 @@ impl PlannedTable {
 
     /// A row key for the operator's eyes: `id=7`, `tenant=1, slug=a`.
     pub(crate) fn label(&self, key: &[KeyValue]) -> String {
-        let pairs = self.row_key.iter().zip(key).map(|(column, value)| format!("{}={value}", column.name));
+        let pairs = self.row_key.iter().zip(key).map(|(column, value)| match column.text(value) {
+            Some(text) => format!("{}={}", column.name, text.escape_debug()),
+            None => format!("{}={value}", column.name),
+        });
         pairs.collect::<Vec<_>>().join(", ")
     }
 }

@@ -19,6 +19,15 @@ pub(crate) fn push_rows_of<DB: Backend>(table: &PlannedTable, out: &mut AstPass<
     push_table(&table.name, out)
 }
 
+/// Pushes a column of the row key for a comparison or an order: with the collation of the index, if that is another one.
+pub(crate) fn push_key_column<DB: Backend>(column: &KeyColumn, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+    push_column(&column.name, out)?;
+    if let Some(collation) = &column.collation {
+        out.push_sql(&format!(" COLLATE {collation}"));
+    }
+    Ok(())
+}
+
 /// Pushes `column = coalesce(v.n0, t.column), …`: the new token, or the present value of the column.
 pub(crate) fn push_assignments<DB: Backend>(
     table: &PlannedTable,
@@ -41,7 +50,7 @@ pub(crate) fn push_key_match<DB: Backend>(
     out: &mut AstPass<'_, '_, DB>,
 ) -> QueryResult<()> {
     push_all(table.row_key.iter().enumerate(), " AND ", out, |(index, column), out| {
-        push_column(&column.name, out)?;
+        push_key_column(column, out)?;
         out.push_sql(&format!(" {} v.k{index}", column.operator(Comparison::Equal)));
         push_cast(column, out);
         Ok(())

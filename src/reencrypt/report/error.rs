@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::database::Failure;
+use crate::database::{Disorder, Failure};
 use crate::reencrypt::report::outcome::Report;
 use crate::reencrypt::report::refusal::Refusal;
 
@@ -107,6 +107,18 @@ impl fmt::Display for Cause {
 impl From<Refusal> for Cause {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl From<Disorder> for TaskError {
+    fn from(disorder: Disorder) -> Self {
+        Cause::from(disorder).into()
+    }
+}
+
+impl From<Disorder> for Cause {
+    fn from(Disorder { table, row, kind }: Disorder) -> Self {
+        Self::Refused(Refusal::Row { table, row, reason: kind.to_string() })
     }
 }
 

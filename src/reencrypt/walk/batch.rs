@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use diesel::RunQueryDsl;
 use diesel::result::{DatabaseErrorKind, Error as DieselError, QueryResult};
 
 use crate::database::clock::CLOCKS;
 use crate::database::session::Info;
 use crate::database::swap::write_nothing;
 use crate::database::{
-    Change, Checkpoint, ErrorClass, Failure, KeyValue, Locks, Page, PlannedTable, Row, Session, Swap, SwapRows,
+    Change, Checkpoint, Circle, ErrorClass, Failure, KeyValue, Locks, Page, PlannedTable, Row, Session, Swap, SwapRows,
     TaskConnection,
 };
 use crate::keys::Rotation;
@@ -256,13 +255,17 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
     fn read(&mut self, range: &Range) -> Result<Vec<Row>, TaskError> {
         let limit = C::Backend::BATCH;
         let mut rows: Vec<Row> = Vec::new();
+        let mut circle = Circle::new();
         loop {
             let after = rows.last().map(|row| row.key.clone()).or_else(|| range.after.clone());
             let mut page = Page::new(self.table, limit);
             page.after = after.as_deref();
             page.until = range.until.as_deref();
-            let read: Vec<Row> = self.session.run(|conn| page.load(conn))?;
+            let read: Vec<Row> = self.session.run(|conn| page.rows(conn))??;
             let is_last = read.len() < limit;
+            if let Some(last) = read.last() {
+                circle.step(self.table, &last.key)?;
+            }
             rows.extend(read);
             if is_last {
                 return Ok(rows);

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use diesel::RunQueryDsl;
-
-use crate::database::{Change, KeyValue, Page, PlannedTable, Row, Session, SwapRows, TaskConnection};
+use crate::database::{Change, Circle, KeyValue, Page, PlannedTable, Row, Session, SwapRows, TaskConnection};
 use crate::keys::Rotation;
 use crate::reencrypt::report::{Problem, ProblemKind, Standing, Tally, TaskError, Verdict};
 use crate::reencrypt::run::{Claim, ClaimNumber, Claimed, Range};
@@ -44,6 +42,7 @@ pub(crate) struct Reader<'a, C: TaskConnection> {
     worker: usize,
     rotation: Rotation<'a>,
     claim: Option<Claim>,
+    circle: Circle,
     /// The last claims. The writing half may still work on them.
     known: Vec<ClaimNumber>,
     pass: u32,
@@ -52,7 +51,7 @@ pub(crate) struct Reader<'a, C: TaskConnection> {
 impl<'a, C: TaskConnection> Reader<'a, C> {
     pub(crate) fn new(shared: &'a Shared<'a, C>, worker: usize) -> Self {
         let rotation = Rotation::new(&shared.settings.keyring);
-        Self { shared, worker, rotation, claim: None, known: Vec::new(), pass: 1 }
+        Self { shared, worker, rotation, claim: None, circle: Circle::new(), known: Vec::new(), pass: 1 }
     }
 
     /// The next message for the writing half; `None` when the pass is over or was stopped.
@@ -85,12 +84,13 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
             let mut page = Page::new(table, limit);
             page.after = claim.range.after.as_deref();
             page.until = claim.range.until.as_deref();
-            let rows: Vec<Row> = session.run(|conn| page.load(conn))?;
+            let rows: Vec<Row> = session.run(|conn| page.rows(conn))??;
             // Only an empty page ends the range. An error or a page without changes does not.
             let Some(last) = rows.last().map(|row| row.key.clone()) else {
                 self.claim = None;
                 return Ok(Some(Message::End));
             };
+            self.circle.step(table, &last)?;
             let until = if rows.len() < limit { claim.range.until.clone() } else { Some(last.clone()) };
             let range = Range { table: claim.range.table, after: claim.range.after.replace(last), until };
             shared.batch_size.read(rows.iter().flat_map(|row| &row.cells).flatten().map(|cell| cell.bytes.len()).sum());
@@ -114,6 +114,7 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
             self.known.remove(0);
         }
         self.claim = Some(claim.clone());
+        self.circle = Circle::new();
     }
 
     fn prepare(&mut self, range: Range, rows: &[Row], longest: u64) -> Result<Prepared, TaskError> {

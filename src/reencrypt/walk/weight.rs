@@ -14,8 +14,8 @@ pub(crate) const TEXT_OF_A_ROW: u64 = 256;
 pub(crate) fn weight<'v>(key: &[KeyValue], values: impl IntoIterator<Item = &'v Cell>) -> u64 {
     let key = key.iter().map(|value| match value {
         KeyValue::Text(text) => text.len(),
-        KeyValue::Bytes(bytes) => bytes.len(),
-        KeyValue::Int(_) | KeyValue::UInt(_) | KeyValue::Real(_) => size_of::<u64>(),
+        KeyValue::Bytes(bytes) | KeyValue::RawText(bytes) => bytes.len(),
+        KeyValue::Int(_) | KeyValue::UInt(_) | KeyValue::Real(_) | KeyValue::Null => size_of::<u64>(),
     });
     let values = key.chain(values.into_iter().map(|cell| cell.bytes.len()));
     values.map(|length| length as u64 + BESIDE_A_VALUE).sum::<u64>() + BESIDE_VALUES

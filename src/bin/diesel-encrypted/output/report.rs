@@ -8,6 +8,7 @@ use super::problems::problem_table;
 use super::{count, document, line, sentence, table};
 use crate::exit::{Exit, Failure};
 use crate::notes;
+use crate::remedy::after_doubt;
 
 /// The maximum number of problems in the output for people.
 const SHOWN: usize = 20;
@@ -56,6 +57,7 @@ pub(crate) fn report(keyring: &Keyring, job: Job, ending: Ending, json: bool, dr
     }
     if let Some(report) = report {
         notes::info(json, "ended", advice(keyring, job, &report, exit, dry_run));
+        report.doubt().and_then(after_doubt).into_iter().for_each(|next| notes::info(json, "ended", next));
     }
     Ok(exit)
 }
