@@ -37,10 +37,10 @@ impl SessionSettings for Mysql {
         // Without the checks, a write could leave a duplicate, or a row without its parent.
         ("unique_checks", "1"),
         ("foreign_key_checks", "1"),
-        // Only MariaDB has these. A reading waits for its worker, but not for long.
+        // Only MariaDB has these. A worker may keep its snapshot while it waits for the others.
         ("check_constraint_checks", "1"),
-        ("idle_transaction_timeout", "60"),
-        ("idle_readonly_transaction_timeout", "60"),
+        ("idle_transaction_timeout", "IF(@@idle_transaction_timeout = 0, 0, 3600)"),
+        ("idle_readonly_transaction_timeout", "IF(@@idle_readonly_transaction_timeout = 0, 0, 3600)"),
         // Guards are read from statements in which names are in quotes.
         ("sql_quote_show_create", "1"),
         ("sql_auto_is_null", "0"),
