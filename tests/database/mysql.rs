@@ -19,6 +19,7 @@ mod mysql {
     pub mod existing;
     mod guards;
     mod limits;
+    mod row_keys;
     pub mod schema;
     pub mod shipped;
     mod specifics;

@@ -25,6 +25,7 @@ mod postgres {
     mod guards;
     mod limits;
     mod pooler;
+    mod row_keys;
     pub mod schema;
     mod schemas;
     pub mod shipped;
