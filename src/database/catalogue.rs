@@ -31,8 +31,8 @@ pub struct KeyColumn {
     pub(crate) cast: Option<String>,
     /// The character set and the collation of a text that is sent and returned as bytes.
     pub(crate) encoding: Option<Encoding>,
-    /// The collation of the index of the row key, as SQL, if statements have to name it.
-    pub(crate) collation: Option<String>,
+    /// What follows the column in comparisons, so that they are those of the index of the row key: a cast, a collation.
+    pub(crate) compared_as: Option<String>,
     /// The operators of the index of the row key, if statements have to name them: `<`, `<=`, `=`, `>=` and `>`.
     pub(crate) operators: Option<[String; 5]>,
 }
@@ -57,7 +57,7 @@ pub(crate) enum Comparison {
 impl KeyColumn {
     /// A column that is sent and returned as it is.
     pub(crate) fn plain(name: impl Into<String>) -> Self {
-        Self { name: name.into(), cast: None, encoding: None, collation: None, operators: None }
+        Self { name: name.into(), cast: None, encoding: None, compared_as: None, operators: None }
     }
 
     /// The text in a value that is carried as bytes, if the bytes show it. A search for the other bytes finds them by

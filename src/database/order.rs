@@ -52,8 +52,9 @@ impl fmt::Display for DisorderKind {
                  older than the collation that it uses. Rebuild the index (REINDEX, OPTIMIZE TABLE)"
             }
             Self::Twice => {
-                "another row has the same row key, although it should be unique. The index of the row key is damaged. \
-                 Find both rows without the index, correct one of them, and rebuild the index"
+                "another row reads as the same row key, although it should be unique. The index is damaged, or the type \
+                 loses something when it is read as text. Find both rows without the index, correct one of them, and \
+                 rebuild the index; or add a unique index on columns of ordinary types"
             }
         })
     }

@@ -19,11 +19,11 @@ pub(crate) fn push_rows_of<DB: Backend>(table: &PlannedTable, out: &mut AstPass<
     push_table(&table.name, out)
 }
 
-/// Pushes a column of the row key for a comparison or an order: with the collation of the index, if that is another one.
+/// Pushes a column of the row key as the index of the row key compares and sorts it.
 pub(crate) fn push_key_column<DB: Backend>(column: &KeyColumn, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
     push_column(&column.name, out)?;
-    if let Some(collation) = &column.collation {
-        out.push_sql(&format!(" COLLATE {collation}"));
+    if let Some(compared_as) = &column.compared_as {
+        out.push_sql(compared_as);
     }
     Ok(())
 }

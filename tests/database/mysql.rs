@@ -21,6 +21,7 @@ mod mysql {
     mod guards;
     mod limits;
     mod packets;
+    mod row_keys;
     pub mod schema;
     mod settings;
     pub mod shipped;

@@ -27,6 +27,7 @@ mod postgres {
     mod languages;
     mod limits;
     mod pooler;
+    mod row_keys;
     pub mod schema;
     mod schemas;
     mod settings;

@@ -20,6 +20,7 @@ mod sqlite {
     mod limits;
     mod locked;
     mod one_file;
+    mod row_keys;
     pub mod schema;
     mod settings;
     pub mod shipped;

@@ -142,7 +142,7 @@ fn unusable_key(keys: &[[String; 3]], columns: &[ColumnRow]) -> Option<String> {
         let type_name = &column.column_type;
         column.key_column().is_none().then(|| {
             format!(
-                "{of_index} contains the column {name} of the type {type_name}, whose values do not compare as they sort"
+                "{of_index} contains the column {name} of the type {type_name}, in whose order the task cannot read rows"
             )
         })
     })
@@ -175,12 +175,14 @@ impl ColumnRow {
     /// `Some` if the column can be part of a row key.
     ///
     /// An `ENUM` sorts by number and compares by name. A `FLOAT` differs from the text that shows it. Both would skip rows.
+    /// A sort needs a buffer for the longest text that the column can hold.
     fn key_column(&self) -> Option<KeyColumn> {
         if self.is_nullable {
             return None;
         }
         let cast = match self.data_type.as_str() {
             "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => None,
+            "mediumtext" | "longtext" | "mediumblob" | "longblob" | "json" => return None,
             _ if self.form().is_some() => None,
             "date" => Some("DATE".into()),
             "time" => Some("TIME(6)".into()),

@@ -23,7 +23,8 @@ impl SessionSettings for Mysql {
         // After this many seconds, the server releases the locks of a suspended process. Only MariaDB has this setting.
         ("idle_write_transaction_timeout", "5"),
         // Without a strict mode the server silently truncates a value that is too long.
-        ("sql_mode", "STRICT_ALL_TABLES"),
+        // A row key may be a date that does not exist, such as 2026-02-31. Otherwise, a cast would turn it into NULL.
+        ("sql_mode", "STRICT_ALL_TABLES,ALLOW_INVALID_DATES"),
         // Without autocommit, the server would roll everything back at the end.
         ("autocommit", "1"),
         // With CHAIN or RELEASE, the end of a transaction would begin another one, or close the connection.

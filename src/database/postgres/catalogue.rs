@@ -108,7 +108,7 @@ const RELATION: &str = "\
 /// A deferred constraint lets a row key exist twice only until the end of a transaction. `attnotnull` does not exclude
 /// `NULL` while the constraint is not validated.
 const ROW_KEY: &str = "\
-    SELECT a.attname::text AS name, base.name AS type_name, \
+    SELECT a.attname::text AS name, base.name AS type_name, base.oid <> a.atttypid AS is_domain, \
            (SELECT quote_ident(cn.nspname) || '.' || quote_ident(co.collname) \
             FROM pg_catalog.pg_collation co JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace \
             WHERE co.oid = i.indcollation[x.position - 1] AND co.oid <> a.attcollation) AS collation, ARRAY( \
@@ -136,12 +136,13 @@ const ROW_KEY: &str = "\
     JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::oid AND a.attnum = x.num \
     CROSS JOIN LATERAL ( \
         WITH RECURSIVE types AS ( \
-            SELECT t.typname, t.typnamespace, t.typbasetype FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid \
+            SELECT t.oid, t.typname, t.typnamespace, t.typbasetype \
+            FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid \
             UNION ALL \
-            SELECT t.typname, t.typnamespace, t.typbasetype \
+            SELECT t.oid, t.typname, t.typnamespace, t.typbasetype \
             FROM types JOIN pg_catalog.pg_type t ON t.oid = types.typbasetype \
         ) \
-        SELECT quote_ident(n.nspname) || '.' || quote_ident(types.typname) AS name \
+        SELECT quote_ident(n.nspname) || '.' || quote_ident(types.typname) AS name, types.oid \
         FROM types JOIN pg_catalog.pg_namespace n ON n.oid = types.typnamespace WHERE types.typbasetype = 0 \
     ) AS base \
     WHERE x.position <= i.indnkeyatts ORDER BY x.position";
@@ -244,6 +245,8 @@ struct KeyRow {
     name: String,
     #[diesel(sql_type = Text)]
     type_name: String,
+    #[diesel(sql_type = Bool)]
+    is_domain: bool,
     #[diesel(sql_type = Nullable<Text>)]
     collation: Option<String>,
     #[diesel(sql_type = Array<Text>)]
@@ -253,13 +256,19 @@ struct KeyRow {
 impl KeyRow {
     /// Fails if the operator class of the index has no complete order.
     fn into_column(self) -> Result<KeyColumn, String> {
-        let Self { name, type_name, collation, operators } = self;
-        match operators.try_into() {
-            Ok(operators) => {
-                Ok(KeyColumn { cast: Some(type_name), collation, operators: Some(operators), ..KeyColumn::plain(name) })
-            }
-            Err(_) => Err(format!("the type {type_name} of its column {name} has no complete order in the index")),
-        }
+        let Self { name, type_name, is_domain, collation, operators } = self;
+        let Ok(operators) = operators.try_into() else {
+            return Err(format!("the type {type_name} of its column {name} has no complete order in the index"));
+        };
+        // The operators of enums, arrays, ranges and rows do not accept domains.
+        let cast = if is_domain { format!("::{type_name}") } else { String::new() };
+        let compared_as = cast + &collation.map(|collation| format!(" COLLATE {collation}")).unwrap_or_default();
+        Ok(KeyColumn {
+            cast: Some(type_name),
+            compared_as: Some(compared_as).filter(|sql| !sql.is_empty()),
+            operators: Some(operators),
+            ..KeyColumn::plain(name)
+        })
     }
 }
 

@@ -41,8 +41,8 @@ pub(crate) fn row_key<C: Conn<Sqlite>>(
                  and this program does not know"
             ));
         }
-        let collation = Some(quoted::<Sqlite>(collation));
-        row_key.push(KeyColumn { collation, ..KeyColumn::plain(name) });
+        let compared_as = Some(format!(" COLLATE {}", quoted::<Sqlite>(collation)));
+        row_key.push(KeyColumn { compared_as, ..KeyColumn::plain(name) });
     }
     Ok(match (row_id(columns).filter(|_| has_row_id), unknown) {
         (Some(row_id), _) if !is_safe => Ok(vec![row_id]),

@@ -18,7 +18,7 @@ pub mod proof;
 mod races;
 mod refusals;
 mod rotation;
-mod row_keys;
+pub mod row_keys;
 #[allow(dead_code)] // Not every database needs all of it.
 pub mod sql;
 mod startup;
