@@ -6,6 +6,7 @@ use diesel::result::QueryResult;
 use diesel::row::{Field, NamedRow};
 
 use crate::database::catalogue::Comparison;
+use crate::database::condition::is_met;
 use crate::database::dialect::Dialect;
 use crate::database::plan::PlannedTable;
 use crate::database::quote::{push_all, push_column};
@@ -17,6 +18,8 @@ use crate::database::swap::push_rows_of;
 const KEY_ALIAS: &str = "k";
 /// The alias of encrypted columns in a page.
 const CELL_ALIAS: &str = "c";
+/// The alias of the conditions under which plaintext is right, with the position of their column.
+const EXEMPT_ALIAS: &str = "x";
 
 /// The first `limit` rows after `after`, up to and including `until`, in the database's own order of the row key. It
 /// leaves out the first `skip` of them.
@@ -55,8 +58,12 @@ impl<DB: Dialect> QueryFragment<DB> for Page<'_> {
         })?;
         for (index, column) in table.columns.iter().enumerate().filter(|_| *has_cells) {
             out.push_sql(", ");
-            DB::push_cell_output(&column.name, column.is_text, &mut out)?;
+            DB::push_cell_output(column, &mut out)?;
             out.push_sql(&format!(" AS {CELL_ALIAS}{index}"));
+            // In the same statement as the value, so that both are of one moment.
+            if let Some(condition) = &column.plaintext_where {
+                out.push_sql(&format!(", {} AS {EXEMPT_ALIAS}{index}", is_met(condition)));
+            }
         }
         out.push_sql(" FROM ");
         push_rows_of(table, &mut out)?;
@@ -93,16 +100,22 @@ impl<DB: Dialect> QueryableByName<DB> for Row {
     fn build<'a>(row: &impl NamedRow<'a, DB>) -> deserialize::Result<Self> {
         let mut key = Vec::new();
         let mut cells = Vec::new();
+        let mut exempt = Vec::new();
         for index in 0..row.field_count() {
             let Some(field) = diesel::row::Row::get(row, index) else { continue };
-            if field.field_name().is_some_and(|name| name.starts_with(KEY_ALIAS)) {
+            let name = field.field_name().unwrap_or_default();
+            if let Some(column) = name.strip_prefix(EXEMPT_ALIAS) {
+                if field.value().map(DB::read_text).transpose()?.as_deref() == Some("1") {
+                    exempt.push(column.parse()?);
+                }
+            } else if name.starts_with(KEY_ALIAS) {
                 let value = field.value().ok_or("a row key is NULL")?;
                 key.push(DB::read_key(value)?);
             } else {
                 cells.push(field.value().map(DB::read_cell).transpose()?);
             }
         }
-        Ok(Self { key, cells })
+        Ok(Self { key, cells, exempt })
     }
 }
 

@@ -6,8 +6,9 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 
 use crate::database::catalogue::{Comparison, KeyColumn};
+use crate::database::condition::is_met;
 use crate::database::connection::DialectConnection;
-use crate::database::plan::PlannedTable;
+use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::sql::runtime_statement;
 
@@ -44,6 +45,20 @@ pub(crate) fn push_key_match<DB: Backend>(
         push_cast(column, out);
         Ok(())
     })
+}
+
+/// Pushes a condition that holds a swap of plaintext back if plaintext has become right in the row meanwhile. `plaintext`
+/// is the condition that the column does not begin as a token does.
+pub(crate) fn push_unless_exempt<DB: Backend>(
+    column: &PlannedColumn,
+    index: usize,
+    plaintext: &str,
+    out: &mut AstPass<'_, '_, DB>,
+) {
+    if let Some(condition) = &column.plaintext_where {
+        let is_met = is_met(condition);
+        out.push_sql(&format!(" AND (v.n{index} IS NULL OR NOT ({plaintext}) OR {is_met} = '0')"));
+    }
 }
 
 /// The names of the values of a swap: `k0, k1, o0, n0, o1, n1`. They are the row key and each column's old and new token.

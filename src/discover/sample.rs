@@ -11,6 +11,7 @@ use crate::database::sql::runtime_statement;
 use crate::database::{CatalogueColumn, Dialect, Fields, Locks, Relation, Session, TaskConnection};
 use crate::discover::error::DiscoverError;
 use crate::keys::Token;
+use crate::keys::fernet::held::seems_to_hold;
 
 /// The number of rows from each end of a table.
 const END: usize = 100;
@@ -32,6 +33,8 @@ pub(crate) struct Counts {
     pub(crate) begun: u64,
     /// The number of values that are certainly tokens.
     pub(crate) tokens: u64,
+    /// The number of values that hold a token in a wrong shape.
+    pub(crate) misshapen: u64,
     /// The number of truncated tokens. They begin as a token does, and are as long as the column.
     pub(crate) cut: u64,
     /// The length of the longest value that does not begin as a token does.
@@ -86,9 +89,13 @@ pub(crate) fn ask<C: TaskConnection, T>(
 }
 
 impl Counts {
-    /// Adds a value of this length. A value that begins as a token does comes with its `head`.
-    fn add(&mut self, length: usize, head: Option<&[u8]>, limit: Option<u64>, now: u64) {
+    /// Adds a value of this length. A value that begins as a token does comes with its `head`, and one that has such a
+    /// beginning inside with what follows it.
+    fn add(&mut self, length: usize, head: Option<&[u8]>, inside: Option<&[u8]>, limit: Option<u64>, now: u64) {
         self.sampled += 1;
+        let is_whole = head.is_some_and(|head| Token::date_by_head(head, length).is_some());
+        let is_cut = limit == Some(length as u64) && head.is_some();
+        self.misshapen += u64::from(!is_whole && !is_cut && inside.is_some_and(seems_to_hold));
         let Some(head) = head.filter(|head| Token::looks_like_one(head)) else {
             self.longest = self.longest.max(length);
             return;
@@ -135,10 +142,10 @@ impl Sample<'_> {
         let length = rows.len();
         for mut row in rows {
             for (index, (column, counts)) in self.columns.iter().zip(&mut *counts).enumerate() {
-                let value_length = row.take(2 * index).and_then(|length| length.parse().ok());
+                let value_length = row.take(3 * index).and_then(|length| length.parse().ok());
                 let Some(value_length) = value_length else { continue };
-                let head = row.take(2 * index + 1).map(|digits| bytes(&digits));
-                counts.add(value_length, head.as_deref(), column.limit, now);
+                let [head, inside] = [1, 2].map(|at| row.take(3 * index + at).map(|digits| bytes(&digits)));
+                counts.add(value_length, head.as_deref(), inside.as_deref(), column.limit, now);
             }
         }
         length
@@ -212,7 +219,8 @@ mod tests {
             .map(|mut value| {
                 change(&mut value);
                 let mut counts = Counts::default();
-                counts.add(value.len(), Some(&value[..value.len().min(Token::KNOWN_BY)]), limit, NOW);
+                let head = &value[..value.len().min(Token::KNOWN_BY)];
+                counts.add(value.len(), Some(head), Some(&value), limit, NOW);
                 counts
             })
             .collect()
@@ -230,7 +238,8 @@ mod tests {
         }
         for length in [0, 700, 1000, 5000] {
             let changed = counts(NOW, length, |value| value.truncate(value.len() - 1), None);
-            assert_eq!(changed, [is_none; 2]);
+            // As text it is what remains of a token without its padding, for instance.
+            assert_eq!(changed, [is_none, Counts { misshapen: 1, ..is_none }]);
         }
     }
 
@@ -245,7 +254,7 @@ mod tests {
     fn plaintext_is_counted_by_its_length() {
         let mut counts = Counts::default();
         for (length, head) in [(3, None), (20, Some("Hello".as_bytes())), (5, None)] {
-            counts.add(length, head, Some(20), NOW);
+            counts.add(length, head, None, Some(20), NOW);
         }
         assert_eq!(counts, Counts { sampled: 3, longest: 20, ..Counts::default() });
         assert_eq!(bytes("00ffA0"), [0, 255, 160]);

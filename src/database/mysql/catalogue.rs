@@ -8,10 +8,18 @@ use diesel::result::{OptionalExtension, QueryResult};
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::mysql::server::{is_mariadb, unescaped};
-use crate::database::{Catalogue, CatalogueColumn, CatalogueReader, Conn, IndexKey, KeyColumn, Relation, Sql, Trigger};
+use crate::database::guard_kind::holds_json;
+use crate::database::mysql::server::{is_mariadb, show_create, unescaped};
+use crate::database::mysql::settings::without_limit;
+use crate::database::quote::quoted_table;
+use crate::database::{
+    Catalogue, CatalogueColumn, CatalogueReader, Conn, Flavor, IndexKey, KeyColumn, Relation, Sql, Trigger,
+};
 use crate::fields::Form;
 use crate::targets::TableName;
+
+/// The kind of a table of MariaDB that keeps the former versions of its rows.
+const VERSIONED: &str = "SYSTEM VERSIONED";
 
 impl CatalogueReader for Mysql {
     fn catalogue<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>> {
@@ -22,6 +30,7 @@ impl CatalogueReader for Mysql {
         let columns: Vec<ColumnRow> = columns.into_iter().map(|row| ColumnRow::new(row).1).collect();
         let keys = Sql::new(UNIQUE_INDEXES).bind(&relation.schema).bind(&relation.name).texts(conn)?;
         let obstacle = match relation.engine.as_deref() {
+            _ if relation.kind == VERSIONED => Some(history(conn, table)?),
             _ if relation.kind != "BASE TABLE" => {
                 Some("it is not a base table: name the table that holds the data".to_owned())
             }
@@ -30,12 +39,21 @@ impl CatalogueReader for Mysql {
             engine => Some(format!("its storage engine is {}: convert it to InnoDB", engine.unwrap_or("not known"))),
         };
         let (index, row_key) = row_key(&keys, &columns).unzip();
+        let mut columns: Vec<CatalogueColumn> = columns.into_iter().map(ColumnRow::into_catalogue).collect();
+        // MariaDB's JSON is a LONGTEXT with a CHECK.
+        if obstacle.is_none() && columns.iter().any(|column| column.type_name == "longtext") && is_mariadb(conn)? {
+            let sql = show_create(conn, &TableName::in_schema(&relation.schema, &relation.name))?;
+            for column in columns.iter_mut().filter(|column| holds_json(Flavor::Mysql, &sql, &column.name)) {
+                column.type_name = "longtext with CHECK (json_valid), which is json".into();
+                column.form = None;
+            }
+        }
         Ok(Some(Catalogue {
             row_key: row_key.unwrap_or_default(),
             index,
             name: TableName::in_schema(relation.schema, relation.name),
             obstacle,
-            columns: columns.into_iter().map(ColumnRow::into_catalogue).collect(),
+            columns,
             rows: relation.rows.and_then(|rows| rows.try_into().ok()),
             identity: None,
             only: false,
@@ -52,7 +70,11 @@ impl CatalogueReader for Mysql {
             let relation = match kind.as_str() {
                 "BASE TABLE" => Relation::new(name),
                 "VIEW" => Relation::view(name, "a view"),
-                // This is a table with a history, which has rows of its own.
+                VERSIONED => Relation {
+                    is_own: true,
+                    ..Relation::view(name, "a system-versioned table, whose history keeps old tokens")
+                },
+                // This is a table of a kind that has rows of its own.
                 kind => Relation { is_own: true, ..Relation::view(name, format!("a table of the kind {kind}")) },
             };
             relations.insert(key, Relation { is_in_reach: is_in_reach == "1", ..relation });
@@ -96,6 +118,21 @@ impl CatalogueReader for Mysql {
     }
 }
 
+/// Why the task does not rewrite a system-versioned table: every write adds the old token to the history, in which nothing
+/// can be rewritten.
+fn history<C: Conn<Mysql>>(conn: &mut C, table: &TableName) -> QueryResult<String> {
+    let table = quoted_table::<Mysql>(table);
+    let count = |versions: &str| format!("(SELECT COUNT(*) FROM {table} {versions})");
+    let all = Sql::new(format!("SELECT CAST({} - {} AS CHAR)", count("FOR SYSTEM_TIME ALL"), count("")));
+    let former = without_limit(conn, |conn| all.first(conn))?.unwrap_or_default();
+    let rows = if former == "1" { "1 former version".to_owned() } else { format!("{former} former versions") };
+    Ok(format!(
+        "it is system-versioned. Its history holds {rows} of its rows, and keeps the old token of every row that is \
+         rewritten. Nothing can rewrite a history, so the old key stays necessary as long as the history keeps such tokens. \
+         Remove the history (ALTER TABLE … DROP SYSTEM VERSIONING), run the task, and add the versioning again"
+    ))
+}
+
 /// Removes the delimiters, so that the words in literals and comments count, too. MySQL shows `'it\'s'` as `'it's'`, so
 /// the end of a literal is unknown.
 fn without_delimiters(statement: &str) -> String {
@@ -120,10 +157,11 @@ fn row_key(keys: &[[String; 2]], columns: &[ColumnRow]) -> Option<(String, Vec<K
 
 impl ColumnRow {
     /// The column in a row of [`COLUMNS`], and the schema and the name of its table.
-    fn new(row: [String; 8]) -> ((String, String), Self) {
-        let [schema, table, name, data_type, column_type, length, extra, is_nullable] = row;
+    fn new(row: [String; 9]) -> ((String, String), Self) {
+        let [schema, table, name, data_type, column_type, length, extra, is_nullable, character_set] = row;
         let is_nullable = is_nullable == "YES";
-        ((schema, table), Self { name, data_type, column_type, length: length.parse().ok(), extra, is_nullable })
+        let length = length.parse().ok();
+        ((schema, table), Self { name, data_type, column_type, length, extra, is_nullable, character_set })
     }
 
     fn form(&self) -> Option<Form> {
@@ -163,6 +201,8 @@ impl ColumnRow {
             is_generated: self.extra.split_whitespace().any(|word| word == "GENERATED"),
             changes_on_update: self.extra.contains("on update"),
             is_array: false,
+            is_document: self.data_type == "json",
+            character_set: Some(self.character_set).filter(|set| !set.is_empty() && !set.starts_with("utf8")),
             takes_anything: false,
             number: None,
             may_be_guarded: true,
@@ -183,7 +223,7 @@ const RELATIONS: &str = "\
 const COLUMNS: &str = "\
     SELECT CAST(table_schema AS CHAR), CAST(table_name AS CHAR), CAST(column_name AS CHAR), \
            LOWER(CAST(data_type AS CHAR)), CAST(column_type AS CHAR), CAST(character_maximum_length AS CHAR), \
-           CAST(extra AS CHAR), CAST(is_nullable AS CHAR) \
+           CAST(extra AS CHAR), CAST(is_nullable AS CHAR), CAST(character_set_name AS CHAR) \
     FROM information_schema.columns WHERE (RELATIONS) \
     ORDER BY table_schema, table_name, ordinal_position";
 
@@ -238,4 +278,5 @@ struct ColumnRow {
     length: Option<u64>,
     extra: String,
     is_nullable: bool,
+    character_set: String,
 }

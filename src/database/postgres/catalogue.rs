@@ -277,6 +277,8 @@ impl ColumnRow {
             is_generated: self.is_generated,
             changes_on_update: false,
             is_array: self.is_array,
+            is_document: matches!(&*self.base, "json" | "jsonb" | "xml" | "hstore"),
+            character_set: None,
             takes_anything: false,
             number: Some(self.number),
             may_be_guarded: self.may_be_guarded,

@@ -7,7 +7,7 @@ use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::Text;
 
 use crate::database::quote::{push_column, push_filled};
-use crate::database::{CatalogueColumn, Cell, KeyColumn, KeyValue, RowFormat, TextRows};
+use crate::database::{CatalogueColumn, Cell, KeyColumn, KeyValue, PlannedColumn, RowFormat, TextRows};
 use crate::fields::Form;
 use crate::keys::fernet::shape;
 
@@ -28,9 +28,9 @@ impl RowFormat for Pg {
         Ok(())
     }
 
-    fn push_cell_output(column: &str, is_text: bool, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
-        push_column(column, out)?;
-        out.push_sql(base_cast(is_text));
+    fn push_cell_output(column: &PlannedColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        push_column(&column.name, out)?;
+        out.push_sql(base_cast(column.is_text));
         Ok(())
     }
 
@@ -41,7 +41,8 @@ impl RowFormat for Pg {
     }
 
     fn push_sampled(column: &CatalogueColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
-        let is_text = column.form == Some(Form::Text);
+        // A document, such as JSON, is sampled as text.
+        let is_text = column.form != Some(Form::Binary);
         push_filled(&shape::postgres::sampled(is_text), out, |out| {
             if column.is_array {
                 // The first value of an array represents all of them.
@@ -66,7 +67,7 @@ impl RowFormat for Pg {
 
     fn read_cell(value: Self::RawValue<'_>) -> deserialize::Result<Cell> {
         const BYTEA: u32 = 17;
-        Ok(Cell { bytes: value.as_bytes().to_vec(), is_text: value.get_oid().get() != BYTEA })
+        Ok(Cell::new(value.as_bytes().to_vec(), value.get_oid().get() != BYTEA))
     }
 }
 

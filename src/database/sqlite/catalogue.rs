@@ -8,10 +8,11 @@ use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::guard_kind::holds_json;
 use crate::database::quote::{literal, quoted};
 use crate::database::words::{closing, words};
 use crate::database::{
-    Catalogue, CatalogueColumn, CatalogueReader, Conn, Fields, IndexKey, KeyColumn, Relation, Sql, Trigger,
+    Catalogue, CatalogueColumn, CatalogueReader, Conn, Fields, Flavor, IndexKey, KeyColumn, Relation, Sql, Trigger,
 };
 use crate::fields::Form;
 use crate::keys::fernet::shape::filled;
@@ -48,18 +49,24 @@ impl CatalogueReader for Sqlite {
                     .into(),
             );
         }
+        let describe = |known: KnownColumn| {
+            let is_json = holds_json(Flavor::Sqlite, &relation.sql, &known.name);
+            let column = described(known.name, known.declared, known.is_generated);
+            if !is_json {
+                return column;
+            }
+            let type_name = format!("{} with CHECK (json_valid), which is json", column.type_name);
+            CatalogueColumn { form: None, type_name: type_name.trim_start().to_owned(), ..column }
+        };
         Ok(Some(Catalogue {
+            row_key: row_key(&columns),
+            columns: columns.into_iter().map(describe).collect(),
             name: match table.schema() {
                 Some(schema) => TableName::in_schema(schema, relation.name),
                 None => TableName::new(relation.name),
             },
             obstacle,
-            row_key: row_key(&columns),
             index: None,
-            columns: columns
-                .into_iter()
-                .map(|known| described(known.name, known.declared, known.is_generated))
-                .collect(),
             rows: None,
             identity: None,
             only: false,
@@ -129,6 +136,8 @@ fn described(name: String, declared: String, is_generated: bool) -> CatalogueCol
         is_generated,
         changes_on_update: false,
         is_array: false,
+        is_document: false,
+        character_set: None,
         // A type is only a preference. SQLite stores tokens unchanged, because no token looks like a number.
         takes_anything: true,
         number: None,

@@ -63,8 +63,10 @@ impl Shape {
 
     fn are_tallies(&self, tallies: &[Tally], columns: usize) -> bool {
         let is_sound = |tally: &Tally| {
-            let counts = [tally.null, tally.plaintext, tally.unreadable, tally.withheld];
-            tally.keys.len() == self.keys && counts.iter().chain(&tally.keys).all(|count| *count <= MOST)
+            let counts = [tally.null, tally.plaintext, tally.unreadable, tally.withheld, tally.misshapen, tally.exempt];
+            let counts = counts.iter().chain([&tally.wrapped]).chain(&tally.keys).chain(&tally.held);
+            [&tally.keys, &tally.held].iter().all(|keys| keys.len() == self.keys)
+                && counts.into_iter().all(|count| *count <= MOST)
         };
         tallies.len() == columns && tallies.iter().all(is_sound)
     }
