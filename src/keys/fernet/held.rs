@@ -71,6 +71,13 @@ impl Search<'_> {
                 return Some(position);
             }
         }
+        let is_hexadecimal = |byte: &u8| byte.is_ascii_hexdigit();
+        for run in value.split(|byte| !is_hexadecimal(byte)).filter(|run| run.len() >= 2 * raw_token_len(0)) {
+            let bytes = hexadecimal(run);
+            if let Some(position) = self.raw(&bytes).or_else(|| self.any(&bytes, depth + 1)) {
+                return Some(position);
+            }
+        }
         let is_encoded = |byte: &u8| sextet(*byte).is_some();
         for run in value.split(|byte| !is_encoded(byte)).filter(|run| run.len() >= SHORTEST_TWICE) {
             if let Some(position) = self.encoded(run, depth) {
@@ -85,14 +92,8 @@ impl Search<'_> {
         if joined.len() >= SHORTEST_TWICE { self.encoded(&joined, depth) } else { None }
     }
 
-    /// Looks into a run of characters that may be base64 or hexadecimal.
+    /// Looks into a run of characters that may be base64.
     fn encoded(&mut self, run: &[u8], depth: usize) -> Option<usize> {
-        if run.iter().all(u8::is_ascii_hexdigit) {
-            let bytes = hexadecimal(run);
-            if let Some(position) = self.raw(&bytes).or_else(|| self.any(&bytes, depth + 1)) {
-                return Some(position);
-            }
-        }
         let bytes = decoded(&run.iter().filter_map(|byte| sextet(*byte)).collect::<Vec<u8>>());
         // What is no token as text once more decodes to bytes of any kind.
         if bytes.is_ascii() || bytes.windows(PREFIX.len()).any(|window| window == PREFIX) {
@@ -106,11 +107,10 @@ impl Search<'_> {
         let mut start = 0;
         while let Some(found) = value[start..].windows(PREFIX.len()).position(|window| window == PREFIX) {
             let rest = &value[start + found..];
-            for is_broken in [false, true] {
-                let run = run(rest, is_broken);
-                if let Some(position) = self.text(&run) {
-                    return Some(position);
-                }
+            let runs = [false, true].map(|is_broken| run(rest, is_broken));
+            let count = if runs[0] == runs[1] { 1 } else { 2 };
+            if let Some(position) = runs.iter().take(count).find_map(|run| self.text(run)) {
+                return Some(position);
             }
             start += found + PREFIX.len();
         }

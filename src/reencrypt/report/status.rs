@@ -119,7 +119,7 @@ impl ColumnStatus {
             keys: keyring
                 .fingerprints()
                 .enumerate()
-                .zip(tally.keys.iter().zip(&tally.held))
+                .zip(tally.keys.iter().zip(tally.held.iter().chain(std::iter::repeat(&0))))
                 .map(|((position, fingerprint), (values, misshapen))| KeyStatus {
                     fingerprint,
                     is_primary: position == 0,

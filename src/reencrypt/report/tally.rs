@@ -15,16 +15,16 @@ pub(crate) struct Tally {
     /// Values that must stay as they are although the job is to encrypt or to decrypt.
     pub(crate) withheld: u64,
     /// Values that hold a token in a wrong shape.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_none")]
     pub(crate) misshapen: u64,
     /// Those of them that do not begin as a token does, so that a model may take them for plaintext.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_none")]
     pub(crate) wrapped: u64,
     /// Those of them that hold a token under each key, in the order of the keyring.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "are_none")]
     pub(crate) held: Vec<u64>,
     /// Plaintext in rows in which the operator declares it to be right.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_none")]
     pub(crate) exempt: u64,
     /// The values under each key, in the order of the keyring.
     pub(crate) keys: Vec<u64>,
@@ -49,8 +49,9 @@ impl Tally {
             Verdict::Misshapen { position, begins } => {
                 self.misshapen += 1;
                 self.wrapped += u64::from(!begins);
-                if let Some(held) = position.and_then(|position| self.held.get_mut(position)) {
-                    *held += 1;
+                if let Some(position) = *position {
+                    self.held.resize(self.keys.len(), 0);
+                    self.held[position] += 1;
                 }
             }
             Verdict::Token { position, timestamp, .. } => {
@@ -71,9 +72,10 @@ impl Tally {
         self.misshapen += other.misshapen;
         self.wrapped += other.wrapped;
         self.exempt += other.exempt;
-        let mine = self.keys.iter_mut().chain(&mut self.held);
-        for (mine, theirs) in mine.zip(other.keys.iter().chain(&other.held)) {
-            *mine += theirs;
+        // A document without such values does not have the list.
+        self.held.resize(self.held.len().max(other.held.len()), 0);
+        for (mine, theirs) in [(&mut self.keys, &other.keys), (&mut self.held, &other.held)] {
+            mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine += theirs);
         }
         if let Some((oldest, newest)) = other.dates {
             self.date(oldest, newest);
@@ -118,6 +120,14 @@ impl Tally {
         let (from, to) = self.dates.unwrap_or((oldest, newest));
         self.dates = Some((from.min(oldest), to.max(newest)));
     }
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
+fn are_none(counts: &[u64]) -> bool {
+    counts.iter().all(is_none)
 }
 
 /// What was written to an encrypted column.
