@@ -44,7 +44,7 @@ pub struct PlannedColumn {
     /// In which rows plaintext is right, as a condition in SQL. The operator declares this.
     pub(crate) plaintext_where: Option<String>,
     /// As in [`CatalogueColumn`](crate::database::catalogue::CatalogueColumn).
-    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
+    #[cfg_attr(not(any(feature = "mysql", feature = "postgres")), expect(dead_code))]
     pub(crate) character_set: Option<String>,
     pub(crate) room: Room,
 }

@@ -11,7 +11,7 @@ use crate::database::sql::runtime_statement;
 use crate::database::{CatalogueColumn, Dialect, Fields, Locks, Relation, Session, TaskConnection};
 use crate::discover::error::DiscoverError;
 use crate::keys::Token;
-use crate::keys::fernet::held::seems_to_hold;
+use crate::keys::fernet::held::{is_unpadded_len, seems_to_hold};
 
 /// The number of rows from each end of a table.
 const END: usize = 100;
@@ -21,6 +21,8 @@ const SPARSE: usize = 100_000;
 const WIDTH: usize = 100;
 /// The time before which Fernet did not exist. Binary data with an older date only looks like a token.
 const BEFORE_FERNET: u64 = 1_262_304_000; // 2010
+/// The numbers of characters after a token in a wrong shape: padding, a line break, or padding as in a URL.
+const AFTER: [usize; 5] = [0, 1, 2, 3, 6];
 /// The most that the clocks of two machines may differ.
 const A_DAY: u64 = 86_400;
 
@@ -94,8 +96,12 @@ impl Counts {
     fn add(&mut self, length: usize, head: Option<&[u8]>, inside: Option<&[u8]>, limit: Option<u64>, now: u64) {
         self.sampled += 1;
         let is_whole = head.is_some_and(|head| Token::date_by_head(head, length).is_some());
-        let is_cut = limit == Some(length as u64) && head.is_some();
-        self.misshapen += u64::from(!is_whole && !is_cut && inside.is_some_and(seems_to_hold));
+        let begins = head.is_some_and(Token::looks_like_one);
+        let is_cut = begins && limit == Some(length as u64);
+        // What begins as a token does may be a part of one, which nobody can read.
+        let is_complete = !begins || AFTER.iter().any(|after| length.checked_sub(*after).is_some_and(is_unpadded_len));
+        let is_misshapen = !is_whole && !is_cut && is_complete && inside.is_some_and(seems_to_hold);
+        self.misshapen += u64::from(is_misshapen);
         let Some(head) = head.filter(|head| Token::looks_like_one(head)) else {
             self.longest = self.longest.max(length);
             return;
@@ -207,7 +213,7 @@ fn bytes(digits: &str) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::keys::fernet::iv::Iv;
-    use crate::keys::fernet::token::Cipher;
+    use crate::keys::fernet::token::{Cipher, raw_token_len};
     use crate::keys::key::Key;
 
     const NOW: u64 = 1_800_000_000;
@@ -238,8 +244,9 @@ mod tests {
         }
         for length in [0, 700, 1000, 5000] {
             let changed = counts(NOW, length, |value| value.truncate(value.len() - 1), None);
-            // As text it is what remains of a token without its padding, for instance.
-            assert_eq!(changed, [is_none, Counts { misshapen: 1, ..is_none }]);
+            // The text is complete without its padding.
+            let is_padded = raw_token_len(length) % 3 > 0;
+            assert_eq!(changed, [is_none, Counts { misshapen: u64::from(is_padded), ..is_none }], "{length}");
         }
     }
 

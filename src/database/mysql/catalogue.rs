@@ -44,7 +44,7 @@ impl CatalogueReader for Mysql {
         if obstacle.is_none() && columns.iter().any(|column| column.type_name == "longtext") && is_mariadb(conn)? {
             let sql = show_create(conn, &TableName::in_schema(&relation.schema, &relation.name))?;
             for column in columns.iter_mut().filter(|column| holds_json(Flavor::Mysql, &sql, &column.name)) {
-                column.type_name = "longtext with CHECK (json_valid), which is json".into();
+                column.type_name = "JSON (longtext with CHECK json_valid)".into();
                 column.form = None;
             }
         }

@@ -29,8 +29,13 @@ impl RowFormat for Pg {
     }
 
     fn push_cell_output(column: &PlannedColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        let as_bytes = column.character_set.as_ref().filter(|_| column.is_text);
+        out.push_sql(if as_bytes.is_some() { "convert_to(" } else { "" });
         push_column(&column.name, out)?;
         out.push_sql(base_cast(column.is_text));
+        if let Some(encoding) = as_bytes {
+            out.push_sql(&format!(", '{encoding}')"));
+        }
         Ok(())
     }
 

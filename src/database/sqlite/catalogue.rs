@@ -55,8 +55,8 @@ impl CatalogueReader for Sqlite {
             if !is_json {
                 return column;
             }
-            let type_name = format!("{} with CHECK (json_valid), which is json", column.type_name);
-            CatalogueColumn { form: None, type_name: type_name.trim_start().to_owned(), ..column }
+            let type_name = format!("JSON ({} with CHECK json_valid)", column.type_name);
+            CatalogueColumn { form: None, type_name, ..column }
         };
         Ok(Some(Catalogue {
             row_key: row_key(&columns),

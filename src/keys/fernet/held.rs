@@ -50,6 +50,12 @@ pub(crate) fn seems_to_hold(value: &[u8]) -> bool {
     held(value, |_| None).is_some()
 }
 
+/// Whether a token as text has this many characters without its padding.
+pub(crate) fn is_unpadded_len(length: usize) -> bool {
+    let bytes = length * 6 / 8;
+    bytes >= raw_token_len(0) && (bytes - OVERHEAD) % BLOCK == 0 && (bytes * 8).div_ceil(6) == length
+}
+
 struct Search<'a> {
     open: &'a mut dyn FnMut(&Token<'_>) -> Option<usize>,
     is_foreign: bool,

@@ -50,9 +50,8 @@ fn text_in_other_character_sets() {
         if let Some(broken) = broken {
             assert_eq!(text(&mut db.conn(), "select hex(secret) from t where id = 5"), broken);
         }
-        let _scope = keyring([2]).scope();
-        let read: Adopting<String> =
-            t::table.find(1).select(t::secret.assume_not_null()).first(&mut db.conn()).unwrap();
+        let first = || t::table.find(1).select(t::secret.assume_not_null()).first(&mut db.conn());
+        let read: Adopting<String> = keyring([2]).scope(first).unwrap();
         assert_eq!(*read, expected, "{set}");
         assert_eq!(task(Job::Decrypt).run(&db.pool(2)).unwrap().outcome(), Outcome::Proven);
         assert_eq!(text(&mut db.conn(), "select hex(secret) from t where id = 1"), bytes, "{set}");

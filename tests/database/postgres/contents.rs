@@ -42,8 +42,8 @@ fn a_database_without_an_encoding() {
     let conn = &mut PgConnection::establish(&db.url()).unwrap();
     let token = keyring([1]).encrypt(b"sealed");
     conn.batch_execute(&format!(
-        r"create table t (id bigint primary key, secret varchar(400), scan bytea);
-          insert into t values (1, E'caf\xe9', '\xe9'), (2, 'café', '\x00'), (3, '{token}', null), (4, E'\xff""{token}""', '')"
+        r#"create table t (id bigint primary key, secret varchar(400), scan bytea);
+          insert into t values (1, E'caf\xe9', '\xe9'), (2, 'café', '\x00'), (3, '{token}', null), (4, E'\xff"{token}"', '')"#
     ))
     .unwrap();
     let pool = Pool::builder().max_size(2).build(ConnectionManager::<PgConnection>::new(db.url())).unwrap();
