@@ -112,7 +112,7 @@ fn a_row_that_becomes_exempt_is_not_sealed() {
     });
     assert_eq!((report.outcome(), report.columns()[0].exempt), (Outcome::Proven, 1));
     assert_eq!(secret(&db, 40), "row 40");
-    assert_eq!(number(&mut db.conn(), "select count(*) from t where secret like 'gAAAA%'"), traps::ROWS as i64 - 1);
+    assert_eq!(number(&mut db.conn(), "select count(*) from t where secret like 'gAAAA%'"), traps::ROWS - 1);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn the_program_takes_conditions() {
     let db = table();
     db.conn().batch_execute("delete from t where id in (6, 7)").unwrap();
     let program = |args: &[&str]| {
-        let keys = [2, 1].map(|number| crate::suite::program::key_text(number));
+        let keys = [2, 1].map(crate::suite::program::key_text);
         let keys = [keys[0].as_str(), keys[1].as_str()];
         Program::new(args.iter().copied()).keys(&keys).database(&db.url()).args(["--column", "t.secret"])
     };
