@@ -6,6 +6,7 @@
 pub(crate) mod catalogue;
 pub(crate) mod checkpoint;
 pub(crate) mod clock;
+pub(crate) mod condition;
 pub(crate) mod connection;
 pub(crate) mod dialect;
 pub(crate) mod error_class;

@@ -6,9 +6,10 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 
 use crate::database::catalogue::{Comparison, KeyColumn};
+use crate::database::condition::is_met;
 use crate::database::connection::DialectConnection;
 use crate::database::dialect::Language;
-use crate::database::plan::PlannedTable;
+use crate::database::plan::{PlannedColumn, PlannedTable};
 use crate::database::quote::{push_all, push_column, push_table, quoted, quoted_table};
 use crate::database::row::{Cell, KeyValue};
 use crate::database::sql::runtime_statement;
@@ -55,6 +56,25 @@ pub(crate) fn push_key_match<DB: Backend>(
         push_cast(column, out);
         Ok(())
     })
+}
+
+/// Pushes a condition that holds a swap of plaintext back if plaintext has become right in the row meanwhile. `plaintext`
+/// is the condition that the column does not begin as a token does.
+pub(crate) fn push_unless_exempt<DB: Backend>(
+    column: &PlannedColumn,
+    index: usize,
+    plaintext: &str,
+    out: &mut AstPass<'_, '_, DB>,
+) {
+    if let Some(is_wrong) = is_wrong(column, plaintext) {
+        out.push_sql(&format!(" AND (v.n{index} IS NULL OR {is_wrong})"));
+    }
+}
+
+/// The condition that a value is no plaintext, or that plaintext is wrong in its row.
+pub(crate) fn is_wrong(column: &PlannedColumn, plaintext: &str) -> Option<String> {
+    let is_met = is_met(column.plaintext_where.as_deref()?);
+    Some(format!("(NOT ({plaintext}) OR {is_met} = '0')"))
 }
 
 /// The names of the values of a swap: `k0, k1, o0, n0, o1, n1`. They are the row key and each column's old and new token.

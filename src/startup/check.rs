@@ -8,7 +8,7 @@ use diesel::r2d2::{ConnectionManager, Pool};
 use crate::database::{Failure, Locks, Moment, Plan, PlannedTable, Session, StopHandle, TaskConnection};
 use crate::keys::{Fingerprint, Keyring};
 use crate::reencrypt::conduct::Sample;
-use crate::reencrypt::conduct::planning::plan;
+use crate::reencrypt::conduct::planning::{Declared, plan};
 use crate::reencrypt::conduct::planted::explains;
 use crate::reencrypt::conduct::sample;
 use crate::reencrypt::report::{Cause, ColumnStatus, Job, Refusal, Tally, time};
@@ -171,9 +171,12 @@ impl StartupCheck {
         let started = Instant::now();
         let mut session = Session::new(pool, self.give_up_after, StopHandle::default());
         let targets: Vec<Target> = self.targets.iter().chain(&self.adopting).cloned().collect();
-        let planned = plan(&mut session, &targets, &[])?;
-        let adopting =
-            if self.adopting.is_empty() { Plan::default() } else { plan(&mut session, &self.adopting, &[])? };
+        let planned = plan(&mut session, &targets, Declared::default())?;
+        let adopting = if self.adopting.is_empty() {
+            Plan::default()
+        } else {
+            plan(&mut session, &self.adopting, Declared::default())?
+        };
         let moment = session.run(state::now)?;
         let mut sampled = Sample::new(&self.keyring, Job::Reencrypt);
         for table in planned.tables() {
@@ -301,9 +304,10 @@ fn judge_columns(plan: &Plan, adopting: &Plan, tallies: &[Tally]) -> Result<(), 
             let (job, unreadable) = (Job::Reencrypt, tally.unreadable);
             return Err(Refusal::WrongKeyring { job, column, readable: 0, unreadable });
         }
-        if tally.plaintext > 0 && !is_adopting(table, column) {
+        let plaintext = tally.plaintext + tally.wrapped;
+        if plaintext > 0 && !is_adopting(table, column) {
             let (table, column) = (table.name.clone(), column.clone());
-            return Err(Refusal::Plaintext { table, column, plaintext: tally.plaintext, values: tally.values() });
+            return Err(Refusal::Plaintext { table, column, plaintext, values: tally.values() });
         }
     }
     Ok(())

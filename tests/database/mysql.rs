@@ -16,6 +16,7 @@ mod unwritable;
 /// Tests for this database only, and its constants and functions for `suite`.
 mod mysql {
     pub mod backend;
+    mod contents;
     mod discover;
     pub mod existing;
     mod guards;

@@ -20,6 +20,7 @@ mod postgres {
     mod arrays;
     pub mod backend;
     mod cached;
+    mod contents;
     mod discover;
     pub mod existing;
     mod foreign_code;

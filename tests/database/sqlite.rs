@@ -13,6 +13,7 @@ mod support;
 /// Tests for this database only, and its constants and functions for `suite`.
 mod sqlite {
     pub mod backend;
+    mod contents;
     mod damaged;
     mod discover;
     pub mod existing;

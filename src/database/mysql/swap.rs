@@ -9,11 +9,13 @@ use diesel::sql_types::{Binary, Nullable, Text};
 
 use crate::database::mysql::rows::push_slot_key;
 use crate::database::mysql::settings::NO_WAIT;
-use crate::database::quote::{push_all, push_column, push_table};
+use crate::database::quote::{push_all, push_column, push_table, quoted};
 use crate::database::slots::{in_transaction, text};
 use crate::database::sql::runtime_statement;
-use crate::database::swap::{DigestChange, push_assignments, push_key_match};
+use crate::database::swap::{DigestChange, is_wrong, push_assignments, push_key_match, push_unless_exempt};
 use crate::database::{Change, Checkpoint, Conn, PlannedTable, Row, RowFormat, SessionSettings, Slots, Sql, SwapRows};
+use crate::keys::fernet::shape::filled;
+use crate::keys::fernet::shape::mysql::is_plaintext;
 
 impl SwapRows for Mysql {
     const BATCH: usize = 500;
@@ -155,6 +157,8 @@ impl QueryFragment<Mysql> for Slots<'_> {
             out.push_sql(&format!(" AND (v.n{index} IS NULL OR CAST("));
             push_column(&column.name, &mut out)?;
             out.push_sql(&format!(" AS BINARY) = CAST(v.o{index} AS BINARY))"));
+            let value = format!("t.{}", quoted::<Mysql>(&column.name));
+            push_unless_exempt(column, index, &filled(is_plaintext(column.is_text), &value), &mut out);
         }
         out.push_sql(" SET ");
         push_assignments(self.table, push_column, &mut out)?;
@@ -196,7 +200,12 @@ impl QueryFragment<Mysql> for DigestSwap<'_> {
         out.push_sql(" AND SHA2(");
         push_column(&column.name, &mut out)?;
         out.push_sql(", 256) = ");
-        out.push_bind_param::<Text, _>(&change.old)
+        out.push_bind_param::<Text, _>(&change.old)?;
+        let value = format!("t.{}", quoted::<Mysql>(&column.name));
+        if let Some(is_wrong) = is_wrong(column, &filled(is_plaintext(column.is_text), &value)) {
+            out.push_sql(&format!(" AND {is_wrong}"));
+        }
+        Ok(())
     }
 }
 

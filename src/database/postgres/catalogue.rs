@@ -89,7 +89,7 @@ impl CatalogueReader for Pg {
 
 /// The columns of the relations that meet the condition on `c`, a row of `pg_class`, and `n`, its `pg_namespace`.
 fn columns<C: Conn<Pg>>(conn: &mut C, condition: &str) -> QueryResult<Vec<ColumnRow>> {
-    type Types = (BigInt, Text, Text, Text, Bool, Bool, Nullable<BigInt>, Bool, BigInt);
+    type Types = (BigInt, Text, Text, Text, Bool, Bool, Nullable<BigInt>, Bool, BigInt, Text);
     sql::<Types>(&COLUMNS.replace("(RELATIONS)", condition)).load(conn)
 }
 
@@ -172,7 +172,7 @@ const COLUMNS: &str = "\
            t.oid <> a.atttypid OR EXISTS ( \
                SELECT FROM pg_catalog.pg_constraint k \
                WHERE k.conrelid = a.attrelid AND k.contype = 'c' AND a.attnum = ANY (k.conkey)) AS may_be_guarded, \
-           a.attnum::int8 AS number \
+           a.attnum::int8 AS number, getdatabaseencoding()::text AS encoding \
     FROM base JOIN pg_catalog.pg_attribute a ON a.attrelid = base.relation AND a.attnum = base.num \
     JOIN pg_catalog.pg_type t ON t.oid = base.type \
     WHERE base.next = 0 ORDER BY a.attrelid, a.attnum";
@@ -307,6 +307,7 @@ struct ColumnRow {
     length: Option<i64>,
     may_be_guarded: bool,
     number: i64,
+    encoding: String,
 }
 
 impl ColumnRow {
@@ -320,6 +321,9 @@ impl ColumnRow {
             is_generated: self.is_generated,
             changes_on_update: false,
             is_array: self.is_array,
+            is_document: matches!(&*self.base, "json" | "jsonb" | "xml" | "hstore"),
+            // Such a database converts nothing, and the server sends no text that is not UTF-8.
+            character_set: Some(self.encoding).filter(|encoding| encoding == "SQL_ASCII"),
             takes_anything: false,
             number: Some(self.number),
             may_be_guarded: self.may_be_guarded,

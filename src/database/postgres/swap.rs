@@ -7,10 +7,12 @@ use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 
 use crate::database::postgres::rows::{push_key_cast, text};
-use crate::database::quote::{push_all, push_column};
+use crate::database::quote::{push_all, push_column, quoted};
 use crate::database::sql::runtime_statement;
-use crate::database::swap::{push_assignments, push_key_match, push_rows_of, value_names};
+use crate::database::swap::{push_assignments, push_key_match, push_rows_of, push_unless_exempt, value_names};
 use crate::database::{Change, Checkpoint, Conn, PlannedTable, SwapRows};
+use crate::keys::fernet::shape::filled;
+use crate::keys::fernet::shape::postgres::is_plaintext;
 
 impl SwapRows for Pg {
     const BATCH: usize = 1000;
@@ -121,6 +123,8 @@ impl SwapStatement<'_> {
             // Compares byte for byte, because the column's type or collation may treat different bytes as equal.
             out.push_sql(if column.is_text { "::text COLLATE \"C\"" } else { "::bytea" });
             out.push_sql(&format!(" = v.o{index})"));
+            let value = format!("t.{}", quoted::<Pg>(&column.name));
+            push_unless_exempt(column, index, &filled(is_plaintext(column.is_text), &value), out);
         }
         Ok(())
     }

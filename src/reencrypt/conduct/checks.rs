@@ -17,16 +17,13 @@ pub(crate) fn check_connection<C: TaskConnection>(session: &Session<'_, C>) -> R
     }
 }
 
-/// Refuses columns that cannot hold the values that the job writes: columns that are too short for their tokens, guarded
-/// against plaintext, or tied to other columns.
+/// Refuses columns that are tied to other columns, which the database would change with them, and columns that cannot hold
+/// the values that the job writes: those that are too short for their tokens, or guarded against plaintext.
 pub(crate) fn check_conversion<C: TaskConnection>(
     session: &mut Session<'_, C>,
     plan: &Plan,
     job: Job,
 ) -> Result<(), Cause> {
-    if !job.handles_plaintext() {
-        return Ok(());
-    }
     plan.tables().iter().try_for_each(|table| check_table(session, table, job))
 }
 
@@ -34,6 +31,9 @@ fn check_table<C: TaskConnection>(session: &mut Session<'_, C>, table: &PlannedT
     let ties = session.run(|conn| C::Backend::ties(conn, table))?;
     if !ties.is_empty() {
         return Err(Refusal::Tied { table: table.name.clone(), ties }.into());
+    }
+    if !job.handles_plaintext() {
+        return Ok(());
     }
     for column in table.columns.iter().filter(|_| job == Job::Decrypt) {
         if session.run(|conn| C::Backend::guard(conn, &table.name, &column.name))?.is_some() {

@@ -321,11 +321,13 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
 
     fn scope(&self) -> Scope {
         let keys = self.settings.keyring.fingerprints().map(|fingerprint| fingerprint.to_string());
+        let tables = self.plan.tables();
+        let conditions = tables.iter().flat_map(PlannedTable::describe_conditions);
         Scope {
             job: self.settings.job,
             keys: keys.collect(),
             check: self.settings.keyring.check_value(),
-            targets: self.plan.tables().iter().map(PlannedTable::describe).collect(),
+            targets: tables.iter().map(PlannedTable::describe).chain(conditions).collect(),
         }
     }
 

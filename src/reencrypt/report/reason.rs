@@ -65,6 +65,11 @@ impl fmt::Display for Reason<'_> {
             Refusal::Column { table, column, reason } => {
                 write!(f, "the column {table}.{column} cannot be a target: {reason}")
             }
+            Refusal::Condition { table, column, condition, reason } => write!(
+                f,
+                "the condition under which plaintext is right in {table}.{column} cannot be used ({condition}): {reason}. \
+                 Write a condition in SQL on the columns of the same row, such as: NOT is_encrypted"
+            ),
             Refusal::Triggers { table, triggers, way_out } => write!(
                 f,
                 "the table {table} has triggers that would fire for every row that is rewritten: {}. A trigger that \
@@ -168,8 +173,7 @@ impl fmt::Display for Reason<'_> {
             ),
             Refusal::NotATarget { table, column } => write!(
                 f,
-                "{table}.{column} is named as a column of plaintext that looks like tokens, but it is not one of the \
-                 selected columns"
+                "{table}.{column} is named as a column that may hold plaintext, but it is not one of the selected columns"
             ),
             Refusal::Tied { table, ties } => write!(
                 f,

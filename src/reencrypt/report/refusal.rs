@@ -49,6 +49,18 @@ pub enum Refusal {
         /// What prevents it.
         reason: String,
     },
+    /// The condition under which plaintext is right in a column cannot be used.
+    #[non_exhaustive]
+    Condition {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// The condition.
+        condition: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The writes of the task would set off triggers that you did not accept.
     #[non_exhaustive]
     Triggers {

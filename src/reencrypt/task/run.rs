@@ -145,7 +145,9 @@ impl Task<'_> {
     fn plan<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<Plan, TaskError> {
         let mut session = self.session(pool);
         checks::check_connection(&session)?;
-        let mut plan = planning::plan(&mut session, &self.targets, &self.token_like_plaintext)?;
+        let Self { token_like_plaintext: token_like, plaintext_where, .. } = self;
+        let declared = planning::Declared { token_like, plaintext_where };
+        let mut plan = planning::plan(&mut session, &self.targets, declared)?;
         planning::count_rows(&mut session, &mut plan)?;
         Ok(plan)
     }

@@ -171,10 +171,12 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
 fn problem(table: &PlannedTable, column: usize, key: &[KeyValue], verdict: &Verdict) -> Problem {
     let kind = match verdict {
         Verdict::Token { .. } => ProblemKind::Stale,
-        Verdict::Plaintext => ProblemKind::Plaintext,
+        Verdict::Plaintext | Verdict::Exempt => ProblemKind::Plaintext,
         Verdict::Unreadable => ProblemKind::Unreadable,
         Verdict::Nested => ProblemKind::Nested,
         Verdict::NotText => ProblemKind::NotText,
+        Verdict::Misshapen { .. } => ProblemKind::Misshapen,
+        Verdict::Number => ProblemKind::Number,
     };
     let column = table.columns[column].name.clone();
     Problem { table: table.name.to_string(), column, row: table.label(key), kind }
