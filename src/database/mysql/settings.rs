@@ -66,6 +66,13 @@ impl SessionSettings for Mysql {
         let show = format!("SHOW SESSION VARIABLES WHERE Variable_name IN ({names})");
         let shown = unlimited(conn, |conn| Sql::new(show).texts(conn))?;
         let mut settings: Vec<_> = shown.into_iter().map(|[name, value]| (name, value)).collect();
+        // `unlimited` has changed these two. A LIMIT of its own goes before that of the session.
+        let limits = "SELECT CAST(@@SESSION.sql_big_selects AS CHAR), CAST(@@SESSION.sql_select_limit AS CHAR) LIMIT 1";
+        for [big_selects, select_limit] in Sql::new(limits).texts(conn)? {
+            settings.retain(|(name, _)| name != "sql_big_selects" && name != "sql_select_limit");
+            settings.push(("sql_big_selects".into(), big_selects));
+            settings.push(("sql_select_limit".into(), select_limit));
+        }
         // Needs a privilege. Without it, `forbids_writes` names the setting.
         if logs_statements(conn)? && Self::set(conn, BINLOG_FORMAT, "MIXED").is_ok() {
             settings.push((BINLOG_FORMAT.into(), STATEMENT.into()));

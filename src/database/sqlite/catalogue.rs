@@ -33,7 +33,7 @@ impl CatalogueReader for Sqlite {
         }
         let master = format!("{}.sqlite_master", quoted::<Self>(schema));
         let relation = sql_query(format!(
-            "SELECT name, type AS kind, coalesce(sql, '') LIKE 'create virtual%' AS is_virtual FROM {master} \
+            "SELECT name AS name, type AS kind, coalesce(sql, '') LIKE 'create virtual%' AS is_virtual FROM {master} \
              WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"
         ));
         let relation = relation.bind::<Text, _>(table.name()).get_result::<TableRow>(conn).optional()?;
