@@ -95,6 +95,10 @@ pub struct CatalogueColumn {
     pub(crate) changes_on_update: bool,
     /// Whether it is an array. In a [`Relation`], `form` is the form of its elements.
     pub(crate) is_array: bool,
+    /// Whether it holds documents, such as JSON, in which tokens may be.
+    pub(crate) is_document: bool,
+    /// The character set, if it is not one of UTF-8 and a statement has to name it.
+    pub(crate) character_set: Option<String>,
     /// Whether it stores tokens unchanged even if its type is another one.
     pub(crate) takes_anything: bool,
     /// Whether the catalogue shows anything that could be a guard of the column.
@@ -189,9 +193,9 @@ impl Relation {
 }
 
 impl CatalogueColumn {
-    /// Whether its values may be tokens.
+    /// Whether its values may be tokens, or hold some.
     pub(crate) fn may_hold_tokens(&self) -> bool {
-        self.form.is_some() || self.takes_anything
+        self.form.is_some() || self.takes_anything || self.is_document
     }
 
     /// The length of the shortest token in such a column.

@@ -6,8 +6,10 @@
 pub(crate) mod catalogue;
 pub(crate) mod checkpoint;
 pub(crate) mod clock;
+pub(crate) mod condition;
 pub(crate) mod connection;
 pub(crate) mod dialect;
+pub(crate) mod error_class;
 pub(crate) mod estimate;
 pub(crate) mod failure;
 pub(crate) mod guard_kind;
@@ -40,6 +42,7 @@ pub(crate) use dialect::{
     CatalogueReader, Clusters, Conversion, Cost, Dialect, Effects, GuardLookup, Identity, Language, Locks, OwnTables,
     Poolers, ReplicationState, RowFormat, SessionSettings, SideEffects, Snapshots, SwapRows,
 };
+pub(crate) use error_class::{ErrorClass, Wording, class_of};
 pub(crate) use estimate::{Estimate, TableEstimate};
 pub(crate) use failure::Failure;
 pub(crate) use guard_kind::GuardKind;

@@ -6,6 +6,7 @@ use diesel::result::QueryResult;
 use diesel::row::{Field, NamedRow};
 
 use crate::database::catalogue::Comparison;
+use crate::database::condition::is_met;
 use crate::database::dialect::Dialect;
 use crate::database::plan::PlannedTable;
 use crate::database::quote::push_all;
@@ -17,6 +18,8 @@ use crate::database::swap::{push_key_column, push_rows_of};
 pub(crate) const KEY_ALIAS: &str = "k";
 /// The alias of encrypted columns in a page.
 const CELL_ALIAS: &str = "c";
+/// The alias of the conditions under which plaintext is right, with the position of their column.
+const EXEMPT_ALIAS: &str = "x";
 /// The alias of the comparison of a row with the beginning of its page.
 const BEHIND_ALIAS: &str = "b";
 
@@ -63,8 +66,12 @@ impl<DB: Dialect> QueryFragment<DB> for Page<'_> {
         })?;
         for (index, column) in table.columns.iter().enumerate().filter(|_| *has_cells) {
             out.push_sql(", ");
-            DB::push_cell_output(&column.name, column.is_text, &mut out)?;
+            DB::push_cell_output(column, &mut out)?;
             out.push_sql(&format!(" AS {CELL_ALIAS}{index}"));
+            // In the same statement as the value, so that both are of one moment.
+            if let Some(condition) = &column.plaintext_where {
+                out.push_sql(&format!(", {} AS {EXEMPT_ALIAS}{index}", is_met(condition)));
+            }
         }
         if let Some(after) = checked {
             out.push_sql(", CASE WHEN ");
@@ -107,19 +114,27 @@ impl<DB: Dialect> QueryableByName<DB> for Row {
     fn build<'a>(row: &impl NamedRow<'a, DB>) -> deserialize::Result<Self> {
         let mut key = Vec::new();
         let mut cells = Vec::new();
+        let mut exempt = Vec::new();
         let mut is_behind = true;
         for index in 0..row.field_count() {
             let Some(field) = diesel::row::Row::get(row, index) else { continue };
             let name = field.field_name().unwrap_or_default();
+            let is_true = |value: Option<DB::RawValue<'_>>| {
+                deserialize::Result::Ok(value.map(DB::read_text).transpose()?.as_deref() == Some("1"))
+            };
             if name.starts_with(KEY_ALIAS) {
                 key.push(field.value().map_or(Ok(KeyValue::Null), DB::read_key)?);
             } else if name == BEHIND_ALIAS {
-                is_behind = field.value().map(DB::read_text).transpose()?.as_deref() == Some("1");
+                is_behind = is_true(field.value())?;
+            } else if let Some(column) = name.strip_prefix(EXEMPT_ALIAS) {
+                if is_true(field.value())? {
+                    exempt.push(column.parse()?);
+                }
             } else {
                 cells.push(field.value().map(DB::read_cell).transpose()?);
             }
         }
-        Ok(Self { key, is_behind, cells })
+        Ok(Self { key, is_behind, cells, exempt })
     }
 }
 

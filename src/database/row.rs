@@ -60,11 +60,13 @@ pub struct Cell {
     pub(crate) bytes: Vec<u8>,
     /// Whether the database holds text here and not bytes. On SQLite that is a property of the value.
     pub(crate) is_text: bool,
+    /// Whether the database holds a number here, which the bytes show as text. SQLite stores one in any column.
+    pub(crate) is_number: bool,
 }
 
 impl Cell {
     pub(crate) fn new(bytes: Vec<u8>, is_text: bool) -> Self {
-        Self { bytes, is_text }
+        Self { bytes, is_text, is_number: false }
     }
 
     /// Whether the token in it has the text form. A binary column may hold either form.
@@ -88,6 +90,14 @@ pub(crate) struct Row {
     pub(crate) is_behind: bool,
     /// One cell for each encrypted column, in the order of the plan; `None` is `NULL`.
     pub(crate) cells: Vec<Option<Cell>>,
+    /// The positions of the columns in which plaintext is right, by the condition that the operator has declared.
+    pub(crate) exempt: Vec<usize>,
+}
+
+impl Row {
+    pub(crate) fn is_exempt(&self, column: usize) -> bool {
+        self.exempt.contains(&column)
+    }
 }
 
 /// One row to write: the swap for each encrypted column, or `None` to leave the column unchanged.

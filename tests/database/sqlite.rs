@@ -13,6 +13,7 @@ mod support;
 /// Tests for this database only, and its constants and functions for `suite`.
 mod sqlite {
     pub mod backend;
+    mod contents;
     mod damaged;
     mod discover;
     pub mod existing;
@@ -22,6 +23,7 @@ mod sqlite {
     mod one_file;
     mod row_keys;
     pub mod schema;
+    mod settings;
     pub mod shipped;
 }
 

@@ -8,12 +8,18 @@ use diesel::result::{OptionalExtension, QueryResult};
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::mysql::server::{is_mariadb, unescaped};
+use crate::database::guard_kind::holds_json;
+use crate::database::mysql::server::{is_mariadb, show_create, unescaped};
+use crate::database::mysql::settings::without_limit;
+use crate::database::quote::quoted_table;
 use crate::database::{
-    Catalogue, CatalogueColumn, CatalogueReader, Conn, Encoding, IndexKey, KeyColumn, Relation, Sql, Trigger,
+    Catalogue, CatalogueColumn, CatalogueReader, Conn, Encoding, Flavor, IndexKey, KeyColumn, Relation, Sql, Trigger,
 };
 use crate::fields::Form;
 use crate::targets::TableName;
+
+/// The kind of a table of MariaDB that keeps the former versions of its rows.
+const VERSIONED: &str = "SYSTEM VERSIONED";
 
 impl CatalogueReader for Mysql {
     fn catalogue<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>> {
@@ -25,6 +31,7 @@ impl CatalogueReader for Mysql {
         let unique_indexes = UNIQUE_INDEXES.replace("IS_IGNORED", is_ignored(conn)?);
         let keys = Sql::new(unique_indexes).bind(&relation.schema).bind(&relation.name).texts(conn)?;
         let obstacle = match relation.engine.as_deref() {
+            _ if relation.kind == VERSIONED => Some(history(conn, table)?),
             _ if relation.kind != "BASE TABLE" => {
                 Some("it is not a base table: name the table that holds the data".to_owned())
             }
@@ -34,13 +41,22 @@ impl CatalogueReader for Mysql {
         };
         let (index, row_key) = row_key(&keys, &columns).unzip();
         let unusable_key = if row_key.is_none() { unusable_key(&keys, &columns) } else { None };
+        let mut columns: Vec<CatalogueColumn> = columns.into_iter().map(ColumnRow::into_catalogue).collect();
+        // MariaDB's JSON is a LONGTEXT with a CHECK.
+        if obstacle.is_none() && columns.iter().any(|column| column.type_name == "longtext") && is_mariadb(conn)? {
+            let sql = show_create(conn, &TableName::in_schema(&relation.schema, &relation.name))?;
+            for column in columns.iter_mut().filter(|column| holds_json(Flavor::Mysql, &sql, &column.name)) {
+                column.type_name = "JSON (longtext with CHECK json_valid)".into();
+                column.form = None;
+            }
+        }
         Ok(Some(Catalogue {
             row_key: row_key.unwrap_or_default(),
             unusable_key,
             index,
             name: TableName::in_schema(relation.schema, relation.name),
             obstacle,
-            columns: columns.into_iter().map(ColumnRow::into_catalogue).collect(),
+            columns,
             rows: relation.rows.and_then(|rows| rows.try_into().ok()),
             identity: None,
             only: false,
@@ -57,7 +73,11 @@ impl CatalogueReader for Mysql {
             let relation = match kind.as_str() {
                 "BASE TABLE" => Relation::new(name),
                 "VIEW" => Relation::view(name, "a view"),
-                // This is a table with a history, which has rows of its own.
+                VERSIONED => Relation {
+                    is_own: true,
+                    ..Relation::view(name, "a system-versioned table, whose history keeps old tokens")
+                },
+                // This is a table of a kind that has rows of its own.
                 kind => Relation { is_own: true, ..Relation::view(name, format!("a table of the kind {kind}")) },
             };
             relations.insert(key, Relation { is_in_reach: is_in_reach == "1", ..relation });
@@ -99,6 +119,21 @@ impl CatalogueReader for Mysql {
         }
         Ok(relations.into_values().collect())
     }
+}
+
+/// Why the task does not rewrite a system-versioned table: every write adds the old token to the history, in which nothing
+/// can be rewritten.
+fn history<C: Conn<Mysql>>(conn: &mut C, table: &TableName) -> QueryResult<String> {
+    let table = quoted_table::<Mysql>(table);
+    let count = |versions: &str| format!("(SELECT COUNT(*) FROM {table} {versions})");
+    let all = Sql::new(format!("SELECT CAST({} - {} AS CHAR)", count("FOR SYSTEM_TIME ALL"), count("")));
+    let former = without_limit(conn, |conn| all.first(conn))?.unwrap_or_default();
+    let rows = if former == "1" { "1 former version".to_owned() } else { format!("{former} former versions") };
+    Ok(format!(
+        "it is system-versioned. Its history holds {rows} of its rows, and keeps the old token of every row that is \
+         rewritten. Nothing can rewrite a history, so the old key stays necessary as long as the history keeps such tokens. \
+         Remove the history (ALTER TABLE … DROP SYSTEM VERSIONING), run the task, and add the versioning again"
+    ))
 }
 
 /// Removes the delimiters, so that the words in literals and comments count, too. MySQL shows `'it\'s'` as `'it's'`, so
@@ -207,6 +242,8 @@ impl ColumnRow {
             is_generated: self.extra.split_whitespace().any(|word| word == "GENERATED"),
             changes_on_update: self.extra.contains("on update"),
             is_array: false,
+            is_document: self.data_type == "json",
+            character_set: self.encoding.map(|encoding| encoding.charset).filter(|set| !set.starts_with("utf8")),
             takes_anything: false,
             number: None,
             may_be_guarded: true,

@@ -7,7 +7,7 @@ use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::{BigInt, Binary, Nullable, Text, Unsigned};
 
 use crate::database::quote::{push_column, push_filled};
-use crate::database::{CatalogueColumn, Cell, Encoding, KeyColumn, KeyValue, RowFormat, TextRows};
+use crate::database::{CatalogueColumn, Cell, Encoding, KeyColumn, KeyValue, PlannedColumn, RowFormat, TextRows};
 use crate::fields::Form;
 use crate::keys::fernet::shape;
 
@@ -35,8 +35,21 @@ impl RowFormat for Mysql {
         Ok(())
     }
 
-    fn push_cell_output(column: &str, _is_text: bool, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
-        push_column(column, out)
+    /// A text whose characters are not all known to Unicode comes as the byte `FF`, which is not UTF-8, and its bytes.
+    fn push_cell_output(column: &PlannedColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        let Some(set) = &column.character_set else { return push_column(&column.name, out) };
+        out.push_sql("CASE WHEN CAST(CONVERT(CONVERT(");
+        push_column(&column.name, out)?;
+        out.push_sql(&format!(" USING utf8mb4) USING {set}) AS BINARY) = CAST("));
+        push_column(&column.name, out)?;
+        out.push_sql(" AS BINARY) THEN CAST(CONVERT(");
+        push_column(&column.name, out)?;
+        out.push_sql(" USING utf8mb4) AS BINARY) WHEN ");
+        push_column(&column.name, out)?;
+        out.push_sql(" IS NOT NULL THEN CONCAT(X'FF', CAST(");
+        push_column(&column.name, out)?;
+        out.push_sql(" AS BINARY)) END");
+        Ok(())
     }
 
     fn push_key<'b>(value: &'b KeyValue, column: &'b KeyColumn, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
@@ -46,7 +59,8 @@ impl RowFormat for Mysql {
     fn push_sampled(column: &CatalogueColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
         let (before, after) = match column.form {
             // The conversion accepts every character set.
-            Some(Form::Text) => ("CONVERT(", " USING utf8mb4)"),
+            // A document, such as JSON, is sampled as text.
+            Some(Form::Text) | None => ("CONVERT(", " USING utf8mb4)"),
             _ => ("", ""),
         };
         push_filled(&shape::mysql::sampled(), out, |out| {
@@ -77,7 +91,7 @@ impl RowFormat for Mysql {
     }
 
     fn read_cell(value: Self::RawValue<'_>) -> deserialize::Result<Cell> {
-        Ok(Cell { bytes: value.as_bytes().to_vec(), is_text: value.value_type() != MysqlType::Blob })
+        Ok(Cell::new(value.as_bytes().to_vec(), value.value_type() != MysqlType::Blob))
     }
 }
 

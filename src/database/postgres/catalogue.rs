@@ -89,7 +89,7 @@ impl CatalogueReader for Pg {
 
 /// The columns of the relations that meet the condition on `c`, a row of `pg_class`, and `n`, its `pg_namespace`.
 fn columns<C: Conn<Pg>>(conn: &mut C, condition: &str) -> QueryResult<Vec<ColumnRow>> {
-    type Types = (BigInt, Text, Text, Text, Bool, Bool, Nullable<BigInt>, Bool, BigInt);
+    type Types = (BigInt, Text, Text, Text, Bool, Bool, Nullable<BigInt>, Bool, BigInt, Text);
     sql::<Types>(&COLUMNS.replace("(RELATIONS)", condition)).load(conn)
 }
 
@@ -147,8 +147,9 @@ const ROW_KEY: &str = "\
     ) AS base \
     WHERE x.position <= i.indnkeyatts ORDER BY x.position";
 
-/// The condition for the tables and materialized views of users.
-const ARE_OF_USERS: &str = "c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+/// The condition for the tables and materialized views of users. A materialized view without data cannot be read.
+const ARE_OF_USERS: &str = "\
+    c.relkind IN ('r', 'p', 'm') AND c.relispopulated AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
 /// Replaces a domain by its base type and an array by the type of its elements, through any number of levels.
 const COLUMNS: &str = "\
@@ -171,14 +172,15 @@ const COLUMNS: &str = "\
            t.oid <> a.atttypid OR EXISTS ( \
                SELECT FROM pg_catalog.pg_constraint k \
                WHERE k.conrelid = a.attrelid AND k.contype = 'c' AND a.attnum = ANY (k.conkey)) AS may_be_guarded, \
-           a.attnum::int8 AS number \
+           a.attnum::int8 AS number, getdatabaseencoding()::text AS encoding \
     FROM base JOIN pg_catalog.pg_attribute a ON a.attrelid = base.relation AND a.attnum = base.num \
     JOIN pg_catalog.pg_type t ON t.oid = base.type \
     WHERE base.next = 0 ORDER BY a.attrelid, a.attnum";
 
 /// Partitions are read through their partitioned table.
 const RELATIONS: &str = "\
-    SELECT c.oid::int8 AS relation, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind, \
+    SELECT c.oid::int8 AS relation, n.nspname::text AS schema, c.relname::text AS name, \
+           CASE WHEN c.relispopulated THEN c.relkind::text ELSE 'unpopulated' END AS kind, \
            c.oid = (SELECT r.oid FROM unnest(SEARCHED) WITH ORDINALITY AS s (name, position) \
                     CROSS JOIN LATERAL to_regclass(format('%I.%I', s.name, c.relname)) AS r (oid) \
                     WHERE r.oid IS NOT NULL ORDER BY s.position LIMIT 1) IS TRUE AS is_in_reach, \
@@ -286,6 +288,7 @@ impl RelationRow {
         let relation = match self.kind.as_str() {
             "r" | "p" => Relation { is_own: !self.is_partition, only: self.kind == "r", ..Relation::new(name) },
             "m" => Relation { is_own: true, ..Relation::view(name, "a materialized view") },
+            "unpopulated" => Relation::view(name, "a materialized view without data"),
             "f" => Relation::view(name, "a foreign table"),
             _ => Relation::view(name, "a view"),
         };
@@ -304,6 +307,7 @@ struct ColumnRow {
     length: Option<i64>,
     may_be_guarded: bool,
     number: i64,
+    encoding: String,
 }
 
 impl ColumnRow {
@@ -317,6 +321,9 @@ impl ColumnRow {
             is_generated: self.is_generated,
             changes_on_update: false,
             is_array: self.is_array,
+            is_document: matches!(&*self.base, "json" | "jsonb" | "xml" | "hstore"),
+            // Such a database converts nothing, and the server sends no text that is not UTF-8.
+            character_set: Some(self.encoding).filter(|encoding| encoding == "SQL_ASCII"),
             takes_anything: false,
             number: Some(self.number),
             may_be_guarded: self.may_be_guarded,

@@ -7,7 +7,7 @@ use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::Text;
 
 use crate::database::quote::{push_column, push_filled};
-use crate::database::{CatalogueColumn, Cell, KeyColumn, KeyValue, RowFormat, TextRows};
+use crate::database::{CatalogueColumn, Cell, KeyColumn, KeyValue, PlannedColumn, RowFormat, TextRows};
 use crate::fields::Form;
 use crate::keys::fernet::shape;
 
@@ -28,9 +28,14 @@ impl RowFormat for Pg {
         Ok(())
     }
 
-    fn push_cell_output(column: &str, is_text: bool, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
-        push_column(column, out)?;
-        out.push_sql(base_cast(is_text));
+    fn push_cell_output(column: &PlannedColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        let as_bytes = column.character_set.as_ref().filter(|_| column.is_text);
+        out.push_sql(if as_bytes.is_some() { "convert_to(" } else { "" });
+        push_column(&column.name, out)?;
+        out.push_sql(base_cast(column.is_text));
+        if let Some(encoding) = as_bytes {
+            out.push_sql(&format!(", '{encoding}')"));
+        }
         Ok(())
     }
 
@@ -41,7 +46,8 @@ impl RowFormat for Pg {
     }
 
     fn push_sampled(column: &CatalogueColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
-        let is_text = column.form == Some(Form::Text);
+        // A document, such as JSON, is sampled as text.
+        let is_text = column.form != Some(Form::Binary);
         push_filled(&shape::postgres::sampled(is_text), out, |out| {
             if column.is_array {
                 // The first value of an array represents all of them.
@@ -68,7 +74,7 @@ impl RowFormat for Pg {
 
     fn read_cell(value: Self::RawValue<'_>) -> deserialize::Result<Cell> {
         const BYTEA: u32 = 17;
-        Ok(Cell { bytes: value.as_bytes().to_vec(), is_text: value.get_oid().get() != BYTEA })
+        Ok(Cell::new(value.as_bytes().to_vec(), value.get_oid().get() != BYTEA))
     }
 }
 

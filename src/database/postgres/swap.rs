@@ -7,14 +7,22 @@ use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 
 use crate::database::postgres::rows::{push_key_cast, text};
-use crate::database::quote::{push_all, push_column};
+use crate::database::quote::{push_all, push_column, quoted};
 use crate::database::sql::runtime_statement;
-use crate::database::swap::{push_assignments, push_key_match, push_rows_of, value_names};
+use crate::database::swap::{push_assignments, push_key_match, push_rows_of, push_unless_exempt, value_names};
 use crate::database::{Change, Checkpoint, Conn, PlannedTable, SwapRows};
+use crate::keys::fernet::shape::filled;
+use crate::keys::fernet::shape::postgres::is_plaintext;
 
 impl SwapRows for Pg {
     const BATCH: usize = 1000;
     const MAX_BINDS: usize = usize::MAX;
+    const STATEMENT_LIMIT: &'static str = "1 GB";
+
+    /// The server closes a connection on which a message is longer.
+    fn longest_statement<C: Conn<Self>>(_conn: &mut C) -> QueryResult<u64> {
+        Ok((1 << 30) - (1 << 20))
+    }
 
     fn swap<C: Conn<Self>>(
         conn: &mut C,
@@ -115,6 +123,8 @@ impl SwapStatement<'_> {
             // Compares byte for byte, because the column's type or collation may treat different bytes as equal.
             out.push_sql(if column.is_text { "::text COLLATE \"C\"" } else { "::bytea" });
             out.push_sql(&format!(" = v.o{index})"));
+            let value = format!("t.{}", quoted::<Pg>(&column.name));
+            push_unless_exempt(column, index, &filled(is_plaintext(column.is_text), &value), out);
         }
         Ok(())
     }

@@ -8,10 +8,13 @@ use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::guard_kind::holds_json;
 use crate::database::quote::{literal, quoted};
 use crate::database::sqlite::row_key::row_key;
 use crate::database::words::{closing, words};
-use crate::database::{Catalogue, CatalogueColumn, CatalogueReader, Conn, Fields, IndexKey, Relation, Sql, Trigger};
+use crate::database::{
+    Catalogue, CatalogueColumn, CatalogueReader, Conn, Fields, Flavor, IndexKey, Relation, Sql, Trigger,
+};
 use crate::fields::Form;
 use crate::keys::fernet::shape::filled;
 use crate::keys::fernet::shape::sqlite::IS_MENTIONED;
@@ -39,7 +42,18 @@ impl CatalogueReader for Sqlite {
         let is_ordinary = relation.kind == "table" && !relation.is_virtual;
         let row_key = if is_ordinary { row_key(conn, schema, &relation.name, &columns)? } else { Ok(Vec::new()) };
         let unusable_key = row_key.as_ref().err().cloned();
+        let sql = create_table(conn, schema, &relation.name)?.unwrap_or_default();
+        let describe = |known: KnownColumn| {
+            let is_json = holds_json(Flavor::Sqlite, &sql, &known.name);
+            let column = described(known.name, known.declared, known.is_generated);
+            if !is_json {
+                return column;
+            }
+            let type_name = format!("JSON ({} with CHECK json_valid)", column.type_name);
+            CatalogueColumn { form: None, type_name, ..column }
+        };
         Ok(Some(Catalogue {
+            columns: columns.into_iter().map(describe).collect(),
             name: match table.schema() {
                 Some(schema) => TableName::in_schema(schema, relation.name),
                 None => TableName::new(relation.name),
@@ -49,10 +63,6 @@ impl CatalogueReader for Sqlite {
             row_key: row_key.unwrap_or_default(),
             unusable_key,
             index: None,
-            columns: columns
-                .into_iter()
-                .map(|known| described(known.name, known.declared, known.is_generated))
-                .collect(),
             rows: None,
             identity: None,
             only: false,
@@ -122,6 +132,8 @@ fn described(name: String, declared: String, is_generated: bool) -> CatalogueCol
         is_generated,
         changes_on_update: false,
         is_array: false,
+        is_document: false,
+        character_set: None,
         // A type is only a preference. SQLite stores tokens unchanged, because no token looks like a number.
         takes_anything: true,
         number: None,

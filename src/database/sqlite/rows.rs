@@ -1,5 +1,6 @@
 //! How SQLite sends and returns row keys and cells.
 
+use diesel::backend::Backend;
 use diesel::deserialize;
 use diesel::query_builder::AstPass;
 use diesel::result::{Error, QueryResult};
@@ -7,7 +8,7 @@ use diesel::sql_types::{BigInt, Binary, Double, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteType};
 
 use crate::database::quote::{push_column, push_filled};
-use crate::database::{CatalogueColumn, Cell, KeyColumn, KeyValue, RowFormat, TextRows};
+use crate::database::{CatalogueColumn, Cell, KeyColumn, KeyValue, PlannedColumn, RowFormat, TextRows};
 use crate::keys::fernet::shape;
 
 impl TextRows for Sqlite {
@@ -25,8 +26,8 @@ impl RowFormat for Sqlite {
         push_column(&column.name, out)
     }
 
-    fn push_cell_output(column: &str, _is_text: bool, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
-        push_column(column, out)
+    fn push_cell_output(column: &PlannedColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        push_column(&column.name, out)
     }
 
     fn push_key<'b>(value: &'b KeyValue, _column: &'b KeyColumn, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
@@ -66,10 +67,23 @@ impl RowFormat for Sqlite {
     }
 
     fn read_cell(mut value: Self::RawValue<'_>) -> deserialize::Result<Cell> {
-        let is_text = value.value_type() != Some(SqliteType::Binary);
-        let bytes = if is_text { value.read_text().as_bytes().to_vec() } else { value.read_blob().to_vec() };
-        Ok(Cell { bytes, is_text })
+        let bytes = match value.value_type() {
+            Some(SqliteType::Binary) => return Ok(Cell::new(value.read_blob().to_vec(), false)),
+            Some(SqliteType::Text) => text_bytes(&mut value),
+            _ => return Ok(Cell { bytes: value.read_text().as_bytes().to_vec(), is_text: true, is_number: true }),
+        };
+        Ok(Cell::new(bytes, true))
     }
+}
+
+/// The bytes of a text, even if they are not UTF-8: Diesel replaces such bytes.
+fn text_bytes(value: &mut <Sqlite as Backend>::RawValue<'_>) -> Vec<u8> {
+    let text = value.read_text().as_bytes().to_vec();
+    if !text.windows(3).any(|character| character == "\u{FFFD}".as_bytes()) {
+        return text;
+    }
+    let stored = value.read_blob();
+    if std::str::from_utf8(stored).is_ok() { text } else { stored.to_vec() }
 }
 
 /// Pushes a value of the row key, or `NULL` for a spare slot.

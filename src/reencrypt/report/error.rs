@@ -126,6 +126,7 @@ impl From<Failure> for Cause {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::OtherServer(seen) => Self::Refused(Refusal::OtherServer { seen }),
+            Failure::Denied(seen) => Self::Refused(Refusal::Denied { seen }),
             failure => Self::Failed(failure),
         }
     }

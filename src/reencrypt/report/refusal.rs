@@ -49,6 +49,18 @@ pub enum Refusal {
         /// What prevents it.
         reason: String,
     },
+    /// The condition under which plaintext is right in a column cannot be used.
+    #[non_exhaustive]
+    Condition {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// The condition.
+        condition: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The writes of the task would set off triggers that you did not accept.
     #[non_exhaustive]
     Triggers {
@@ -226,8 +238,8 @@ pub enum Refusal {
     },
     /// Another version of this crate has written the tables of the task.
     ForeignRun,
-    /// The record of the run says that it has ended, but no process with this keyring has written that.
-    ForgedEnding,
+    /// The record of a run names keys of this keyring, but no process with this keyring has written it.
+    ForgedRecord,
     /// A table of the task belongs to somebody who could make the task run code, or already does.
     #[non_exhaustive]
     ForeignTable {
@@ -272,6 +284,18 @@ pub enum Refusal {
     #[non_exhaustive]
     ReadOnly {
         /// What was seen.
+        seen: String,
+    },
+    /// A setting of the server makes the writes of the task impossible, and this user may not change it.
+    #[non_exhaustive]
+    Setting {
+        /// The setting, and what to do.
+        reason: String,
+    },
+    /// This user lacks a privilege.
+    #[non_exhaustive]
+    Denied {
+        /// What the database refuses, in its own words.
         seen: String,
     },
     /// A named node is not a member of the cluster.

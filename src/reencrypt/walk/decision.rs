@@ -15,7 +15,8 @@ pub(crate) fn decide(
 ) -> Result<Option<Change>, Failure> {
     let mut swaps = Vec::with_capacity(row.cells.len());
     for (index, (cell, column)) in row.cells.iter().zip(&table.columns).enumerate() {
-        let verdict = cell.as_ref().map(|cell| Verdict::of(cell, column, job, &mut rotation.opener));
+        let is_exempt = row.is_exempt(index);
+        let verdict = cell.as_ref().map(|cell| Verdict::of(cell, column, job, is_exempt, &mut rotation.opener));
         see(index, verdict.as_ref());
         let left = verdict.filter(|verdict| verdict.standing(job) == Standing::Left);
         let (Some(old), Some(verdict)) = (cell, left) else {

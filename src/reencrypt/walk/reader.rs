@@ -8,6 +8,7 @@ use crate::reencrypt::report::{Problem, ProblemKind, Standing, Tally, TaskError,
 use crate::reencrypt::run::{Claim, ClaimNumber, Claimed, Range};
 use crate::reencrypt::walk::decision::decide;
 use crate::reencrypt::walk::shared::{Mode, Shared};
+use crate::reencrypt::walk::weight::is_too_large;
 use crate::targets::printable;
 
 /// The time between two requests for a range while other processes hold all ranges.
@@ -93,7 +94,8 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
             let until = if rows.len() < limit { claim.range.until.clone() } else { Some(last.clone()) };
             let range = Range { table: claim.range.table, after: claim.range.after.replace(last), until };
             shared.batch_size.read(rows.iter().flat_map(|row| &row.cells).flatten().map(|cell| cell.bytes.len()).sum());
-            return self.prepare(range, &rows).map(Message::Page).map(Some);
+            let longest = session.longest_statement()?;
+            return self.prepare(range, &rows, longest).map(Message::Page).map(Some);
         }
         Ok(None)
     }
@@ -115,7 +117,7 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
         self.circle = Circle::new();
     }
 
-    fn prepare(&mut self, range: Range, rows: &[Row]) -> Result<Prepared, TaskError> {
+    fn prepare(&mut self, range: Range, rows: &[Row], longest: u64) -> Result<Prepared, TaskError> {
         let Shared { settings, plan, mode, counters, .. } = self.shared;
         let position = range.table;
         let table = plan.table(position);
@@ -137,7 +139,18 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
                 };
                 tallies[column].add(verdict, job, now);
                 match verdict.standing(job) {
-                    Standing::Left if *mode == Mode::Read => stale.push(problem(table, column, &row.key, verdict)),
+                    Standing::Left if *mode == Mode::Read => {
+                        let mut problem = problem(table, column, &row.key, verdict);
+                        let cell = row.cells[column].as_ref();
+                        let is_too_large = |cell| {
+                            let planned = &table.columns[column];
+                            is_too_large::<C::Backend>(&row.key, cell, planned, verdict, job, longest)
+                        };
+                        if cell.is_some_and(is_too_large) {
+                            problem.kind = ProblemKind::TooLarge;
+                        }
+                        stale.push(problem);
+                    }
                     Standing::Bad => problems.push(problem(table, column, &row.key, verdict)),
                     Standing::Left | Standing::Done => {}
                 }
@@ -158,10 +171,12 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
 fn problem(table: &PlannedTable, column: usize, key: &[KeyValue], verdict: &Verdict) -> Problem {
     let kind = match verdict {
         Verdict::Token { .. } => ProblemKind::Stale,
-        Verdict::Plaintext => ProblemKind::Plaintext,
+        Verdict::Plaintext | Verdict::Exempt => ProblemKind::Plaintext,
         Verdict::Unreadable => ProblemKind::Unreadable,
         Verdict::Nested => ProblemKind::Nested,
         Verdict::NotText => ProblemKind::NotText,
+        Verdict::Misshapen { .. } => ProblemKind::Misshapen,
+        Verdict::Number => ProblemKind::Number,
     };
     let column = table.columns[column].name.clone();
     Problem { table: table.name.to_string(), column, row: table.label(key), kind }

@@ -126,6 +126,10 @@ pub fn create_with_a_row_against_a_check(conn: &mut Conn, rows: &str) {
 
 /// All settings of a session.
 pub fn settings(conn: &mut Conn) -> Vec<String> {
+    // A limit on queries also applies to this one.
+    let limits =
+        "set @big = @@sql_big_selects, @most = @@sql_select_limit; set sql_big_selects = 1, sql_select_limit = default";
+    conn.batch_execute(limits).unwrap();
     #[derive(QueryableByName)]
     struct Setting {
         #[diesel(sql_type = diesel::sql_types::Text, column_name = "Variable_name")]
@@ -134,6 +138,9 @@ pub fn settings(conn: &mut Conn) -> Vec<String> {
         value: String,
     }
     let settings = diesel::sql_query("show session variables").load::<Setting>(conn).unwrap();
+    conn.batch_execute("set sql_big_selects = @big, sql_select_limit = @most").unwrap();
+    let limits = diesel::sql_query("select 'limits' as Variable_name, concat(@big, ' ', @most) as Value");
+    let settings = settings.into_iter().chain(limits.load::<Setting>(conn).unwrap()).collect::<Vec<_>>();
     // These belong to a statement, or differ between connections.
     let is_of_statement = |name: &str| {
         let names = [

@@ -2,6 +2,7 @@
 
 mod bad_values;
 mod column_types;
+mod contents;
 mod conversion;
 #[cfg(feature = "chrono")]
 mod elsewhere;
