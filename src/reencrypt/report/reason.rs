@@ -91,7 +91,7 @@ impl fmt::Display for Reason<'_> {
             ),
             Refusal::NoRowKey { table, unusable: Some(unusable) } => write!(
                 f,
-                "the table {table} has no usable row key: {unusable}. Add a unique index on NOT NULL columns of an \
+                "the table {table} has no usable row key: {unusable}. The task needs a unique key of NOT NULL columns of an \
                  integer, text, uuid, binary, date or decimal type"
             ),
             Refusal::Row { table, row, reason } => write!(
