@@ -35,6 +35,7 @@ macro_rules! links {
 [guide-rotation-13-slow-it-down-pause-it-stop-it]: crate::guide::rotation#13-slow-it-down-pause-it-stop-it
 [guide-rotation-14-end-long-transactions-if-the-proof-waits-for-them]: crate::guide::rotation#14-end-long-transactions-if-the-proof-waits-for-them
 [guide-rotation-15-keep-the-statement]: crate::guide::rotation#15-keep-the-statement
+[guide-rotation-16-fix-the-listed-values-exit-code-4]: crate::guide::rotation#16-fix-the-listed-values-exit-code-4
 [guide-rotation-2-back-up]: crate::guide::rotation#2-back-up
 [guide-rotation-3-create-the-new-key-and-store-it]: crate::guide::rotation#3-create-the-new-key-and-store-it
 [guide-rotation-6-give-the-task-its-privileges]: crate::guide::rotation#6-give-the-task-its-privileges

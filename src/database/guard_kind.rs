@@ -17,6 +17,22 @@ pub enum GuardKind {
     UnvalidatedCheck,
 }
 
+/// Whether a CHECK of a `CREATE TABLE` demands that this column holds JSON, and a token is none.
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+pub(crate) fn holds_json(flavor: Flavor, sql: &str, column: &str) -> bool {
+    let words = words_of(flavor, sql).unwrap_or_default();
+    words.windows(7).any(|words| match words {
+        [check, open, valid, inner, name, inner_end, end] => {
+            check.is("CHECK")
+                && valid.names("json_valid")
+                && name.names(column)
+                && [open, inner].iter().all(|word| word.is("("))
+                && [inner_end, end].iter().all(|word| word.is(")"))
+        }
+        _ => false,
+    })
+}
+
 /// Whether a guard of the column is among the CHECKs of a `CREATE TABLE`. `None` if the statement cannot be parsed.
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub(crate) fn is_among_checks(flavor: Flavor, sql: &str, column: &str) -> Option<bool> {

@@ -22,7 +22,6 @@ pub struct PlannedTable {
     pub(crate) index: Option<String>,
     pub(crate) columns: Vec<PlannedColumn>,
     /// Columns that the database would change by itself on any update of the row. The task keeps their values.
-    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
     pub(crate) keep: Vec<String>,
     /// The number of rows, if the database can estimate it.
     pub(crate) rows: Option<u64>,
@@ -43,6 +42,11 @@ pub struct PlannedColumn {
     pub(crate) is_array: bool,
     /// Whether a value that looks like a token is plaintext if no key opens it. The operator declares this.
     pub(crate) token_like_plaintext: bool,
+    /// In which rows plaintext is right, as a condition in SQL. The operator declares this.
+    pub(crate) plaintext_where: Option<String>,
+    /// As in [`CatalogueColumn`](crate::database::catalogue::CatalogueColumn).
+    #[cfg_attr(not(any(feature = "mysql", feature = "postgres")), expect(dead_code))]
+    pub(crate) character_set: Option<String>,
     pub(crate) room: Room,
 }
 
@@ -121,6 +125,14 @@ impl PlannedTable {
         format!("{} ({}): {}", self.name, keys.join(", "), columns.collect::<Vec<_>>().join(", "))
     }
 
+    /// `plaintext is right in public.users.email where …`, for each column with such a condition
+    pub(crate) fn describe_conditions(&self) -> impl Iterator<Item = String> {
+        self.columns.iter().filter_map(|column| {
+            let condition = column.plaintext_where.as_ref()?;
+            Some(format!("plaintext is right in {}.{} where {condition}", self.name, column.name))
+        })
+    }
+
     /// The columns in a [description](Self::describe) of this table, whichever they are. There are none in that of
     /// another table, and a name with a comma is not found.
     pub(crate) fn described_columns<'t>(&self, description: &'t str) -> impl Iterator<Item = &'t str> + use<'t> {
@@ -132,7 +144,10 @@ impl PlannedTable {
 
     /// A row key for the operator's eyes: `id=7`, `tenant=1, slug=a`.
     pub(crate) fn label(&self, key: &[KeyValue]) -> String {
-        let pairs = self.row_key.iter().zip(key).map(|(column, value)| format!("{}={value}", column.name));
+        let pairs = self.row_key.iter().zip(key).map(|(column, value)| match column.text(value) {
+            Some(text) => format!("{}={}", column.name, text.escape_debug()),
+            None => format!("{}={value}", column.name),
+        });
         pairs.collect::<Vec<_>>().join(", ")
     }
 }

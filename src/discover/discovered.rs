@@ -40,6 +40,8 @@ pub struct ColumnFound {
     pub sampled: u64,
     /// The number of tokens among them. In a declared column, every value that begins as a token does counts.
     pub tokens: u64,
+    /// The number of values that hold a token in a wrong shape.
+    pub misshapen: u64,
 }
 
 fn as_text<S: Serializer>(table: &TableName, serializer: S) -> Result<S::Ok, S::Error> {

@@ -134,7 +134,7 @@ fn compare<C: TaskConnection>(
     for column in columns {
         let counts = if column.may_hold_tokens() { counts.next() } else { None }.unwrap_or_default();
         let declared = is_declared(&column.name);
-        if column.form.is_none() && !declared && counts.tokens == 0 {
+        if column.form.is_none() && !declared && counts.tokens + counts.misshapen == 0 {
             continue;
         }
         let guard = if is_read { guard(session, relation, column)? } else { Ok(None) };
@@ -162,6 +162,7 @@ fn compare<C: TaskConnection>(
             guarded: kind.is_some(),
             sampled: counts.sampled,
             tokens: if declared { counts.begun } else { counts.tokens },
+            misshapen: counts.misshapen,
         });
     }
     Ok(())

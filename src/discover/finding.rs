@@ -33,6 +33,15 @@ pub enum FindingKind {
         /// The kind of column or relation that holds the values, if the task cannot rewrite it.
         within: Option<String>,
     },
+    /// Values are no tokens but hold one: in quotes, in JSON, without its padding, or encoded once more.
+    Misshapen {
+        /// The number of such values.
+        values: u64,
+        /// The number of values, without `NULL`s.
+        sampled: u64,
+        /// The kind of column or relation that holds the values, if it is not an ordinary one.
+        within: Option<String>,
+    },
     /// There is no such table, or the table has no such column.
     Missing {
         /// Whether there is no such table.
@@ -116,6 +125,15 @@ impl Finding {
                 let are = if *tokens == 1 { "is a token" } else { "are tokens" };
                 format!("{tokens} of {}{within} {are}, but the column is not declared as encrypted", values(*sampled))
             }
+            FindingKind::Misshapen { values: count, sampled, within } => {
+                let within = within.as_ref().map(|what| format!(" in {what}")).unwrap_or_default();
+                let hold = if *count == 1 { "holds" } else { "hold" };
+                format!(
+                    "{count} of {}{within} {hold} a token in a wrong shape (in JSON or quotes, between blanks, without \
+                     its padding, or encoded once more), which a re-encryption does not rewrite",
+                    values(*sampled)
+                )
+            }
             FindingKind::Missing { is_table: true, elsewhere } => match elsewhere.as_slice() {
                 [] => "it is declared, but there is no such table".into(),
                 tables => format!(
@@ -180,6 +198,11 @@ impl Finding {
                     accept()
                 )
             }
+            FindingKind::Misshapen { .. } => format!(
+                "store the token alone, in a text or binary column of its own. Otherwise it needs the old key forever. If \
+                 another program maintains it, renew it with that program in each rotation before you remove a key, and {}",
+                accept()
+            ),
             FindingKind::Missing { is_table: true, elsewhere } if !elsewhere.is_empty() => {
                 "declare the table with its schema, or connect with a search path that includes the schema".into()
             }
@@ -223,11 +246,12 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The name of the kind, which does not change between versions: `undeclared`, `missing`, `wrong type`, …
+/// The name of the kind, which does not change between versions: `undeclared`, `wrong shape`, `missing`, …
 impl fmt::Display for FindingKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Undeclared { .. } => "undeclared",
+            Self::Misshapen { .. } => "wrong shape",
             Self::Missing { .. } => "missing",
             Self::WrongType(_) => "wrong type",
             Self::Unguarded { .. } => "unguarded",

@@ -30,6 +30,7 @@ pub(crate) fn declared(
     if matches!(guard, None | Some(GuardKind::UnvalidatedCheck)) {
         kinds.push(FindingKind::Unguarded { is_unvalidated: guard.is_some() });
     }
+    kinds.extend(misshapen(relation, column, counts));
     if counts.sampled > counts.begun {
         let values = counts.sampled - counts.begun;
         kinds.push(FindingKind::Plaintext { values, sampled: counts.sampled });
@@ -60,15 +61,27 @@ pub(crate) fn undeclared(
     counts: Counts,
     guard: Option<GuardKind>,
 ) -> Vec<FindingKind> {
-    if counts.tokens == 0 && guard.is_none() {
-        return Vec::new();
+    let mut kinds: Vec<FindingKind> = misshapen(relation, column, counts).into_iter().collect();
+    if counts.tokens > 0 || guard.is_some() {
+        let (within, form) = (within(relation, column), column.form.unwrap_or(Form::Text));
+        kinds.push(FindingKind::Undeclared { tokens: counts.tokens, sampled: counts.sampled, form, within });
     }
-    let within = match column.form {
+    kinds
+}
+
+/// The finding that values hold tokens in a wrong shape.
+fn misshapen(relation: &Relation, column: &CatalogueColumn, counts: Counts) -> Option<FindingKind> {
+    let within = within(relation, column);
+    let Counts { misshapen: values, sampled, .. } = counts;
+    (values > 0).then_some(FindingKind::Misshapen { values, sampled, within })
+}
+
+/// The kind of column or relation in which a re-encryption rewrites nothing.
+fn within(relation: &Relation, column: &CatalogueColumn) -> Option<String> {
+    match column.form {
         None => Some(format!("a column of the type {}", column.type_name)),
         Some(_) => relation.other.clone(),
-    };
-    let form = column.form.unwrap_or(Form::Text);
-    vec![FindingKind::Undeclared { tokens: counts.tokens, sampled: counts.sampled, form, within }]
+    }
 }
 
 /// The finding that a declared column does not belong to a table.

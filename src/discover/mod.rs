@@ -12,8 +12,8 @@
 //! * 100 rows from each end of the primary key, or any 200 rows if there is no primary key.
 //! * If a column is `NULL` in all of these, the first values in 100,000 rows.
 //!
-//! It recognizes tokens by their shape, so it needs no keys. It writes nothing. No value leaves the database unless it
-//! begins as a token does, and a [`Finding`] carries no value.
+//! It recognizes tokens by their shape, so it needs no keys. It writes nothing. No part of a value leaves the
+//! database unless it begins as a token does, and a [`Finding`] carries no value.
 //!
 #![cfg_attr(feature = "cli-sqlite", doc = "```")]
 #![cfg_attr(not(feature = "cli-sqlite"), doc = "```ignore")]
@@ -38,7 +38,8 @@
 //!
 //! * Tables that the database does not show to this user. MySQL, for example, hides tables for which the user has no
 //! privilege. A table that the user can see but not read is a finding.
-//! * Tokens inside other values: in JSON, or in the middle of a text.
+//! * More than the first token inside another value. In JSON, or in the middle of a text, it finds a token as such a
+//!   value, which a re-encryption does not rewrite.
 //! * What a trigger does in a function that it calls, or with SQL that it builds.
 //! * Copies outside the tables of this database: foreign tables, replicas, backups, caches.
 

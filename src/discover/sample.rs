@@ -8,9 +8,10 @@ use diesel::result::QueryResult;
 
 use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::sql::runtime_statement;
-use crate::database::{CatalogueColumn, Dialect, Fields, Locks, Relation, Session, TaskConnection};
+use crate::database::{CatalogueColumn, Dialect, ErrorClass, Fields, Relation, Session, TaskConnection};
 use crate::discover::error::DiscoverError;
 use crate::keys::Token;
+use crate::keys::fernet::held::{is_unpadded_len, seems_to_hold};
 
 /// The number of rows from each end of a table.
 const END: usize = 100;
@@ -20,6 +21,8 @@ const SPARSE: usize = 100_000;
 const WIDTH: usize = 100;
 /// The time before which Fernet did not exist. Binary data with an older date only looks like a token.
 const BEFORE_FERNET: u64 = 1_262_304_000; // 2010
+/// The numbers of characters after a token in a wrong shape: padding, a line break, or padding as in a URL.
+const AFTER: [usize; 5] = [0, 1, 2, 3, 6];
 /// The most that the clocks of two machines may differ.
 const A_DAY: u64 = 86_400;
 
@@ -32,6 +35,8 @@ pub(crate) struct Counts {
     pub(crate) begun: u64,
     /// The number of values that are certainly tokens.
     pub(crate) tokens: u64,
+    /// The number of values that hold a token in a wrong shape.
+    pub(crate) misshapen: u64,
     /// The number of truncated tokens. They begin as a token does, and are as long as the column.
     pub(crate) cut: u64,
     /// The length of the longest value that does not begin as a token does.
@@ -78,7 +83,9 @@ pub(crate) fn ask<C: TaskConnection, T>(
     match session.once(&query).map_err(|failure| Obstacle::Failed(failure.into()))? {
         Ok(answer) => Ok(answer),
         // The connection works, and nobody locks the table, so the server refuses this user.
-        Err(error) if session.is_connected() && !C::Backend::is_lock_conflict(&error.to_string()) => {
+        Err(error)
+            if session.is_connected() && !matches!(session.class(&error), ErrorClass::Lock | ErrorClass::Unknown) =>
+        {
             Err(Obstacle::Refused(Token::hide_in(&error.to_string())))
         }
         Err(_) => session.run(query).map_err(|failure| Obstacle::Failed(failure.into())),
@@ -86,9 +93,17 @@ pub(crate) fn ask<C: TaskConnection, T>(
 }
 
 impl Counts {
-    /// Adds a value of this length. A value that begins as a token does comes with its `head`.
-    fn add(&mut self, length: usize, head: Option<&[u8]>, limit: Option<u64>, now: u64) {
+    /// Adds a value of this length. A value that begins as a token does comes with its `head`, and one that has such a
+    /// beginning inside with what follows it.
+    fn add(&mut self, length: usize, head: Option<&[u8]>, inside: Option<&[u8]>, limit: Option<u64>, now: u64) {
         self.sampled += 1;
+        let is_whole = head.is_some_and(|head| Token::date_by_head(head, length).is_some());
+        let begins = head.is_some_and(Token::looks_like_one);
+        let is_cut = begins && limit == Some(length as u64);
+        // What begins as a token does may be a part of one, which nobody can read.
+        let is_complete = !begins || AFTER.iter().any(|after| length.checked_sub(*after).is_some_and(is_unpadded_len));
+        let is_misshapen = !is_whole && !is_cut && is_complete && inside.is_some_and(seems_to_hold);
+        self.misshapen += u64::from(is_misshapen);
         let Some(head) = head.filter(|head| Token::looks_like_one(head)) else {
             self.longest = self.longest.max(length);
             return;
@@ -135,10 +150,10 @@ impl Sample<'_> {
         let length = rows.len();
         for mut row in rows {
             for (index, (column, counts)) in self.columns.iter().zip(&mut *counts).enumerate() {
-                let value_length = row.take(2 * index).and_then(|length| length.parse().ok());
+                let value_length = row.take(3 * index).and_then(|length| length.parse().ok());
                 let Some(value_length) = value_length else { continue };
-                let head = row.take(2 * index + 1).map(|digits| bytes(&digits));
-                counts.add(value_length, head.as_deref(), column.limit, now);
+                let [head, inside] = [1, 2].map(|at| row.take(3 * index + at).map(|digits| bytes(&digits)));
+                counts.add(value_length, head.as_deref(), inside.as_deref(), column.limit, now);
             }
         }
         length
@@ -200,7 +215,7 @@ fn bytes(digits: &str) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::keys::fernet::iv::Iv;
-    use crate::keys::fernet::token::Cipher;
+    use crate::keys::fernet::token::{Cipher, raw_token_len};
     use crate::keys::key::Key;
 
     const NOW: u64 = 1_800_000_000;
@@ -212,7 +227,8 @@ mod tests {
             .map(|mut value| {
                 change(&mut value);
                 let mut counts = Counts::default();
-                counts.add(value.len(), Some(&value[..value.len().min(Token::KNOWN_BY)]), limit, NOW);
+                let head = &value[..value.len().min(Token::KNOWN_BY)];
+                counts.add(value.len(), Some(head), Some(&value), limit, NOW);
                 counts
             })
             .collect()
@@ -230,7 +246,9 @@ mod tests {
         }
         for length in [0, 700, 1000, 5000] {
             let changed = counts(NOW, length, |value| value.truncate(value.len() - 1), None);
-            assert_eq!(changed, [is_none; 2]);
+            // The text is complete without its padding.
+            let is_padded = raw_token_len(length) % 3 > 0;
+            assert_eq!(changed, [is_none, Counts { misshapen: u64::from(is_padded), ..is_none }], "{length}");
         }
     }
 
@@ -245,7 +263,7 @@ mod tests {
     fn plaintext_is_counted_by_its_length() {
         let mut counts = Counts::default();
         for (length, head) in [(3, None), (20, Some("Hello".as_bytes())), (5, None)] {
-            counts.add(length, head, Some(20), NOW);
+            counts.add(length, head, None, Some(20), NOW);
         }
         assert_eq!(counts, Counts { sampled: 3, longest: 20, ..Counts::default() });
         assert_eq!(bytes("00ffA0"), [0, 255, 160]);

@@ -5,6 +5,7 @@
 
 use zeroize::Zeroizing;
 
+use crate::keys::fernet::held::{Held, held};
 use crate::keys::fernet::{Cipher, Ivs, Sealed, Token};
 use crate::keys::keyring::Keyring;
 
@@ -58,6 +59,12 @@ impl<'k> Opener<'k> {
     /// Whether that plaintext is itself a token under any key of the keyring.
     pub(crate) fn has_opened_a_token(&self) -> bool {
         self.keyring.decrypt(&self.plaintext).map(Zeroizing::new).is_ok()
+    }
+
+    /// The token inside a value, if there is one. Keeps the plaintext of the token that was opened last.
+    pub(crate) fn held_in(&self, value: &[u8]) -> Option<Held> {
+        let mut plaintext = Zeroizing::default();
+        held(value, |token| self.keyring.open(token, 0, &mut plaintext))
     }
 }
 

@@ -16,7 +16,8 @@
 //!   `updated_at` would change it in every row. [`Task::accept_triggers`] lets the triggers fire.
 //! * It leaves plaintext and unreadable values unchanged, counts them, and lists them by table, column and row key.
 //!   ([`Job::Encrypt`] encrypts plaintext.) The task never treats a value that looks like a token as plaintext,
-//!   even if no key opens it, unless [you declare its column](Task::token_like_plaintext).
+//!   even if no key opens it, unless [you declare its column](Task::token_like_plaintext). It never encrypts a value that
+//!   holds a token inside, such as a token in quotes. You can declare [where plaintext is right](Task::plaintext_where).
 //! * It can [limit the load](Task#limiting-the-load) on the database: by a rate, by pauses, by the lag of replicas, or
 //!   by a file that pauses it.
 //! * The data is the state. If a task was stopped or killed, run it again: it continues the remaining work.

@@ -8,10 +8,11 @@ use diesel::r2d2::{ConnectionManager, Pool};
 use crate::database::{Failure, Locks, Moment, Plan, PlannedTable, Session, StopHandle, TaskConnection};
 use crate::keys::{Fingerprint, Keyring};
 use crate::reencrypt::conduct::Sample;
-use crate::reencrypt::conduct::planning::plan;
+use crate::reencrypt::conduct::planning::{Declared, plan};
 use crate::reencrypt::conduct::planted::explains;
 use crate::reencrypt::conduct::sample;
 use crate::reencrypt::report::{Cause, ColumnStatus, Job, Refusal, Tally, time};
+use crate::reencrypt::run::signature::{Author, author};
 use crate::reencrypt::run::state;
 use crate::reencrypt::run::{Run, State, Stored};
 use crate::startup::error::StartupError;
@@ -170,9 +171,12 @@ impl StartupCheck {
         let started = Instant::now();
         let mut session = Session::new(pool, self.give_up_after, StopHandle::default());
         let targets: Vec<Target> = self.targets.iter().chain(&self.adopting).cloned().collect();
-        let planned = plan(&mut session, &targets, &[])?;
-        let adopting =
-            if self.adopting.is_empty() { Plan::default() } else { plan(&mut session, &self.adopting, &[])? };
+        let planned = plan(&mut session, &targets, Declared::default())?;
+        let adopting = if self.adopting.is_empty() {
+            Plan::default()
+        } else {
+            plan(&mut session, &self.adopting, Declared::default())?
+        };
         let moment = session.run(state::now)?;
         let mut sampled = Sample::new(&self.keyring, Job::Reencrypt);
         for table in planned.tables() {
@@ -184,7 +188,7 @@ impl StartupCheck {
         }
         judge_columns(&planned, &adopting, &sampled.tallies)?;
         sample::judge(&planned, &sampled.tallies, Job::Reencrypt)?;
-        let unexplained = unexplained(&mut session, &planned, &adopting, &sampled.tallies)?;
+        let unexplained = self.unexplained(&mut session, &planned, &adopting, &sampled.tallies)?;
         self.judge_primary(&mut session, sampled.dates, moment)?;
         let columns = ColumnStatus::all(&self.keyring, &planned, &sampled.tallies);
         Ok(StartupReport { primary: self.keyring.primary(), columns, moment: time::of_moment(moment), unexplained })
@@ -199,7 +203,7 @@ impl StartupCheck {
     ) -> Result<(), Cause> {
         let primary = self.keyring.primary();
         // The dates alone cannot distinguish a re-encryption that has stopped half-way from an old primary key.
-        let Recorded::Run(run) = recorded(session)? else { return Ok(()) };
+        let Recorded::Run(run) = self.recorded(session)? else { return Ok(()) };
         if let Some(run) = run {
             let recorded = run.scope.keys.first().cloned().unwrap_or_default();
             if run.has_retired(&primary.to_string()) {
@@ -222,33 +226,70 @@ impl StartupCheck {
             None => Ok(()),
         }
     }
-}
 
-/// The columns that are being adopted and hold tokens that no recorded run explains.
-fn unexplained<C: TaskConnection>(
-    session: &mut Session<'_, C>,
-    plan: &Plan,
-    adopting: &Plan,
-    tallies: &[Tally],
-) -> Result<Vec<String>, Cause> {
-    let with_tokens = plan.columns().zip(tallies).filter(|((table, column), tally)| {
-        let is_adopting =
-            adopting.columns().any(|(adopted, planned)| adopted.name == table.name && planned.name == column.name);
-        is_adopting && tally.readable() > 0
-    });
-    let places = with_tokens.map(|((table, column), _)| format!("{}.{}", table.name, column.name));
-    let places: Vec<String> = places.collect();
-    if places.is_empty() || matches!(recorded(session)?, Recorded::Run(Some(run)) if explains(&run, adopting)) {
-        return Ok(Vec::new());
+    /// The columns that are being adopted and hold tokens that no recorded run explains.
+    fn unexplained<C: TaskConnection>(
+        &self,
+        session: &mut Session<'_, C>,
+        plan: &Plan,
+        adopting: &Plan,
+        tallies: &[Tally],
+    ) -> Result<Vec<String>, Cause> {
+        let with_tokens = plan.columns().zip(tallies).filter(|((table, column), tally)| {
+            let is_adopting =
+                adopting.columns().any(|(adopted, planned)| adopted.name == table.name && planned.name == column.name);
+            is_adopting && tally.readable() > 0
+        });
+        let places = with_tokens.map(|((table, column), _)| format!("{}.{}", table.name, column.name));
+        let places: Vec<String> = places.collect();
+        if places.is_empty() || matches!(self.recorded(session)?, Recorded::Run(Some(run)) if explains(&run, adopting))
+        {
+            return Ok(Vec::new());
+        }
+        for place in &places {
+            tracing::warn!(
+                column = %printable(place),
+                "the column holds tokens that no recorded run explains. If no process writes tokens there yet, a user of the \
+                 application may have stored them, and would read their plaintext"
+            );
+        }
+        Ok(places)
     }
-    for place in &places {
-        tracing::warn!(
-            column = %printable(place),
-            "the column holds tokens that no recorded run explains. If no process writes tokens there yet, a user of the \
-             application may have stored them, and would read their plaintext"
-        );
+
+    /// What the tables of the task show about the last run.
+    fn recorded<C: TaskConnection>(&self, session: &mut Session<'_, C>) -> Result<Recorded, Cause> {
+        let Some(state) = State::find(session)? else {
+            return Ok(if C::Backend::SHARES { Recorded::Run(None) } else { Recorded::Unknown });
+        };
+        Ok(match session.once(|conn| state.load(conn))? {
+            Ok(Stored::Run(run)) if author(&run, &self.keyring).is_ok_and(|author| author == Author::Holder) => {
+                Recorded::Run(Some(Box::new(run)))
+            }
+            Ok(Stored::Run(_)) => {
+                tracing::warn!(
+                    "no process with a key of this keyring has recorded the last run, so the check cannot tell whether the \
+                     primary key is an old one"
+                );
+                Recorded::Unknown
+            }
+            Ok(Stored::Nothing) => Recorded::Run(None),
+            Ok(Stored::Foreign) => {
+                tracing::warn!(
+                    "the last run was recorded by another version, so the check cannot tell whether the primary key is an old one"
+                );
+                Recorded::Unknown
+            }
+            Err(error) => {
+                let error = Failure::database(error);
+                tracing::warn!(
+                    %error,
+                    "the table __diesel_encrypted_run cannot be read, so the check cannot tell whether the primary key is \
+                     an old one. Grant this user SELECT on it"
+                );
+                Recorded::Unknown
+            }
+        })
     }
-    Ok(places)
 }
 
 /// Refuses columns whose tokens cannot be read at all, and plaintext in columns that are not being adopted.
@@ -263,9 +304,10 @@ fn judge_columns(plan: &Plan, adopting: &Plan, tallies: &[Tally]) -> Result<(), 
             let (job, unreadable) = (Job::Reencrypt, tally.unreadable);
             return Err(Refusal::WrongKeyring { job, column, readable: 0, unreadable });
         }
-        if tally.plaintext > 0 && !is_adopting(table, column) {
+        let plaintext = tally.plaintext + tally.wrapped;
+        if plaintext > 0 && !is_adopting(table, column) {
             let (table, column) = (table.name.clone(), column.clone());
-            return Err(Refusal::Plaintext { table, column, plaintext: tally.plaintext, values: tally.values() });
+            return Err(Refusal::Plaintext { table, column, plaintext, values: tally.values() });
         }
     }
     Ok(())
@@ -277,29 +319,4 @@ enum Recorded {
     Run(Option<Box<Run>>),
     /// There may have been a run that the tables do not show.
     Unknown,
-}
-
-fn recorded<C: TaskConnection>(session: &mut Session<'_, C>) -> Result<Recorded, Cause> {
-    let Some(state) = State::find(session)? else {
-        return Ok(if C::Backend::SHARES { Recorded::Run(None) } else { Recorded::Unknown });
-    };
-    Ok(match session.once(|conn| state.load(conn))? {
-        Ok(Stored::Run(run)) => Recorded::Run(Some(Box::new(run))),
-        Ok(Stored::Nothing) => Recorded::Run(None),
-        Ok(Stored::Foreign) => {
-            tracing::warn!(
-                "the last run was recorded by another version, so the check cannot tell whether the primary key is an old one"
-            );
-            Recorded::Unknown
-        }
-        Err(error) => {
-            let error = Failure::database(error);
-            tracing::warn!(
-                %error,
-                "the table __diesel_encrypted_run cannot be read, so the check cannot tell whether the primary key is \
-                 an old one. Grant this user SELECT on it"
-            );
-            Recorded::Unknown
-        }
-    })
 }

@@ -6,6 +6,7 @@
 
 mod interrupted;
 mod operators;
+mod privileges;
 mod server;
 mod suite;
 #[path = "../support/mod.rs"]
@@ -15,11 +16,15 @@ mod unwritable;
 /// Tests for this database only, and its constants and functions for `suite`.
 mod mysql {
     pub mod backend;
+    mod contents;
     mod discover;
     pub mod existing;
     mod guards;
     mod limits;
+    mod packets;
+    mod row_keys;
     pub mod schema;
+    mod settings;
     pub mod shipped;
     mod specifics;
     mod tls;

@@ -7,6 +7,7 @@
 mod asynchronous;
 mod interrupted;
 mod operators;
+mod privileges;
 mod returning;
 mod server;
 mod suite;
@@ -20,14 +21,18 @@ mod postgres {
     mod arrays;
     pub mod backend;
     mod cached;
+    mod contents;
     mod discover;
     pub mod existing;
     mod foreign_code;
     mod guards;
+    mod languages;
     mod limits;
     mod pooler;
+    mod row_keys;
     pub mod schema;
     mod schemas;
+    mod settings;
     pub mod shipped;
     mod specifics;
     mod tls;

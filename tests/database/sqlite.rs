@@ -13,6 +13,7 @@ mod support;
 /// Tests for this database only, and its constants and functions for `suite`.
 mod sqlite {
     pub mod backend;
+    mod contents;
     mod damaged;
     mod discover;
     pub mod existing;
@@ -20,7 +21,9 @@ mod sqlite {
     mod limits;
     mod locked;
     mod one_file;
+    mod row_keys;
     pub mod schema;
+    mod settings;
     pub mod shipped;
 }
 

@@ -92,6 +92,10 @@ impl LimitedUser {
         db.conn().batch_execute(&format!("grant select, insert, update, delete on {tables} to {name}")).unwrap();
     }
 
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     pub fn url(&self) -> String {
         let (_, rest) = self.database.split_once('@').unwrap();
         format!("postgres://{}:secret@{rest}", self.name)

@@ -89,6 +89,9 @@ pub(crate) struct ReadArgs {
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) workers: NonZeroUsize,
 
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+
     /// Print one JSON document. Messages on standard error are then JSON too, one object per line
     #[arg(long)]
     pub(crate) json: bool,
@@ -181,6 +184,17 @@ pub(crate) struct DecryptArgs {
 
     #[command(flatten)]
     pub(crate) rewrite: RewriteArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct RuleArgs {
+    /// Accept the plaintext of a column in the rows that meet a condition, and count it apart. Repeat for more
+    ///
+    /// The condition is SQL on the columns of the same row: 'connection.password: NOT is_encrypted'. It becomes a part of
+    /// statements unchanged, so never build it from the input of others. Plaintext in such rows is not encrypted. Tokens
+    /// are treated as everywhere else.
+    #[arg(long, value_name = "TABLE.COLUMN: CONDITION", value_parser = rule)]
+    pub(crate) plaintext_where: Vec<(Target, String)>,
 }
 
 #[derive(Args)]
@@ -352,6 +366,20 @@ impl Command {
 fn moment(text: &str) -> Result<SystemTime, &'static str> {
     let moment = OffsetDateTime::parse(text, &Rfc3339).map(SystemTime::from);
     moment.map_err(|_| "expected a time with its offset, such as 2026-11-26T10:00:00Z")
+}
+
+/// Reads `TABLE.COLUMN: CONDITION`. A name with a colon is in double quotes.
+fn rule(text: &str) -> Result<(Target, String), String> {
+    let mut is_quoted = false;
+    let colon = text.char_indices().find(|(_, character)| {
+        is_quoted ^= *character == '"';
+        *character == ':' && !is_quoted
+    });
+    let Some((colon, _)) = colon else {
+        return Err("expected a column and a condition, such as 'connection.password: NOT is_encrypted'".into());
+    };
+    let target = text[..colon].trim().parse::<Target>().map_err(|error| error.to_string())?;
+    Ok((target, text[colon + 1..].trim().to_owned()))
 }
 
 fn ratio(text: &str) -> Result<f64, &'static str> {

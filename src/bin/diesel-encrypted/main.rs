@@ -214,7 +214,9 @@ fn connect(args: &ReadArgs) -> Result<Database, Failure> {
 
 /// A task with the options of all commands that read the columns.
 fn task<'a>(args: &ReadArgs, targets: Vec<Target>, keyring: &Arc<Keyring>, stop: &StopHandle) -> Task<'a> {
-    Task::new(Arc::clone(keyring))
+    let rules = args.rules.plaintext_where.iter().cloned();
+    rules
+        .fold(Task::new(Arc::clone(keyring)), |task, (target, condition)| task.plaintext_where(target, condition))
         .targets(targets)
         .workers(args.workers.get())
         .give_up_after(Duration::from_secs(args.database.give_up_after))

@@ -8,10 +8,18 @@ use diesel::result::{OptionalExtension, QueryResult};
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
-use crate::database::mysql::server::{is_mariadb, unescaped};
-use crate::database::{Catalogue, CatalogueColumn, CatalogueReader, Conn, IndexKey, KeyColumn, Relation, Sql, Trigger};
+use crate::database::guard_kind::holds_json;
+use crate::database::mysql::server::{is_mariadb, show_create, unescaped};
+use crate::database::mysql::settings::without_limit;
+use crate::database::quote::quoted_table;
+use crate::database::{
+    Catalogue, CatalogueColumn, CatalogueReader, Conn, Encoding, Flavor, IndexKey, KeyColumn, Relation, Sql, Trigger,
+};
 use crate::fields::Form;
 use crate::targets::TableName;
+
+/// The kind of a table of MariaDB that keeps the former versions of its rows.
+const VERSIONED: &str = "SYSTEM VERSIONED";
 
 impl CatalogueReader for Mysql {
     fn catalogue<C: Conn<Self>>(conn: &mut C, table: &TableName) -> QueryResult<Option<Catalogue>> {
@@ -20,8 +28,10 @@ impl CatalogueReader for Mysql {
         let of_table = COLUMNS.replace("(RELATIONS)", "table_schema = ? AND table_name = ?");
         let columns = Sql::new(of_table).bind(&relation.schema).bind(&relation.name).texts(conn)?;
         let columns: Vec<ColumnRow> = columns.into_iter().map(|row| ColumnRow::new(row).1).collect();
-        let keys = Sql::new(UNIQUE_INDEXES).bind(&relation.schema).bind(&relation.name).texts(conn)?;
+        let unique_indexes = UNIQUE_INDEXES.replace("IS_IGNORED", is_ignored(conn)?);
+        let keys = Sql::new(unique_indexes).bind(&relation.schema).bind(&relation.name).texts(conn)?;
         let obstacle = match relation.engine.as_deref() {
+            _ if relation.kind == VERSIONED => Some(history(conn, table)?),
             _ if relation.kind != "BASE TABLE" => {
                 Some("it is not a base table: name the table that holds the data".to_owned())
             }
@@ -30,12 +40,23 @@ impl CatalogueReader for Mysql {
             engine => Some(format!("its storage engine is {}: convert it to InnoDB", engine.unwrap_or("not known"))),
         };
         let (index, row_key) = row_key(&keys, &columns).unzip();
+        let unusable_key = if row_key.is_none() { unusable_key(&keys, &columns) } else { None };
+        let mut columns: Vec<CatalogueColumn> = columns.into_iter().map(ColumnRow::into_catalogue).collect();
+        // MariaDB's JSON is a LONGTEXT with a CHECK.
+        if obstacle.is_none() && columns.iter().any(|column| column.type_name == "longtext") && is_mariadb(conn)? {
+            let sql = show_create(conn, &TableName::in_schema(&relation.schema, &relation.name))?;
+            for column in columns.iter_mut().filter(|column| holds_json(Flavor::Mysql, &sql, &column.name)) {
+                column.type_name = "JSON (longtext with CHECK json_valid)".into();
+                column.form = None;
+            }
+        }
         Ok(Some(Catalogue {
             row_key: row_key.unwrap_or_default(),
+            unusable_key,
             index,
             name: TableName::in_schema(relation.schema, relation.name),
             obstacle,
-            columns: columns.into_iter().map(ColumnRow::into_catalogue).collect(),
+            columns,
             rows: relation.rows.and_then(|rows| rows.try_into().ok()),
             identity: None,
             only: false,
@@ -52,7 +73,11 @@ impl CatalogueReader for Mysql {
             let relation = match kind.as_str() {
                 "BASE TABLE" => Relation::new(name),
                 "VIEW" => Relation::view(name, "a view"),
-                // This is a table with a history, which has rows of its own.
+                VERSIONED => Relation {
+                    is_own: true,
+                    ..Relation::view(name, "a system-versioned table, whose history keeps old tokens")
+                },
+                // This is a table of a kind that has rows of its own.
                 kind => Relation { is_own: true, ..Relation::view(name, format!("a table of the kind {kind}")) },
             };
             relations.insert(key, Relation { is_in_reach: is_in_reach == "1", ..relation });
@@ -96,6 +121,21 @@ impl CatalogueReader for Mysql {
     }
 }
 
+/// Why the task does not rewrite a system-versioned table: every write adds the old token to the history, in which nothing
+/// can be rewritten.
+fn history<C: Conn<Mysql>>(conn: &mut C, table: &TableName) -> QueryResult<String> {
+    let table = quoted_table::<Mysql>(table);
+    let count = |versions: &str| format!("(SELECT COUNT(*) FROM {table} {versions})");
+    let all = Sql::new(format!("SELECT CAST({} - {} AS CHAR)", count("FOR SYSTEM_TIME ALL"), count("")));
+    let former = without_limit(conn, |conn| all.first(conn))?.unwrap_or_default();
+    let rows = if former == "1" { "1 former version".to_owned() } else { format!("{former} former versions") };
+    Ok(format!(
+        "it is system-versioned. Its history holds {rows} of its rows, and keeps the old token of every row that is \
+         rewritten. Nothing can rewrite a history, so the old key stays necessary as long as the history keeps such tokens. \
+         Remove the history (ALTER TABLE … DROP SYSTEM VERSIONING), run the task, and add the versioning again"
+    ))
+}
+
 /// Removes the delimiters, so that the words in literals and comments count, too. MySQL shows `'it\'s'` as `'it's'`, so
 /// the end of a literal is unknown.
 fn without_delimiters(statement: &str) -> String {
@@ -110,20 +150,57 @@ fn load<C: Conn<Mysql>, const N: usize>(conn: &mut C, sql: &str, schemas: &[&str
 }
 
 /// The name and the columns of the primary key, or else of a unique index. The types of the columns must compare as
-/// they sort.
-fn row_key(keys: &[[String; 2]], columns: &[ColumnRow]) -> Option<(String, Vec<KeyColumn>)> {
-    keys.chunk_by(|[a, _], [b, _]| a == b).find_map(|index| {
-        let column = |[_, name]: &[String; 2]| columns.iter().find(|column| column.name == *name)?.key_column();
+/// they sort. The optimizer must not ignore the index: no statement can name it then.
+fn row_key(keys: &[[String; 3]], columns: &[ColumnRow]) -> Option<(String, Vec<KeyColumn>)> {
+    keys.chunk_by(|[a, ..], [b, ..]| a == b).find_map(|index| {
+        let column = |[_, name, is_ignored]: &[String; 3]| {
+            let column = columns.iter().find(|column| column.name == *name);
+            column.filter(|_| is_ignored != "1")?.key_column()
+        };
         Some((index.first()?[0].clone(), index.iter().map(column).collect::<Option<_>>()?))
+    })
+}
+
+/// Why the first index that could identify rows is not the row key.
+fn unusable_key(keys: &[[String; 3]], columns: &[ColumnRow]) -> Option<String> {
+    keys.iter().find_map(|[index, name, is_ignored]| {
+        let of_index = if index == "PRIMARY" { "its primary key".into() } else { format!("its unique index {index}") };
+        if is_ignored == "1" {
+            return Some(format!("the optimizer ignores {of_index}, as an earlier ALTER TABLE asked for"));
+        }
+        let Some(column) = columns.iter().find(|column| column.name == *name) else {
+            return Some(format!("{of_index} contains an expression"));
+        };
+        if column.is_nullable {
+            return Some(format!("the column {name} in {of_index} may be NULL"));
+        }
+        let type_name = &column.column_type;
+        column.key_column().is_none().then(|| {
+            format!(
+                "{of_index} contains the column {name} of the type {type_name}, in whose order the task cannot read rows"
+            )
+        })
+    })
+}
+
+/// The condition for an index that the optimizer ignores, on servers that have such indexes.
+fn is_ignored<C: Conn<Mysql>>(conn: &mut C) -> QueryResult<&'static str> {
+    let columns = Sql::new(STATISTICS).column(conn)?;
+    Ok(match columns.first().map(|name| name.to_ascii_lowercase()).as_deref() {
+        Some("ignored") => "ignored = 'YES'",
+        Some(_) => "is_visible = 'NO'",
+        None => "0",
     })
 }
 
 impl ColumnRow {
     /// The column in a row of [`COLUMNS`], and the schema and the name of its table.
-    fn new(row: [String; 8]) -> ((String, String), Self) {
-        let [schema, table, name, data_type, column_type, length, extra, is_nullable] = row;
+    fn new(row: [String; 10]) -> ((String, String), Self) {
+        let [schema, table, name, data_type, column_type, length, extra, is_nullable, charset, collation] = row;
         let is_nullable = is_nullable == "YES";
-        ((schema, table), Self { name, data_type, column_type, length: length.parse().ok(), extra, is_nullable })
+        let encoding = Some(Encoding { charset, collation }).filter(|encoding| !encoding.charset.is_empty());
+        let length = length.parse().ok();
+        ((schema, table), Self { name, data_type, column_type, length, extra, is_nullable, encoding })
     }
 
     fn form(&self) -> Option<Form> {
@@ -133,13 +210,14 @@ impl ColumnRow {
     /// `Some` if the column can be part of a row key.
     ///
     /// An `ENUM` sorts by number and compares by name. A `FLOAT` differs from the text that shows it. Both would skip rows.
+    /// A sort needs a buffer for the longest text that the column can hold.
     fn key_column(&self) -> Option<KeyColumn> {
         if self.is_nullable {
             return None;
         }
-        let is_text = self.form() == Some(Form::Text);
         let cast = match self.data_type.as_str() {
             "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => None,
+            "mediumtext" | "longtext" | "mediumblob" | "longblob" | "json" => return None,
             _ if self.form().is_some() => None,
             "date" => Some("DATE".into()),
             "time" => Some("TIME(6)".into()),
@@ -149,7 +227,8 @@ impl ColumnRow {
             }
             _ => return None,
         };
-        Some(KeyColumn { name: self.name.clone(), cast, is_text, operators: None })
+        let encoding = self.encoding.clone().filter(|_| self.form() == Some(Form::Text));
+        Some(KeyColumn { cast, encoding, ..KeyColumn::plain(&self.name) })
     }
 
     fn into_catalogue(self) -> CatalogueColumn {
@@ -163,6 +242,8 @@ impl ColumnRow {
             is_generated: self.extra.split_whitespace().any(|word| word == "GENERATED"),
             changes_on_update: self.extra.contains("on update"),
             is_array: false,
+            is_document: self.data_type == "json",
+            character_set: self.encoding.map(|encoding| encoding.charset).filter(|set| !set.starts_with("utf8")),
             takes_anything: false,
             number: None,
             may_be_guarded: true,
@@ -183,15 +264,22 @@ const RELATIONS: &str = "\
 const COLUMNS: &str = "\
     SELECT CAST(table_schema AS CHAR), CAST(table_name AS CHAR), CAST(column_name AS CHAR), \
            LOWER(CAST(data_type AS CHAR)), CAST(column_type AS CHAR), CAST(character_maximum_length AS CHAR), \
-           CAST(extra AS CHAR), CAST(is_nullable AS CHAR) \
+           CAST(extra AS CHAR), CAST(is_nullable AS CHAR), \
+           CAST(character_set_name AS CHAR), CAST(collation_name AS CHAR) \
     FROM information_schema.columns WHERE (RELATIONS) \
     ORDER BY table_schema, table_name, ordinal_position";
 
 /// The name of a column is `NULL` for an index on an expression.
 const UNIQUE_INDEXES: &str = "\
-    SELECT CAST(index_name AS CHAR) AS index_name, CAST(column_name AS CHAR) AS column_name \
+    SELECT CAST(index_name AS CHAR) AS index_name, CAST(column_name AS CHAR) AS column_name, \
+           CAST(IS_IGNORED AS CHAR) AS is_ignored \
     FROM information_schema.statistics WHERE table_schema = ? AND table_name = ? AND non_unique = 0 \
     ORDER BY index_name <> 'PRIMARY', index_name, seq_in_index";
+
+/// The column for indexes that the optimizer ignores: of MariaDB, or of MySQL.
+const STATISTICS: &str = "\
+    SELECT CAST(column_name AS CHAR) FROM information_schema.columns \
+    WHERE table_schema = 'information_schema' AND table_name = 'STATISTICS' AND column_name IN ('IGNORED', 'IS_VISIBLE')";
 
 const INDEXES: &str = "\
     SELECT CAST(table_schema AS CHAR), CAST(table_name AS CHAR), CAST(index_name AS CHAR), \
@@ -238,4 +326,5 @@ struct ColumnRow {
     length: Option<u64>,
     extra: String,
     is_nullable: bool,
+    encoding: Option<Encoding>,
 }

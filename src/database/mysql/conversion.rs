@@ -6,6 +6,7 @@ use diesel::mysql::Mysql;
 use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Nullable};
 
+use crate::database::condition::is_met;
 use crate::database::mysql::settings::without_limit;
 use crate::database::quote::{quoted, quoted_table};
 use crate::database::{Conn, Conversion, PlannedColumn, PlannedTable, Sql};
@@ -45,9 +46,12 @@ impl Conversion for Mysql {
         // The length counts the bytes that the program receives and encrypts.
         let bytes = if column.is_text { format!("CONVERT({name} USING utf8mb4)") } else { name.clone() };
         let is_plaintext = filled(is_plaintext(column.is_text), &name);
+        let is_wrong = column.plaintext_where.as_deref().map_or("'0'".into(), is_met);
         let table = quoted_table::<Self>(table);
-        let statement =
-            format!("SELECT CAST(MAX(LENGTH({bytes})) AS SIGNED) AS bytes FROM {table} WHERE {is_plaintext}");
+        let statement = format!(
+            "SELECT CAST(MAX(LENGTH({bytes})) AS SIGNED) AS bytes FROM {table} AS t \
+             WHERE ({is_plaintext}) AND {is_wrong} = '0'"
+        );
         let longest: Option<i64> = without_limit(conn, |conn| sql::<Nullable<BigInt>>(&statement).get_result(conn))?;
         Ok(longest.and_then(|bytes| bytes.try_into().ok()))
     }

@@ -7,7 +7,7 @@ use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::{BigInt, Binary, Nullable, Text, Unsigned};
 
 use crate::database::quote::{push_column, push_filled};
-use crate::database::{CatalogueColumn, Cell, KeyColumn, KeyValue, PlannedColumn, RowFormat, TextRows};
+use crate::database::{CatalogueColumn, Cell, Encoding, KeyColumn, KeyValue, PlannedColumn, RowFormat, TextRows};
 use crate::fields::Form;
 use crate::keys::fernet::shape;
 
@@ -25,8 +25,8 @@ impl RowFormat for Mysql {
     fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
         let (before, after) = match column {
             KeyColumn { cast: Some(_), .. } => ("CAST(", " AS CHAR)"),
-            // Without the conversion, the driver reports text with a binary collation as bytes, which sort differently.
-            KeyColumn { is_text: true, .. } => ("CONVERT(", " USING utf8mb4)"),
+            // Not every text survives a conversion to Unicode and back.
+            KeyColumn { encoding: Some(_), .. } => ("CAST(", " AS BINARY)"),
             _ => ("", ""),
         };
         out.push_sql(before);
@@ -35,8 +35,21 @@ impl RowFormat for Mysql {
         Ok(())
     }
 
+    /// A text whose characters are not all known to Unicode comes as the byte `FF`, which is not UTF-8, and its bytes.
     fn push_cell_output(column: &PlannedColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
-        push_column(&column.name, out)
+        let Some(set) = &column.character_set else { return push_column(&column.name, out) };
+        out.push_sql("CASE WHEN CAST(CONVERT(CONVERT(");
+        push_column(&column.name, out)?;
+        out.push_sql(&format!(" USING utf8mb4) USING {set}) AS BINARY) = CAST("));
+        push_column(&column.name, out)?;
+        out.push_sql(" AS BINARY) THEN CAST(CONVERT(");
+        push_column(&column.name, out)?;
+        out.push_sql(" USING utf8mb4) AS BINARY) WHEN ");
+        push_column(&column.name, out)?;
+        out.push_sql(" IS NOT NULL THEN CONCAT(X'FF', CAST(");
+        push_column(&column.name, out)?;
+        out.push_sql(" AS BINARY)) END");
+        Ok(())
     }
 
     fn push_key<'b>(value: &'b KeyValue, column: &'b KeyColumn, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
@@ -46,7 +59,8 @@ impl RowFormat for Mysql {
     fn push_sampled(column: &CatalogueColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
         let (before, after) = match column.form {
             // The conversion accepts every character set.
-            Some(Form::Text) => ("CONVERT(", " USING utf8mb4)"),
+            // A document, such as JSON, is sampled as text.
+            Some(Form::Text) | None => ("CONVERT(", " USING utf8mb4)"),
             _ => ("", ""),
         };
         push_filled(&shape::mysql::sampled(), out, |out| {
@@ -55,6 +69,10 @@ impl RowFormat for Mysql {
             out.push_sql(after);
             Ok(())
         })
+    }
+
+    fn is_key(value: &KeyValue) -> bool {
+        matches!(value, KeyValue::Int(_) | KeyValue::UInt(_) | KeyValue::Text(_) | KeyValue::Bytes(_))
     }
 
     fn read_key(value: Self::RawValue<'_>) -> deserialize::Result<KeyValue> {
@@ -73,7 +91,7 @@ impl RowFormat for Mysql {
     }
 
     fn read_cell(value: Self::RawValue<'_>) -> deserialize::Result<Cell> {
-        Ok(Cell { bytes: value.as_bytes().to_vec(), is_text: value.value_type() != MysqlType::Blob })
+        Ok(Cell::new(value.as_bytes().to_vec(), value.value_type() != MysqlType::Blob))
     }
 }
 
@@ -84,9 +102,15 @@ pub(crate) fn push_slot_key<'b>(
     is_spare: bool,
     out: &mut AstPass<'_, 'b, Mysql>,
 ) -> QueryResult<()> {
-    if column.cast.is_some() {
-        out.push_sql("CAST(");
-    }
+    let (before, after) = match column {
+        KeyColumn { cast: Some(cast), .. } => ("CAST(", format!(" AS {cast})")),
+        // The server takes bytes for a text in this character set, without a conversion.
+        KeyColumn { encoding: Some(Encoding { charset, collation }), .. } => {
+            ("CONVERT(", format!(" USING {charset}) COLLATE {collation}"))
+        }
+        _ => ("", String::new()),
+    };
+    out.push_sql(before);
     match (value, is_spare) {
         (KeyValue::Int(value), false) => out.push_bind_param::<BigInt, _>(value)?,
         (KeyValue::Int(_), true) => out.push_bind_param::<Nullable<BigInt>, _>(&None::<i64>)?,
@@ -96,12 +120,10 @@ pub(crate) fn push_slot_key<'b>(
         (KeyValue::Text(_), true) => out.push_bind_param::<Nullable<Text>, _>(&None::<&str>)?,
         (KeyValue::Bytes(value), false) => out.push_bind_param::<Binary, _>(value)?,
         (KeyValue::Bytes(_), true) => out.push_bind_param::<Nullable<Binary>, _>(&None::<&[u8]>)?,
-        (KeyValue::Real(_), _) => {
-            return Err(DieselError::QueryBuilderError("a row key is a floating point number".into()));
+        (KeyValue::Real(_) | KeyValue::RawText(_) | KeyValue::Null, _) => {
+            return Err(DieselError::QueryBuilderError("a row key has a type that this database never returns".into()));
         }
     }
-    if let Some(cast) = &column.cast {
-        out.push_sql(&format!(" AS {cast})"));
-    }
+    out.push_sql(&after);
     Ok(())
 }

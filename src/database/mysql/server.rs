@@ -24,7 +24,8 @@ pub(crate) struct Shown(BTreeMap<String, String>);
 impl Shown {
     pub(crate) fn of<C: Conn<Mysql>>(conn: &mut C, show: &str, names: &[&str]) -> QueryResult<Self> {
         let names = names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
-        let rows = Sql::new(format!("{show} WHERE Variable_name IN ({names})")).texts(conn)?;
+        let show = format!("{show} WHERE Variable_name IN ({names})");
+        let rows = unlimited(conn, |conn| Sql::new(show).texts(conn))?;
         Ok(Self(rows.into_iter().map(|[name, value]| (name.to_ascii_lowercase(), value)).collect()))
     }
 
@@ -37,6 +38,24 @@ impl Shown {
         let pairs = pairs.iter().chain(changes);
         Self(pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
     }
+}
+
+/// Runs `query` on a connection that may have no settings of the task. `sql_select_limit` hides rows, of a `SHOW` too, and
+/// `max_join_size` refuses even small queries of the catalogue. `SET` never waits for the other nodes of a cluster.
+pub(crate) fn unlimited<C: Conn<Mysql>, T, E: From<DieselError>>(
+    conn: &mut C,
+    query: impl FnOnce(&mut C) -> Result<T, E>,
+) -> Result<T, E> {
+    conn.batch_execute(
+        "SET @diesel_encrypted_big = @@SESSION.sql_big_selects, @diesel_encrypted_limit = @@SESSION.sql_select_limit, \
+         SESSION sql_big_selects = 1, SESSION sql_select_limit = 18446744073709551615",
+    )?;
+    let result = query(conn);
+    conn.batch_execute(
+        "SET SESSION sql_big_selects = @diesel_encrypted_big, SESSION sql_select_limit = @diesel_encrypted_limit, \
+         @diesel_encrypted_big = NULL, @diesel_encrypted_limit = NULL",
+    )?;
+    result
 }
 
 /// The statement that creates this table, for MariaDB only. Diesel has to know the columns of a `SHOW` before it runs, and

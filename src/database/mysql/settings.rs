@@ -1,9 +1,10 @@
 //! Settings of a session of MySQL and MariaDB.
 
 use diesel::mysql::Mysql;
-use diesel::result::QueryResult;
+use diesel::result::{Error as DieselError, QueryResult};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::mysql::server::{Shown, unlimited};
 use crate::database::{Conn, SessionSettings, Sql};
 
 /// MySQL waits for at least a second, and refuses 0.
@@ -22,9 +23,28 @@ impl SessionSettings for Mysql {
         // After this many seconds, the server releases the locks of a suspended process. Only MariaDB has this setting.
         ("idle_write_transaction_timeout", "5"),
         // Without a strict mode the server silently truncates a value that is too long.
-        ("sql_mode", "STRICT_ALL_TABLES"),
+        // A row key may be a date that does not exist, such as 2026-02-31. Otherwise, a cast would turn it into NULL.
+        ("sql_mode", "STRICT_ALL_TABLES,ALLOW_INVALID_DATES"),
         // Without autocommit, the server would roll everything back at the end.
         ("autocommit", "1"),
+        // With CHAIN or RELEASE, the end of a transaction would begin another one, or close the connection.
+        ("completion_type", "0"),
+        // The task reads every row. A limit on the work of a statement would refuse that, or hide rows.
+        ("sql_safe_updates", "0"),
+        ("sql_big_selects", "1"),
+        ("sql_select_limit", "18446744073709551615"),
+        // Only MySQL has this setting.
+        ("max_execution_time", "0"),
+        // Without the checks, a write could leave a duplicate, or a row without its parent.
+        ("unique_checks", "1"),
+        ("foreign_key_checks", "1"),
+        // Only MariaDB has these. A worker may keep its snapshot while it waits for the others.
+        ("check_constraint_checks", "1"),
+        ("idle_transaction_timeout", "IF(@@idle_transaction_timeout = 0, 0, 3600)"),
+        ("idle_readonly_transaction_timeout", "IF(@@idle_readonly_transaction_timeout = 0, 0, 3600)"),
+        // Guards are read from statements in which names are in quotes.
+        ("sql_quote_show_create", "1"),
+        ("sql_auto_is_null", "0"),
         // By default a sort compares only the first 1024 bytes of a text.
         ("max_sort_length", "IF(VERSION() LIKE '%MariaDB%', 8388608, 65536)"),
         // MySQL refuses a sort if the buffer cannot hold 15 rows. A row key has at most 3072 bytes, because an index
@@ -41,10 +61,21 @@ impl SessionSettings for Mysql {
     const PATIENT: (&'static str, &'static str) = ("innodb_lock_wait_timeout", "10");
 
     fn settings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<(String, String)>> {
-        let mut settings = Vec::new();
-        for (name, _) in Self::SETTINGS {
-            let setting = Sql::new(format!("SHOW SESSION VARIABLES WHERE Variable_name = '{name}'"));
-            settings.extend(setting.texts(conn)?.into_iter().map(|[name, value]| (name, value)));
+        let names: Vec<String> = Self::SETTINGS.iter().map(|(name, _)| format!("'{name}'")).collect();
+        let names = names.join(", ");
+        let show = format!("SHOW SESSION VARIABLES WHERE Variable_name IN ({names})");
+        let shown = unlimited(conn, |conn| Sql::new(show).texts(conn))?;
+        let mut settings: Vec<_> = shown.into_iter().map(|[name, value]| (name, value)).collect();
+        // `unlimited` has changed these two. A LIMIT of its own goes before that of the session.
+        let limits = "SELECT CAST(@@SESSION.sql_big_selects AS CHAR), CAST(@@SESSION.sql_select_limit AS CHAR) LIMIT 1";
+        for [big_selects, select_limit] in Sql::new(limits).texts(conn)? {
+            settings.retain(|(name, _)| name != "sql_big_selects" && name != "sql_select_limit");
+            settings.push(("sql_big_selects".into(), big_selects));
+            settings.push(("sql_select_limit".into(), select_limit));
+        }
+        // Needs a privilege. Without it, `forbids_writes` names the setting.
+        if logs_statements(conn)? && Self::set(conn, BINLOG_FORMAT, "MIXED").is_ok() {
+            settings.push((BINLOG_FORMAT.into(), STATEMENT.into()));
         }
         Ok(settings)
     }
@@ -58,10 +89,32 @@ impl SessionSettings for Mysql {
         sql_query(format!("SET SESSION {name} = {value}")).execute(conn).map(drop)
     }
 
+    fn pinned<C: Conn<Self>, T, E: From<DieselError>>(
+        conn: &mut C,
+        query: impl FnOnce(&mut C) -> Result<T, E>,
+    ) -> Result<T, E> {
+        unlimited(conn, query)
+    }
+
+    fn forbids_writes<C: Conn<Self>>(conn: &mut C) -> QueryResult<Option<String>> {
+        let reason = "binlog_format is STATEMENT, and InnoDB cannot log the statements of the task in this format. Set \
+            binlog_format to MIXED or ROW on the server, or grant this user the privilege to set it";
+        Ok(logs_statements(conn)?.then(|| reason.to_owned()))
+    }
+
     fn is_encrypted<C: Conn<Self>>(conn: &mut C) -> QueryResult<Option<bool>> {
         let ciphers = Sql::new("SHOW SESSION STATUS LIKE 'Ssl_cipher'").texts(conn)?;
         Ok(Some(ciphers.iter().any(|[_, cipher]| !cipher.is_empty())))
     }
+}
+
+const BINLOG_FORMAT: &str = "binlog_format";
+const STATEMENT: &str = "STATEMENT";
+
+/// Whether the server logs the text of statements. InnoDB then refuses every write at READ COMMITTED.
+fn logs_statements<C: Conn<Mysql>>(conn: &mut C) -> QueryResult<bool> {
+    let shown = Shown::of(conn, "SHOW SESSION VARIABLES", &["log_bin", "sql_log_bin", BINLOG_FORMAT])?;
+    Ok(shown.get("log_bin") == "ON" && shown.get("sql_log_bin") == "ON" && shown.get(BINLOG_FORMAT) == STATEMENT)
 }
 
 /// Runs a statement that reads a whole table. MySQL has no limit to lift.

@@ -7,6 +7,7 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::condition::is_met;
 use crate::database::postgres::rows::cast;
 use crate::database::quote::{quoted, quoted_table};
 use crate::database::{Conn, Conversion, PlannedColumn, PlannedTable};
@@ -37,9 +38,19 @@ impl Conversion for Pg {
         column: &PlannedColumn,
     ) -> QueryResult<Option<u64>> {
         let (name, rows) = values(table, column);
-        let bytes = if column.is_text { format!("convert_to({name}::text, 'UTF8')") } else { format!("{name}::bytea") };
+        // The length counts the bytes that the program receives. A database in SQL_ASCII sends them as they are.
+        let bytes = if column.is_text {
+            format!(
+                "CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN octet_length({name}::text) \
+                 ELSE octet_length(convert_to({name}::text, 'UTF8')) END"
+            )
+        } else {
+            format!("octet_length({name}::bytea)")
+        };
         let is_plaintext = filled(is_plaintext(column.is_text), &name);
-        let statement = format!("SELECT max(octet_length({bytes}))::int8 AS bytes FROM {rows} WHERE {is_plaintext}");
+        let is_wrong = column.plaintext_where.as_deref().map_or("'0'".into(), is_met);
+        let statement =
+            format!("SELECT max({bytes})::int8 AS bytes FROM {rows} WHERE {is_plaintext} AND {is_wrong} = '0'");
         conn.transaction(|conn| {
             // The statement reads the whole table, so it runs without the limit.
             conn.batch_execute("SET LOCAL statement_timeout = 0")?;
@@ -59,7 +70,7 @@ fn values(table: &TableName, column: &PlannedColumn) -> (String, String) {
             format!("{table} AS t CROSS JOIN LATERAL unnest(t.{name}{}) AS element (value)", cast(column)),
         )
     } else {
-        (name, table)
+        (name, format!("{table} AS t"))
     }
 }
 

@@ -29,8 +29,14 @@ impl RowFormat for Pg {
     }
 
     fn push_cell_output(column: &PlannedColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        // Arrays have no bytes in another encoding.
+        let as_bytes = column.character_set.as_ref().filter(|_| column.is_text && !column.is_array);
+        out.push_sql(if as_bytes.is_some() { "convert_to(" } else { "" });
         push_column(&column.name, out)?;
         out.push_sql(cast(column));
+        if let Some(encoding) = as_bytes {
+            out.push_sql(&format!(", '{encoding}')"));
+        }
         Ok(())
     }
 
@@ -41,7 +47,8 @@ impl RowFormat for Pg {
     }
 
     fn push_sampled(column: &CatalogueColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
-        let is_text = column.form == Some(Form::Text);
+        // A document, such as JSON, is sampled as text.
+        let is_text = column.form != Some(Form::Binary);
         push_filled(&shape::postgres::sampled(is_text), out, |out| {
             if column.is_array {
                 // The first value of an array represents all of them.
@@ -61,14 +68,16 @@ impl RowFormat for Pg {
     }
 
     fn read_key(value: Self::RawValue<'_>) -> deserialize::Result<KeyValue> {
-        <String as FromSql<Text, Self>>::from_sql(value).map(KeyValue::Text)
+        let bytes = value.as_bytes().to_vec();
+        // The one-byte type "char" may hold half a character.
+        Ok(String::from_utf8(bytes).map_or_else(|error| KeyValue::RawText(error.into_bytes()), KeyValue::Text))
     }
 
     fn read_cell(value: Self::RawValue<'_>) -> deserialize::Result<Cell> {
         const BYTEA: u32 = 17;
         const BYTEA_ARRAY: u32 = 1001;
         let is_text = ![BYTEA, BYTEA_ARRAY].contains(&value.get_oid().get());
-        Ok(Cell { bytes: value.as_bytes().to_vec(), is_text })
+        Ok(Cell::new(value.as_bytes().to_vec(), is_text))
     }
 }
 

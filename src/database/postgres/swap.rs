@@ -7,15 +7,23 @@ use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::{self, BigInt, Binary, Nullable, Text};
 
 use crate::database::postgres::rows::{cast, push_key_cast, text};
-use crate::database::quote::{push_all, push_column};
+use crate::database::quote::{push_all, push_column, quoted};
 use crate::database::sql::runtime_statement;
-use crate::database::swap::{push_assignments, push_key_match, push_rows_of, value_names};
+use crate::database::swap::{push_assignments, push_key_match, push_rows_of, push_unless_exempt, value_names};
 use crate::database::{Change, Checkpoint, Conn, PlannedColumn, PlannedTable, SwapRows};
 use crate::fields::Array;
+use crate::keys::fernet::shape::filled;
+use crate::keys::fernet::shape::postgres::is_plaintext;
 
 impl SwapRows for Pg {
     const BATCH: usize = 1000;
     const MAX_BINDS: usize = usize::MAX;
+    const STATEMENT_LIMIT: &'static str = "1 GB";
+
+    /// The server closes a connection on which a message is longer.
+    fn longest_statement<C: Conn<Self>>(_conn: &mut C) -> QueryResult<u64> {
+        Ok((1 << 30) - (1 << 20))
+    }
 
     fn swap<C: Conn<Self>>(
         conn: &mut C,
@@ -137,6 +145,8 @@ impl SwapStatement<'_> {
             out.push_sql(cast(column));
             out.push_sql(after);
             out.push_sql(&format!(" = v.o{index})"));
+            let value = format!("t.{}", quoted::<Pg>(&column.name));
+            push_unless_exempt(column, index, &filled(is_plaintext(column.is_text), &value), out);
         }
         Ok(())
     }

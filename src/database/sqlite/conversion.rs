@@ -22,8 +22,9 @@ impl Conversion for Sqlite {
             let depend =
                 generated.iter().filter(|(_, names)| names.iter().any(|name| column.name.eq_ignore_ascii_case(name)));
             ties.extend(depend.map(|(name, _)| format!("the column {name}, which is generated from it")));
-            let sql = Sql::new(&*foreign_keys).bind(schema).bind(table.name.name()).bind(&column.name);
-            ties.extend(sql.bind(table.name.name()).bind(&column.name).column(conn)?);
+            let (name, column) = (table.name.name(), &*column.name);
+            let sql = Sql::new(&*foreign_keys).bind(schema).bind(name).bind(column).bind(name).bind(column);
+            ties.extend(sql.bind(name).bind(schema).bind(column).column(conn)?);
         }
         ties.dedup();
         Ok(ties)
@@ -67,12 +68,16 @@ fn generated(sql: &str) -> Vec<(String, Vec<String>)> {
     found
 }
 
+/// A foreign key that names no column refers to the primary key.
 const FOREIGN_KEYS: &str = "\
     SELECT DISTINCT 'the foreign key of ' || m.name || ' to ' || f.\"table\" \
     FROM sqlite_master AS m, pragma_foreign_key_list(m.name, ?) AS f \
     WHERE m.type = 'table' AND ( \
         m.name = ? COLLATE NOCASE AND f.\"from\" = ? COLLATE NOCASE \
-        OR f.\"table\" = ? COLLATE NOCASE AND f.\"to\" = ? COLLATE NOCASE)";
+        OR f.\"table\" = ? COLLATE NOCASE AND ( \
+            f.\"to\" = ? COLLATE NOCASE \
+            OR f.\"to\" IS NULL AND EXISTS ( \
+                SELECT 1 FROM pragma_table_info(?, ?) AS c WHERE c.pk > 0 AND c.name = ? COLLATE NOCASE)))";
 
 #[cfg(test)]
 mod tests {

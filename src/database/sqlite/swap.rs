@@ -6,15 +6,23 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Binary, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
-use crate::database::quote::{push_all, push_column, push_table};
+use crate::database::quote::{push_all, push_column, push_table, quoted};
 use crate::database::slots::{in_transaction, text};
 use crate::database::sqlite::rows::push_slot_key;
-use crate::database::swap::{push_assignments, push_key_match, value_names};
+use crate::database::swap::{push_assignments, push_key_match, push_unless_exempt, value_names};
 use crate::database::{Cell, Change, Checkpoint, Conn, PlannedTable, Slots, SwapRows};
+use crate::keys::fernet::shape::filled;
+use crate::keys::fernet::shape::sqlite::BEGINS_IN_EITHER_FORM;
 
 impl SwapRows for Sqlite {
     const BATCH: usize = 1000;
     const MAX_BINDS: usize = 32_766;
+    const STATEMENT_LIMIT: &'static str = "SQLITE_LIMIT_LENGTH";
+
+    /// Each value has a limit of its own, and a value that could be read has met it.
+    fn longest_statement<C: Conn<Self>>(_conn: &mut C) -> QueryResult<u64> {
+        Ok(u64::MAX)
+    }
 
     fn swap<C: Conn<Self>>(
         conn: &mut C,
@@ -47,8 +55,8 @@ impl QueryFragment<Sqlite> for Slots<'_> {
                     out.push_sql(", ");
                     match cell {
                         // Each value has its own type, and a text never equals a blob.
-                        Some(Cell { bytes, is_text: true }) => out.push_bind_param::<Text, _>(text(bytes)?)?,
-                        Some(Cell { bytes, is_text: false }) => out.push_bind_param::<Binary, _>(bytes)?,
+                        Some(Cell { bytes, is_text: true, .. }) => out.push_bind_param::<Text, _>(text(bytes)?)?,
+                        Some(Cell { bytes, is_text: false, .. }) => out.push_bind_param::<Binary, _>(bytes)?,
                         None => out.push_bind_param::<Nullable<Text>, _>(&None::<&str>)?,
                     }
                 }
@@ -67,6 +75,9 @@ impl QueryFragment<Sqlite> for Slots<'_> {
             push_column(&column.name, &mut out)?;
             // Compares byte for byte, even if the column has another collation.
             out.push_sql(&format!(" = v.o{index} COLLATE BINARY)"));
+            let value = format!("CAST(t.{} AS BLOB)", quoted::<Sqlite>(&column.name));
+            let plaintext = format!("NOT ({})", filled(BEGINS_IN_EITHER_FORM, &value));
+            push_unless_exempt(column, index, &plaintext, &mut out);
         }
         Ok(())
     }

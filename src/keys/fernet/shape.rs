@@ -8,6 +8,12 @@ use crate::keys::fernet::token::{Token, VERSION};
 
 /// The first characters of every token as text: the version byte and the zero bits of a date before the year 141,000.
 const TEXT_PREFIX: &str = "gAAAA";
+/// The same in base64 once more.
+#[cfg(feature = "reencrypt")]
+const ENCODED_PREFIX: &str = "Z0FBQUFB";
+/// The number of characters that are enough to recognize a token inside another value, in base64 once more or not.
+#[cfg(feature = "reencrypt")]
+const INSIDE: usize = 200;
 /// The first bytes of every raw token, for the same dates.
 const RAW_PREFIX: &[u8] = &[VERSION, 0, 0];
 
@@ -80,7 +86,7 @@ pub(crate) fn is_guard(condition: &str) -> bool {
 /// The SQL of PostgreSQL.
 #[cfg(all(feature = "reencrypt", feature = "postgres"))]
 pub(crate) mod postgres {
-    use super::Token;
+    use super::{ENCODED_PREFIX, INSIDE, TEXT_PREFIX, Token};
 
     /// The domains of the shipped migration, word for word. Every name has its schema, because the server resolves names
     /// with the search path of whoever creates the domain, and others may have created operators in it.
@@ -131,22 +137,44 @@ CREATE DOMAIN encrypted_binary AS pg_catalog.bytea
         }
     }
 
-    /// Two texts in a select list: the length of a value in bytes and, if it begins as a token does, enough of it in
-    /// hexadecimal to recognize a token. `VALUE` includes the cast to `text` or `bytea`.
+    /// Three texts in a select list: the length of a value in bytes; if it begins as a token does, enough of it in
+    /// hexadecimal to recognize a token; and if the beginning of a token is further inside, what follows it. `VALUE`
+    /// includes the cast to `text` or `bytea`.
     pub(crate) fn sampled(is_text: bool) -> String {
         let length = Token::KNOWN_BY;
         if is_text {
+            // The encoding of the database, because a database in SQL_ASCII may hold what is not UTF-8.
+            let hex = |text: &str| {
+                format!("pg_catalog.encode(pg_catalog.convert_to({text}, pg_catalog.getdatabaseencoding()), 'hex')")
+            };
+            let head = hex(&format!("pg_catalog.left(VALUE, {length})"));
+            let inside = |prefix: &str| {
+                let position = format!("pg_catalog.strpos(VALUE COLLATE pg_catalog.\"C\", '{prefix}')");
+                let part = hex(&format!("pg_catalog.substr(VALUE, {position}, {INSIDE})"));
+                format!("WHEN {position} OPERATOR(pg_catalog.>) 0 THEN {part}")
+            };
             format!(
                 "pg_catalog.octet_length(VALUE)::pg_catalog.text, \
                  CASE WHEN pg_catalog.left(VALUE, 5) COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.=) 'gAAAA' \
-                 THEN pg_catalog.encode(pg_catalog.convert_to(pg_catalog.left(VALUE, {length}), 'UTF8'), 'hex') END"
+                 THEN {head} END, CASE {} {} END",
+                inside(TEXT_PREFIX),
+                inside(ENCODED_PREFIX),
             )
         } else {
+            let inside = |prefix: &str| {
+                let position = format!("pg_catalog.position(VALUE, '{prefix}'::pg_catalog.bytea)");
+                format!(
+                    "WHEN {position} OPERATOR(pg_catalog.>) 0 \
+                     THEN pg_catalog.encode(pg_catalog.substr(VALUE, {position}, {INSIDE}), 'hex')"
+                )
+            };
             format!(
                 "pg_catalog.octet_length(VALUE)::pg_catalog.text, \
                  CASE WHEN pg_catalog.substr(VALUE, 1, 3) OPERATOR(pg_catalog.=) pg_catalog.decode('800000', 'hex') \
                  OR pg_catalog.substr(VALUE, 1, 5) OPERATOR(pg_catalog.=) 'gAAAA' \
-                 THEN pg_catalog.encode(pg_catalog.substr(VALUE, 1, {length}), 'hex') END"
+                 THEN pg_catalog.encode(pg_catalog.substr(VALUE, 1, {length}), 'hex') END, CASE {} {} END",
+                inside(TEXT_PREFIX),
+                inside(ENCODED_PREFIX),
             )
         }
     }
@@ -155,7 +183,7 @@ CREATE DOMAIN encrypted_binary AS pg_catalog.bytea
 /// The SQL of MySQL and MariaDB.
 #[cfg(all(feature = "reencrypt", feature = "mysql"))]
 pub(crate) mod mysql {
-    use super::Token;
+    use super::{ENCODED_PREFIX, INSIDE, TEXT_PREFIX, Token};
 
     /// The conditions of the shipped migration, word for word.
     pub(crate) const TEXT: &str = "\
@@ -193,13 +221,19 @@ AND CONVERT(TRIM(TRAILING '=' FROM VALUE) USING latin1) NOT REGEXP '[^A-Za-z0-9_
         }
     }
 
-    /// Two texts in a select list: the length of a value in bytes and, if it begins as a token does, enough of it in
-    /// hexadecimal to recognize a token.
+    /// Three texts in a select list: the length of a value in bytes; if it begins as a token does, enough of it in
+    /// hexadecimal to recognize a token; and if the beginning of a token is further inside, what follows it.
     pub(crate) fn sampled() -> String {
+        let inside = |prefix: &str| {
+            let position = format!("INSTR(CAST(VALUE AS BINARY), CAST('{prefix}' AS BINARY))");
+            format!("WHEN {position} > 0 THEN HEX(SUBSTR(CAST(VALUE AS BINARY), {position}, {INSIDE}))")
+        };
         format!(
             "CAST(LENGTH(VALUE) AS CHAR), CASE WHEN HEX(LEFT(VALUE, 3)) = '800000' \
-             OR HEX(LEFT(VALUE, 5)) = '6741414141' THEN HEX(LEFT(VALUE, {})) END",
-            Token::KNOWN_BY
+             OR HEX(LEFT(VALUE, 5)) = '6741414141' THEN HEX(LEFT(VALUE, {})) END, CASE {} {} END",
+            Token::KNOWN_BY,
+            inside(TEXT_PREFIX),
+            inside(ENCODED_PREFIX),
         )
     }
 }
@@ -207,7 +241,7 @@ AND CONVERT(TRIM(TRAILING '=' FROM VALUE) USING latin1) NOT REGEXP '[^A-Za-z0-9_
 /// The SQL of SQLite.
 #[cfg(all(feature = "reencrypt", feature = "sqlite"))]
 pub(crate) mod sqlite {
-    use super::Token;
+    use super::{ENCODED_PREFIX, INSIDE, TEXT_PREFIX, Token};
 
     /// The conditions of the shipped migration, word for word. A condition on the type of the value comes before them.
     pub(crate) const TEXT: &str = "\
@@ -241,13 +275,19 @@ AND (
     /// The condition for a statement that mentions the beginning of a token.
     pub(crate) const IS_MENTIONED: &str = "instr(VALUE, 'gAAAA') > 0";
 
-    /// Two texts in a select list: the length of a value in bytes and, if it begins as a token does, enough of it in
-    /// hexadecimal to recognize a token.
+    /// Three texts in a select list: the length of a value in bytes; if it begins as a token does, enough of it in
+    /// hexadecimal to recognize a token; and if the beginning of a token is further inside, what follows it.
     pub(crate) fn sampled() -> String {
+        let inside = |prefix: &str| {
+            let position = format!("instr(VALUE, CAST('{prefix}' AS BLOB))");
+            format!("WHEN {position} > 0 THEN hex(substr(VALUE, {position}, {INSIDE}))")
+        };
         format!(
             "CAST(length(VALUE) AS TEXT), CASE WHEN substr(VALUE, 1, 3) = x'800000' \
-             OR substr(VALUE, 1, 5) = x'6741414141' THEN hex(substr(VALUE, 1, {})) END",
-            Token::KNOWN_BY
+             OR substr(VALUE, 1, 5) = x'6741414141' THEN hex(substr(VALUE, 1, {})) END, CASE {} {} END",
+            Token::KNOWN_BY,
+            inside(TEXT_PREFIX),
+            inside(ENCODED_PREFIX),
         )
     }
 }

@@ -1,19 +1,30 @@
 //! Plans a task: looks its targets up in the catalogue, and refuses unsuitable targets.
 
+use crate::database::condition;
+use crate::database::failure::one_line;
+use crate::database::quote::quoted_table;
 use crate::database::{
-    Catalogue, CatalogueReader, Cost, Failure, Language, Plan, PlannedColumn, PlannedTable, Room, Session,
+    Catalogue, CatalogueReader, Cost, Failure, Language, Plan, PlannedColumn, PlannedTable, Room, Session, Sql,
     TaskConnection,
 };
 use crate::fields::Form;
 use crate::reencrypt::report::{Cause, Refusal};
 use crate::targets::{TableName, Target};
 
-/// Looks up every target, and combines the targets of a table. The columns with `token_like` plaintext must be among the
-/// targets.
+/// What the operator declares about the plaintext of columns.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Declared<'a> {
+    /// The columns with plaintext that looks like tokens.
+    pub(crate) token_like: &'a [Target],
+    /// In which rows the plaintext of a column is right, as a condition in SQL.
+    pub(crate) plaintext_where: &'a [(Target, String)],
+}
+
+/// Looks up every target, and combines the targets of a table. The declared columns must be among the targets.
 pub(crate) fn plan<C: TaskConnection>(
     session: &mut Session<'_, C>,
     targets: &[Target],
-    token_like: &[Target],
+    declared: Declared<'_>,
 ) -> Result<Plan, Cause> {
     if targets.is_empty() {
         return Err(Refusal::NoTargets.into());
@@ -21,7 +32,7 @@ pub(crate) fn plan<C: TaskConnection>(
     let is_in = |targets: &[Target], table: &TableName, column: &String| {
         targets.iter().any(|target| target.table() == table && target.columns().contains(column))
     };
-    for target in token_like {
+    for target in declared.token_like.iter().chain(declared.plaintext_where.iter().map(|(target, _)| target)) {
         let table = target.table();
         if let Some(column) = target.columns().iter().find(|column| !is_in(targets, table, column)) {
             return Err(Refusal::NotATarget { table: table.clone(), column: column.clone() }.into());
@@ -40,14 +51,54 @@ pub(crate) fn plan<C: TaskConnection>(
         let Some(catalogue) = found else {
             return Err(Refusal::UnknownTable { table: table.clone() }.into());
         };
-        let is_token_like = |wanted: &String| is_in(token_like, table, wanted);
-        let planned = planned(catalogue, &columns, is_token_like, C::Backend::FOLDS_CASE)?;
+        let is_token_like = |wanted: &String| is_in(declared.token_like, table, wanted);
+        let plaintext_where = |wanted: &String| {
+            let is_for = |target: &Target| is_in(std::slice::from_ref(target), table, wanted);
+            let conditions = declared.plaintext_where.iter().filter(|(target, _)| is_for(target));
+            condition::any(conditions.map(|(_, condition)| condition.as_str()))
+        };
+        let names: Vec<String> = catalogue.columns.iter().map(|column| column.name.clone()).collect();
+        let planned = planned(catalogue, &columns, is_token_like, plaintext_where, C::Backend::FOLDS_CASE)?;
+        check_conditions(session, &planned, &names)?;
         match tables.iter_mut().find(|table| table.name == planned.name) {
             Some(table) => planned.columns.into_iter().for_each(|column| add(&mut table.columns, column)),
             None => tables.push(planned),
         }
     }
     Ok(Plan::new(tables))
+}
+
+/// Refuses conditions that the database does not understand, or that are more than a condition on a row.
+fn check_conditions<C: TaskConnection>(
+    session: &mut Session<'_, C>,
+    table: &PlannedTable,
+    names: &[String],
+) -> Result<(), Cause> {
+    for column in &table.columns {
+        let Some(condition) = &column.plaintext_where else { continue };
+        let refuse = |reason: String| {
+            let (table, column) = (table.name.clone(), column.name.clone());
+            Err(Refusal::Condition { table, column, condition: condition.clone(), reason }.into())
+        };
+        if column.is_array {
+            return refuse("the column is an array, and a condition is about whole rows, not about elements".into());
+        }
+        if let Some(reason) = condition::flaw(C::Backend::FLAVOR, condition, names) {
+            return refuse(reason);
+        }
+        // A WHERE accepts no aggregate, which would turn a page into a single row.
+        let only = if table.only { "ONLY " } else { "" };
+        let (from, is_met) = (quoted_table::<C::Backend>(&table.name), condition::is_met(condition));
+        let probe = format!("SELECT '1' FROM {only}{from} AS t WHERE 1 = 0 AND {is_met} = '1'");
+        match session.once(|conn| Sql::new(&*probe).first(conn))? {
+            Ok(_) => {}
+            Err(error) if session.is_connected() => {
+                return refuse(format!("the database refuses it: {}", one_line(error)));
+            }
+            Err(error) => return Err(Failure::database(error).into()),
+        }
+    }
+    Ok(())
 }
 
 /// The first table that is no longer as it was planned: another one has its name, or its row key, its columns or its
@@ -61,7 +112,7 @@ pub(crate) fn changed<C: TaskConnection>(
         let columns: Vec<&String> = table.columns.iter().map(|column| &column.name).collect();
         let is_token_like =
             |wanted: &String| table.columns.iter().any(|column| column.name == *wanted && column.token_like_plaintext);
-        let now = catalogue.map(|catalogue| planned(catalogue, &columns, is_token_like, false));
+        let now = catalogue.map(|catalogue| planned(catalogue, &columns, is_token_like, |_| None, false));
         let is_same = now.is_some_and(|now| {
             now.is_ok_and(|mut now| {
                 now.columns.sort_by(|a, b| a.name.cmp(&b.name));
@@ -87,9 +138,11 @@ fn planned(
     catalogue: Catalogue,
     wanted: &[&String],
     is_token_like: impl Fn(&String) -> bool,
+    plaintext_where: impl Fn(&String) -> Option<String>,
     folds_case: bool,
 ) -> Result<PlannedTable, Refusal> {
-    let Catalogue { name: table, obstacle, columns: known, row_key, index, rows, identity, only } = catalogue;
+    let Catalogue { name: table, obstacle, columns: known, row_key, unusable_key, index, rows, identity, only } =
+        catalogue;
     if let Some(reason) = obstacle {
         return Err(Refusal::Table { table, reason });
     }
@@ -120,12 +173,14 @@ fn planned(
             is_text: form == Form::Text,
             is_array: column.is_array,
             token_like_plaintext: is_token_like(wanted),
+            plaintext_where: plaintext_where(wanted),
+            character_set: column.character_set.clone(),
             room,
         };
         add(&mut columns, column);
     }
     if row_key.is_empty() {
-        return Err(Refusal::NoRowKey { table });
+        return Err(Refusal::NoRowKey { table, unusable: unusable_key });
     }
     let keep = known.into_iter().filter(|column| column.changes_on_update).map(|column| column.name).collect();
     Ok(PlannedTable { name: table, row_key, index, columns, keep, rows, identity, only })
@@ -134,7 +189,11 @@ fn planned(
 /// Adds a column, unless another spelling or another target has added it already.
 fn add(columns: &mut Vec<PlannedColumn>, column: PlannedColumn) {
     match columns.iter_mut().find(|known| known.name == column.name) {
-        Some(known) => known.token_like_plaintext |= column.token_like_plaintext,
+        Some(known) => {
+            known.token_like_plaintext |= column.token_like_plaintext;
+            let conditions = [&known.plaintext_where, &column.plaintext_where];
+            known.plaintext_where = condition::any(conditions.into_iter().flatten().map(String::as_str));
+        }
         None => columns.push(column),
     }
 }

@@ -9,7 +9,7 @@ use crate::reencrypt::report::tally::{Tally, Written};
 /// What a task did to one column.
 ///
 /// `scanned`, `current`, `null` and `bad` come from the last time that the task read everything. After a proof,
-/// `scanned = current + null + bad`. `busy` is the count of the last pass. `rewritten` and `raced` are sums over all
+/// `scanned = current + exempt + null + bad`. `busy` is the count of the last pass. `rewritten` and `raced` are sums over all
 /// passes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -25,6 +25,11 @@ pub struct ColumnReport {
     /// Values that needed no change when they were read: under the primary key, or plaintext after
     /// [`Job::Decrypt`].
     pub current: u64,
+    /// Plaintext in rows in which [you declared it to be right](crate::reencrypt::Task::plaintext_where).
+    pub exempt: u64,
+    /// The condition for these rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plaintext_where: Option<String>,
     /// `NULL`s, and arrays without elements.
     pub null: u64,
     /// Writes that came too late because the application had changed the value. The task read it again.
@@ -39,7 +44,7 @@ impl ColumnReport {
     /// Values that still needed a change when the task last read everything.
     #[must_use]
     pub fn stale(&self) -> u64 {
-        self.scanned - self.null - self.current - self.bad
+        self.scanned - self.null - self.current - self.exempt - self.bad
     }
 
     pub(crate) fn all(job: Job, plan: &Plan, tallies: &[Tally], written: &[Written], busy: &[u64]) -> Vec<Self> {
@@ -52,6 +57,8 @@ impl ColumnReport {
                 scanned: tally.cells(),
                 rewritten: written.rewritten,
                 current: tally.done(job),
+                exempt: tally.exempt,
+                plaintext_where: column.plaintext_where.clone(),
                 null: tally.null,
                 raced: written.raced,
                 busy: *busy,

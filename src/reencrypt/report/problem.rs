@@ -32,21 +32,33 @@ pub enum ProblemKind {
     /// A token that was not rewritten: its row stayed locked, the database refused to change it, or a program still
     /// writes such tokens.
     Stale,
+    /// A value that was not rewritten, because the database accepts no statement that is long enough to write it. On MySQL
+    /// and MariaDB the setting `max_allowed_packet` is the limit.
+    TooLarge,
     /// A token that [`Job::Decrypt`](crate::reencrypt::Job::Decrypt) keeps, because its plaintext looks like a token
     /// itself.
     Nested,
-    /// A token in a text column that [`Job::Decrypt`](crate::reencrypt::Job::Decrypt) keeps, because its plaintext is
-    /// not text.
+    /// A value whose plaintext is not text, in a text column: [`Job::Decrypt`](crate::reencrypt::Job::Decrypt) keeps the
+    /// token, and [`Job::Encrypt`](crate::reencrypt::Job::Encrypt) the plaintext. No model would load the other form.
     NotText,
+    /// It is no token but holds one, in a wrong shape: with blanks or quotes around it, without its padding, in JSON or in
+    /// another text, or encoded once more. The task neither rewrites the token nor encrypts it again.
+    Misshapen,
+    /// A number in a column of bytes, which SQLite allows. [`Job::Encrypt`](crate::reencrypt::Job::Encrypt) leaves it,
+    /// because the number would come back as text.
+    Number,
 }
 
 impl ProblemKind {
-    const NAMES: [(Self, &'static str); 5] = [
+    const NAMES: [(Self, &'static str); 8] = [
         (Self::Plaintext, "plaintext"),
         (Self::Unreadable, "unreadable"),
         (Self::Stale, "stale"),
+        (Self::TooLarge, "too large"),
         (Self::Nested, "nested"),
         (Self::NotText, "not text"),
+        (Self::Misshapen, "wrong shape"),
+        (Self::Number, "number"),
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -58,7 +70,7 @@ impl ProblemKind {
     }
 }
 
-/// `plaintext`, `unreadable`, `stale`, `nested` or `not text`
+/// `plaintext`, `unreadable`, `stale`, `too large`, `nested`, `not text`, `wrong shape` or `number`
 impl fmt::Display for ProblemKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -65,6 +65,11 @@ impl fmt::Display for Reason<'_> {
             Refusal::Column { table, column, reason } => {
                 write!(f, "the column {table}.{column} cannot be a target: {reason}")
             }
+            Refusal::Condition { table, column, condition, reason } => write!(
+                f,
+                "the condition under which plaintext is right in {table}.{column} cannot be used ({condition}): {reason}. \
+                 Write a condition in SQL on the columns of the same row, such as: NOT is_encrypted"
+            ),
             Refusal::Triggers { table, triggers, way_out } => write!(
                 f,
                 "the table {table} has triggers that would fire for every row that is rewritten: {}. A trigger that \
@@ -79,10 +84,20 @@ impl fmt::Display for Reason<'_> {
                  RULE …",
                 rules.join(", ")
             ),
-            Refusal::NoRowKey { table } => write!(
+            Refusal::NoRowKey { table, unusable: None } => write!(
                 f,
                 "the table {table} has no usable row key: add a primary key, or a unique index on NOT NULL columns, \
                  of an integer, text, uuid, binary, date or decimal type"
+            ),
+            Refusal::NoRowKey { table, unusable: Some(unusable) } => write!(
+                f,
+                "the table {table} has no usable row key: {unusable}. The task needs a unique key of NOT NULL columns of an \
+                 integer, text, uuid, binary, date or decimal type"
+            ),
+            Refusal::Row { table, row, reason } => write!(
+                f,
+                "the task cannot read the table {table} beyond the row {row}: {reason}. Then run the task again. \
+                 Completed work is safe"
             ),
             Refusal::Plaintext { table, column, plaintext, values } => {
                 write!(f, "the column {table}.{column} holds plaintext: {plaintext} of {values} sampled values")
@@ -158,8 +173,7 @@ impl fmt::Display for Reason<'_> {
             ),
             Refusal::NotATarget { table, column } => write!(
                 f,
-                "{table}.{column} is named as a column of plaintext that looks like tokens, but it is not one of the \
-                 selected columns"
+                "{table}.{column} is named as a column that may hold plaintext, but it is not one of the selected columns"
             ),
             Refusal::Tied { table, ties } => write!(
                 f,
@@ -176,6 +190,13 @@ impl fmt::Display for Reason<'_> {
             Refusal::ReadOnly { seen } => {
                 write!(f, "nothing can be written here: {seen}. Connect to the primary, as a user who may write")
             }
+            Refusal::Setting { reason } => write!(f, "the server accepts no write of the task: {reason}"),
+            Refusal::Denied { seen } => write!(
+                f,
+                "the database refuses this to the user of the task: {seen}. The task needs SELECT on the row key and the \
+                 encrypted columns of each table, UPDATE on the encrypted columns, and SELECT, INSERT, UPDATE and DELETE \
+                 on its own tables"
+            ),
             Refusal::NoMember { node, reason } => write!(
                 f,
                 "the node {node} is not a member of the cluster: {reason}. Name the nodes of the cluster of this \
@@ -197,10 +218,9 @@ impl fmt::Display for Reason<'_> {
                  version has written it, or somebody else. Let that version finish, or drop the tables \
                  __diesel_encrypted_run, __diesel_encrypted_chunk and __diesel_encrypted_problem: they hold no data of the application",
             ),
-            Refusal::ForgedEnding => f.write_str(
-                "the table __diesel_encrypted_run says that the run has ended, but no process with this keyring has \
-                 written that since this one began. Nothing is proven by it. Find out who may write to the table, drop \
-                 the tables __diesel_encrypted_run, __diesel_encrypted_chunk and __diesel_encrypted_problem, and run the \
+            Refusal::ForgedRecord => f.write_str(
+                "no process with this keyring has written the record in the table __diesel_encrypted_run, or none since \
+                 this process began. Nothing is proven by it. Find out who may write to the table, drop the tables __diesel_encrypted_run, __diesel_encrypted_chunk and __diesel_encrypted_problem, and run the \
                  task again",
             ),
             Refusal::ForeignTable { table, reason } => write!(

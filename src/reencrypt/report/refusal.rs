@@ -49,6 +49,18 @@ pub enum Refusal {
         /// What prevents it.
         reason: String,
     },
+    /// The condition under which plaintext is right in a column cannot be used.
+    #[non_exhaustive]
+    Condition {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// The condition.
+        condition: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The writes of the task would set off triggers that you did not accept.
     #[non_exhaustive]
     Triggers {
@@ -72,6 +84,18 @@ pub enum Refusal {
     NoRowKey {
         /// The table.
         table: TableName,
+        /// Why a key of the table is not the row key, if it has one.
+        unusable: Option<String>,
+    },
+    /// The task cannot continue behind a row: its row key is `NULL` or exists twice, or the rows are not in order.
+    #[non_exhaustive]
+    Row {
+        /// The table.
+        table: TableName,
+        /// The row key.
+        row: String,
+        /// What prevents it.
+        reason: String,
     },
     /// A sample found plaintext in a column that should hold tokens only.
     #[non_exhaustive]
@@ -214,8 +238,8 @@ pub enum Refusal {
     },
     /// Another version of this crate has written the tables of the task.
     ForeignRun,
-    /// The record of the run says that it has ended, but no process with this keyring has written that.
-    ForgedEnding,
+    /// The record of a run names keys of this keyring, but no process with this keyring has written it.
+    ForgedRecord,
     /// A table of the task belongs to somebody who could make the task run code, or already does.
     #[non_exhaustive]
     ForeignTable {
@@ -260,6 +284,18 @@ pub enum Refusal {
     #[non_exhaustive]
     ReadOnly {
         /// What was seen.
+        seen: String,
+    },
+    /// A setting of the server makes the writes of the task impossible, and this user may not change it.
+    #[non_exhaustive]
+    Setting {
+        /// The setting, and what to do.
+        reason: String,
+    },
+    /// This user lacks a privilege.
+    #[non_exhaustive]
+    Denied {
+        /// What the database refuses, in its own words.
         seen: String,
     },
     /// A named node is not a member of the cluster.

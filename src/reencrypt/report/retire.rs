@@ -27,10 +27,15 @@ impl Retirement {
         self.columns().map(|(_, _, values)| values).sum()
     }
 
-    /// Each table and column, with the number of its values that are under the key.
+    /// Each table and column, with the number of its values that are under the key, in a wrong shape or not.
     pub fn columns(&self) -> impl Iterator<Item = (&str, &str, u64)> {
         self.status.columns.iter().map(|column| {
-            let values = column.keys.iter().filter(|key| key.fingerprint == self.key).map(|key| key.values).sum();
+            let values = column
+                .keys
+                .iter()
+                .filter(|key| key.fingerprint == self.key)
+                .map(|key| key.values + key.misshapen)
+                .sum();
             (column.table.as_str(), column.column.as_str(), values)
         })
     }

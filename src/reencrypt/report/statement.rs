@@ -6,7 +6,7 @@ use crate::reencrypt::report::column::ColumnReport;
 use crate::reencrypt::report::job::Job;
 use crate::reencrypt::report::outcome::{Outcome, Report};
 use crate::reencrypt::report::retire::Retirement;
-use crate::reencrypt::report::status::Status;
+use crate::reencrypt::report::status::{ColumnStatus, Status};
 use crate::reencrypt::report::time;
 use crate::targets::printable;
 
@@ -19,7 +19,8 @@ impl Report {
         let sum = |count: fn(&ColumnReport) -> u64| self.columns().iter().map(count).sum();
         let stale = sum(ColumnReport::stale);
         let (job, current, bad) = (self.job(), sum(|column| column.current), sum(|column| column.bad));
-        let counts = Counts { job, current, stale, bad };
+        let exempt = sum(|column| column.exempt);
+        let counts = Counts { job, current, stale, bad, exempt };
         let columns = names(self.columns().iter().map(|column| (column.table.as_str(), column.column.as_str())));
         let primary = self.primary();
         let Some(proof) = self.proof() else {
@@ -41,7 +42,10 @@ impl Report {
             Job::Decrypt => "plaintext".into(),
         };
         let all = values(proof.values);
-        format!("{at}, every value of {columns} was {state}{except}: {all}. {FENCED}")
+        let rules =
+            self.columns().iter().filter_map(|it| rule(&it.table, &it.column, it.plaintext_where.as_ref()?, it.exempt));
+        let rules: String = rules.collect();
+        format!("{at}, every value of {columns} was {state}{except}: {all}.{rules} {FENCED}")
     }
 }
 
@@ -57,14 +61,19 @@ impl Status {
             None if self.fenced => FENCED.into(),
             None => "Values that open transactions had written by then were not read.".into(),
         };
-        format!("{at}, {read} of {columns}: {shares}. {then}")
+        let rules =
+            self.columns.iter().filter_map(|it| rule(&it.table, &it.column, it.plaintext_where.as_ref()?, it.exempt));
+        let rules: String = rules.collect();
+        format!("{at}, {read} of {columns}: {shares}.{rules} {then}")
     }
 
     fn counts(&self) -> Counts {
         let keys = || self.columns.iter().flat_map(|column| &column.keys);
         let under = |is_primary| keys().filter(|key| key.is_primary == is_primary).map(|key| key.values).sum();
-        let bad = self.columns.iter().map(|column| column.plaintext + column.unreadable).sum();
-        Counts { job: Job::Reencrypt, current: under(true), stale: under(false), bad }
+        let sum = |count: fn(&ColumnStatus) -> u64| self.columns.iter().map(count).sum();
+        let bad = sum(|column| column.plaintext + column.unreadable + column.misshapen);
+        let exempt = sum(|column| column.exempt);
+        Counts { job: Job::Reencrypt, current: under(true), stale: under(false), bad, exempt }
     }
 
     fn names(&self) -> String {
@@ -107,11 +116,12 @@ struct Counts {
     current: u64,
     stale: u64,
     bad: u64,
+    exempt: u64,
 }
 
 impl Counts {
     fn all(&self) -> u64 {
-        self.current + self.stale + self.bad
+        self.current + self.stale + self.bad + self.exempt
     }
 
     fn read(&self) -> String {
@@ -122,8 +132,8 @@ impl Counts {
     }
 
     fn shares(&self, primary: impl std::fmt::Display) -> String {
-        let Self { job, current, stale, bad } = self;
-        match job {
+        let Self { job, current, stale, bad, exempt } = self;
+        let shares = match job {
             Job::Reencrypt => {
                 format!("{current} under the primary key {primary}, {stale} under secondary keys, {bad} not readable")
             }
@@ -131,7 +141,8 @@ impl Counts {
                 "{current} under the primary key {primary}, {stale} plaintext or under secondary keys, {bad} not readable"
             ),
             Job::Decrypt => format!("{current} plaintext, {stale} tokens, {bad} not readable or kept as tokens"),
-        }
+        };
+        if *exempt > 0 { format!("{shares}, {exempt} rightly plaintext") } else { shares }
     }
 }
 
@@ -145,6 +156,13 @@ fn values(count: u64) -> String {
 
 fn verb(count: u64) -> String {
     if count == 1 { "1 value is".into() } else { format!("{count} values are") }
+}
+
+/// What an operator has declared about the plaintext of a column, and how much there is.
+fn rule(table: &str, column: &str, condition: &str, exempt: u64) -> Option<String> {
+    let them = if exempt == 1 { "1 value is".into() } else { format!("{exempt} values are") };
+    let rule = format!(" In {table}.{column}, {them} plaintext, which is declared to be right where {condition}.");
+    (exempt > 0).then(|| printable(&rule).to_string())
 }
 
 /// `public.users (email, phone), public.posts (body)`

@@ -47,6 +47,14 @@ pub struct ColumnStatus {
     pub plaintext: u64,
     /// Tokens that are damaged, or whose key is not in the keyring.
     pub unreadable: u64,
+    /// Values that hold a token in a wrong shape, which no task rewrites:
+    /// [`ProblemKind::Misshapen`](crate::reencrypt::ProblemKind::Misshapen).
+    pub misshapen: u64,
+    /// Plaintext in rows in which [you declared it to be right](crate::reencrypt::Task::plaintext_where).
+    pub exempt: u64,
+    /// The condition for these rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plaintext_where: Option<String>,
     /// Values under each key of the keyring, the primary key first.
     pub keys: Vec<KeyStatus>,
     /// The date of the oldest readable token.
@@ -69,6 +77,8 @@ pub struct KeyStatus {
     pub is_primary: bool,
     /// Values under it.
     pub values: u64,
+    /// Values that hold a token under it in a wrong shape.
+    pub misshapen: u64,
 }
 
 pub(crate) fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
@@ -80,10 +90,10 @@ fn as_role<S: Serializer>(is_primary: &bool, serializer: S) -> Result<S::Ok, S::
 }
 
 impl Status {
-    /// Whether plaintext or unreadable values exist.
+    /// Whether plaintext, unreadable values, or tokens in a wrong shape exist.
     #[must_use]
     pub fn has_bad_values(&self) -> bool {
-        self.columns.iter().any(|column| column.plaintext + column.unreadable > 0)
+        self.columns.iter().any(|column| column.plaintext + column.unreadable + column.misshapen > 0)
     }
 
     /// Whether values under secondary keys remain.
@@ -103,14 +113,18 @@ impl ColumnStatus {
             null: tally.null,
             plaintext: tally.plaintext,
             unreadable: tally.unreadable,
+            misshapen: tally.misshapen,
+            exempt: tally.exempt,
+            plaintext_where: column.plaintext_where.clone(),
             keys: keyring
                 .fingerprints()
                 .enumerate()
-                .zip(&tally.keys)
-                .map(|((position, fingerprint), values)| KeyStatus {
+                .zip(tally.keys.iter().zip(tally.held.iter().chain(std::iter::repeat(&0))))
+                .map(|((position, fingerprint), (values, misshapen))| KeyStatus {
                     fingerprint,
                     is_primary: position == 0,
                     values: *values,
+                    misshapen: *misshapen,
                 })
                 .collect(),
             oldest: tally.dates.map(|(oldest, _)| time::of_seconds(oldest)),

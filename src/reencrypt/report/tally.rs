@@ -12,8 +12,20 @@ pub(crate) struct Tally {
     pub(crate) null: u64,
     pub(crate) plaintext: u64,
     pub(crate) unreadable: u64,
-    /// Readable tokens that must stay tokens although the job is to decrypt.
+    /// Values that must stay as they are although the job is to encrypt or to decrypt.
     pub(crate) withheld: u64,
+    /// Values that hold a token in a wrong shape.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) misshapen: u64,
+    /// Those of them that do not begin as a token does, so that a model may take them for plaintext.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) wrapped: u64,
+    /// Those of them that hold a token under each key, in the order of the keyring.
+    #[serde(default, skip_serializing_if = "are_none")]
+    pub(crate) held: Vec<u64>,
+    /// Plaintext in rows in which the operator declares it to be right.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) exempt: u64,
     /// The values under each key, in the order of the keyring.
     pub(crate) keys: Vec<u64>,
     /// The dates of the oldest and the newest readable token, in seconds since 1970.
@@ -21,17 +33,13 @@ pub(crate) struct Tally {
     /// The date of the newest token to write. Dates in the future do not count.
     pub(crate) newest_stale: Option<u64>,
     /// The elements of arrays after the first one of their row.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_none")]
     pub(crate) further: u64,
-}
-
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 impl Tally {
     pub(crate) fn new(keys: usize) -> Self {
-        Self { keys: vec![0; keys], ..Self::default() }
+        Self { keys: vec![0; keys], held: vec![0; keys], ..Self::default() }
     }
 
     /// Counts a value. `now` is the time of the reading, in seconds since 1970.
@@ -39,7 +47,16 @@ impl Tally {
         match verdict {
             Verdict::Plaintext => self.plaintext += 1,
             Verdict::Unreadable => self.unreadable += 1,
-            Verdict::Nested | Verdict::NotText => self.withheld += 1,
+            Verdict::Nested | Verdict::NotText | Verdict::Number => self.withheld += 1,
+            Verdict::Exempt => self.exempt += 1,
+            Verdict::Misshapen { position, begins } => {
+                self.misshapen += 1;
+                self.wrapped += u64::from(!begins);
+                if let Some(position) = *position {
+                    self.held.resize(self.keys.len(), 0);
+                    self.held[position] += 1;
+                }
+            }
             Verdict::Token { position, timestamp, .. } => {
                 self.keys[*position] += 1;
                 self.date(*timestamp, *timestamp);
@@ -55,8 +72,13 @@ impl Tally {
         self.plaintext += other.plaintext;
         self.unreadable += other.unreadable;
         self.withheld += other.withheld;
-        for (mine, theirs) in self.keys.iter_mut().zip(&other.keys) {
-            *mine += theirs;
+        self.misshapen += other.misshapen;
+        self.wrapped += other.wrapped;
+        self.exempt += other.exempt;
+        // A document without such values does not have the list.
+        self.held.resize(self.held.len().max(other.held.len()), 0);
+        for (mine, theirs) in [(&mut self.keys, &other.keys), (&mut self.held, &other.held)] {
+            mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine += theirs);
         }
         if let Some((oldest, newest)) = other.dates {
             self.date(oldest, newest);
@@ -76,7 +98,7 @@ impl Tally {
 
     /// Values of any kind.
     pub(crate) fn values(&self) -> u64 {
-        self.plaintext + self.unreadable + self.withheld + self.readable()
+        self.plaintext + self.unreadable + self.withheld + self.misshapen + self.exempt + self.readable()
     }
 
     /// Values under any key of the keyring.
@@ -95,18 +117,26 @@ impl Tally {
     /// Values that the job must leave unchanged and list.
     pub(crate) fn bad(&self, job: Job) -> u64 {
         let plaintext = if job == Job::Reencrypt { self.plaintext } else { 0 };
-        plaintext + self.unreadable + self.withheld
+        plaintext + self.unreadable + self.withheld + self.misshapen
     }
 
     /// Values that are left to write.
     pub(crate) fn left(&self, job: Job) -> u64 {
-        self.values() - self.done(job) - self.bad(job)
+        self.values() - self.done(job) - self.bad(job) - self.exempt
     }
 
     fn date(&mut self, oldest: u64, newest: u64) {
         let (from, to) = self.dates.unwrap_or((oldest, newest));
         self.dates = Some((from.min(oldest), to.max(newest)));
     }
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
+fn are_none(counts: &[u64]) -> bool {
+    counts.iter().all(is_none)
 }
 
 /// What was written to an encrypted column.

@@ -3,6 +3,7 @@
 use crate::database::{Cell, PlannedColumn, PlannedTable, Row};
 use crate::fields::Array;
 use crate::keys::Token;
+use crate::keys::fernet::held::{Held, seems_to_hold};
 use crate::keys::{Opened, Opener};
 use crate::reencrypt::report::job::Job;
 
@@ -14,10 +15,17 @@ pub(crate) enum Verdict<'p> {
     Plaintext,
     /// A token that is damaged, or whose key is not in the keyring.
     Unreadable,
-    /// A token that must not become plaintext, because its plaintext looks like a token.
+    /// A value that is no token but holds one: in quotes, in JSON, without its padding. `position` is that of the key
+    /// that opens it, if any does. `begins` is whether the value begins as a token does.
+    Misshapen { position: Option<usize>, begins: bool },
+    /// Plaintext that the operator declares to be right in this row.
+    Exempt,
+    /// A token that must not become plaintext, because its plaintext looks like a token or holds one.
     Nested,
-    /// A token that cannot become plaintext, because its plaintext is not text and its column holds text.
+    /// A value that must stay as it is, because it would become, or is, bytes that are not text in a column of text.
     NotText,
+    /// A number, in a database in which a column of bytes may hold one.
+    Number,
 }
 
 /// The values in a cell.
@@ -81,22 +89,49 @@ pub(crate) enum Standing {
 }
 
 impl<'p> Verdict<'p> {
-    pub(crate) fn of(cell: &Cell, column: &PlannedColumn, job: Job, opener: &'p mut Opener<'_>) -> Self {
+    /// Judges a cell. `is_exempt` is whether plaintext is right in this row.
+    pub(crate) fn of(
+        cell: &Cell,
+        column: &PlannedColumn,
+        job: Job,
+        is_exempt: bool,
+        opener: &'p mut Opener<'_>,
+    ) -> Self {
         let opened = opener.open(&cell.bytes);
         let plaintext = opener.plaintext();
         match opened {
             Some(_) if job == Job::Decrypt && Self::is_nested(column, opener) => Self::Nested,
             Some(_) if job == Job::Decrypt && column.is_text && !is_text(plaintext) => Self::NotText,
             Some(Opened { position, timestamp }) => Self::Token { position, timestamp, plaintext },
-            None if !column.token_like_plaintext && Token::looks_like_one(&cell.bytes) => Self::Unreadable,
-            None => Self::Plaintext,
+            None => Self::of_unopened(cell, column, job, is_exempt, opener),
+        }
+    }
+
+    fn of_unopened(cell: &Cell, column: &PlannedColumn, job: Job, is_exempt: bool, opener: &Opener<'_>) -> Self {
+        let begins = Token::looks_like_one(&cell.bytes);
+        let is_declared = column.token_like_plaintext;
+        let is_whole = begins && Token::parse(&cell.bytes, &mut Vec::new()).is_some();
+        let held = if is_whole && !is_declared { None } else { opener.held_in(&cell.bytes) };
+        match held {
+            // This guard prevents that a token is sealed into another one. After that, nobody would renew its key.
+            Some(Held::Ours(position)) => Self::Misshapen { position: Some(position), begins },
+            Some(Held::Foreign) if !begins && !is_declared => Self::Misshapen { position: None, begins },
+            _ if begins && !is_declared => Self::Unreadable,
+            _ if is_exempt && job != Job::Decrypt => Self::Exempt,
+            _ if job == Job::Encrypt && cell.is_number => Self::Number,
+            // The model of a text column would not load a token of these bytes.
+            _ if job == Job::Encrypt && column.is_text && std::str::from_utf8(&cell.bytes).is_err() => Self::NotText,
+            _ => Self::Plaintext,
         }
     }
 
     /// Whether the last opened plaintext would be taken for a token, and therefore be decrypted again or reported.
     fn is_nested(column: &PlannedColumn, opener: &Opener<'_>) -> bool {
-        let looks_like_one = Token::looks_like_one(opener.plaintext());
-        looks_like_one && (!column.token_like_plaintext || opener.has_opened_a_token())
+        let plaintext = opener.plaintext();
+        if column.token_like_plaintext {
+            return Token::looks_like_one(plaintext) && opener.has_opened_a_token();
+        }
+        Token::looks_like_one(plaintext) || seems_to_hold(plaintext)
     }
 
     /// Reports to `see` what every cell of a row holds; `None` is `NULL`, or an array without elements. Each element of an
@@ -109,8 +144,9 @@ impl<'p> Verdict<'p> {
         mut see: impl FnMut(Place, Option<&Verdict>),
     ) {
         for (index, (cell, column)) in row.cells.iter().zip(&table.columns).enumerate() {
+            let is_exempt = row.is_exempt(index);
             let mut of_value = |place, cell: Option<&Cell>| {
-                see(place, cell.map(|cell| Verdict::of(cell, column, job, opener)).as_ref());
+                see(place, cell.map(|cell| Verdict::of(cell, column, job, is_exempt, opener)).as_ref());
             };
             match Content::of(cell.as_ref(), column) {
                 Content::Value(cell) => of_value(Place::cell(index), cell),
@@ -127,11 +163,14 @@ impl<'p> Verdict<'p> {
 
     pub(crate) fn standing(&self, job: Job) -> Standing {
         match (self, job) {
-            (Self::Token { position: 0, .. }, Job::Reencrypt | Job::Encrypt) | (Self::Plaintext, Job::Decrypt) => {
-                Standing::Done
-            }
+            (Self::Token { position: 0, .. }, Job::Reencrypt | Job::Encrypt)
+            | (Self::Plaintext, Job::Decrypt)
+            | (Self::Exempt, _) => Standing::Done,
             (Self::Token { .. }, _) | (Self::Plaintext, Job::Encrypt) => Standing::Left,
-            (Self::Plaintext, Job::Reencrypt) | (Self::Unreadable | Self::Nested | Self::NotText, _) => Standing::Bad,
+            (Self::Plaintext, Job::Reencrypt) => Standing::Bad,
+            (Self::Misshapen { .. } | Self::Unreadable | Self::Nested | Self::NotText | Self::Number, _) => {
+                Standing::Bad
+            }
         }
     }
 }

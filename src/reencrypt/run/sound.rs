@@ -63,8 +63,11 @@ impl Shape {
 
     fn are_tallies(&self, tallies: &[Tally], columns: usize) -> bool {
         let is_sound = |tally: &Tally| {
-            let counts = [tally.null, tally.plaintext, tally.unreadable, tally.withheld];
-            tally.keys.len() == self.keys && counts.iter().chain(&tally.keys).all(|count| *count <= MOST)
+            let counts = [tally.null, tally.plaintext, tally.unreadable, tally.withheld, tally.misshapen, tally.exempt];
+            let counts = counts.iter().chain([&tally.wrapped]).chain(&tally.keys).chain(&tally.held);
+            // A run of an earlier version has not counted these.
+            let has_keys = tally.keys.len() == self.keys && [0, self.keys].contains(&tally.held.len());
+            has_keys && counts.into_iter().all(|count| *count <= MOST)
         };
         tallies.len() == columns && tallies.iter().all(is_sound)
     }

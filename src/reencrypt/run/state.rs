@@ -32,7 +32,7 @@ const PROBLEM: &str = "__diesel_encrypted_problem";
 const RECORDED_AT_ONCE: usize = 100;
 
 /// The version of the document in the table of the run. Processes with different versions cannot work together.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The statements that create the tables of the task where they are missing, and the statements that drop them.
 ///
@@ -116,6 +116,19 @@ impl State {
             Ok(Ok(<[String; 3]>::try_from(names).ok()))
         })?;
         Ok(found?.map(|[run, chunk, problem]| Self { run, chunk, problem }))
+    }
+
+    /// Makes sure that this user may write to the tables.
+    pub(crate) fn check<C: TaskConnection>(&self, session: &mut Session<'_, C>) -> Result<(), Cause> {
+        let Self { run, chunk, problem } = self;
+        let insert = |table| format!("EXPLAIN INSERT INTO {table} SELECT * FROM {table} WHERE 1 = 0");
+        let update = |table, column| format!("EXPLAIN UPDATE {table} SET {column} = {column} WHERE 1 = 0");
+        let delete = |table| format!("EXPLAIN DELETE FROM {table} WHERE 1 = 0");
+        let statements = [run, chunk, problem].map(insert).into_iter().chain([chunk, problem].map(delete));
+        for statement in statements.chain([update(run, "document"), update(chunk, "progress")]) {
+            session.ask(|conn| conn.batch_execute(&statement))?;
+        }
+        Ok(())
     }
 
     /// Reads the clock and the run. Until the transaction ends, nobody else can change the run. On SQLite, the
@@ -295,16 +308,17 @@ mod tests {
         ];
         for phase in phases {
             let document =
-                r#"{"version":1,"run":{"scope":{"job":"Reencrypt","keys":["a","b"],"check":"c","targets":["t (id): x"]},"#
+                r#"{"version":2,"run":{"scope":{"job":"Reencrypt","keys":["a","b"],"check":"c","targets":["t (id): x"]},"#
                     .to_owned()
                     + r#""started":1795574000000,"pass":2,"is_paused":false,"phase":"#
                     + &phase
                     + r#","processes":{"a":{"until":1795574060000,"is_stopped":false}},"claims":3,"chunks":[{"range":"#
                     + r#"{"table":0,"after":[{"Int":1},{"Text":"b"}],"until":null},"holder":"#
                     + holder
-                    + r#"}],"left":[{"table":0,"after":null,"until":[{"Bytes":[1]},{"UInt":2},{"Real":0.5}]}],"tallies":["#
+                    + r#"}],"left":[{"table":0,"after":null,"until":[{"Bytes":[1]},{"UInt":2},{"Real":4602678819172646912}]}],"tallies":["#
                     + tally
-                    + r#"],"written":[{"rewritten":1,"raced":2,"busy":3}],"busy":[4],"newest_stale":null,"retired":["c"]}}"#;
+                    + r#"],"written":[{"rewritten":1,"raced":2,"busy":3}],"busy":[4],"newest_stale":null,"retired":["c"],"#
+                    + r#""signatures":["s","t"]}}"#;
             let read: Document<Run> = serde_json::from_str(&document).unwrap();
             assert_eq!(serde_json::to_string(&read).unwrap(), document);
         }

@@ -1,12 +1,13 @@
 //! The run of a process, wherever it is kept: in memory, or in the tables of the task.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::RunQueryDsl;
 use diesel::result::QueryResult;
 
-use crate::database::{Checkpoint, Failure, KeyValue, Moment, Page, Plan, Row, Session, TaskConnection};
+use crate::database::{Checkpoint, Failure, KeyValue, Moment, Page, Plan, Row, RowFormat, Session, TaskConnection};
 use crate::keys::Keyring;
 use crate::reencrypt::report::{Ending, Problem, Problems, TaskError};
 use crate::reencrypt::run::claim::{Claim, ClaimNumber, ClaimProgress, Range};
@@ -49,11 +50,12 @@ impl<'a, C: TaskConnection> Store<'a, C> {
         state: State,
         session: &mut Session<'_, C>,
         plan: &'a Plan,
-        scope: &Scope,
+        scope: Scope,
+        keyring: Arc<Keyring>,
         process: String,
         lease: Duration,
     ) -> Result<Self, TaskError> {
-        let tables = Tables::join(state, session, plan, scope, &process, lease)?;
+        let tables = Tables::join(state, session, plan, scope, keyring, &process, lease)?;
         Ok(Self { plan, process, lease: Some(lease), place: Box::new(tables) })
     }
 
@@ -104,8 +106,8 @@ impl<'a, C: TaskConnection> Store<'a, C> {
     }
 
     /// Whether a process of this run wrote the ending, after this process had joined.
-    pub(crate) fn believes(&self, ending: &Ending, keyring: &Keyring, scope: &Scope) -> bool {
-        self.place.believes(ending, keyring, scope)
+    pub(crate) fn believes(&self, ending: &Ending) -> bool {
+        self.place.believes(ending)
     }
 
     /// Records problems, for the processes that report them and for operators.
@@ -180,6 +182,9 @@ impl<'a, C: TaskConnection> Store<'a, C> {
         page.until = range.until.as_deref();
         page.skip = CHUNK - 1;
         let rows: Vec<Row> = page.load(conn)?;
-        Ok(rows.into_iter().next().map(|row| row.key).filter(|key| range.until.as_ref() != Some(key)))
+        Ok(rows.into_iter().next().map(|row| row.key).filter(|key| {
+            // A worker that reads this row refuses its row key.
+            key.iter().all(C::Backend::is_key) && range.until.as_ref() != Some(key)
+        }))
     }
 }

@@ -44,6 +44,7 @@ impl Task<'_> {
         checks::check_conversion(&mut self.session(pool), &plan, self.settings.job)?;
         if !self.dry_run {
             checks::check_writable(&mut self.session(pool), &self.settings.anchor)?;
+            checks::check_privileges(&mut self.session(pool), &plan)?;
             checks::check_side_effects(&mut self.session(pool), &plan, self.accept_triggers)?;
         }
         sample::check_keyring(&mut self.session(pool), &plan, self.settings.job, &self.settings.keyring)?;
@@ -131,7 +132,8 @@ impl Task<'_> {
         pool: &Pool<ConnectionManager<C>>,
         plan: &Plan,
     ) -> Result<(), TaskError> {
-        if !self.accepted_tokens.needs_reading(&mut self.session(pool), plan, self.settings.job)? {
+        let Settings { keyring, job, .. } = &self.settings;
+        if !self.accepted_tokens.needs_reading(&mut self.session(pool), plan, keyring, *job)? {
             return Ok(());
         }
         let nodes = Nodes::new(&[])?;
@@ -143,7 +145,9 @@ impl Task<'_> {
     fn plan<C: TaskConnection>(&self, pool: &Pool<ConnectionManager<C>>) -> Result<Plan, TaskError> {
         let mut session = self.session(pool);
         checks::check_connection(&session)?;
-        let mut plan = planning::plan(&mut session, &self.targets, &self.token_like_plaintext)?;
+        let Self { token_like_plaintext: token_like, plaintext_where, .. } = self;
+        let declared = planning::Declared { token_like, plaintext_where };
+        let mut plan = planning::plan(&mut session, &self.targets, declared)?;
         planning::count_rows(&mut session, &mut plan)?;
         Ok(plan)
     }

@@ -18,6 +18,7 @@ use crate::targets::Target;
 pub struct Task<'a> {
     pub(super) targets: Vec<Target>,
     pub(super) token_like_plaintext: Vec<Target>,
+    pub(super) plaintext_where: Vec<(Target, String)>,
     pub(super) dry_run: bool,
     pub(super) accept_triggers: bool,
     pub(super) accepted_tokens: Accepted,
@@ -31,6 +32,7 @@ impl<'a> Task<'a> {
         Self {
             targets: Vec::new(),
             token_like_plaintext: Vec::new(),
+            plaintext_where: Vec::new(),
             dry_run: false,
             accept_triggers: false,
             accepted_tokens: Accepted::Explained,
@@ -78,6 +80,35 @@ impl<'a> Task<'a> {
     /// restores them. First look at every value that a dry run lists.
     pub fn token_like_plaintext(mut self, target: Target) -> Self {
         self.token_like_plaintext.push(target);
+        self
+    }
+
+    /// Declares that the plaintext of these columns is right in the rows that meet the condition. The columns must be among
+    /// the targets.
+    ///
+    /// Some programs store plaintext on purpose, and note that in another column: Airflow has `is_encrypted`. The task
+    /// leaves such plaintext, counts it [apart](crate::reencrypt::ColumnReport::exempt), and does not list it. A token is
+    /// treated as everywhere else, whatever the condition says. [`Job::Decrypt`] ignores the conditions.
+    ///
+    /// The condition is SQL, and becomes a part of the statements of the task unchanged: **it must not contain the input
+    /// of anybody else.** It may use the columns of its row, and no other query. A condition that is `NULL` is not met. On
+    /// PostgreSQL, the search path is empty but for `pg_catalog`: name the schema of any function and operator that is
+    /// not PostgreSQL's own. If a column has several conditions, one of them has to be met.
+    ///
+    /// All processes of a run must declare the same conditions, in the same words.
+    ///
+    /// ```
+    /// # #[cfg(feature = "reencrypt")]
+    /// # fn task(keyring: diesel_encrypted::Keyring) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use diesel_encrypted::reencrypt::Task;
+    /// let task = Task::new(keyring)
+    ///     .target("connection.password".parse()?)
+    ///     .plaintext_where("connection.password".parse()?, "NOT is_encrypted OR password = ''");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn plaintext_where(mut self, target: Target, condition: impl Into<String>) -> Self {
+        self.plaintext_where.push((target, condition.into()));
         self
     }
 

@@ -16,8 +16,9 @@ pub(crate) fn decide(
 ) -> Result<Option<Change>, Failure> {
     let mut swaps = Vec::with_capacity(row.cells.len());
     for (index, (cell, column)) in row.cells.iter().zip(&table.columns).enumerate() {
+        let is_exempt = row.is_exempt(index);
         let mut decide = |cell: Option<&Cell>, place: Place| {
-            let verdict = cell.map(|cell| Verdict::of(cell, column, job, &mut rotation.opener));
+            let verdict = cell.map(|cell| Verdict::of(cell, column, job, is_exempt, &mut rotation.opener));
             see(place, verdict.as_ref());
             cell.zip(verdict)
                 .map_or(Ok(None), |(cell, verdict)| replacement(cell, column, verdict, job, &mut rotation.sealer, now))

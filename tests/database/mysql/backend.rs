@@ -87,6 +87,21 @@ const ALL_ROW_KEYS: &[(&str, &[&str])] = &[
     ("timestamp(6)", &["'2026-11-23 00:00:00.000001'", "'2026-11-23 00:00:00.000002'"]),
     ("date", &["'2026-11-23'", "'1970-01-01'"]),
     ("inet6", &["'::1'", "'fe80::2'"]),
+    ("year", &["1999", "2024", "0", "1901"]),
+    ("time(6)", &["'-838:59:59.999999'", "'838:59:59'", "'00:00:00.5'", "'-00:00:00.5'"]),
+    // Bytes that have no character, or that share one, do not survive a conversion to Unicode and back.
+    ("varchar(5) character set cp1251", &["x'61'", "x'98'", "x'c0'", "x'a8'", "x'ff'"]),
+    ("varchar(5) character set cp1251 collate cp1251_bulgarian_ci", &["x'61'", "x'c0'", "x'c1'", "x'b9'"]),
+    (
+        "varchar(5) character set cp932 collate cp932_bin",
+        &["x'8754'", "x'fa54'", "x'eefc'", "x'5c'", "x'7e'", "x'815f'"],
+    ),
+    ("varchar(5) character set sjis collate sjis_bin", &["x'5c'", "x'7e'", "x'815f'", "x'8160'"]),
+    ("varchar(5) character set hebrew collate hebrew_bin", &["x'61'", "x'e0'", "x'fa'"]),
+    ("varchar(5) character set ucs2", &["'a'", "'é'", "'日本'", "'B'"]),
+    ("varchar(5) character set utf16 collate utf16_bin", &["'a'", "'é'", "'日本'", "'😀'"]),
+    ("varchar(5) character set utf8mb3", &["'a'", "'é'", "'日本'", "'B'"]),
+    ("varchar(5) collate utf8mb4_unicode_520_ci", &["'a'", "'ß'", "''", "'ä2'", "'Z'"]),
 ];
 
 /// The URL of a server that refuses connections.
@@ -111,6 +126,10 @@ pub fn create_with_a_row_against_a_check(conn: &mut Conn, rows: &str) {
 
 /// All settings of a session.
 pub fn settings(conn: &mut Conn) -> Vec<String> {
+    // A limit on queries also applies to this one.
+    let limits =
+        "set @big = @@sql_big_selects, @most = @@sql_select_limit; set sql_big_selects = 1, sql_select_limit = default";
+    conn.batch_execute(limits).unwrap();
     #[derive(QueryableByName)]
     struct Setting {
         #[diesel(sql_type = diesel::sql_types::Text, column_name = "Variable_name")]
@@ -119,6 +138,9 @@ pub fn settings(conn: &mut Conn) -> Vec<String> {
         value: String,
     }
     let settings = diesel::sql_query("show session variables").load::<Setting>(conn).unwrap();
+    conn.batch_execute("set sql_big_selects = @big, sql_select_limit = @most").unwrap();
+    let limits = diesel::sql_query("select 'limits' as Variable_name, concat(@big, ' ', @most) as Value");
+    let settings = settings.into_iter().chain(limits.load::<Setting>(conn).unwrap()).collect::<Vec<_>>();
     // These belong to a statement, or differ between connections.
     let is_of_statement = |name: &str| {
         let names = [

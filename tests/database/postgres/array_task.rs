@@ -3,7 +3,7 @@
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bytea, Nullable};
-use diesel_encrypted::reencrypt::{ColumnReport, Job, Outcome, ProblemKind, Report, Task};
+use diesel_encrypted::reencrypt::{ColumnReport, Job, Outcome, ProblemKind, Refusal, Report, Task};
 use diesel_encrypted::{TableName, Target};
 
 use crate::backend::TestDatabase;
@@ -270,4 +270,80 @@ fn the_setting_that_makes_null_a_word_changes_nothing() {
     posts.db.conn().batch_execute(sql).unwrap();
     assert!(posts.run(&["tags"], Job::Reencrypt, [2, 1]).is_proven());
     assert_eq!(posts.raw("tags")[0].bytes.as_ref().map(|bytes| bytes.ends_with(&[255; 4])), Some(true));
+}
+
+/// A condition is true or false for a whole row, so it cannot exempt an element.
+#[test]
+fn a_condition_for_plaintext_in_arrays_is_refused_before_anything_is_written() {
+    let posts = Posts::new();
+    posts.fill(1);
+    posts.set(9, "tags", "array['plain', @a]", 1);
+    let raw =
+        || COLUMNS.iter().filter(|column| **column != "title").map(|column| posts.raw(column)).collect::<Vec<_>>();
+    let before = raw();
+    let target = |column: &str| format!("posts.{column}").parse().unwrap();
+    for job in [Job::Reencrypt, Job::Encrypt] {
+        for column in ["tags", "scans", "domain"] {
+            let run = task(&COLUMNS, job, [2, 1]).plaintext_where(target(column), "id = 9").run(&posts.db.pool(2));
+            let error = run.unwrap_err();
+            assert!(matches!(error.refusal(), Some(Refusal::Condition { .. })), "{error}");
+            let said = error.to_string();
+            assert!(said.contains(&format!("posts.{column}")) && said.contains("an array"), "{said}");
+        }
+    }
+    assert_eq!(raw(), before);
+    let run = task(&COLUMNS, Job::Reencrypt, [2, 1]).plaintext_where(target("title"), "id = 9").run(&posts.db.pool(2));
+    assert_eq!(run.unwrap().problems().len(), 1);
+}
+
+#[test]
+fn a_token_inside_an_element_is_never_sealed() {
+    let posts = Posts::new();
+    posts.set(1, "tags", "array['plain', '\"' || @a || '\"', @b, ' ' || @c]", 1);
+    posts.set(2, "scans", "array[convert_to('\"' || @a || '\"', 'UTF8'), #b]", 1);
+    let raw = |rows: &[Raw]| rows.iter().map(|row| row.bytes.clone()).collect::<Vec<_>>();
+    let element = |sql: &str| {
+        let sql = format!("select id, {sql}::bytea as bytes from posts order by id");
+        raw(&diesel::sql_query(sql).load(&mut posts.db.conn()).unwrap())
+    };
+    let elements = || ["tags[2]", "tags[4]", "scans[1]"].map(element);
+    let before = elements();
+    for job in [Job::Reencrypt, Job::Encrypt] {
+        let run = task(&["tags", "scans"], job, [2, 1]).accept_tokens().run(&posts.db.pool(2)).unwrap();
+        assert_eq!((run.outcome(), run.old_keys_may_go()), (Outcome::Proven, false));
+        let found = run.problems().iter().filter(|problem| problem.kind == ProblemKind::Misshapen);
+        let mut found: Vec<_> = found.map(|problem| problem.row.as_str()).collect();
+        found.sort_unstable();
+        assert_eq!(found, ["id=1, tags[2]", "id=1, tags[4]", "id=2, scans[1]"], "{job}");
+        assert_eq!(elements(), before);
+    }
+    let sealed = &element("tags[1]")[0];
+    assert_eq!(keyring([2]).decrypt(sealed.as_ref().unwrap()).unwrap(), b"plain");
+}
+
+#[test]
+fn an_element_that_would_not_be_text_stays_a_token() {
+    let posts = Posts::new();
+    let token = keyring([1]).encrypt(b"caf\xe9");
+    posts.set(1, "tags", &format!("array[@a, '{token}', null]"), 1);
+    let report = posts.run(&["tags"], Job::Decrypt, [1]);
+    let found = report.problems().iter().map(|problem| (problem.row.as_str(), problem.kind)).collect::<Vec<_>>();
+    assert_eq!(found, [("id=1, tags[2]", ProblemKind::NotText)]);
+    let sql = "select id, array_to_string(tags, ' ')::bytea as bytes from posts";
+    let rows: Vec<Raw> = diesel::sql_query(sql).load(&mut posts.db.conn()).unwrap();
+    assert_eq!(rows[0].bytes.as_deref(), Some(format!("a {token}").as_bytes()));
+}
+
+#[test]
+fn every_element_of_an_array_that_cannot_be_written_counts() {
+    let posts = Posts::new();
+    posts.fill(1);
+    let sql = "alter table posts add old text[]; update posts set old = tags;
+               alter table posts add check (id not in (1, 5) or tags is not distinct from old)";
+    posts.db.conn().batch_execute(sql).unwrap();
+    let report = posts.run(&["tags"], Job::Reencrypt, [2, 1]);
+    assert_eq!(report.outcome(), Outcome::Incomplete);
+    let column = &report.columns()[0];
+    assert_eq!((column.rewritten, column.busy), (5, 6));
+    assert_eq!(posts.plain("tags", [2, 1])[0].1.as_deref(), Some("{a,b,a}"));
 }

@@ -80,10 +80,12 @@ fn rows_that_the_walk_does_not_reach() {
         .batch_execute(
             "create function less(int, int) returns bool language sql immutable as 'select $1 < $2';
              create function more(int, int) returns bool language sql immutable as 'select $1 > $2 and $1 < 8';
+             create function at_least(int, int) returns bool language sql immutable as 'select $1 >= $2 and $1 < 8';
+             create operator >>= (leftarg = int, rightarg = int, function = at_least);
              create operator <<< (leftarg = int, rightarg = int, function = less);
              create operator >>> (leftarg = int, rightarg = int, function = more);
              create operator class lossy for type int using btree as
-                 operator 1 <<<, operator 2 <=, operator 3 =, operator 4 >=, operator 5 >>>, function 1 btint4cmp(int, int);
+                 operator 1 <<<, operator 2 <=, operator 3 =, operator 4 >>=, operator 5 >>>, function 1 btint4cmp(int, int);
              create table t (id int not null, secret text); create unique index on t (id lossy)",
         )
         .unwrap();

@@ -36,7 +36,12 @@ pub const ROW_KEYS: &[(&str, &[&str])] = &[
     ("text not null", &["''", "'a'", "'A'", "'a''b'", "'é'", "'日本'", "'10'", "'9'"]),
     ("text not null collate nocase", &["'a'", "'B'", "'c'"]),
     ("blob not null", &["x''", "x'00ff'", "x'ff'"]),
-    ("real not null", &["0.1", "-0.3", "1e300", "0.30000000000000004"]),
+    ("real not null", &["0.1", "-0.3", "1e300", "0.30000000000000004", "9e999", "-9e999"]),
+    ("not null", &["1", "1.5", "'a'", "'A'", "x'00'", "x'61'", "'10'", "9007199254740993", "9007199254740992.0"]),
+    ("int not null", &["1", "1.5", "'a'", "x'00'", "x'61'", "9007199254740993"]),
+    ("text not null collate rtrim", &["'a'", "'b '", "'  c'"]),
+    ("text not null", &["'caf' || char(65533)", "cast(x'636166e9' as text)", "cast(x'ff' as text)", "'z'", "'c'"]),
+    ("text not null", &["'a' || char(0) || 'b'", "'a'", "'a' || char(0) || 'c'", "'b'"]),
     // SQLite allows NULL in these keys, so the task pages by row id.
     ("text", &["'a'", "null", "'b'", "null"]),
     ("bigint", &["null", "1", "null"]),

@@ -2,6 +2,7 @@
 
 mod bad_values;
 mod column_types;
+mod contents;
 mod conversion;
 #[cfg(feature = "chrono")]
 mod elsewhere;
@@ -18,7 +19,7 @@ pub mod proof;
 mod races;
 mod refusals;
 mod rotation;
-mod row_keys;
+pub mod row_keys;
 #[allow(dead_code)] // Not every database needs all of it.
 pub mod sql;
 mod startup;

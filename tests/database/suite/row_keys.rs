@@ -1,15 +1,37 @@
 //! The task reads tables with row keys of every type completely, in pages of any size.
 
 use diesel::connection::SimpleConnection;
-use diesel_encrypted::reencrypt::{Outcome, Task};
+use diesel_encrypted::reencrypt::{Outcome, Refusal, Task};
 use diesel_encrypted::{TableName, Target};
 
 use super::sql::texts;
 use crate::backend::{Conn, ROW_KEYS, TEXT, TestDatabase};
 use crate::support::keys::keyring;
 
+/// Fills the column `id` of the table `t`, and re-encrypts the table.
+pub fn rotate_all(db: &TestDatabase, what: &str, values: &[&str]) {
+    let mut conn = db.conn();
+    let mut plaintexts = Vec::new();
+    for (index, value) in values.iter().enumerate() {
+        insert(&mut conn, "id", value, &format!("{index:02}"));
+        plaintexts.push(format!("{index:02}"));
+    }
+    rotate(db, what, &plaintexts);
+}
+
+/// The refusal to re-encrypt the table `t`, and its text. Nothing was written.
+#[allow(dead_code)] // Every database has cases of its own.
+pub fn refused(db: &TestDatabase) -> (Refusal, String) {
+    let before = texts(&mut db.conn(), "select secret from t");
+    let target = Target::named(TableName::new("t"), ["secret"]).unwrap();
+    let error = Task::new(keyring([2, 1])).target(target).batch_size(2).run(&db.pool(1)).unwrap_err();
+    assert_eq!(texts(&mut db.conn(), "select secret from t"), before);
+    let refusal = error.refusal().unwrap_or_else(|| panic!("{error}"));
+    (refusal.clone(), error.to_string())
+}
+
 /// Re-encrypts the table `t` in pages of two rows. It must read every value, write it once and keep its plaintext.
-fn rotate(db: &TestDatabase, what: &str, plaintexts: &[String]) {
+pub fn rotate(db: &TestDatabase, what: &str, plaintexts: &[String]) {
     let target = Target::named(TableName::new("t"), ["secret"]).unwrap();
     let report = Task::new(keyring([2, 1])).target(target).batch_size(2).run(&db.pool(1)).unwrap();
     assert_eq!(report.outcome(), Outcome::Proven, "{what}");
@@ -24,7 +46,7 @@ fn rotate(db: &TestDatabase, what: &str, plaintexts: &[String]) {
     assert_eq!(found, plaintexts, "{what}");
 }
 
-fn insert(conn: &mut Conn, columns: &str, key: &str, plaintext: &str) {
+pub fn insert(conn: &mut Conn, columns: &str, key: &str, plaintext: &str) {
     let token = keyring([1]).encrypt(plaintext.as_bytes());
     conn.batch_execute(&format!("insert into t ({columns}, secret) values ({key}, '{token}')")).unwrap();
 }
@@ -36,12 +58,7 @@ fn of_every_type() {
     for (sql_type, values) in ROW_KEYS.iter() {
         conn.batch_execute("drop table if exists t").unwrap();
         conn.batch_execute(&format!("create table t (id {sql_type} primary key, secret {TEXT} not null)")).unwrap();
-        let mut plaintexts = Vec::new();
-        for (index, value) in values.iter().enumerate() {
-            insert(&mut conn, "id", value, &format!("{index}"));
-            plaintexts.push(format!("{index}"));
-        }
-        rotate(&db, sql_type, &plaintexts);
+        rotate_all(&db, sql_type, values);
     }
 }
 

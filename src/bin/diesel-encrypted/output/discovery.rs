@@ -21,7 +21,10 @@ pub(crate) fn discovery(discovered: Result<Discovered, Failure>, json: bool) -> 
     let discovered = checked?;
     let findings = &discovered.findings;
     if !json {
-        let shown = discovered.columns.iter().filter(|column| column.declared || column.guarded || column.tokens > 0);
+        let shown = discovered
+            .columns
+            .iter()
+            .filter(|column| column.declared || column.guarded || column.tokens + column.misshapen > 0);
         line(table(&HEAD, shown.map(row)))?;
         for (index, finding) in findings.iter().enumerate() {
             let before = if index == 0 { "\n" } else { "" };

@@ -8,6 +8,7 @@ use super::problems::problem_table;
 use super::{count, document, line, sentence, table};
 use crate::exit::{Exit, Failure};
 use crate::notes;
+use crate::remedy::after_doubt;
 
 /// The maximum number of problems in the output for people.
 const SHOWN: usize = 20;
@@ -56,12 +57,15 @@ pub(crate) fn report(keyring: &Keyring, job: Job, ending: Ending, json: bool, dr
     }
     if let Some(report) = report {
         notes::info(json, "ended", advice(keyring, job, &report, exit, dry_run));
+        report.doubt().and_then(after_doubt).into_iter().for_each(|next| notes::info(json, "ended", next));
     }
     Ok(exit)
 }
 
 fn show(report: &Report) -> Result<Exit, Failure> {
-    line(table(&HEAD, report.columns().iter().map(row)))?;
+    let has_exempt = report.columns().iter().any(|column| column.plaintext_where.is_some());
+    let head: Vec<&str> = HEAD.into_iter().chain(has_exempt.then_some("plaintext by rule")).collect();
+    line(table(&head, report.columns().iter().map(|column| row(column, has_exempt))))?;
     let problems = report.problems();
     if !problems.is_empty() {
         line(format_args!("\n{}", problem_table(problems.iter().take(SHOWN))))?;
@@ -105,23 +109,61 @@ fn advice(keyring: &Keyring, job: Job, report: &Report, exit: Exit, dry_run: boo
             stale => format!("dry run: nothing was written. A run would {}.", work(job, stale, primary)),
         },
         _ => match report.doubt() {
-            Some(doubt) => format!("not proven: {} Keep {keys} until the job is proven.", sentence(doubt)),
+            Some(doubt) => {
+                format!("not proven: {}{} Keep {keys} until the job is proven.", sentence(doubt), too_large(report))
+            }
             None => format!("not proven. Run the command again, and keep {keys} until the job is proven."),
         },
     }
 }
 
 /// What to do about the problems of a report.
-fn repairs(job: Job, report: &Report) -> &'static str {
+fn repairs(job: Job, report: &Report) -> String {
     let has = |kind| report.problems().iter().any(|problem| problem.kind == kind);
+    let mut repairs = Vec::new();
     match (has(ProblemKind::Plaintext), has(ProblemKind::Unreadable)) {
-        _ if job == Job::Decrypt => "Fix them.",
-        (true, true) => {
+        _ if job == Job::Decrypt => repairs.push("Fix them."),
+        (true, true) => repairs.push(
             "Encrypt the plaintext with `diesel-encrypted encrypt`. For unreadable values, find their key or repair the \
-             rows."
-        }
-        (true, false) => "Encrypt them with `diesel-encrypted encrypt`.",
-        (false, _) => "Find the key that encrypted them, or repair the rows.",
+             rows.",
+        ),
+        (true, false) => repairs.push("Encrypt them with `diesel-encrypted encrypt`."),
+        (false, true) => repairs.push("Find the key that encrypted them, or repair the rows."),
+        (false, false) => {}
+    }
+    if has(ProblemKind::Plaintext) && job == Job::Reencrypt {
+        repairs.push("If plaintext is right in some rows, declare them with --plaintext-where.");
+    }
+    if has(ProblemKind::Misshapen) {
+        repairs.push(
+            "A value of a wrong shape holds a token in quotes, in JSON, between blanks, or encoded once more: store the \
+             token alone. If no key opens it and it is meant as plaintext, `encrypt` takes it with --token-like-plaintext.",
+        );
+    }
+    if has(ProblemKind::NotText) && job == Job::Encrypt {
+        repairs.push(
+            "Plaintext that is not text (UTF-8) would not load in a model of a text column: correct its characters, or \
+             move it to a binary column.",
+        );
+    }
+    if has(ProblemKind::Number) {
+        repairs.push(
+            "Turn the numbers into text or bytes, as the application reads them: UPDATE … SET x = CAST(x AS BLOB).",
+        );
+    }
+    if repairs.is_empty() {
+        repairs.push("See the list of problems.");
+    }
+    repairs.join(" ")
+}
+
+/// What to do about values that no statement can write.
+fn too_large(report: &Report) -> &'static str {
+    if report.problems().iter().any(|problem| problem.kind == ProblemKind::TooLarge) {
+        " Some values are too large for a statement: raise max_allowed_packet on the server (MySQL, MariaDB), and run the \
+         command again."
+    } else {
+        ""
     }
 }
 
@@ -149,10 +191,11 @@ fn after_proof(keyring: &Keyring, job: Job) -> Option<String> {
 
 const HEAD: [&str; 8] = ["column", "scanned", "rewritten", "current", "null", "raced", "busy", "bad"];
 
-fn row(column: &ColumnReport) -> Vec<String> {
+fn row(column: &ColumnReport, has_exempt: bool) -> Vec<String> {
     let counts = [column.scanned, column.rewritten, column.current, column.null, column.raced, column.busy, column.bad];
     let name = format!("{}.{}", column.table, column.column);
-    std::iter::once(name).chain(counts.iter().map(u64::to_string)).collect()
+    let exempt = has_exempt.then(|| column.exempt.to_string());
+    std::iter::once(name).chain(counts.iter().map(u64::to_string)).chain(exempt).collect()
 }
 
 #[derive(Serialize)]

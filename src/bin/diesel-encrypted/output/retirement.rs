@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{document, line, rfc3339, table};
 use crate::exit::{Exit, Failure};
 use crate::notes;
+use crate::remedy::after_doubt;
 
 pub(crate) fn retirement(
     keyring: &Keyring,
@@ -28,6 +29,8 @@ pub(crate) fn retirement(
         line(format_args!("\n{}", retirement.statement()))?;
     }
     notes::info(json, "ended", advice(&retirement, exit));
+    let doubt = retirement.status.doubt.as_ref();
+    doubt.and_then(after_doubt).into_iter().for_each(|next| notes::info(json, "ended", next));
     Ok(exit)
 }
 
@@ -52,12 +55,22 @@ fn advice(retirement: &Retirement, exit: Exit) -> String {
         Exit::Stopped => "stopped on request. Nothing is proven. Run the command again.".into(),
         _ => match retirement.values() {
             0 => format!("not proven. Keep {key} in the keyring, and run the command again."),
+            values if values == misshapen(retirement) => format!(
+                "no: {values} of the values hold a token under {key} in a wrong shape, which `diesel-encrypted reencrypt` \
+                 does not rewrite. Store these tokens alone, then re-encrypt, and run this command again."
+            ),
             values => format!(
                 "no: {} under {key}. Run `diesel-encrypted reencrypt`, then run this command again.",
                 if values == 1 { "1 value is".into() } else { format!("{values} values are") }
             ),
         },
     }
+}
+
+/// The values that hold a token under the key in a wrong shape.
+fn misshapen(retirement: &Retirement) -> u64 {
+    let keys = retirement.status.columns.iter().flat_map(|column| &column.keys);
+    keys.filter(|key| key.fingerprint == retirement.key).map(|key| key.misshapen).sum()
 }
 
 #[derive(Serialize)]

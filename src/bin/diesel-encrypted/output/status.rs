@@ -18,7 +18,16 @@ pub(crate) fn status(
     }
     let (status, run) = status?;
     if !json {
-        line(table(&HEAD, status.columns.iter().map(row)))?;
+        let has_misshapen = status.columns.iter().any(|column| column.misshapen > 0);
+        let has_rules = status.columns.iter().any(|column| column.plaintext_where.is_some());
+        let more = has_misshapen.then_some("wrong shape").into_iter().chain(has_rules.then_some("plaintext by rule"));
+        let head: Vec<&str> = HEAD.into_iter().chain(more).collect();
+        let rows = status.columns.iter().map(|column| {
+            let misshapen = has_misshapen.then(|| column.misshapen.to_string());
+            let exempt = has_rules.then(|| column.exempt.to_string());
+            row(column).into_iter().chain(misshapen).chain(exempt).collect()
+        });
+        line(table(&head, rows))?;
         line(format_args!("\n{}", status.statement()))?;
         if let Some(run) = run {
             line(running(&run))?;

@@ -1,8 +1,8 @@
 //! Apache Airflow: tokens in text columns. Rows that were written without a key hold plaintext.
 
 use diesel::prelude::*;
-use diesel_encrypted::reencrypt::{Outcome, ProblemKind, Report};
-use diesel_encrypted::{Adopting, Encrypted, Json, Target};
+use diesel_encrypted::reencrypt::{Outcome, ProblemKind, Report, Task};
+use diesel_encrypted::{Adopting, Encrypted, Json, Key, Keyring, Target};
 use serde_json::{Value, json};
 
 use crate::backend::{Conn, TEXT, TestDatabase};
@@ -101,6 +101,27 @@ fn connections_are_read_and_rotated() {
     let target = Target::of(connection::table).unwrap();
     let report = super::reads_and_rotates(&set("connection"), "connection", &columns(), target, connections);
     is_done_but_for(&report, &["extra", "extra", "password"]);
+}
+
+/// The flags say where plaintext is right, so that a rotation can end with nothing left.
+#[test]
+fn flags_declare_plaintext() {
+    let set = set("connection");
+    let db = TestDatabase::new();
+    super::create(&mut db.conn(), "connection", &columns(), &set.rows);
+    let new = Key::generate().to_text().to_string();
+    let keyring = Keyring::parse(&format!("{new}:{}", set.keyring())).unwrap();
+    let rules = [
+        ("connection.password", "NOT is_encrypted OR password = ''"),
+        ("connection.extra", "NOT is_extra_encrypted OR extra = ''"),
+    ];
+    let task = Task::new(keyring).target(Target::of(connection::table).unwrap());
+    let task = rules.iter().fold(task, |task, (column, rule)| task.plaintext_where(column.parse().unwrap(), *rule));
+    let before = super::scope(&set.keyring(), || connections(&mut db.conn()));
+    let report = task.run(&db.pool(2)).unwrap();
+    assert!(report.old_keys_may_go(), "{report:?}");
+    assert_eq!(report.columns().iter().map(|column| column.exempt).sum::<u64>(), 3);
+    assert_eq!(super::scope(&new, || connections(&mut db.conn())), before);
 }
 
 #[test]

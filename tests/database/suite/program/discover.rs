@@ -39,7 +39,7 @@ fn the_shipped_migrations_are_clean() {
             let declared = name != "name";
             json!({
                 "table": format!("{}people", db.schema()), "column": name, "declared": declared, "guarded": declared,
-                "sampled": sampled, "tokens": if declared { sampled } else { 0 },
+                "sampled": sampled, "tokens": if declared { sampled } else { 0 }, "misshapen": 0,
             })
         };
         ["name", "email", "phone", "photo"].into_iter().zip(sampled).map(column).collect::<Vec<_>>()
@@ -93,7 +93,7 @@ const MISTAKES: &[Mistake] = &[
         "update t set note = concat('h', substr(note, 2)) where id = 1",
     ),
     (
-        "update t set note = substr(secret, 1, 99) where id = 1; update t set note = secret where id = 2",
+        "update t set note = substr(secret, 1, 90) where id = 1; update t set note = secret where id = 2",
         &[("undeclared", "t.note")],
         "update t set note = null where id = 2",
     ),
@@ -348,7 +348,8 @@ fn tokens_in_a_binary_column() {
             insert(&value);
             scene.finds(&[("undeclared", "u.data")]);
             insert(&value[..value.len() - 1]);
-            scene.finds(&[]);
+            // Without its padding, a text is still a whole token.
+            scene.finds(if value.ends_with(b"=") { &[("wrong shape", "u.data")] } else { &[] });
         }
     }
 }

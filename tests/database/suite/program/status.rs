@@ -63,8 +63,8 @@ fn status_counts_what_the_columns_hold() {
     let before = vault.rows();
     let keys = |new: u64, old: u64| {
         json!([
-            { "fingerprint": fingerprint(NEW), "role": "primary", "values": new },
-            { "fingerprint": fingerprint(OLD), "role": "secondary", "values": old },
+            { "fingerprint": fingerprint(NEW), "role": "primary", "values": new, "misshapen": 0 },
+            { "fingerprint": fingerprint(OLD), "role": "secondary", "values": old, "misshapen": 0 },
         ])
     };
     let run = vault.program(&["status", "--json"], &[NEW, OLD]).exits_with(4);
@@ -78,10 +78,12 @@ fn status_counts_what_the_columns_hold() {
         "columns": [
             {
                 "table": vault.name(), "column": "photo", "rows": 8, "null": 2, "plaintext": 1, "unreadable": 3,
+                "misshapen": 0, "exempt": 0,
                 "keys": keys(1, 1), "oldest": "1970-01-01T00:00:00Z", "newest": "9999-12-31T23:59:59Z",
             },
             {
                 "table": vault.name(), "column": "secret", "rows": 8, "null": 1, "plaintext": 2, "unreadable": 2,
+                "misshapen": 0, "exempt": 0,
                 "keys": keys(2, 1), "oldest": "2001-09-09T01:46:40Z", "newest": "2033-05-18T03:33:20Z",
             },
         ],
