@@ -119,13 +119,13 @@ impl Keyring {
     pub(crate) fn check_value(&self) -> String {
         let checks = self.entries.iter().map(|entry| entry.key.derive(&[b"diesel-encrypted key check v1"]));
         let all: Vec<u8> = checks.flatten().collect();
-        self.sign(&[b"diesel-encrypted keyring check v1", &all])
+        self.sign(0, &[b"diesel-encrypted keyring check v1", &all])
     }
 
-    /// `HMAC-SHA256(primary, parts)` in hexadecimal. The first part must say what it is for.
+    /// `HMAC-SHA256(key, parts)` in hexadecimal, under the key at this position. The first part must say what it is for.
     #[cfg(feature = "reencrypt")]
-    pub(crate) fn sign(&self, parts: &[&[u8]]) -> String {
-        hex(&self.entries[0].key.derive(parts))
+    pub(crate) fn sign(&self, position: usize, parts: &[&[u8]]) -> String {
+        hex(&self.entries[position].key.derive(parts))
     }
 
     pub(crate) fn seal(&self, plaintext: &[u8]) -> Sealed {

@@ -12,6 +12,7 @@ use crate::reencrypt::conduct::planning::plan;
 use crate::reencrypt::conduct::planted::explains;
 use crate::reencrypt::conduct::sample;
 use crate::reencrypt::report::{Cause, ColumnStatus, Job, Refusal, Tally, time};
+use crate::reencrypt::run::signature::{Author, author};
 use crate::reencrypt::run::state;
 use crate::reencrypt::run::{Run, State, Stored};
 use crate::startup::error::StartupError;
@@ -184,7 +185,7 @@ impl StartupCheck {
         }
         judge_columns(&planned, &adopting, &sampled.tallies)?;
         sample::judge(&planned, &sampled.tallies, Job::Reencrypt)?;
-        let unexplained = unexplained(&mut session, &planned, &adopting, &sampled.tallies)?;
+        let unexplained = self.unexplained(&mut session, &planned, &adopting, &sampled.tallies)?;
         self.judge_primary(&mut session, sampled.dates, moment)?;
         let columns = ColumnStatus::all(&self.keyring, &planned, &sampled.tallies);
         Ok(StartupReport { primary: self.keyring.primary(), columns, moment: time::of_moment(moment), unexplained })
@@ -199,7 +200,7 @@ impl StartupCheck {
     ) -> Result<(), Cause> {
         let primary = self.keyring.primary();
         // The dates alone cannot distinguish a re-encryption that has stopped half-way from an old primary key.
-        let Recorded::Run(run) = recorded(session)? else { return Ok(()) };
+        let Recorded::Run(run) = self.recorded(session)? else { return Ok(()) };
         if let Some(run) = run {
             let recorded = run.scope.keys.first().cloned().unwrap_or_default();
             if run.has_retired(&primary.to_string()) {
@@ -222,33 +223,70 @@ impl StartupCheck {
             None => Ok(()),
         }
     }
-}
 
-/// The columns that are being adopted and hold tokens that no recorded run explains.
-fn unexplained<C: TaskConnection>(
-    session: &mut Session<'_, C>,
-    plan: &Plan,
-    adopting: &Plan,
-    tallies: &[Tally],
-) -> Result<Vec<String>, Cause> {
-    let with_tokens = plan.columns().zip(tallies).filter(|((table, column), tally)| {
-        let is_adopting =
-            adopting.columns().any(|(adopted, planned)| adopted.name == table.name && planned.name == column.name);
-        is_adopting && tally.readable() > 0
-    });
-    let places = with_tokens.map(|((table, column), _)| format!("{}.{}", table.name, column.name));
-    let places: Vec<String> = places.collect();
-    if places.is_empty() || matches!(recorded(session)?, Recorded::Run(Some(run)) if explains(&run, adopting)) {
-        return Ok(Vec::new());
+    /// The columns that are being adopted and hold tokens that no recorded run explains.
+    fn unexplained<C: TaskConnection>(
+        &self,
+        session: &mut Session<'_, C>,
+        plan: &Plan,
+        adopting: &Plan,
+        tallies: &[Tally],
+    ) -> Result<Vec<String>, Cause> {
+        let with_tokens = plan.columns().zip(tallies).filter(|((table, column), tally)| {
+            let is_adopting =
+                adopting.columns().any(|(adopted, planned)| adopted.name == table.name && planned.name == column.name);
+            is_adopting && tally.readable() > 0
+        });
+        let places = with_tokens.map(|((table, column), _)| format!("{}.{}", table.name, column.name));
+        let places: Vec<String> = places.collect();
+        if places.is_empty() || matches!(self.recorded(session)?, Recorded::Run(Some(run)) if explains(&run, adopting))
+        {
+            return Ok(Vec::new());
+        }
+        for place in &places {
+            tracing::warn!(
+                column = %printable(place),
+                "the column holds tokens that no recorded run explains. If no process writes tokens there yet, a user of the \
+                 application may have stored them, and would read their plaintext"
+            );
+        }
+        Ok(places)
     }
-    for place in &places {
-        tracing::warn!(
-            column = %printable(place),
-            "the column holds tokens that no recorded run explains. If no process writes tokens there yet, a user of the \
-             application may have stored them, and would read their plaintext"
-        );
+
+    /// What the tables of the task show about the last run.
+    fn recorded<C: TaskConnection>(&self, session: &mut Session<'_, C>) -> Result<Recorded, Cause> {
+        let Some(state) = State::find(session)? else {
+            return Ok(if C::Backend::SHARES { Recorded::Run(None) } else { Recorded::Unknown });
+        };
+        Ok(match session.once(|conn| state.load(conn))? {
+            Ok(Stored::Run(run)) if author(&run, &self.keyring).is_ok_and(|author| author == Author::Holder) => {
+                Recorded::Run(Some(Box::new(run)))
+            }
+            Ok(Stored::Run(_)) => {
+                tracing::warn!(
+                    "no process with a key of this keyring has recorded the last run, so the check cannot tell whether the \
+                     primary key is an old one"
+                );
+                Recorded::Unknown
+            }
+            Ok(Stored::Nothing) => Recorded::Run(None),
+            Ok(Stored::Foreign) => {
+                tracing::warn!(
+                    "the last run was recorded by another version, so the check cannot tell whether the primary key is an old one"
+                );
+                Recorded::Unknown
+            }
+            Err(error) => {
+                let error = Failure::database(error);
+                tracing::warn!(
+                    %error,
+                    "the table __diesel_encrypted_run cannot be read, so the check cannot tell whether the primary key is \
+                     an old one. Grant this user SELECT on it"
+                );
+                Recorded::Unknown
+            }
+        })
     }
-    Ok(places)
 }
 
 /// Refuses columns whose tokens cannot be read at all, and plaintext in columns that are not being adopted.
@@ -277,29 +315,4 @@ enum Recorded {
     Run(Option<Box<Run>>),
     /// There may have been a run that the tables do not show.
     Unknown,
-}
-
-fn recorded<C: TaskConnection>(session: &mut Session<'_, C>) -> Result<Recorded, Cause> {
-    let Some(state) = State::find(session)? else {
-        return Ok(if C::Backend::SHARES { Recorded::Run(None) } else { Recorded::Unknown });
-    };
-    Ok(match session.once(|conn| state.load(conn))? {
-        Ok(Stored::Run(run)) => Recorded::Run(Some(Box::new(run))),
-        Ok(Stored::Nothing) => Recorded::Run(None),
-        Ok(Stored::Foreign) => {
-            tracing::warn!(
-                "the last run was recorded by another version, so the check cannot tell whether the primary key is an old one"
-            );
-            Recorded::Unknown
-        }
-        Err(error) => {
-            let error = Failure::database(error);
-            tracing::warn!(
-                %error,
-                "the table __diesel_encrypted_run cannot be read, so the check cannot tell whether the primary key is \
-                 an old one. Grant this user SELECT on it"
-            );
-            Recorded::Unknown
-        }
-    })
 }

@@ -258,8 +258,8 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
 
     /// The report on a run that has ended. All processes of the run return the same report.
     fn finished(&mut self, store: &Store<'_, C>, run: &Run, ending: Ending) -> Result<Report, TaskError> {
-        if !store.believes(&ending, &self.settings.keyring, &run.scope) {
-            return Err(Refusal::ForgedEnding.into());
+        if !store.believes(&ending) {
+            return Err(Refusal::ForgedRecord.into());
         }
         let problems = if self.has_proven {
             std::mem::take(&mut self.found.problems)
@@ -308,7 +308,8 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
         let mut session = self.session();
         let state = if self.settings.stateless { None } else { Tables::prepare(&mut session)? };
         let Some(state) = state else { return self.memory(&mut session) };
-        Store::join(state, &mut session, self.plan, &self.scope(), process_name(), self.settings.lease)
+        let keyring = self.settings.keyring.clone();
+        Store::join(state, &mut session, self.plan, self.scope(), keyring, process_name(), self.settings.lease)
     }
 
     fn memory(&self, session: &mut Session<'_, C>) -> Result<Store<'a, C>, TaskError> {

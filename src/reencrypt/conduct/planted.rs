@@ -5,7 +5,9 @@
 //! without the key. So tokens from before the application began to write tokens there are not its own.
 
 use crate::database::{Conversion, Plan, PlannedTable, Session, TaskConnection};
+use crate::keys::Keyring;
 use crate::reencrypt::report::{Cause, Job, Refusal, Tally, time};
+use crate::reencrypt::run::signature::{self, Author};
 use crate::reencrypt::run::{Run, State, Stored};
 
 /// The tokens that a task with `Job::Encrypt` accepts in its columns before it has written any.
@@ -24,6 +26,7 @@ impl Accepted {
         self,
         session: &mut Session<'_, C>,
         plan: &Plan,
+        keyring: &Keyring,
         job: Job,
     ) -> Result<bool, Cause> {
         if job != Job::Encrypt || self == Self::All {
@@ -34,7 +37,7 @@ impl Accepted {
             has_tokens |= session.run(|conn| C::Backend::has_tokens(conn, &table.name, column))?;
         }
         // A process that has just begun records its run before it writes tokens, so this comes second.
-        Ok(has_tokens && !is_explained(session, plan)?)
+        Ok(has_tokens && !is_explained(session, plan, keyring)?)
     }
 
     /// Refuses tokens that nothing explains, given what the columns hold.
@@ -56,12 +59,20 @@ impl Accepted {
     }
 }
 
-fn is_explained<C: TaskConnection>(session: &mut Session<'_, C>, plan: &Plan) -> Result<bool, Cause> {
+fn is_explained<C: TaskConnection>(
+    session: &mut Session<'_, C>,
+    plan: &Plan,
+    keyring: &Keyring,
+) -> Result<bool, Cause> {
     let Some(state) = State::find(session)? else { return Ok(false) };
-    Ok(matches!(session.run(|conn| state.load(conn))?, Stored::Run(run) if explains(&run, plan)))
+    Ok(session.run(|conn| {
+        let Stored::Run(run) = state.load(conn)? else { return Ok(false) };
+        Ok(signature::author(&run, keyring)? == Author::Holder && explains(&run, plan))
+    })?)
 }
 
-/// Whether this run, the last recorded one, worked on all these columns, and left tokens in them.
+/// Whether this run, the last recorded one, worked on all these columns, and left tokens in them. Its record must be
+/// genuine.
 pub(crate) fn explains(run: &Run, plan: &Plan) -> bool {
     let has_left_tokens = match run.scope.job {
         Job::Encrypt | Job::Reencrypt => true,

@@ -197,10 +197,9 @@ impl fmt::Display for Reason<'_> {
                  version has written it, or somebody else. Let that version finish, or drop the tables \
                  __diesel_encrypted_run, __diesel_encrypted_chunk and __diesel_encrypted_problem: they hold no data of the application",
             ),
-            Refusal::ForgedEnding => f.write_str(
-                "the table __diesel_encrypted_run says that the run has ended, but no process with this keyring has \
-                 written that since this one began. Nothing is proven by it. Find out who may write to the table, drop \
-                 the tables __diesel_encrypted_run, __diesel_encrypted_chunk and __diesel_encrypted_problem, and run the \
+            Refusal::ForgedRecord => f.write_str(
+                "no process with this keyring has written the record in the table __diesel_encrypted_run, or none since \
+                 this process began. Nothing is proven by it. Find out who may write to the table, drop the tables __diesel_encrypted_run, __diesel_encrypted_chunk and __diesel_encrypted_problem, and run the \
                  task again",
             ),
             Refusal::ForeignTable { table, reason } => write!(

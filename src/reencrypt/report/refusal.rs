@@ -214,8 +214,8 @@ pub enum Refusal {
     },
     /// Another version of this crate has written the tables of the task.
     ForeignRun,
-    /// The record of the run says that it has ended, but no process with this keyring has written that.
-    ForgedEnding,
+    /// The record of a run names keys of this keyring, but no process with this keyring has written it.
+    ForgedRecord,
     /// A table of the task belongs to somebody who could make the task run code, or already does.
     #[non_exhaustive]
     ForeignTable {

@@ -3,10 +3,9 @@
 use diesel::result::QueryResult;
 
 use crate::database::{Checkpoint, Moment, Plan, Session, TaskConnection};
-use crate::keys::Keyring;
 use crate::reencrypt::report::{Ending, Problem, Problems, TaskError};
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
-use crate::reencrypt::run::rules::{Asked, Run, Scope};
+use crate::reencrypt::run::rules::{Asked, Run};
 
 /// A change of the run, with the time and a connection in the same transaction.
 pub(crate) type Update<'a, C> = dyn FnMut(&mut Run, Moment, &mut C) -> QueryResult<()> + 'a;
@@ -40,7 +39,7 @@ pub(crate) trait Place<C: TaskConnection>: Send + Sync {
     }
 
     /// Whether a process of this run wrote the ending, after this process had joined.
-    fn believes(&self, _ending: &Ending, _keyring: &Keyring, _scope: &Scope) -> bool {
+    fn believes(&self, _ending: &Ending) -> bool {
         true
     }
 

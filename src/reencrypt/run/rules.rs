@@ -43,8 +43,9 @@ pub(crate) struct Run {
     /// The newest date, in seconds since 1970, of the tokens that the processes found and had to rewrite.
     pub(crate) newest_stale: Option<u64>,
     /// The keys whose values this run or an earlier one had to rewrite under another key.
-    #[serde(default)]
     retired: BTreeSet<String>,
+    /// See [`signature`](crate::reencrypt::run::signature): one for each key of the scope.
+    pub(super) signatures: Vec<String>,
 }
 
 /// The settings that all processes of a run must share.
@@ -54,7 +55,6 @@ pub(crate) struct Scope {
     /// The fingerprints, in the order of the keyring.
     pub(crate) keys: Vec<String>,
     /// Distinguishes keyrings with the same fingerprints: [`Keyring::check_value`](crate::Keyring::check_value).
-    #[serde(default)]
     pub(crate) check: String,
     /// Each table with its row key and its encrypted columns.
     pub(crate) targets: Vec<String>,
@@ -116,12 +116,20 @@ impl Run {
         }
     }
 
-    /// Continues after a former run. It uses no claim number again, because a slow process may still hold that claim.
-    /// Retired keys stay retired, except the primary key of this run.
-    pub(crate) fn after(mut self, former: &Self) -> Self {
-        self.claims = former.claims;
+    /// Uses no claim number of a former run again, because a slow process may still hold that claim.
+    pub(crate) fn after(self, former: &Self) -> Self {
+        Self { claims: former.claims, ..self }
+    }
+
+    /// Keeps the retired keys of a former run, except the primary key of this run.
+    pub(crate) fn remembering(mut self, former: &Self) -> Self {
         self.retired = former.retired.iter().filter(|key| Some(*key) != self.scope.keys.first()).cloned().collect();
         self
+    }
+
+    /// What processes believe of a record. The rest only divides the work.
+    pub(super) fn believed(&self) -> impl Serialize {
+        (&self.scope, self.started, self.newest_stale, &self.retired, self.ending())
     }
 
     /// Whether this run or an earlier one had to rewrite values of this key under another key.

@@ -32,7 +32,7 @@ const PROBLEM: &str = "__diesel_encrypted_problem";
 const RECORDED_AT_ONCE: usize = 100;
 
 /// The version of the document in the table of the run. Processes with different versions cannot work together.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The statements that create the tables of the task where they are missing, and the statements that drop them.
 ///
@@ -295,7 +295,7 @@ mod tests {
         ];
         for phase in phases {
             let document =
-                r#"{"version":1,"run":{"scope":{"job":"Reencrypt","keys":["a","b"],"check":"c","targets":["t (id): x"]},"#
+                r#"{"version":2,"run":{"scope":{"job":"Reencrypt","keys":["a","b"],"check":"c","targets":["t (id): x"]},"#
                     .to_owned()
                     + r#""started":1795574000000,"pass":2,"is_paused":false,"phase":"#
                     + &phase
@@ -304,7 +304,8 @@ mod tests {
                     + holder
                     + r#"}],"left":[{"table":0,"after":null,"until":[{"Bytes":[1]},{"UInt":2},{"Real":0.5}]}],"tallies":["#
                     + tally
-                    + r#"],"written":[{"rewritten":1,"raced":2,"busy":3}],"busy":[4],"newest_stale":null,"retired":["c"]}}"#;
+                    + r#"],"written":[{"rewritten":1,"raced":2,"busy":3}],"busy":[4],"newest_stale":null,"retired":["c"],"#
+                    + r#""signatures":["s","t"]}}"#;
             let read: Document<Run> = serde_json::from_str(&document).unwrap();
             assert_eq!(serde_json::to_string(&read).unwrap(), document);
         }

@@ -1,6 +1,7 @@
 //! The run of a process, wherever it is kept: in memory, or in the tables of the task.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::RunQueryDsl;
@@ -49,11 +50,12 @@ impl<'a, C: TaskConnection> Store<'a, C> {
         state: State,
         session: &mut Session<'_, C>,
         plan: &'a Plan,
-        scope: &Scope,
+        scope: Scope,
+        keyring: Arc<Keyring>,
         process: String,
         lease: Duration,
     ) -> Result<Self, TaskError> {
-        let tables = Tables::join(state, session, plan, scope, &process, lease)?;
+        let tables = Tables::join(state, session, plan, scope, keyring, &process, lease)?;
         Ok(Self { plan, process, lease: Some(lease), place: Box::new(tables) })
     }
 
@@ -104,8 +106,8 @@ impl<'a, C: TaskConnection> Store<'a, C> {
     }
 
     /// Whether a process of this run wrote the ending, after this process had joined.
-    pub(crate) fn believes(&self, ending: &Ending, keyring: &Keyring, scope: &Scope) -> bool {
-        self.place.believes(ending, keyring, scope)
+    pub(crate) fn believes(&self, ending: &Ending) -> bool {
+        self.place.believes(ending)
     }
 
     /// Records problems, for the processes that report them and for operators.

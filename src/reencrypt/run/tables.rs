@@ -1,5 +1,6 @@
 //! A run in the tables of the task, where any number of processes share it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::result::{Error as DieselError, QueryResult};
@@ -10,13 +11,15 @@ use crate::reencrypt::report::{Ending, Problem, Problems, Refusal, TaskError, ti
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
 use crate::reencrypt::run::place::{Place, Update};
 use crate::reencrypt::run::rules::{Asked, Run, Scope};
-use crate::reencrypt::run::signature;
+use crate::reencrypt::run::signature::{self, Author};
 use crate::reencrypt::run::sound::Shape;
 use crate::reencrypt::run::state::{self, State, Stored};
 
 pub(crate) struct Tables {
     state: State,
     shape: Shape,
+    scope: Scope,
+    keyring: Arc<Keyring>,
     /// When this process joined the run.
     joined: Moment,
 }
@@ -54,7 +57,8 @@ impl Tables {
         state: State,
         session: &mut Session<'_, C>,
         plan: &Plan,
-        scope: &Scope,
+        scope: Scope,
+        keyring: Arc<Keyring>,
         process: &str,
         lease: Duration,
     ) -> Result<Self, TaskError> {
@@ -65,19 +69,24 @@ impl Tables {
                 let new = || Run::new(scope.clone(), plan, scope.keys.len(), now);
                 let mut run = match stored {
                     Stored::Foreign => return Ok(Err(Refusal::ForeignRun)),
-                    Stored::Run(run) if run.scope == *scope && !shape.fits::<C::Backend>(&run) => {
+                    Stored::Run(run) if signature::author(&run, &keyring)? == Author::Somebody => {
+                        return Ok(Err(Refusal::ForgedRecord));
+                    }
+                    Stored::Run(run) if run.scope == scope && !shape.fits::<C::Backend>(&run) => {
                         return Ok(Err(Refusal::ForeignRun));
                     }
                     Stored::Run(run) if run.processes.alive(now).next().is_some() && !run.is_over() => {
-                        if let Some(refusal) = mismatch(&run, scope, now) {
+                        if let Some(refusal) = mismatch(&run, &scope, now) {
                             return Ok(Err(refusal));
                         }
                         run
                     }
-                    Stored::Run(run) if !run.is_over() && run.scope == *scope => run,
+                    Stored::Run(run) if !run.is_over() && run.scope == scope => run,
                     Stored::Run(former) => {
                         state.close_chunks(conn)?;
-                        new().after(&former)
+                        let new = new().after(&former);
+                        let is_known = signature::author(&former, &keyring)? == Author::Holder;
+                        if is_known { new.remembering(&former) } else { new }
                     }
                     // Somebody may have emptied the table of the run, but not the table of the claims.
                     Stored::Nothing => {
@@ -86,11 +95,11 @@ impl Tables {
                     }
                 };
                 run.join(process, now, lease);
-                state.save(conn, &run)?;
+                state.save(conn, &signature::signed_record(run, &keyring)?)?;
                 Ok::<_, DieselError>(Ok(now))
             })
         })??;
-        Ok(Self { state, shape, joined })
+        Ok(Self { state, shape, scope, keyring, joined })
     }
 }
 
@@ -98,19 +107,21 @@ impl<C: TaskConnection> Place<C> for Tables {
     fn update(&self, session: &mut Session<'_, C>, change: &mut Update<'_, C>) -> Result<(), TaskError> {
         let changed = session.patiently(|conn| {
             conn.transaction(|conn| {
-                let (now, Stored::Run(before)) = self.state.lock(conn)? else { return Ok::<_, DieselError>(None) };
-                if !self.shape.fits::<C::Backend>(&before) {
-                    return Ok(None);
+                let (now, Stored::Run(before)) = self.state.lock(conn)? else { return Ok(Err(Refusal::RunGone)) };
+                match signature::author(&before, &self.keyring)? {
+                    Author::Holder if self.shape.fits::<C::Backend>(&before) => {}
+                    Author::Holder | Author::Unknown => return Ok(Err(Refusal::RunGone)),
+                    Author::Somebody => return Ok(Err(Refusal::ForgedRecord)),
                 }
                 let mut run = before.clone();
                 change(&mut run, now, conn)?;
                 if run != before {
-                    self.state.save(conn, &run)?;
+                    self.state.save(conn, &signature::signed_record(run, &self.keyring)?)?;
                 }
-                Ok(Some(()))
+                Ok::<_, DieselError>(Ok(()))
             })
         })?;
-        changed.ok_or_else(|| Refusal::RunGone.into())
+        Ok(changed?)
     }
 
     fn splits_ranges(&self) -> bool {
@@ -138,8 +149,8 @@ impl<C: TaskConnection> Place<C> for Tables {
         })
     }
 
-    fn believes(&self, ending: &Ending, keyring: &Keyring, scope: &Scope) -> bool {
-        ending.proof.moment >= time::of_moment(self.joined) && signature::is_signed(ending, keyring, scope)
+    fn believes(&self, ending: &Ending) -> bool {
+        ending.proof.moment >= time::of_moment(self.joined) && signature::is_signed(ending, &self.keyring, &self.scope)
     }
 
     fn record(&self, session: &mut Session<'_, C>, problems: &[Problem]) -> Result<(), TaskError> {

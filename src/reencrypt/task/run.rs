@@ -131,7 +131,8 @@ impl Task<'_> {
         pool: &Pool<ConnectionManager<C>>,
         plan: &Plan,
     ) -> Result<(), TaskError> {
-        if !self.accepted_tokens.needs_reading(&mut self.session(pool), plan, self.settings.job)? {
+        let Settings { keyring, job, .. } = &self.settings;
+        if !self.accepted_tokens.needs_reading(&mut self.session(pool), plan, keyring, *job)? {
             return Ok(());
         }
         let nodes = Nodes::new(&[])?;

@@ -139,6 +139,29 @@ fn are_explained_by_a_recorded_run_in_the_same_columns() {
     is_refused(&db, encrypt, "nick", 1, [DEPLOYED, DEPLOYED]);
 }
 
+/// Whoever writes to the tables of the task cannot say that a run worked on a column.
+#[test]
+fn are_not_explained_by_a_record_that_somebody_has_changed() {
+    if !SHARES {
+        return;
+    }
+    let db = table();
+    let nick = || Task::new(keyring([2, 1])).job(Job::Encrypt).target("t.nick".parse().unwrap());
+    let scan = || Task::new(keyring([2, 1])).job(Job::Encrypt).target("t.scan".parse().unwrap());
+    assert!(nick().run(&db.pool(2)).unwrap().is_proven());
+    insert(&db, 2, "bob", token(1, DEPLOYED).as_bytes());
+    let replace = |from: &str, to: &str| {
+        let sql = format!("update __diesel_encrypted_run set document = replace(document, '{from}', '{to}')");
+        db.conn().batch_execute(&sql).unwrap();
+    };
+    // The targets are described as `t (id): nick`.
+    replace(": nick\"", ": nick, scan\"");
+    is_refused(&db, scan, "scan", 1, [DEPLOYED, DEPLOYED]);
+    replace(": nick, scan\"", ": nick\"");
+    insert(&db, 3, &token(1, DEPLOYED), b"scan");
+    assert!(nick().run(&db.pool(2)).unwrap().is_proven());
+}
+
 /// Where the application reads tokens already, a task that re-encrypts has found the plaintext that is to be encrypted.
 #[test]
 fn are_explained_by_a_re_encryption() {

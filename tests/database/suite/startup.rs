@@ -371,6 +371,24 @@ fn a_column_that_the_run_omitted() {
     passes(&people, &[2, 1]);
 }
 
+/// Whoever writes to the tables of the task stops no start, and explains no tokens.
+#[test]
+fn a_record_that_somebody_has_changed_is_no_reason_to_refuse() {
+    let people = People::new(1, 1..=20);
+    add_state_tables(&people);
+    assert!(people.run(people.task([2, 1]), 1).is_proven());
+    refusal(&people, &check(&[1, 2]));
+    let retired = format!("\"retired\":[\"{}\"", fingerprint(1));
+    let forged = retired.replace(&fingerprint(1), &fingerprint(2));
+    let sql = format!("update __diesel_encrypted_run set document = replace(document, '{retired}', '{forged}')");
+    people.conn().batch_execute(&sql).unwrap();
+    passes(&people, &[2, 1]);
+    passes(&people, &[1, 2]);
+    // Nor do holders of other keys.
+    people.conn().batch_execute("delete from people").unwrap();
+    passes(&people, &[3]);
+}
+
 #[test]
 fn a_run_of_another_version_is_no_reason_to_refuse() {
     let people = People::empty();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel_encrypted::reencrypt::{Progress, Refusal, Report, Task, TaskError};
+use diesel_encrypted::reencrypt::{Progress, Refusal, Report, StopHandle, Task, TaskError};
 use serde_json::{Value, json};
 
 use super::vault::{Row, Vault};
@@ -64,7 +64,7 @@ fn an_invented_ending_is_not_believed() {
         write(conn, &document.to_string());
     };
     let error = run(&vault, forge).unwrap_err();
-    assert_eq!(error.refusal(), Some(&Refusal::ForgedEnding), "{error}");
+    assert_eq!(error.refusal(), Some(&Refusal::ForgedRecord), "{error}");
 }
 
 /// The ending of an earlier run was signed by a process with the same keyring.
@@ -83,7 +83,46 @@ fn an_ending_that_is_older_than_the_process_is_not_believed() {
         write(conn, &document.to_string());
     };
     let error = run(&vault, forge).unwrap_err();
-    assert_eq!(error.refusal(), Some(&Refusal::ForgedEnding), "{error}");
+    assert_eq!(error.refusal(), Some(&Refusal::ForgedRecord), "{error}");
+}
+
+/// What processes believe of the record of an earlier or an interrupted run: when it began, with which keys and
+/// columns, that a program wrote under an old key, and which keys must not come back.
+#[test]
+fn a_record_that_somebody_has_changed_is_not_believed() {
+    let vault = Vault::shared(OLD, 1..=ROWS);
+    let sound = unfinished(&vault);
+    let conn = &mut vault.db.conn();
+    let old = keyring([OLD]).primary().to_string();
+    let cases = [
+        ("/run/started", json!(0)),
+        ("/run/newest_stale", json!(1_795_687_200)),
+        ("/run/retired", json!([keyring([NEW]).primary().to_string()])),
+        ("/run/scope/targets", json!(["vault (id): secret, name"])),
+        ("/run/scope/keys", json!([old])),
+        ("/run/scope/job", json!("Encrypt")),
+        ("/run/signatures", json!([])),
+    ];
+    for (path, value) in cases {
+        let mut document = sound.clone();
+        *document.pointer_mut(path).unwrap() = value;
+        write(conn, &document.to_string());
+        let error = task().run(&vault.db.pool(2)).unwrap_err();
+        assert_eq!(error.refusal(), Some(&Refusal::ForgedRecord), "{path}: {error}");
+    }
+
+    // The same during a run: the processes must not forget that a program still writes under an old key.
+    write(conn, &sound.to_string());
+    let forge = |conn: &mut Conn| {
+        let mut document = document(conn);
+        document["run"]["started"] = json!(0);
+        write(conn, &document.to_string());
+    };
+    let error = run(&vault, forge).unwrap_err();
+    assert_eq!(error.refusal(), Some(&Refusal::ForgedRecord), "{error}");
+
+    write(conn, &sound.to_string());
+    assert!(task().run(&vault.db.pool(2)).unwrap().is_proven());
 }
 
 /// Deleted problems do not make a proof without exceptions.
@@ -97,15 +136,21 @@ fn deleted_problems_still_count() {
     assert_eq!(document(conn)["run"]["phase"]["Ended"]["listed"], json!(1));
 }
 
+/// The record of a run that was stopped before it wrote anything.
+fn unfinished(vault: &Vault) -> Value {
+    let stop = StopHandle::default();
+    stop.stop();
+    assert!(!task().stop_handle(stop).run(&vault.db.pool(2)).unwrap().is_proven());
+    document(&mut vault.db.conn())
+}
+
 /// A record of an unfinished run with the scope of the task, on which these changes are made.
 #[test]
 fn records_that_cannot_be_true() {
     let vault = Vault::shared(OLD, 1..=20);
     let program = || vault.bare_program(&["reencrypt", "--column", "vault.secret", "--lease=5"], &[NEW, OLD]);
-    program().exits_with(0);
+    let mut sound = unfinished(&vault);
     let conn = &mut vault.db.conn();
-    let mut sound = document(conn);
-    sound["run"]["phase"] = json!("Walk");
     sound["run"]["chunks"] = json!([{ "range": { "table": 0, "after": null, "until": null }, "holder": null }]);
     write(conn, &sound.to_string());
     program().exits_with(0);
@@ -126,7 +171,7 @@ fn records_that_cannot_be_true() {
         ("/run/chunks", range(json!([{ "Int": 1 }, { "Int": 1 }]))),
         ("/run/left", json!([{ "table": 1, "after": null, "until": null }])),
         ("/run", json!({})),
-        ("/version", json!(2)),
+        ("/version", json!(3)),
     ];
     for (path, value) in cases {
         let mut document = sound.clone();
@@ -135,7 +180,7 @@ fn records_that_cannot_be_true() {
         let run = program().exits_with(5).says("is not one of this version").says("drop the tables");
         assert!(!run.stderr.contains("panicked"), "{path} {value}");
     }
-    for text in ["", "x", "null", "[]", "{\"version\":1}"] {
+    for text in ["", "x", "null", "[]", "{\"version\":2}"] {
         write(conn, text);
         program().exits_with(5).says("is not one of this version");
     }
