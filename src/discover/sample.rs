@@ -6,6 +6,7 @@ use diesel::RunQueryDsl;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 
+use crate::database::failure::without_secrets;
 use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::sql::runtime_statement;
 use crate::database::{CatalogueColumn, Dialect, Fields, Locks, Relation, Session, TaskConnection};
@@ -79,7 +80,7 @@ pub(crate) fn ask<C: TaskConnection, T>(
         Ok(answer) => Ok(answer),
         // The connection works, and nobody locks the table, so the server refuses this user.
         Err(error) if session.is_connected() && !C::Backend::is_lock_conflict(&error.to_string()) => {
-            Err(Obstacle::Refused(Token::hide_in(&error.to_string())))
+            Err(Obstacle::Refused(without_secrets(error)))
         }
         Err(_) => session.run(query).map_err(|failure| Obstacle::Failed(failure.into())),
     }

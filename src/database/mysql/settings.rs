@@ -1,7 +1,7 @@
 //! Settings of a session of MySQL and MariaDB.
 
 use diesel::mysql::Mysql;
-use diesel::result::QueryResult;
+use diesel::result::{Error as DieselError, QueryResult};
 use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::{Conn, SessionSettings, Sql};
@@ -56,6 +56,20 @@ impl SessionSettings for Mysql {
             _ => value.to_owned(),
         };
         sql_query(format!("SET SESSION {name} = {value}")).execute(conn).map(drop)
+    }
+
+    /// Only `sql_mode` changes what the statements of this crate mean, and how `SHOW CREATE TABLE` writes a table.
+    fn pinned<C: Conn<Self>, T, E: From<DieselError>>(
+        conn: &mut C,
+        query: impl FnOnce(&mut C) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let former = Sql::new("SELECT CAST(@@SESSION.sql_mode AS CHAR(1000))").first(conn)?;
+        Self::set(conn, "sql_mode", "STRICT_ALL_TABLES")?;
+        let result = query(conn);
+        let restored = former.map_or(Ok(()), |former| Self::set(conn, "sql_mode", &former));
+        let value = result?;
+        restored?;
+        Ok(value)
     }
 
     fn is_encrypted<C: Conn<Self>>(conn: &mut C) -> QueryResult<Option<bool>> {

@@ -161,7 +161,7 @@ const COLUMNS: &str = "\
 
 /// Partitions are read through their partitioned table.
 const RELATIONS: &str = "\
-    SELECT c.oid::int8 AS relation, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind, \
+    SELECT c.oid::int8 AS relation, n.nspname::text AS schema, c.relname::text AS name, CASE WHEN c.relispopulated THEN c.relkind::text ELSE 'unpopulated' END AS kind, \
            c.oid = (SELECT r.oid FROM unnest(SEARCHED) WITH ORDINALITY AS s (name, position) \
                     CROSS JOIN LATERAL to_regclass(format('%I.%I', s.name, c.relname)) AS r (oid) \
                     WHERE r.oid IS NOT NULL ORDER BY s.position LIMIT 1) IS TRUE AS is_in_reach, \
@@ -246,6 +246,8 @@ impl RelationRow {
         let relation = match self.kind.as_str() {
             "r" | "p" => Relation { is_own: !self.is_partition, only: self.kind == "r", ..Relation::new(name) },
             "m" => Relation { is_own: true, ..Relation::view(name, "a materialized view") },
+            // It holds nothing yet, and nobody can read it before its first REFRESH.
+            "unpopulated" => Relation::view(name, "a materialized view"),
             "f" => Relation::view(name, "a foreign table"),
             _ => Relation::view(name, "a view"),
         };

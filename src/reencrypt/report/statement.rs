@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use crate::reencrypt::report::column::ColumnReport;
 use crate::reencrypt::report::job::Job;
 use crate::reencrypt::report::outcome::{Outcome, Report};
+use crate::reencrypt::report::problem::{Problem, ProblemKind};
 use crate::reencrypt::report::retire::Retirement;
 use crate::reencrypt::report::status::Status;
 use crate::reencrypt::report::time;
@@ -19,15 +20,30 @@ impl Report {
         let sum = |count: fn(&ColumnReport) -> u64| self.columns().iter().map(count).sum();
         let stale = sum(ColumnReport::stale);
         let (job, current, bad) = (self.job(), sum(|column| column.current), sum(|column| column.bad));
-        let counts = Counts { job, current, stale, bad };
+        let counts = Counts { job, current, stale, plaintext: self.plaintext(), bad };
         let columns = names(self.columns().iter().map(|column| (column.table.as_str(), column.column.as_str())));
         let primary = self.primary();
         let Some(proof) = self.proof() else {
-            let why = match self.outcome() {
-                Outcome::Proven | Outcome::Incomplete => "a dry run reads everything once, but not at one moment",
-                Outcome::Stopped | Outcome::Failed => "not everything was read",
+            let why = match (self.outcome(), self.time_limit()) {
+                (Outcome::Proven | Outcome::Incomplete, _) => "a dry run reads everything once, but not at one moment",
+                (_, Some(_)) => "the time limit was reached before everything was read",
+                (Outcome::Stopped | Outcome::Failed, None) => "not everything was read",
             };
-            return format!("Nothing was proven: {why}. {} of {columns}: {}.", counts.read(), counts.shares(primary));
+            let shares = counts.shares(primary);
+            let rewritten = sum(|column| column.rewritten);
+            if rewritten == 0 {
+                return format!("Nothing was proven: {why}. {} of {columns}: {shares}.", counts.read());
+            }
+            let done = match job {
+                Job::Reencrypt => format!("rewrote {rewritten} of them under the primary key {primary}"),
+                Job::Encrypt => format!("encrypted {rewritten} of them under the primary key {primary}"),
+                Job::Decrypt => format!("decrypted {rewritten} of them"),
+            };
+            let read = values(counts.all());
+            return format!(
+                "Nothing was proven: {why}. This process read {read} of {columns}, and {done}. They were, when it read \
+                 them: {shares}."
+            );
         };
         let at = at(proof.moment);
         if let Some(doubt) = self.doubt() {
@@ -42,6 +58,14 @@ impl Report {
         };
         let all = values(proof.values);
         format!("{at}, every value of {columns} was {state}{except}: {all}. {FENCED}")
+    }
+}
+
+impl Report {
+    /// How many of the bad values are plaintext; `None` if too many problems were found to list them all.
+    fn plaintext(&self) -> Option<u64> {
+        let is_plaintext = |problem: &&Problem| problem.kind == ProblemKind::Plaintext;
+        (self.problems_omitted() == 0).then(|| self.problems().iter().filter(is_plaintext).count() as u64)
     }
 }
 
@@ -63,8 +87,10 @@ impl Status {
     fn counts(&self) -> Counts {
         let keys = || self.columns.iter().flat_map(|column| &column.keys);
         let under = |is_primary| keys().filter(|key| key.is_primary == is_primary).map(|key| key.values).sum();
-        let bad = self.columns.iter().map(|column| column.plaintext + column.unreadable).sum();
-        Counts { job: Job::Reencrypt, current: under(true), stale: under(false), bad }
+        let plaintext: u64 = self.columns.iter().map(|column| column.plaintext).sum();
+        let unreadable: u64 = self.columns.iter().map(|column| column.unreadable).sum();
+        let (current, stale, bad) = (under(true), under(false), plaintext + unreadable);
+        Counts { job: Job::Reencrypt, current, stale, plaintext: Some(plaintext), bad }
     }
 
     fn names(&self) -> String {
@@ -89,14 +115,14 @@ impl Retirement {
             Some(doubt) => format!("{none} It is not proven that this is all: {doubt}."),
             None => {
                 let stays = "This remains true as long as no application encrypts with it.";
-                let bad = match counts.bad {
+                let unreadable = match self.unreadable() {
                     0 => String::new(),
-                    bad => format!(
+                    unreadable => format!(
                         " {} under no key of the keyring: keep this key if it may help to repair them.",
-                        verb(bad)
+                        verb(unreadable)
                     ),
                 };
-                format!("{none} {FENCED} {stays}{bad}")
+                format!("{none} {FENCED} {stays}{unreadable}")
             }
         }
     }
@@ -106,6 +132,8 @@ struct Counts {
     job: Job,
     current: u64,
     stale: u64,
+    /// How many of the bad values are plaintext, if that is known.
+    plaintext: Option<u64>,
     bad: u64,
 }
 
@@ -122,10 +150,17 @@ impl Counts {
     }
 
     fn shares(&self, primary: impl std::fmt::Display) -> String {
-        let Self { job, current, stale, bad } = self;
+        let Self { job, current, stale, plaintext, bad } = self;
         match job {
             Job::Reencrypt => {
-                format!("{current} under the primary key {primary}, {stale} under secondary keys, {bad} not readable")
+                let bad = match plaintext {
+                    Some(0) => format!("{bad} not readable"),
+                    Some(plaintext) => {
+                        format!("{plaintext} plaintext, {} not readable", bad.saturating_sub(*plaintext))
+                    }
+                    None => format!("{bad} plaintext or not readable"),
+                };
+                format!("{current} under the primary key {primary}, {stale} under secondary keys, {bad}")
             }
             Job::Encrypt => format!(
                 "{current} under the primary key {primary}, {stale} plaintext or under secondary keys, {bad} not readable"
