@@ -139,6 +139,7 @@ mod tests {
             URL_SAFE.encode(format!("\"{A}\"\n")),
             STANDARD.encode(bare),
             format!("'{}'\r\n", STANDARD.encode(A)),
+            STANDARD.encode(STANDARD.encode(A)),
         ] {
             assert_eq!(read(&one), Ok(vec![a.clone()]), "{one:?}");
         }
@@ -175,7 +176,6 @@ mod tests {
             (format!("é{}", &A[1..]), "contains a character that is not ASCII"),
             (hex, "is 64 hexadecimal digits"),
             (format!("{A}{B}"), "is 88 characters long"),
-            (STANDARD.encode(STANDARD.encode(A)), "is 80 characters long"),
             (STANDARD.encode("not a key, but a text"), "is 28 characters long"),
         ] {
             let error = read(&text).unwrap_err();
