@@ -6,13 +6,13 @@ use diesel::RunQueryDsl;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError, QueryResult};
 
 use crate::database::clock::CLOCKS;
+use crate::database::failure::without_secrets;
 use crate::database::swap::write_nothing;
 use crate::database::{
     Change, Checkpoint, Dialect, Failure, KeyValue, Locks, Page, PlannedTable, Row, Session, Swap, SwapRows,
     TaskConnection,
 };
 use crate::keys::Rotation;
-use crate::keys::Token;
 use crate::reencrypt::report::{Job, Standing, TaskError, Verdict, Written};
 use crate::reencrypt::run::Range;
 use crate::reencrypt::walk::decision::decide;
@@ -283,7 +283,7 @@ fn compare(changes: &[Change], rows: &[Row], written: &mut [Written]) -> bool {
 fn shown<DB: Dialect>(info: &(dyn DatabaseErrorInformation + Send + Sync), job: Job) -> String {
     let message = info.message();
     if !job.handles_plaintext() || DB::is_lock_conflict(message) || DB::is_timeout(message) {
-        return Token::hide_in(message);
+        return without_secrets(message);
     }
     match info.constraint_name() {
         Some(constraint) => format!("the constraint {constraint} refuses the change"),

@@ -198,7 +198,7 @@ fn guards_mean_the_same_under_every_mode() {
             let definition = |conn: &mut Conn| {
                 crate::suite::sql::text(
                     conn,
-                    "SELECT CONCAT(column_comment, column_type) FROM information_schema.columns \
+                    "select CONCAT(column_comment, column_type) FROM information_schema.columns \
                     WHERE table_schema = DATABASE() AND column_name LIKE 'se%'",
                 )
             };
@@ -207,10 +207,10 @@ fn guards_mean_the_same_under_every_mode() {
             let migrations = Migrations::written(&db, &args);
             let session = &mut with_mode(&db, mode);
             migrations.run(session).unwrap();
-            let now = crate::suite::sql::text(session, "SELECT CAST(@@SESSION.sql_mode AS CHAR(1000))");
+            let now = crate::suite::sql::text(session, "select CAST(@@SESSION.sql_mode AS CHAR(1000))");
             assert_eq!(
                 now,
-                crate::suite::sql::text(&mut with_mode(&db, mode), "SELECT CAST(@@SESSION.sql_mode AS CHAR(1000))")
+                crate::suite::sql::text(&mut with_mode(&db, mode), "select CAST(@@SESSION.sql_mode AS CHAR(1000))")
             );
             let plaintext = r"INSERT INTO `o'dd\x` VALUES (1, 'plaintext')";
             conn.batch_execute(plaintext).unwrap_err();
@@ -235,7 +235,7 @@ fn the_tables_of_the_task_are_of_innodb() {
     tables.create.iter().for_each(|statement| conn.batch_execute(statement).unwrap());
     let engines = crate::suite::sql::number(
         conn,
-        "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND engine = 'InnoDB'",
+        "select COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND engine = 'InnoDB'",
     );
     assert_eq!(engines, 3);
 }

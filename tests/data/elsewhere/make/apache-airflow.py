@@ -40,7 +40,7 @@ COLUMNS = {
 
 def use(keys):
     os.environ["AIRFLOW__CORE__FERNET_KEY"] = ",".join(keys)
-    crypto._fernet = None
+    crypto.get_fernet.cache_clear()
 
 
 def insert(*models):

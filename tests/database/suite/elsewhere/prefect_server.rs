@@ -62,7 +62,8 @@ fn documents_are_read_and_rotated() {
 
     let new = Key::generate().to_text();
     let both = Arc::new(Keyring::parse(&format!("{}:{}", *new, set.keyring())).unwrap());
-    if super::database() != Database::Sqlite {
+    // Elsewhere JSON is text, whose values do not look like tokens.
+    if super::database() == Database::Postgres {
         let task = Task::new(Arc::clone(&both)).target("block_document.data".parse().unwrap());
         assert!(task.run(&db.pool(2)).unwrap_err().is_refused());
     }
