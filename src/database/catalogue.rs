@@ -1,5 +1,6 @@
 //! Tables as the catalogue describes them.
 
+use crate::database::row::KeyValue;
 use crate::fields::Form;
 use crate::keys::fernet::token::{raw_token_len, token_len};
 use crate::targets::TableName;
@@ -13,6 +14,8 @@ pub struct Catalogue {
     pub(crate) columns: Vec<CatalogueColumn>,
     /// Empty if no key identifies a row.
     pub(crate) row_key: Vec<KeyColumn>,
+    /// Why a key of the table is not the row key, if it has one that cannot be.
+    pub(crate) unusable_key: Option<String>,
     pub(crate) index: Option<String>,
     pub(crate) rows: Option<u64>,
     /// As in [`PlannedTable`](crate::database::PlannedTable).
@@ -26,10 +29,19 @@ pub struct KeyColumn {
     pub(crate) name: String,
     /// The type that a parameter is cast to. If there is one, the column is read in its text form.
     pub(crate) cast: Option<String>,
-    /// Whether the column holds text, even if the driver reports it as bytes.
-    pub(crate) is_text: bool,
+    /// The character set and the collation of a text that is sent and returned as bytes.
+    pub(crate) encoding: Option<Encoding>,
+    /// The collation of the index of the row key, as SQL, if statements have to name it.
+    pub(crate) collation: Option<String>,
     /// The operators of the index of the row key, if statements have to name them: `<`, `<=`, `=`, `>=` and `>`.
     pub(crate) operators: Option<[String; 5]>,
+}
+
+/// The names of a character set and of a collation of MySQL.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Encoding {
+    pub(crate) charset: String,
+    pub(crate) collation: String,
 }
 
 /// How a statement compares a row key.
@@ -43,6 +55,21 @@ pub(crate) enum Comparison {
 }
 
 impl KeyColumn {
+    /// A column that is sent and returned as it is.
+    pub(crate) fn plain(name: impl Into<String>) -> Self {
+        Self { name: name.into(), cast: None, encoding: None, collation: None, operators: None }
+    }
+
+    /// The text in a value that is carried as bytes, if the bytes show it. A search for the other bytes finds them by
+    /// `0x…`.
+    pub(crate) fn text<'v>(&self, value: &'v KeyValue) -> Option<&'v str> {
+        let (Some(Encoding { charset, .. }), KeyValue::Bytes(bytes)) = (&self.encoding, value) else { return None };
+        let text = std::str::from_utf8(bytes).ok()?;
+        let is_wide = ["ucs2", "utf16", "utf16le", "utf32"].contains(&charset.as_str());
+        let is_utf8 = charset.starts_with("utf8");
+        (is_utf8 || text.is_ascii() && !is_wide).then_some(text)
+    }
+
     /// The operator with which the index of the row key compares this column. With another one, a walk would skip rows.
     pub(crate) fn operator(&self, comparison: Comparison) -> &str {
         let plain = ["<", "<=", "=", ">=", ">"][comparison as usize];

@@ -6,6 +6,7 @@ use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::catalogue::{Catalogue, CatalogueColumn, KeyColumn, Relation};
 use crate::database::checkpoint::Checkpoint;
+use crate::database::error_class::{ErrorClass, Wording};
 use crate::database::estimate::TableEstimate;
 use crate::database::guard_kind::GuardKind;
 use crate::database::plan::{PlannedColumn, PlannedTable};
@@ -14,6 +15,7 @@ use crate::database::row::{Cell, Change, KeyValue};
 use crate::database::server::cluster::Membership;
 use crate::database::server::identity::Server;
 use crate::database::sql::{Conn, TextRows};
+use crate::database::swap::DigestChange;
 use crate::database::words::Flavor;
 use crate::fields::TokenBackend;
 use crate::targets::TableName;
@@ -70,6 +72,11 @@ pub trait SessionSettings: TokenBackend {
 
     fn set<C: Conn<Self>>(conn: &mut C, name: &str, value: &str) -> QueryResult<()>;
 
+    /// A setting of the server, in words for the operator, that makes the writes of a session of the task impossible.
+    fn forbids_writes<C: Conn<Self>>(_conn: &mut C) -> QueryResult<Option<String>> {
+        Ok(None)
+    }
+
     /// Whether the connection is encrypted. `None` if the client library keeps what the URL asks for.
     fn is_encrypted<C: Conn<Self>>(_conn: &mut C) -> QueryResult<Option<bool>> {
         Ok(None)
@@ -109,6 +116,14 @@ pub trait Poolers: TokenBackend {
     /// The session of the server that serves this connection, in words. In a transaction it stays the same.
     fn serving<C: Conn<Self>>(conn: &mut C) -> QueryResult<String>;
 
+    /// Runs `query` in a transaction, on a connection that does not have the settings of the task.
+    fn in_plain_transaction<C: Conn<Self>, T>(
+        conn: &mut C,
+        query: impl FnOnce(&mut C) -> QueryResult<T>,
+    ) -> QueryResult<T> {
+        conn.transaction(query)
+    }
+
     /// The name of the pooler in front of this connection, if it gives itself away.
     fn name_of_pooler<C: Conn<Self>>(_conn: &mut C) -> Option<String> {
         None
@@ -122,12 +137,14 @@ pub trait Locks: TokenBackend {
     /// Whether processes share a run through tables in the database by default.
     const SHARES: bool;
 
-    /// Whether an error message reports a conflict with another session's lock. Diesel has no error kind for it.
-    fn is_lock_conflict(message: &str) -> bool;
+    /// How messages begin in the language of the server's source.
+    const MESSAGES: &'static [(ErrorClass, &'static str)];
+    /// Whether the server may use another language, which a session of the task cannot change.
+    const TRANSLATES: bool = false;
 
-    /// Whether an error message reports a statement that exceeded its time limit.
-    fn is_timeout(_message: &str) -> bool {
-        false
+    /// How this server words its errors. Provokes them with one or two connections that are in no transaction.
+    fn learn<C: Conn<Self>>(_conn: &mut C, _other: Option<&mut C>) -> Vec<Wording> {
+        Vec::new()
     }
 
     /// Whether a swap on this server waits for locked rows unless it skips them.
@@ -177,10 +194,8 @@ pub trait RowFormat: TextRows {
     /// beginning in hexadecimal.
     fn push_sampled(column: &CatalogueColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()>;
 
-    /// Whether a value of a row key has a form in which this database returns one.
-    fn is_key(_value: &KeyValue) -> bool {
-        true
-    }
+    /// Whether a value of a row key has a form in which this database returns one, and takes it back.
+    fn is_key(value: &KeyValue) -> bool;
 
     fn read_key(value: Self::RawValue<'_>) -> deserialize::Result<KeyValue>;
 
@@ -193,6 +208,25 @@ pub trait SwapRows: TokenBackend {
     const BATCH: usize;
     /// The most values that a statement can bind.
     const MAX_BINDS: usize;
+
+    /// The setting that limits the length of a statement with its values, for messages.
+    const STATEMENT_LIMIT: &'static str;
+    /// Whether [`swap_by_digest`](Self::swap_by_digest) is of use.
+    const SWAPS_BY_DIGEST: bool = false;
+
+    /// The most bytes of a statement with its values, on this connection.
+    fn longest_statement<C: Conn<Self>>(conn: &mut C) -> QueryResult<u64>;
+
+    /// Writes one value whose row still holds the old one, as [`swap`](Self::swap) does, but sends only the SHA-256 of the
+    /// old value. The server computes that of the present value under the lock of the update, so no other value passes.
+    fn swap_by_digest<C: Conn<Self>>(
+        _conn: &mut C,
+        _table: &PlannedTable,
+        _change: &DigestChange<'_>,
+        _checkpoint: Option<&Checkpoint>,
+    ) -> QueryResult<Option<usize>> {
+        Err(DieselError::QueryBuilderError("this database compares whole values".into()))
+    }
 
     /// Writes each change whose row still holds the old tokens, byte for byte, together with the checkpoint. Returns how
     /// many rows it wrote. Returns `None` and writes nothing if another process has taken over the checkpoint's claim.

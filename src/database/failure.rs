@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     Database(String),
     /// This crate cannot read an answer of the database.
     Internal(String),
+    /// The database refuses this to the user, or because of a setting, in its own words.
+    Denied(String),
     /// The connections lead to different servers, as described.
     OtherServer(String),
 }
@@ -22,12 +24,17 @@ impl Failure {
         Self::Database(without_secrets(error))
     }
 
+    /// Hides tokens too.
+    pub(crate) fn denied(error: impl fmt::Display) -> Self {
+        Self::Denied(Token::hide_in(&error.to_string()))
+    }
+
     pub(crate) fn internal(reason: impl Into<String>) -> Self {
         Self::Internal(reason.into())
     }
 
     pub(crate) fn is_database(&self) -> bool {
-        matches!(self, Self::Database(_))
+        matches!(self, Self::Database(_) | Self::Denied(_))
     }
 }
 
@@ -35,7 +42,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut Escaping(f);
         match self {
-            Self::Database(error) => write!(f, "the database failed: {error}"),
+            Self::Database(error) | Self::Denied(error) => write!(f, "the database failed: {error}"),
             Self::Internal(error) => write!(f, "internal error: {error}"),
             Self::OtherServer(seen) => write!(f, "the connections lead to different servers: {seen}"),
         }

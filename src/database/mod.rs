@@ -8,11 +8,13 @@ pub(crate) mod checkpoint;
 pub(crate) mod clock;
 pub(crate) mod connection;
 pub(crate) mod dialect;
+pub(crate) mod error_class;
 pub(crate) mod estimate;
 pub(crate) mod failure;
 pub(crate) mod guard_kind;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
+pub(crate) mod order;
 pub(crate) mod page;
 pub(crate) mod plan;
 #[cfg(feature = "postgres")]
@@ -31,7 +33,7 @@ pub(crate) mod stop;
 pub(crate) mod swap;
 pub(crate) mod words;
 
-pub(crate) use catalogue::{Catalogue, CatalogueColumn, IndexKey, KeyColumn, Relation, Trigger};
+pub(crate) use catalogue::{Catalogue, CatalogueColumn, Encoding, IndexKey, KeyColumn, Relation, Trigger};
 pub(crate) use checkpoint::Checkpoint;
 pub(crate) use clock::{DatabaseClock, Moment};
 pub(crate) use connection::{DialectConnection, TaskConnection};
@@ -39,9 +41,11 @@ pub(crate) use dialect::{
     CatalogueReader, Clusters, Conversion, Cost, Dialect, Effects, GuardLookup, Identity, Language, Locks, OwnTables,
     Poolers, ReplicationState, RowFormat, SessionSettings, SideEffects, Snapshots, SwapRows,
 };
+pub(crate) use error_class::{ErrorClass, Wording, class_of};
 pub(crate) use estimate::{Estimate, TableEstimate};
 pub(crate) use failure::Failure;
 pub(crate) use guard_kind::GuardKind;
+pub(crate) use order::{Circle, Disorder};
 pub(crate) use page::Page;
 pub(crate) use plan::{Plan, PlannedColumn, PlannedTable, Room};
 pub(crate) use replication::{Replay, ReplicaState, Replication};

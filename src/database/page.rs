@@ -8,18 +8,20 @@ use diesel::row::{Field, NamedRow};
 use crate::database::catalogue::Comparison;
 use crate::database::dialect::Dialect;
 use crate::database::plan::PlannedTable;
-use crate::database::quote::{push_all, push_column};
+use crate::database::quote::push_all;
 use crate::database::row::{KeyValue, Row};
 use crate::database::sql::runtime_statement;
-use crate::database::swap::push_rows_of;
+use crate::database::swap::{push_key_column, push_rows_of};
 
 /// The alias of the columns of the row key in a page. Other columns are cells.
-const KEY_ALIAS: &str = "k";
+pub(crate) const KEY_ALIAS: &str = "k";
 /// The alias of encrypted columns in a page.
 const CELL_ALIAS: &str = "c";
+/// The alias of the comparison of a row with the beginning of its page.
+const BEHIND_ALIAS: &str = "b";
 
 /// The first `limit` rows after `after`, up to and including `until`, in the database's own order of the row key. It
-/// leaves out the first `skip` of them.
+/// leaves out the first `skip` of them. [`Page::rows`] also reads the row at `after`, and checks the order.
 #[derive(Clone, Copy)]
 pub(crate) struct Page<'a> {
     pub(crate) table: &'a PlannedTable,
@@ -42,11 +44,17 @@ impl<'a> Page<'a> {
     pub(crate) fn keys(table: &'a PlannedTable, limit: usize) -> Self {
         Self { has_cells: false, ..Self::new(table, limit) }
     }
+
+    /// Whether the order of the rows is compared with the row at `after`.
+    pub(crate) fn is_checked(&self) -> bool {
+        self.has_cells && self.after.is_some()
+    }
 }
 
 impl<DB: Dialect> QueryFragment<DB> for Page<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Self { table, after, until, descending, skip, limit, has_cells } = self;
+        let checked = after.filter(|_| self.is_checked());
         out.push_sql("SELECT ");
         push_all(table.row_key.iter().enumerate(), ", ", &mut out, |(index, column), out| {
             DB::push_key_output(column, out)?;
@@ -58,10 +66,16 @@ impl<DB: Dialect> QueryFragment<DB> for Page<'_> {
             DB::push_cell_output(&column.name, column.is_text, &mut out)?;
             out.push_sql(&format!(" AS {CELL_ALIAS}{index}"));
         }
+        if let Some(after) = checked {
+            out.push_sql(", CASE WHEN ");
+            push_bound(table, after, Comparison::Greater, &mut out)?;
+            out.push_sql(&format!(" THEN '1' ELSE '0' END AS {BEHIND_ALIAS}"));
+        }
         out.push_sql(" FROM ");
         push_rows_of(table, &mut out)?;
         out.push_sql(" AS t");
-        let bounds = [(after, Comparison::Greater), (until, Comparison::AtMost)];
+        let begin = if checked.is_some() { Comparison::AtLeast } else { Comparison::Greater };
+        let bounds = [(after, begin), (until, Comparison::AtMost)];
         let bounds = bounds.into_iter().filter_map(|(bound, comparison)| Some(((*bound)?, comparison)));
         for ((bound, comparison), keyword) in bounds.zip([" WHERE ", " AND "]) {
             out.push_sql(keyword);
@@ -70,7 +84,7 @@ impl<DB: Dialect> QueryFragment<DB> for Page<'_> {
         // The columns are qualified, because `ORDER BY k0` would sort by the output, which is text on PostgreSQL.
         out.push_sql(" ORDER BY ");
         push_all(&table.row_key, ", ", &mut out, |column, out| {
-            push_column(&column.name, out)?;
+            push_key_column(column, out)?;
             match (&column.operators, *descending) {
                 (Some(_), false) => out.push_sql(&format!(" USING {}", column.operator(Comparison::Less))),
                 (Some(_), true) => out.push_sql(&format!(" USING {}", column.operator(Comparison::Greater))),
@@ -79,7 +93,7 @@ impl<DB: Dialect> QueryFragment<DB> for Page<'_> {
             }
             Ok(())
         })?;
-        out.push_sql(&format!(" LIMIT {limit}"));
+        out.push_sql(&format!(" LIMIT {}", limit + usize::from(checked.is_some())));
         if *skip > 0 {
             out.push_sql(&format!(" OFFSET {skip}"));
         }
@@ -93,20 +107,23 @@ impl<DB: Dialect> QueryableByName<DB> for Row {
     fn build<'a>(row: &impl NamedRow<'a, DB>) -> deserialize::Result<Self> {
         let mut key = Vec::new();
         let mut cells = Vec::new();
+        let mut is_behind = true;
         for index in 0..row.field_count() {
             let Some(field) = diesel::row::Row::get(row, index) else { continue };
-            if field.field_name().is_some_and(|name| name.starts_with(KEY_ALIAS)) {
-                let value = field.value().ok_or("a row key is NULL")?;
-                key.push(DB::read_key(value)?);
+            let name = field.field_name().unwrap_or_default();
+            if name.starts_with(KEY_ALIAS) {
+                key.push(field.value().map_or(Ok(KeyValue::Null), DB::read_key)?);
+            } else if name == BEHIND_ALIAS {
+                is_behind = field.value().map(DB::read_text).transpose()?.as_deref() == Some("1");
             } else {
                 cells.push(field.value().map(DB::read_cell).transpose()?);
             }
         }
-        Ok(Self { key, cells })
+        Ok(Self { key, is_behind, cells })
     }
 }
 
-/// Pushes `row key > bound` or `row key <= bound`, in a form that an index serves.
+/// Pushes `row key > bound`, `>=` or `<=`, in a form that an index serves.
 fn push_bound<'b, DB: Dialect>(
     table: &'b PlannedTable,
     bound: &'b [KeyValue],
@@ -117,18 +134,19 @@ fn push_bound<'b, DB: Dialect>(
     let operator = columns[0].operator(comparison);
     if columns.len() == 1 || DB::ROW_VALUES && columns.iter().all(|column| column.operator(comparison) == operator) {
         out.push_sql("(");
-        push_all(columns, ", ", out, |column, out| push_column(&column.name, out))?;
+        push_all(columns, ", ", out, push_key_column)?;
         out.push_sql(&format!(") {operator} ("));
         push_all(bound.iter().zip(columns), ", ", out, |(value, column), out| DB::push_key(value, column, out))?;
         out.push_sql(")");
         return Ok(());
     }
     // a >= x AND (a > x OR (a = x AND (b > y OR (b = y AND …)))). MySQL needs the first term to use the index.
-    let is_greater = comparison == Comparison::Greater;
-    let (strict, inclusive) =
-        if is_greater { (Comparison::Greater, Comparison::AtLeast) } else { (Comparison::Less, Comparison::AtMost) };
+    let (strict, inclusive) = match comparison {
+        Comparison::Greater | Comparison::AtLeast => (Comparison::Greater, Comparison::AtLeast),
+        _ => (Comparison::Less, Comparison::AtMost),
+    };
     let compare = |index: usize, comparison: Comparison, out: &mut AstPass<'_, 'b, DB>| {
-        push_column(&columns[index].name, out)?;
+        push_key_column(&columns[index], out)?;
         out.push_sql(&format!(" {} ", columns[index].operator(comparison)));
         DB::push_key(&bound[index], &columns[index], out)
     };

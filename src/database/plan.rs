@@ -22,7 +22,6 @@ pub struct PlannedTable {
     pub(crate) index: Option<String>,
     pub(crate) columns: Vec<PlannedColumn>,
     /// Columns that the database would change by itself on any update of the row. The task keeps their values.
-    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
     pub(crate) keep: Vec<String>,
     /// The number of rows, if the database can estimate it.
     pub(crate) rows: Option<u64>,
@@ -126,7 +125,10 @@ impl PlannedTable {
 
     /// A row key for the operator's eyes: `id=7`, `tenant=1, slug=a`.
     pub(crate) fn label(&self, key: &[KeyValue]) -> String {
-        let pairs = self.row_key.iter().zip(key).map(|(column, value)| format!("{}={value}", column.name));
+        let pairs = self.row_key.iter().zip(key).map(|(column, value)| match column.text(value) {
+            Some(text) => format!("{}={}", column.name, text.escape_debug()),
+            None => format!("{}={value}", column.name),
+        });
         pairs.collect::<Vec<_>>().join(", ")
     }
 }

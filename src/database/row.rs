@@ -12,10 +12,28 @@ use crate::keys::Token;
 pub enum KeyValue {
     Int(i64),
     UInt(u64),
-    Real(f64),
+    Real(#[serde(with = "bits")] f64),
     /// Text, or another type in the database's own text form.
     Text(String),
+    /// Bytes, or a text of MySQL in the character set of its column.
     Bytes(Vec<u8>),
+    /// A text that is not UTF-8.
+    RawText(Vec<u8>),
+    /// No row key is `NULL`, unless the table is damaged.
+    Null,
+}
+
+/// JSON has no infinite numbers, and rounds others.
+mod bits {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(value.to_bits())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        u64::deserialize(deserializer).map(f64::from_bits)
+    }
 }
 
 impl fmt::Display for KeyValue {
@@ -27,7 +45,8 @@ impl fmt::Display for KeyValue {
             // Escapes the text, because a stranger may have written it, and it must not control the operator's
             // terminal.
             Self::Text(value) => value.escape_debug().fmt(f),
-            Self::Bytes(value) => {
+            Self::Null => f.write_str("NULL"),
+            Self::Bytes(value) | Self::RawText(value) => {
                 f.write_str("0x")?;
                 value.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
             }
@@ -65,6 +84,8 @@ impl Drop for Cell {
 
 pub(crate) struct Row {
     pub(crate) key: Vec<KeyValue>,
+    /// Whether the database itself, asked again, finds the row behind the beginning of its page.
+    pub(crate) is_behind: bool,
     /// One cell for each encrypted column, in the order of the plan; `None` is `NULL`.
     pub(crate) cells: Vec<Option<Cell>>,
 }
@@ -81,4 +102,32 @@ pub struct Change {
 pub(crate) struct Swap {
     pub(crate) old: Cell,
     pub(crate) new: Cell,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_keeps_every_value() {
+        let numbers = [0.1, -0.0, 0.300_000_000_000_000_04, f64::MIN_POSITIVE, f64::INFINITY, f64::NEG_INFINITY];
+        let values = numbers.map(KeyValue::Real).into_iter().chain([
+            KeyValue::Int(i64::MIN),
+            KeyValue::UInt(u64::MAX),
+            KeyValue::Text("\u{fffd}\0".into()),
+            KeyValue::RawText(vec![0xe9]),
+        ]);
+        for value in values {
+            let record = serde_json::to_string(&value).unwrap();
+            let read: KeyValue = serde_json::from_str(&record).unwrap();
+            assert_eq!(read, value, "{record}");
+        }
+    }
+
+    #[test]
+    fn labels() {
+        let shown = |value: KeyValue| value.to_string();
+        assert_eq!(shown(KeyValue::Text("a\u{1b}".into())), "a\\u{1b}");
+        assert_eq!([shown(KeyValue::RawText(vec![0xe9])), shown(KeyValue::Null)], ["0xe9", "NULL"]);
+    }
 }

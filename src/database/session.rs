@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::TransactionManager;
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
-use diesel::result::{Error as DieselError, QueryResult};
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError, QueryResult};
 
 use crate::database::connection::TaskConnection;
-use crate::database::dialect::{Identity, Poolers, SessionSettings, Snapshots};
+use crate::database::dialect::{Identity, Locks, Poolers, SessionSettings, Snapshots, SwapRows};
+use crate::database::error_class::{ErrorClass, Wording, class_of};
 use crate::database::failure::Failure;
 use crate::database::plan::PlannedTable;
 use crate::database::server::identity::Anchor;
@@ -24,6 +25,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long an additional worker waits for a connection before it leaves the work to the others.
 const SPARE: Duration = Duration::from_secs(1);
 
+/// What the database says about an error.
+pub(crate) type Info = dyn DatabaseErrorInformation + Send + Sync;
+
 /// A pooled connection with the settings of the task. On PostgreSQL they last for one transaction. Elsewhere the
 /// connection gets its former settings back before it returns to the pool, or is closed.
 pub(crate) struct Session<'a, C: TaskConnection> {
@@ -32,11 +36,12 @@ pub(crate) struct Session<'a, C: TaskConnection> {
     stop: StopHandle,
     anchor: Option<Anchor>,
     conn: Option<Configured<C>>,
+    learned: Option<Vec<Wording>>,
 }
 
 impl<'a, C: TaskConnection> Session<'a, C> {
     pub(crate) fn new(pool: &'a Pool<ConnectionManager<C>>, give_up_after: Duration, stop: StopHandle) -> Self {
-        Self { pool, give_up_after, stop, anchor: None, conn: None }
+        Self { pool, give_up_after, stop, anchor: None, conn: None, learned: None }
     }
 
     /// Refuses connections that do not lead to the server of the other sessions with this anchor.
@@ -63,7 +68,7 @@ impl<'a, C: TaskConnection> Session<'a, C> {
 
     /// Runs `query` with a longer wait for locks. Nobody holds the locks of the task's own tables for long.
     pub(crate) fn patiently<T>(&mut self, query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, Failure> {
-        self.retry(true, query)
+        self.retry(true, query, |info, _| info.message().to_owned())
     }
 
     /// Runs `query`. If the database fails, runs it again on a fresh connection until it is time to give up.
@@ -71,21 +76,36 @@ impl<'a, C: TaskConnection> Session<'a, C> {
     /// `query` must be safe to repeat even if it succeeded and only the answer was lost. Reads are safe, and so is a
     /// compare and swap.
     pub(crate) fn run<T>(&mut self, query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, Failure> {
-        self.retry(false, query)
+        self.retry(false, query, |info, _| info.message().to_owned())
     }
 
-    fn retry<T>(&mut self, is_patient: bool, mut query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, Failure> {
+    /// As [`run`](Self::run), but shows only a part of an error message.
+    pub(crate) fn run_hiding<T>(
+        &mut self,
+        query: impl FnMut(&mut C) -> QueryResult<T>,
+        shown: impl Fn(&Info, ErrorClass) -> String,
+    ) -> Result<T, Failure> {
+        self.retry(false, query, shown)
+    }
+
+    fn retry<T>(
+        &mut self,
+        is_patient: bool,
+        mut query: impl FnMut(&mut C) -> QueryResult<T>,
+        shown: impl Fn(&Info, ErrorClass) -> String,
+    ) -> Result<T, Failure> {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         let mut is_second_look = false;
         loop {
+            let was_pinned = self.conn.as_ref().is_some_and(|conn| conn.is_pinned);
             let error = match self.attempt(is_patient, &mut query) {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err(
                     error @ (DieselError::DatabaseError(..)
                     | DieselError::BrokenTransactionManager
                     | DieselError::RollbackErrorOnCommit { .. }),
-                )) => Failure::database(error),
+                )) => self.failure(error, &shown)?,
                 // A value cannot be read. A fresh connection may help once, because a prepared statement describes its
                 // columns wrongly after a change of the schema.
                 Ok(Err(error)) if is_second_look => return Err(Failure::internal(chain(&error))),
@@ -93,14 +113,54 @@ impl<'a, C: TaskConnection> Session<'a, C> {
                     is_second_look = true;
                     Failure::internal(chain(&error))
                 }
-                Err(error @ Failure::OtherServer(_)) => return Err(error),
+                Err(error @ (Failure::OtherServer(_) | Failure::Denied(_))) => return Err(error),
                 Err(error) => error,
             };
-            let was_pinned = self.conn.take().is_some_and(|conn| conn.is_pinned);
+            self.conn = None;
             // After a snapshot, a fresh connection would see another one.
             if was_pinned || !self.has_paused(&error, started, &mut pause) {
                 return Err(error);
             }
+        }
+    }
+
+    /// The class of an error. The first one that is not known lets the session learn how the server words its errors.
+    pub(crate) fn class(&mut self, error: &DieselError) -> ErrorClass {
+        let class = class_of(error, C::Backend::MESSAGES, self.learned.as_deref().unwrap_or_default());
+        let is_unknown = matches!(error, DieselError::DatabaseError(DatabaseErrorKind::Unknown, _));
+        if class != ErrorClass::Other || !is_unknown || !C::Backend::TRANSLATES || self.learned.is_some() {
+            return class;
+        }
+        if self.conn.as_ref().is_none_or(|conn| !conn.is_pinned) {
+            self.conn = None;
+        }
+        // Without a connection, the next error is another chance.
+        let Ok(mut conn) = self.pool.get_timeout(SPARE.min(self.pool.connection_timeout())) else { return class };
+        let state = self.pool.state();
+        let is_likely = state.idle_connections > 0 || state.connections < self.pool.max_size();
+        let mut other =
+            if is_likely { self.pool.get_timeout(SPARE.min(self.pool.connection_timeout())).ok() } else { None };
+        let learned = self.learned.insert(C::Backend::learn(&mut *conn, other.as_deref_mut()));
+        class_of(error, &[], learned)
+    }
+
+    /// What an error means for the statement that caused it: a failure that can pass, or `Err` for one that cannot.
+    fn failure(&mut self, error: DieselError, shown: impl Fn(&Info, ErrorClass) -> String) -> Result<Failure, Failure> {
+        let class = self.class(&error);
+        let message = match error {
+            DieselError::DatabaseError(_, info) => shown(&*info, class),
+            error => error.to_string(),
+        };
+        if class == ErrorClass::Denied { Err(Failure::denied(message)) } else { Ok(Failure::database(message)) }
+    }
+
+    /// Runs a statement that the database may refuse to this user, and that only a lock or a broken connection can
+    /// otherwise make fail.
+    pub(crate) fn ask<T>(&mut self, mut query: impl FnMut(&mut C) -> QueryResult<T>) -> Result<T, Failure> {
+        match self.once(&mut query)? {
+            Ok(answer) => Ok(answer),
+            Err(error) if self.is_connected() && !self.class(&error).can_pass() => Err(Failure::denied(error)),
+            Err(_) => self.run(query),
         }
     }
 
@@ -145,7 +205,13 @@ impl<'a, C: TaskConnection> Session<'a, C> {
             // On MySQL, the level of isolation for the next transaction may be left.
             conn.must_close = name.is_err();
         }
-        let name = name.map_err(Failure::database)?;
+        let name = match name {
+            Ok(name) => name,
+            Err(error) => {
+                let failure = self.failure(error, |info, _| info.message().to_owned());
+                return Err(failure.unwrap_or_else(|denied| denied));
+            }
+        };
         let anchor = self.anchor.clone();
         // Something between may send this transaction to another server than single statements.
         let server = C::Backend::server(self.connection()?).map_err(Failure::database)?;
@@ -158,6 +224,14 @@ impl<'a, C: TaskConnection> Session<'a, C> {
         let servers = self.run(|conn| Ok([C::Backend::server(conn)?, conn.transaction(C::Backend::server)?]))?;
         let Some(anchor) = &self.anchor else { return Ok(()) };
         servers.into_iter().try_for_each(|server| anchor.check(server))
+    }
+
+    /// The most bytes of a statement with its values, on the connection that the next statement uses.
+    pub(crate) fn longest_statement(&mut self) -> Result<u64, Failure> {
+        if self.conn.is_none() {
+            self.run(|_| Ok(()))?;
+        }
+        Ok(self.conn.as_ref().map_or(0, |conn| conn.longest_statement))
     }
 
     /// Returns the connection to the pool. The next use takes one again.
@@ -217,6 +291,7 @@ impl<'a, C: TaskConnection> Session<'a, C> {
 struct Configured<C: TaskConnection> {
     conn: PooledConnection<ConnectionManager<C>>,
     former: Vec<(String, String)>,
+    longest_statement: u64,
     /// Whether it is in a transaction. The transaction must end before anybody else gets the connection.
     is_pinned: bool,
     /// Whether it may have a setting that cannot be restored, or be broken.
@@ -225,7 +300,7 @@ struct Configured<C: TaskConnection> {
 
 impl<C: TaskConnection> Configured<C> {
     fn new(conn: PooledConnection<ConnectionManager<C>>, anchor: Option<&Anchor>) -> Result<Self, Failure> {
-        let mut this = Self { conn, former: Vec::new(), is_pinned: false, must_close: true };
+        let mut this = Self { conn, former: Vec::new(), longest_statement: 0, is_pinned: false, must_close: true };
         if let Some(anchor) = anchor {
             anchor.check(C::Backend::server(&mut *this.conn).map_err(Failure::database)?)?;
         }
@@ -242,6 +317,7 @@ impl<C: TaskConnection> Configured<C> {
                 C::Backend::set(conn, name, value)?;
             }
         }
+        self.longest_statement = C::Backend::longest_statement(conn)?;
         Ok(())
     }
 }

@@ -7,14 +7,25 @@ use diesel::result::QueryResult;
 
 use crate::database::catalogue::{Comparison, KeyColumn};
 use crate::database::connection::DialectConnection;
+use crate::database::dialect::Language;
 use crate::database::plan::PlannedTable;
-use crate::database::quote::{push_all, push_column, push_table};
+use crate::database::quote::{push_all, push_column, push_table, quoted, quoted_table};
+use crate::database::row::{Cell, KeyValue};
 use crate::database::sql::runtime_statement;
 
 /// Pushes the name of a table, so that the statement means the rows of this table only.
 pub(crate) fn push_rows_of<DB: Backend>(table: &PlannedTable, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
     out.push_sql(if table.only { "ONLY " } else { "" });
     push_table(&table.name, out)
+}
+
+/// Pushes a column of the row key for a comparison or an order: with the collation of the index, if that is another one.
+pub(crate) fn push_key_column<DB: Backend>(column: &KeyColumn, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+    push_column(&column.name, out)?;
+    if let Some(collation) = &column.collation {
+        out.push_sql(&format!(" COLLATE {collation}"));
+    }
+    Ok(())
 }
 
 /// Pushes `column = coalesce(v.n0, t.column), …`: the new token, or the present value of the column.
@@ -39,7 +50,7 @@ pub(crate) fn push_key_match<DB: Backend>(
     out: &mut AstPass<'_, '_, DB>,
 ) -> QueryResult<()> {
     push_all(table.row_key.iter().enumerate(), " AND ", out, |(index, column), out| {
-        push_column(&column.name, out)?;
+        push_key_column(column, out)?;
         out.push_sql(&format!(" {} v.k{index}", column.operator(Comparison::Equal)));
         push_cast(column, out);
         Ok(())
@@ -52,6 +63,17 @@ pub(crate) fn value_names(table: &PlannedTable) -> String {
     let keys = (0..table.row_key.len()).map(|index| format!("k{index}"));
     let tokens = (0..table.columns.len()).map(|index| format!("o{index}, n{index}"));
     keys.chain(tokens).collect::<Vec<_>>().join(", ")
+}
+
+/// A change of one value that does not fit in a statement together with the old value.
+pub struct DigestChange<'a> {
+    pub(crate) key: &'a [KeyValue],
+    /// The position of the column.
+    pub(crate) column: usize,
+    pub(crate) new: &'a Cell,
+    /// The SHA-256 of the old value, in hexadecimal.
+    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
+    pub(crate) old: String,
 }
 
 /// Runs an update that matches no row. It fails if a privilege is missing or the database is read-only, and its error
@@ -70,6 +92,19 @@ pub(crate) fn push_idle_update<DB: Backend>(table: &PlannedTable, out: &mut AstP
         out.push_sql(" = ");
         out.push_identifier(&column.name)
     })
+}
+
+/// Statements that run nothing, and fail as a walk over this table and its writes would for lack of a privilege.
+pub(crate) fn explained<DB: Language>(table: &PlannedTable) -> [String; 2] {
+    let name = (if table.only { "ONLY " } else { "" }).to_owned() + &quoted_table::<DB>(&table.name);
+    let columns = || table.columns.iter().map(|column| quoted::<DB>(&column.name));
+    let read: Vec<String> = table.row_key.iter().map(|key| quoted::<DB>(&key.name)).chain(columns()).collect();
+    let kept = table.keep.iter().map(|column| quoted::<DB>(column));
+    let written: Vec<String> = columns().chain(kept).map(|column| format!("{column} = {column}")).collect();
+    [
+        format!("EXPLAIN SELECT {} FROM {name}", read.join(", ")),
+        format!("EXPLAIN UPDATE {name} SET {} WHERE 1 = 0", written.join(", ")),
+    ]
 }
 
 /// `UPDATE table SET a = a, b = b WHERE 1 = 0`

@@ -9,7 +9,7 @@ use diesel::result::QueryResult;
 use crate::database::failure::without_secrets;
 use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::sql::runtime_statement;
-use crate::database::{CatalogueColumn, Dialect, Fields, Locks, Relation, Session, TaskConnection};
+use crate::database::{CatalogueColumn, Dialect, ErrorClass, Fields, Relation, Session, TaskConnection};
 use crate::discover::error::DiscoverError;
 use crate::keys::Token;
 
@@ -79,7 +79,7 @@ pub(crate) fn ask<C: TaskConnection, T>(
     match session.once(&query).map_err(|failure| Obstacle::Failed(failure.into()))? {
         Ok(answer) => Ok(answer),
         // The connection works, and nobody locks the table, so the server refuses this user.
-        Err(error) if session.is_connected() && !C::Backend::is_lock_conflict(&error.to_string()) => {
+        Err(error) if session.is_connected() && session.class(&error) != ErrorClass::Lock => {
             Err(Obstacle::Refused(without_secrets(error)))
         }
         Err(_) => session.run(query).map_err(|failure| Obstacle::Failed(failure.into())),

@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+#[path = "support/mysql_sessions.rs"]
+mod mysql_sessions;
 mod run;
 #[path = "../support/mod.rs"]
 mod support;
@@ -14,10 +16,10 @@ fn main() -> ExitCode {
 
 /// The database, and how to end its sessions and the server.
 mod backend {
+    use diesel::QueryResult;
     use diesel::connection::SimpleConnection;
-    use diesel::prelude::*;
-    use diesel::sql_types::{BigInt, Text};
 
+    pub use crate::mysql_sessions::*;
     pub use crate::support::mysql::*;
 
     /// The name of the server in `DISPOSABLE_SERVERS`.
@@ -25,44 +27,22 @@ mod backend {
     /// There is no immediate shutdown, so the server crashes.
     pub const SHUTDOWN: &str = "KILL";
 
-    #[derive(QueryableByName)]
-    struct SessionId {
-        #[diesel(sql_type = BigInt)]
-        id: i64,
+    pub fn database() -> TestDatabase {
+        TestDatabase::new()
     }
 
-    /// Returns the other sessions on this database.
-    pub fn sessions(conn: &mut Conn) -> QueryResult<Vec<i64>> {
-        let sql = "select cast(id as signed) as id from information_schema.processlist \
-                   where db = database() and id <> connection_id()";
-        Ok(diesel::sql_query(sql).load::<SessionId>(conn)?.into_iter().map(|session| session.id).collect())
-    }
-
-    /// Returns the session of this connection.
-    pub fn own_session(conn: &mut Conn) -> QueryResult<i64> {
-        Ok(diesel::sql_query("select cast(connection_id() as signed) as id").get_result::<SessionId>(conn)?.id)
-    }
-
-    pub fn terminate(conn: &mut Conn, session: i64) -> QueryResult<()> {
-        // An error means that the session has ended already.
-        let _ = diesel::sql_query(format!("kill {session}")).execute(conn);
+    /// The task knows no partitions here.
+    pub fn split_table(_: &mut Conn) -> QueryResult<()> {
         Ok(())
+    }
+
+    /// The URLs of the database on the other nodes of a cluster.
+    pub fn other_nodes(_: &TestDatabase) -> Vec<String> {
+        Vec::new()
     }
 
     /// Puts a copy of the table in its place.
     pub fn replace_table(conn: &mut Conn) -> QueryResult<()> {
         conn.batch_execute("set lock_wait_timeout = 1; alter table item engine = innodb, algorithm = copy")
-    }
-
-    #[derive(QueryableByName)]
-    struct PidFile {
-        #[diesel(sql_type = Text)]
-        path: String,
-    }
-
-    /// Returns the file in which the server stores its process id.
-    pub fn pid_file(conn: &mut Conn) -> QueryResult<String> {
-        let sql = "select if(@@pid_file like '/%', @@pid_file, concat(@@datadir, @@pid_file)) as path";
-        Ok(diesel::sql_query(sql).get_result::<PidFile>(conn)?.path)
     }
 }

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
 mod backend {
     use diesel::connection::SimpleConnection;
     use diesel::prelude::*;
-    use diesel::sql_types::{Integer, Text};
+    use diesel::sql_types::{Bool, Integer, Text};
 
     pub use crate::support::postgres::*;
 
@@ -46,14 +46,47 @@ mod backend {
         diesel::sql_query(format!("select pg_terminate_backend({session})")).execute(conn).map(drop)
     }
 
-    /// Puts a copy of the table in its place.
+    pub fn database() -> TestDatabase {
+        TestDatabase::new()
+    }
+
+    /// The URLs of the database on the other nodes of a cluster.
+    pub fn other_nodes(_: &TestDatabase) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Splits the empty table into two partitions, between which rows can move.
+    pub fn split_table(conn: &mut Conn) -> QueryResult<()> {
+        conn.batch_execute(
+            "alter table item rename to item_whole;
+             create table item (like item_whole including all) partition by range (id);
+             create table item_low partition of item for values from (minvalue) to (250);
+             create table item_high partition of item for values from (250) to (maxvalue);
+             drop table item_whole",
+        )
+    }
+
+    #[derive(QueryableByName)]
+    struct Split {
+        #[diesel(sql_type = Bool)]
+        split: bool,
+    }
+
+    /// Puts a copy of the table, or of one of its partitions, in its place.
     pub fn replace_table(conn: &mut Conn) -> QueryResult<()> {
         conn.transaction(|conn| {
-            conn.batch_execute(
-                "set local lock_timeout = '1s'; lock table item in access exclusive mode;
-                 create table item_copy (like item including all); insert into item_copy select * from item;
-                 drop table item; alter table item_copy rename to item",
-            )
+            conn.batch_execute("set local lock_timeout = '1s'; lock table item in access exclusive mode")?;
+            let split = diesel::sql_query("select relkind = 'p' as split from pg_class where oid = 'item'::regclass");
+            let is_split = split.get_result::<Split>(conn)?.split;
+            conn.batch_execute(if is_split {
+                "create table item_copy (like item_high including all); insert into item_copy select * from item_high;
+                 alter table item detach partition item_high; drop table item_high;
+                 alter table item_copy rename to item_high;
+                 alter table item attach partition item_high for values from (250) to (maxvalue)"
+            } else {
+                "create table item_copy (like item including all); insert into item_copy select * from item;
+                 drop table item; alter table item_copy rename to item"
+            })
         })
     }
 

@@ -40,6 +40,20 @@ mod backend {
         sql: String,
     }
 
+    pub fn database() -> TestDatabase {
+        TestDatabase::new()
+    }
+
+    /// The task knows no partitions here.
+    pub fn split_table(_: &mut Conn) -> QueryResult<()> {
+        Ok(())
+    }
+
+    /// The URLs of the database on the other nodes of a cluster.
+    pub fn other_nodes(_: &TestDatabase) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Puts a copy of the table in its place.
     pub fn replace_table(conn: &mut Conn) -> QueryResult<()> {
         conn.immediate_transaction(|conn| {

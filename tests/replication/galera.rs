@@ -162,7 +162,7 @@ fn a_proof_needs_every_node() {
     // A transaction on another node: neither the task nor `retire` may prove what it cannot see.
     cluster.fill();
     let mut open = cluster.open_transaction(1);
-    let run = cluster.program(&["reencrypt"], &[]).exits_with(NOT_PROVEN);
+    let run = cluster.program(&["reencrypt"], &[]).exits_with(NOT_PROVEN).says("repeat --node with the URL of each");
     states(run, "1 of the 3 nodes of the cluster were seen");
     states(cluster.retire(&[]).exits_with(NOT_PROVEN), "1 of the 3 nodes of the cluster were seen");
     states(cluster.retire(&all[1..2]).exits_with(NOT_PROVEN), "2 of the 3 nodes of the cluster were seen");

@@ -33,7 +33,11 @@ pub struct TestDatabase {
 
 impl TestDatabase {
     pub fn new() -> Self {
-        let server = std::env::var("MYSQL_DATABASE_URL").expect("MYSQL_DATABASE_URL: run the tests with bin/test");
+        Self::on(std::env::var("MYSQL_DATABASE_URL").expect("MYSQL_DATABASE_URL: run the tests with bin/test"))
+    }
+
+    /// A database on the server with this URL.
+    pub fn on(server: String) -> Self {
         let name = unique_name();
         let mut conn = Conn::establish(&server).unwrap();
         conn.batch_execute(&format!("DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name}")).unwrap();

@@ -32,6 +32,11 @@ impl SeededTest {
         ExitCode::SUCCESS
     }
 
+    /// Whether the arguments select this test.
+    pub fn is_selected(&self, backend: &str) -> bool {
+        self.options(backend).is_some()
+    }
+
     /// Parses the arguments. They are options of the script in `bin/`, and options of `cargo test`. Returns `None` if
     /// the arguments select other tests.
     fn options(&self, backend: &str) -> Option<Options> {

@@ -1,6 +1,6 @@
 //! What to do about an error or a pause, with the command to type.
 
-use diesel_encrypted::reencrypt::{Progress, Remedy, TaskError};
+use diesel_encrypted::reencrypt::{Doubt, Progress, Remedy, TaskError};
 use diesel_encrypted::{KeyringError, printable};
 
 /// Explains an error of the library with the commands and options of this program.
@@ -9,6 +9,14 @@ pub(crate) fn explain(error: &TaskError) -> String {
     match refusal.remedy() {
         Some(remedy) => format!("{}. {}", refusal.reason(), command(&remedy)),
         None => refusal.to_string(),
+    }
+}
+
+/// What to do about a proof that is missing.
+pub(crate) fn after_doubt(doubt: &Doubt) -> Option<&'static str> {
+    match doubt {
+        Doubt::Nodes(..) => Some("To name the nodes, repeat --node with the URL of each, or set DB_NODE_URLS."),
+        _ => None,
     }
 }
 

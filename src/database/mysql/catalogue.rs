@@ -9,7 +9,9 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::mysql::server::{is_mariadb, unescaped};
-use crate::database::{Catalogue, CatalogueColumn, CatalogueReader, Conn, IndexKey, KeyColumn, Relation, Sql, Trigger};
+use crate::database::{
+    Catalogue, CatalogueColumn, CatalogueReader, Conn, Encoding, IndexKey, KeyColumn, Relation, Sql, Trigger,
+};
 use crate::fields::Form;
 use crate::targets::TableName;
 
@@ -20,7 +22,8 @@ impl CatalogueReader for Mysql {
         let of_table = COLUMNS.replace("(RELATIONS)", "table_schema = ? AND table_name = ?");
         let columns = Sql::new(of_table).bind(&relation.schema).bind(&relation.name).texts(conn)?;
         let columns: Vec<ColumnRow> = columns.into_iter().map(|row| ColumnRow::new(row).1).collect();
-        let keys = Sql::new(UNIQUE_INDEXES).bind(&relation.schema).bind(&relation.name).texts(conn)?;
+        let unique_indexes = UNIQUE_INDEXES.replace("IS_IGNORED", is_ignored(conn)?);
+        let keys = Sql::new(unique_indexes).bind(&relation.schema).bind(&relation.name).texts(conn)?;
         let obstacle = match relation.engine.as_deref() {
             _ if relation.kind != "BASE TABLE" => {
                 Some("it is not a base table: name the table that holds the data".to_owned())
@@ -30,8 +33,10 @@ impl CatalogueReader for Mysql {
             engine => Some(format!("its storage engine is {}: convert it to InnoDB", engine.unwrap_or("not known"))),
         };
         let (index, row_key) = row_key(&keys, &columns).unzip();
+        let unusable_key = if row_key.is_none() { unusable_key(&keys, &columns) } else { None };
         Ok(Some(Catalogue {
             row_key: row_key.unwrap_or_default(),
+            unusable_key,
             index,
             name: TableName::in_schema(relation.schema, relation.name),
             obstacle,
@@ -110,20 +115,57 @@ fn load<C: Conn<Mysql>, const N: usize>(conn: &mut C, sql: &str, schemas: &[&str
 }
 
 /// The name and the columns of the primary key, or else of a unique index. The types of the columns must compare as
-/// they sort.
-fn row_key(keys: &[[String; 2]], columns: &[ColumnRow]) -> Option<(String, Vec<KeyColumn>)> {
-    keys.chunk_by(|[a, _], [b, _]| a == b).find_map(|index| {
-        let column = |[_, name]: &[String; 2]| columns.iter().find(|column| column.name == *name)?.key_column();
+/// they sort. The optimizer must not ignore the index: no statement can name it then.
+fn row_key(keys: &[[String; 3]], columns: &[ColumnRow]) -> Option<(String, Vec<KeyColumn>)> {
+    keys.chunk_by(|[a, ..], [b, ..]| a == b).find_map(|index| {
+        let column = |[_, name, is_ignored]: &[String; 3]| {
+            let column = columns.iter().find(|column| column.name == *name);
+            column.filter(|_| is_ignored != "1")?.key_column()
+        };
         Some((index.first()?[0].clone(), index.iter().map(column).collect::<Option<_>>()?))
+    })
+}
+
+/// Why the first index that could identify rows is not the row key.
+fn unusable_key(keys: &[[String; 3]], columns: &[ColumnRow]) -> Option<String> {
+    keys.iter().find_map(|[index, name, is_ignored]| {
+        let of_index = if index == "PRIMARY" { "its primary key".into() } else { format!("its unique index {index}") };
+        if is_ignored == "1" {
+            return Some(format!("the optimizer ignores {of_index}, as an earlier ALTER TABLE asked for"));
+        }
+        let Some(column) = columns.iter().find(|column| column.name == *name) else {
+            return Some(format!("{of_index} contains an expression"));
+        };
+        if column.is_nullable {
+            return Some(format!("the column {name} in {of_index} may be NULL"));
+        }
+        let type_name = &column.column_type;
+        column.key_column().is_none().then(|| {
+            format!(
+                "{of_index} contains the column {name} of the type {type_name}, whose values do not compare as they sort"
+            )
+        })
+    })
+}
+
+/// The condition for an index that the optimizer ignores, on servers that have such indexes.
+fn is_ignored<C: Conn<Mysql>>(conn: &mut C) -> QueryResult<&'static str> {
+    let columns = Sql::new(STATISTICS).column(conn)?;
+    Ok(match columns.first().map(|name| name.to_ascii_lowercase()).as_deref() {
+        Some("ignored") => "ignored = 'YES'",
+        Some(_) => "is_visible = 'NO'",
+        None => "0",
     })
 }
 
 impl ColumnRow {
     /// The column in a row of [`COLUMNS`], and the schema and the name of its table.
-    fn new(row: [String; 8]) -> ((String, String), Self) {
-        let [schema, table, name, data_type, column_type, length, extra, is_nullable] = row;
+    fn new(row: [String; 10]) -> ((String, String), Self) {
+        let [schema, table, name, data_type, column_type, length, extra, is_nullable, charset, collation] = row;
         let is_nullable = is_nullable == "YES";
-        ((schema, table), Self { name, data_type, column_type, length: length.parse().ok(), extra, is_nullable })
+        let encoding = Some(Encoding { charset, collation }).filter(|encoding| !encoding.charset.is_empty());
+        let length = length.parse().ok();
+        ((schema, table), Self { name, data_type, column_type, length, extra, is_nullable, encoding })
     }
 
     fn form(&self) -> Option<Form> {
@@ -137,7 +179,6 @@ impl ColumnRow {
         if self.is_nullable {
             return None;
         }
-        let is_text = self.form() == Some(Form::Text);
         let cast = match self.data_type.as_str() {
             "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => None,
             _ if self.form().is_some() => None,
@@ -149,7 +190,8 @@ impl ColumnRow {
             }
             _ => return None,
         };
-        Some(KeyColumn { name: self.name.clone(), cast, is_text, operators: None })
+        let encoding = self.encoding.clone().filter(|_| self.form() == Some(Form::Text));
+        Some(KeyColumn { cast, encoding, ..KeyColumn::plain(&self.name) })
     }
 
     fn into_catalogue(self) -> CatalogueColumn {
@@ -183,15 +225,22 @@ const RELATIONS: &str = "\
 const COLUMNS: &str = "\
     SELECT CAST(table_schema AS CHAR), CAST(table_name AS CHAR), CAST(column_name AS CHAR), \
            LOWER(CAST(data_type AS CHAR)), CAST(column_type AS CHAR), CAST(character_maximum_length AS CHAR), \
-           CAST(extra AS CHAR), CAST(is_nullable AS CHAR) \
+           CAST(extra AS CHAR), CAST(is_nullable AS CHAR), \
+           CAST(character_set_name AS CHAR), CAST(collation_name AS CHAR) \
     FROM information_schema.columns WHERE (RELATIONS) \
     ORDER BY table_schema, table_name, ordinal_position";
 
 /// The name of a column is `NULL` for an index on an expression.
 const UNIQUE_INDEXES: &str = "\
-    SELECT CAST(index_name AS CHAR) AS index_name, CAST(column_name AS CHAR) AS column_name \
+    SELECT CAST(index_name AS CHAR) AS index_name, CAST(column_name AS CHAR) AS column_name, \
+           CAST(IS_IGNORED AS CHAR) AS is_ignored \
     FROM information_schema.statistics WHERE table_schema = ? AND table_name = ? AND non_unique = 0 \
     ORDER BY index_name <> 'PRIMARY', index_name, seq_in_index";
+
+/// The column for indexes that the optimizer ignores: of MariaDB, or of MySQL.
+const STATISTICS: &str = "\
+    SELECT CAST(column_name AS CHAR) FROM information_schema.columns \
+    WHERE table_schema = 'information_schema' AND table_name = 'STATISTICS' AND column_name IN ('IGNORED', 'IS_VISIBLE')";
 
 const INDEXES: &str = "\
     SELECT CAST(table_schema AS CHAR), CAST(table_name AS CHAR), CAST(index_name AS CHAR), \
@@ -238,4 +287,5 @@ struct ColumnRow {
     length: Option<u64>,
     extra: String,
     is_nullable: bool,
+    encoding: Option<Encoding>,
 }

@@ -7,7 +7,7 @@ use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::{BigInt, Binary, Nullable, Text, Unsigned};
 
 use crate::database::quote::{push_column, push_filled};
-use crate::database::{CatalogueColumn, Cell, KeyColumn, KeyValue, RowFormat, TextRows};
+use crate::database::{CatalogueColumn, Cell, Encoding, KeyColumn, KeyValue, RowFormat, TextRows};
 use crate::fields::Form;
 use crate::keys::fernet::shape;
 
@@ -25,8 +25,8 @@ impl RowFormat for Mysql {
     fn push_key_output(column: &KeyColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
         let (before, after) = match column {
             KeyColumn { cast: Some(_), .. } => ("CAST(", " AS CHAR)"),
-            // Without the conversion, the driver reports text with a binary collation as bytes, which sort differently.
-            KeyColumn { is_text: true, .. } => ("CONVERT(", " USING utf8mb4)"),
+            // Not every text survives a conversion to Unicode and back.
+            KeyColumn { encoding: Some(_), .. } => ("CAST(", " AS BINARY)"),
             _ => ("", ""),
         };
         out.push_sql(before);
@@ -57,6 +57,10 @@ impl RowFormat for Mysql {
         })
     }
 
+    fn is_key(value: &KeyValue) -> bool {
+        matches!(value, KeyValue::Int(_) | KeyValue::UInt(_) | KeyValue::Text(_) | KeyValue::Bytes(_))
+    }
+
     fn read_key(value: Self::RawValue<'_>) -> deserialize::Result<KeyValue> {
         use MysqlType as Type;
         match value.value_type() {
@@ -84,9 +88,15 @@ pub(crate) fn push_slot_key<'b>(
     is_spare: bool,
     out: &mut AstPass<'_, 'b, Mysql>,
 ) -> QueryResult<()> {
-    if column.cast.is_some() {
-        out.push_sql("CAST(");
-    }
+    let (before, after) = match column {
+        KeyColumn { cast: Some(cast), .. } => ("CAST(", format!(" AS {cast})")),
+        // The server takes bytes for a text in this character set, without a conversion.
+        KeyColumn { encoding: Some(Encoding { charset, collation }), .. } => {
+            ("CONVERT(", format!(" USING {charset}) COLLATE {collation}"))
+        }
+        _ => ("", String::new()),
+    };
+    out.push_sql(before);
     match (value, is_spare) {
         (KeyValue::Int(value), false) => out.push_bind_param::<BigInt, _>(value)?,
         (KeyValue::Int(_), true) => out.push_bind_param::<Nullable<BigInt>, _>(&None::<i64>)?,
@@ -96,12 +106,10 @@ pub(crate) fn push_slot_key<'b>(
         (KeyValue::Text(_), true) => out.push_bind_param::<Nullable<Text>, _>(&None::<&str>)?,
         (KeyValue::Bytes(value), false) => out.push_bind_param::<Binary, _>(value)?,
         (KeyValue::Bytes(_), true) => out.push_bind_param::<Nullable<Binary>, _>(&None::<&[u8]>)?,
-        (KeyValue::Real(_), _) => {
-            return Err(DieselError::QueryBuilderError("a row key is a floating point number".into()));
+        (KeyValue::Real(_) | KeyValue::RawText(_) | KeyValue::Null, _) => {
+            return Err(DieselError::QueryBuilderError("a row key has a type that this database never returns".into()));
         }
     }
-    if let Some(cast) = &column.cast {
-        out.push_sql(&format!(" AS {cast})"));
-    }
+    out.push_sql(&after);
     Ok(())
 }

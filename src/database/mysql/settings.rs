@@ -4,6 +4,7 @@ use diesel::mysql::Mysql;
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::{RunQueryDsl, sql_query};
 
+use crate::database::mysql::server::Shown;
 use crate::database::{Conn, SessionSettings, Sql};
 
 /// MySQL waits for at least a second, and refuses 0.
@@ -25,6 +26,24 @@ impl SessionSettings for Mysql {
         ("sql_mode", "STRICT_ALL_TABLES"),
         // Without autocommit, the server would roll everything back at the end.
         ("autocommit", "1"),
+        // With CHAIN or RELEASE, the end of a transaction would begin another one, or close the connection.
+        ("completion_type", "0"),
+        // The task reads every row. A limit on the work of a statement would refuse that, or hide rows.
+        ("sql_safe_updates", "0"),
+        ("sql_big_selects", "1"),
+        ("sql_select_limit", "18446744073709551615"),
+        // Only MySQL has this setting.
+        ("max_execution_time", "0"),
+        // Without the checks, a write could leave a duplicate, or a row without its parent.
+        ("unique_checks", "1"),
+        ("foreign_key_checks", "1"),
+        // Only MariaDB has these. A reading waits for its worker, but not for long.
+        ("check_constraint_checks", "1"),
+        ("idle_transaction_timeout", "60"),
+        ("idle_readonly_transaction_timeout", "60"),
+        // Guards are read from statements in which names are in quotes.
+        ("sql_quote_show_create", "1"),
+        ("sql_auto_is_null", "0"),
         // By default a sort compares only the first 1024 bytes of a text.
         ("max_sort_length", "IF(VERSION() LIKE '%MariaDB%', 8388608, 65536)"),
         // MySQL refuses a sort if the buffer cannot hold 15 rows. A row key has at most 3072 bytes, because an index
@@ -41,10 +60,13 @@ impl SessionSettings for Mysql {
     const PATIENT: (&'static str, &'static str) = ("innodb_lock_wait_timeout", "10");
 
     fn settings<C: Conn<Self>>(conn: &mut C) -> QueryResult<Vec<(String, String)>> {
-        let mut settings = Vec::new();
-        for (name, _) in Self::SETTINGS {
-            let setting = Sql::new(format!("SHOW SESSION VARIABLES WHERE Variable_name = '{name}'"));
-            settings.extend(setting.texts(conn)?.into_iter().map(|[name, value]| (name, value)));
+        let names: Vec<String> = Self::SETTINGS.iter().map(|(name, _)| format!("'{name}'")).collect();
+        let names = names.join(", ");
+        let settings = Sql::new(format!("SHOW SESSION VARIABLES WHERE Variable_name IN ({names})")).texts(conn)?;
+        let mut settings: Vec<_> = settings.into_iter().map(|[name, value]| (name, value)).collect();
+        // Needs a privilege. Without it, `forbids_writes` names the setting.
+        if logs_statements(conn)? && Self::set(conn, BINLOG_FORMAT, "MIXED").is_ok() {
+            settings.push((BINLOG_FORMAT.into(), STATEMENT.into()));
         }
         Ok(settings)
     }
@@ -72,10 +94,25 @@ impl SessionSettings for Mysql {
         Ok(value)
     }
 
+    fn forbids_writes<C: Conn<Self>>(conn: &mut C) -> QueryResult<Option<String>> {
+        let reason = "binlog_format is STATEMENT, and InnoDB cannot log the statements of the task in this format. Set \
+            binlog_format to MIXED or ROW on the server, or grant this user the privilege to set it";
+        Ok(logs_statements(conn)?.then(|| reason.to_owned()))
+    }
+
     fn is_encrypted<C: Conn<Self>>(conn: &mut C) -> QueryResult<Option<bool>> {
         let ciphers = Sql::new("SHOW SESSION STATUS LIKE 'Ssl_cipher'").texts(conn)?;
         Ok(Some(ciphers.iter().any(|[_, cipher]| !cipher.is_empty())))
     }
+}
+
+const BINLOG_FORMAT: &str = "binlog_format";
+const STATEMENT: &str = "STATEMENT";
+
+/// Whether the server logs the text of statements. InnoDB then refuses every write at READ COMMITTED.
+fn logs_statements<C: Conn<Mysql>>(conn: &mut C) -> QueryResult<bool> {
+    let shown = Shown::of(conn, "SHOW SESSION VARIABLES", &["log_bin", "sql_log_bin", BINLOG_FORMAT])?;
+    Ok(shown.get("log_bin") == "ON" && shown.get("sql_log_bin") == "ON" && shown.get(BINLOG_FORMAT) == STATEMENT)
 }
 
 /// Runs a statement that reads a whole table. MySQL has no limit to lift.

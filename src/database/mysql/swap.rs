@@ -12,12 +12,28 @@ use crate::database::mysql::settings::NO_WAIT;
 use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::slots::{in_transaction, text};
 use crate::database::sql::runtime_statement;
-use crate::database::swap::{push_assignments, push_key_match};
-use crate::database::{Change, Checkpoint, Conn, PlannedTable, Row, RowFormat, SessionSettings, Slots, SwapRows};
+use crate::database::swap::{DigestChange, push_assignments, push_key_match};
+use crate::database::{Change, Checkpoint, Conn, PlannedTable, Row, RowFormat, SessionSettings, Slots, Sql, SwapRows};
 
 impl SwapRows for Mysql {
     const BATCH: usize = 500;
     const MAX_BINDS: usize = 65_535;
+    const STATEMENT_LIMIT: &'static str = "max_allowed_packet";
+    const SWAPS_BY_DIGEST: bool = true;
+
+    /// The server closes a connection on which a packet is longer. A session keeps the limit with which it began.
+    fn longest_statement<C: Conn<Self>>(conn: &mut C) -> QueryResult<u64> {
+        Sql::new("SELECT CAST(@@max_allowed_packet AS CHAR)").number(conn)
+    }
+
+    fn swap_by_digest<C: Conn<Self>>(
+        conn: &mut C,
+        table: &PlannedTable,
+        change: &DigestChange<'_>,
+        checkpoint: Option<&Checkpoint>,
+    ) -> QueryResult<Option<usize>> {
+        in_transaction(conn, checkpoint, |conn| DigestSwap { table, change }.execute(conn))
+    }
 
     fn swap<C: Conn<Self>>(
         conn: &mut C,
@@ -142,15 +158,59 @@ impl QueryFragment<Mysql> for Slots<'_> {
         }
         out.push_sql(" SET ");
         push_assignments(self.table, push_column, &mut out)?;
-        // Assigned to itself, an `ON UPDATE CURRENT_TIMESTAMP` column keeps its value.
-        for column in keep {
-            out.push_sql(", ");
-            push_column(column, &mut out)?;
-            out.push_sql(" = ");
-            push_column(column, &mut out)?;
-        }
-        Ok(())
+        push_kept(keep, &mut out)
     }
+}
+
+/// `UPDATE t SET column = new WHERE key = … AND SHA2(column, 256) = digest`
+struct DigestSwap<'a> {
+    table: &'a PlannedTable,
+    change: &'a DigestChange<'a>,
+}
+
+impl QueryFragment<Mysql> for DigestSwap<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        let Self { table, change } = self;
+        let column = &table.columns[change.column];
+        out.unsafe_to_cache_prepared();
+        out.push_sql("UPDATE ");
+        push_table(&table.name, &mut out)?;
+        out.push_sql(" AS t");
+        push_force_index(table, &mut out)?;
+        out.push_sql(" SET ");
+        push_column(&column.name, &mut out)?;
+        out.push_sql(" = ");
+        match column.is_text {
+            true => out.push_bind_param::<Text, _>(text(&change.new.bytes)?)?,
+            false => out.push_bind_param::<Binary, _>(&change.new.bytes)?,
+        }
+        push_kept(&table.keep, &mut out)?;
+        out.push_sql(" WHERE ");
+        push_all(change.key.iter().zip(&table.row_key), " AND ", &mut out, |(value, column), out| {
+            push_column(&column.name, out)?;
+            out.push_sql(" = ");
+            Mysql::push_key(value, column, out)
+        })?;
+        // The digest of the bytes themselves, in the character set of the column. Where that is not the one in which
+        // they were read, nothing matches, unless they are ASCII.
+        out.push_sql(" AND SHA2(");
+        push_column(&column.name, &mut out)?;
+        out.push_sql(", 256) = ");
+        out.push_bind_param::<Text, _>(&change.old)
+    }
+}
+
+runtime_statement!(DigestSwap<'_>);
+
+/// Assigned to itself, an `ON UPDATE CURRENT_TIMESTAMP` column keeps its value.
+fn push_kept(columns: &[String], out: &mut AstPass<'_, '_, Mysql>) -> QueryResult<()> {
+    for column in columns {
+        out.push_sql(", ");
+        push_column(column, out)?;
+        out.push_sql(" = ");
+        push_column(column, out)?;
+    }
+    Ok(())
 }
 
 /// Makes the server use the index of the row key. Otherwise, the server would read and lock every row of a small table,

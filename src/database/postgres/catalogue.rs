@@ -25,6 +25,10 @@ impl CatalogueReader for Pg {
         let Some(relation) = relation else { return Ok(None) };
         let columns = columns(conn, &format!("c.oid = {}", relation.oid))?;
         let keys = sql_query(ROW_KEY).bind::<BigInt, _>(relation.oid).load::<KeyRow>(conn)?;
+        let (row_key, unusable_key) = match keys.into_iter().map(KeyRow::into_column).collect() {
+            Ok(row_key) => (row_key, None),
+            Err(unusable) => (Vec::new(), Some(unusable)),
+        };
         let obstacle = match relation.kind.as_str() {
             "r" if relation.has_children => Some(
                 "other tables inherit from it, and a row key is unique in one table only. End the inheritance (ALTER \
@@ -47,15 +51,8 @@ impl CatalogueReader for Pg {
             name: TableName::in_schema(relation.schema, relation.name),
             obstacle,
             columns: columns.collect(),
-            row_key: keys
-                .into_iter()
-                .map(|key| KeyColumn {
-                    name: key.name,
-                    cast: Some(key.type_name),
-                    is_text: true,
-                    operators: key.operators.try_into().ok(),
-                })
-                .collect(),
+            row_key,
+            unusable_key,
             index: None,
             // A table that was never analysed has -1 rows.
             rows: (relation.rows >= 0.0).then_some(relation.rows as u64),
@@ -104,10 +101,17 @@ const RELATION: &str = "\
     WHERE c.oid = to_regclass($1)";
 
 /// The columns of the primary key, or else of a unique index that covers every row. The name of the type comes from
-/// `pg_type`, because in a cast `character` and `bit` mean one character and one bit. The operators come from the
-/// operator class of the index: the type of an extension may have its operators in any schema.
+/// `pg_type`, because in a cast `character` and `bit` mean one character and one bit. A domain gives way to its base type,
+/// because old values may break its rules. The operators come from the operator class of the index: the type of an
+/// extension may have its operators in any schema. The collation is that of the index, if it is not the column's.
+///
+/// A deferred constraint lets a row key exist twice only until the end of a transaction. `attnotnull` does not exclude
+/// `NULL` while the constraint is not validated.
 const ROW_KEY: &str = "\
-    SELECT a.attname::text AS name, quote_ident(tn.nspname) || '.' || quote_ident(t.typname) AS type_name, ARRAY( \
+    SELECT a.attname::text AS name, base.name AS type_name, \
+           (SELECT quote_ident(cn.nspname) || '.' || quote_ident(co.collname) \
+            FROM pg_catalog.pg_collation co JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace \
+            WHERE co.oid = i.indcollation[x.position - 1] AND co.oid <> a.attcollation) AS collation, ARRAY( \
         SELECT 'OPERATOR(' || quote_ident(pn.nspname) || '.' || p.oprname || ')' \
         FROM pg_catalog.pg_opclass o \
         JOIN pg_catalog.pg_amop m ON m.amopfamily = o.opcfamily AND m.amoppurpose = 's' \
@@ -116,22 +120,35 @@ const ROW_KEY: &str = "\
         WHERE o.oid = i.indclass[x.position - 1] ORDER BY m.amopstrategy) AS operators \
     FROM ( \
         SELECT i.* FROM pg_catalog.pg_index i \
-        WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL \
+        JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid \
+        JOIN pg_catalog.pg_am am ON am.oid = ic.relam AND am.amname = 'btree' \
+        WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indisready AND i.indislive \
+          AND i.indpred IS NULL AND i.indexprs IS NULL \
           AND NOT EXISTS ( \
               SELECT FROM pg_catalog.pg_attribute k \
               WHERE k.attrelid = i.indrelid AND k.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) AND NOT k.attnotnull) \
           AND NOT EXISTS ( \
-              SELECT FROM unnest(i.indkey::int2[], i.indcollation::oid[]) AS x (num, collation_oid) \
-              JOIN pg_catalog.pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = x.num \
-              WHERE k.attcollation <> x.collation_oid) \
-        ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1 \
+              SELECT FROM pg_catalog.pg_constraint n \
+              WHERE n.conrelid = i.indrelid AND n.contype = 'n' AND NOT n.convalidated \
+                AND n.conkey <@ i.indkey[0:i.indnkeyatts - 1]::int2[]) \
+        ORDER BY i.indisprimary DESC, i.indimmediate DESC, i.indnkeyatts, i.indexrelid LIMIT 1 \
     ) i, unnest(i.indkey::int2[]) WITH ORDINALITY AS x (num, position) \
     JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::oid AND a.attnum = x.num \
-    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace \
+    CROSS JOIN LATERAL ( \
+        WITH RECURSIVE types AS ( \
+            SELECT t.typname, t.typnamespace, t.typbasetype FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid \
+            UNION ALL \
+            SELECT t.typname, t.typnamespace, t.typbasetype \
+            FROM types JOIN pg_catalog.pg_type t ON t.oid = types.typbasetype \
+        ) \
+        SELECT quote_ident(n.nspname) || '.' || quote_ident(types.typname) AS name \
+        FROM types JOIN pg_catalog.pg_namespace n ON n.oid = types.typnamespace WHERE types.typbasetype = 0 \
+    ) AS base \
     WHERE x.position <= i.indnkeyatts ORDER BY x.position";
 
-/// The condition for the tables and materialized views of users.
-const ARE_OF_USERS: &str = "c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+/// The condition for the tables and materialized views of users. A materialized view without data cannot be read.
+const ARE_OF_USERS: &str = "\
+    c.relkind IN ('r', 'p', 'm') AND c.relispopulated AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
 /// Replaces a domain by its base type and an array by the type of its elements, through any number of levels.
 const COLUMNS: &str = "\
@@ -161,7 +178,8 @@ const COLUMNS: &str = "\
 
 /// Partitions are read through their partitioned table.
 const RELATIONS: &str = "\
-    SELECT c.oid::int8 AS relation, n.nspname::text AS schema, c.relname::text AS name, CASE WHEN c.relispopulated THEN c.relkind::text ELSE 'unpopulated' END AS kind, \
+    SELECT c.oid::int8 AS relation, n.nspname::text AS schema, c.relname::text AS name, \
+           CASE WHEN c.relispopulated THEN c.relkind::text ELSE 'unpopulated' END AS kind, \
            c.oid = (SELECT r.oid FROM unnest(SEARCHED) WITH ORDINALITY AS s (name, position) \
                     CROSS JOIN LATERAL to_regclass(format('%I.%I', s.name, c.relname)) AS r (oid) \
                     WHERE r.oid IS NOT NULL ORDER BY s.position LIMIT 1) IS TRUE AS is_in_reach, \
@@ -226,8 +244,23 @@ struct KeyRow {
     name: String,
     #[diesel(sql_type = Text)]
     type_name: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    collation: Option<String>,
     #[diesel(sql_type = Array<Text>)]
     operators: Vec<String>,
+}
+
+impl KeyRow {
+    /// Fails if the operator class of the index has no complete order.
+    fn into_column(self) -> Result<KeyColumn, String> {
+        let Self { name, type_name, collation, operators } = self;
+        match operators.try_into() {
+            Ok(operators) => {
+                Ok(KeyColumn { cast: Some(type_name), collation, operators: Some(operators), ..KeyColumn::plain(name) })
+            }
+            Err(_) => Err(format!("the type {type_name} of its column {name} has no complete order in the index")),
+        }
+    }
 }
 
 #[derive(Queryable)]
@@ -246,8 +279,7 @@ impl RelationRow {
         let relation = match self.kind.as_str() {
             "r" | "p" => Relation { is_own: !self.is_partition, only: self.kind == "r", ..Relation::new(name) },
             "m" => Relation { is_own: true, ..Relation::view(name, "a materialized view") },
-            // It holds nothing yet, and nobody can read it before its first REFRESH.
-            "unpopulated" => Relation::view(name, "a materialized view"),
+            "unpopulated" => Relation::view(name, "a materialized view without data"),
             "f" => Relation::view(name, "a foreign table"),
             _ => Relation::view(name, "a view"),
         };

@@ -61,7 +61,9 @@ impl RowFormat for Pg {
     }
 
     fn read_key(value: Self::RawValue<'_>) -> deserialize::Result<KeyValue> {
-        <String as FromSql<Text, Self>>::from_sql(value).map(KeyValue::Text)
+        let bytes = value.as_bytes().to_vec();
+        // The one-byte type "char" may hold half a character.
+        Ok(String::from_utf8(bytes).map_or_else(|error| KeyValue::RawText(error.into_bytes()), KeyValue::Text))
     }
 
     fn read_cell(value: Self::RawValue<'_>) -> deserialize::Result<Cell> {

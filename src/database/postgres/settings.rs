@@ -23,6 +23,10 @@ impl SessionSettings for Pg {
         ("datestyle", "ISO, YMD"),
         ("intervalstyle", "iso_8601"),
         ("extra_float_digits", "3"),
+        // Statements and catalogue texts are written and read as standard SQL.
+        ("standard_conforming_strings", "on"),
+        ("quote_all_identifiers", "off"),
+        ("transform_null_equals", "off"),
     ];
     const PATIENT: (&'static str, &'static str) = ("lock_timeout", "'10s'");
 

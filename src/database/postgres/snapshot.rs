@@ -1,10 +1,11 @@
 //! Snapshots of PostgreSQL, and its open transactions.
 
 use diesel::pg::Pg;
-use diesel::result::QueryResult;
+use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::postgres::settings::local_settings;
 use crate::database::quote::quoted_table;
+use crate::database::swap::explained;
 use crate::database::{Conn, PlannedTable, Snapshots, Sql};
 
 impl Snapshots for Pg {
@@ -17,18 +18,23 @@ impl Snapshots for Pg {
         tables: &[PlannedTable],
         shared: Option<&str>,
     ) -> QueryResult<Option<String>> {
-        let tables: Vec<String> = tables.iter().map(|table| quoted_table::<Self>(&table.name)).collect();
+        let names: Vec<String> = tables.iter().map(|table| quoted_table::<Self>(&table.name)).collect();
+        let can_lock = can_lock(conn, &names)?;
         conn.batch_execute(&format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {}SET LOCAL lock_timeout = '10s'; \
-             SET LOCAL idle_in_transaction_session_timeout = '60s'; LOCK TABLE {} IN ACCESS SHARE MODE",
+             SET LOCAL idle_in_transaction_session_timeout = '60s'",
             local_settings(),
-            tables.join(", ")
         ))?;
-        match shared {
-            // The server has generated the name.
-            Some(name) => conn.batch_execute(&format!("SET TRANSACTION SNAPSHOT '{name}'")).map(|()| None),
-            None => Sql::new("SELECT pg_export_snapshot()").first(conn),
+        if can_lock {
+            conn.batch_execute(&format!("LOCK TABLE {} IN ACCESS SHARE MODE", names.join(", ")))?;
         }
+        // The server has generated the name.
+        let shared =
+            shared.map(|name| conn.batch_execute(&format!("SET TRANSACTION SNAPSHOT '{name}'"))).transpose()?;
+        if !can_lock {
+            lock_by_reading(conn, tables, &names)?;
+        }
+        if shared.is_some() { Ok(None) } else { Sql::new("SELECT pg_export_snapshot()").first(conn) }
     }
 
     fn count<C: Conn<Self>>(conn: &mut C, table: &PlannedTable) -> QueryResult<u64> {
@@ -53,6 +59,38 @@ impl Snapshots for Pg {
         Sql::new(OLDER).bind(fence).column(conn)
     }
 }
+
+/// Whether this user may lock the tables. Privileges on columns are not enough.
+fn can_lock<C: Conn<Pg>>(conn: &mut C, names: &[String]) -> QueryResult<bool> {
+    for name in names {
+        let sql = "SELECT pg_catalog.has_table_privilege(pg_catalog.to_regclass(?::pg_catalog.text), 'SELECT')::pg_catalog.text";
+        if Sql::new(sql).bind(name).first(conn)?.as_deref() != Some("true") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Locks tables as every reading does, after the snapshot. A table that was rewritten between the two would read as empty,
+/// so this fails if one was: the snapshot shows the former number of its file, and the server knows the present one.
+fn lock_by_reading<C: Conn<Pg>>(conn: &mut C, tables: &[PlannedTable], names: &[String]) -> QueryResult<()> {
+    for table in tables {
+        let [read, _] = explained::<Pg>(table);
+        conn.batch_execute(&format!("{} LIMIT 0", read.trim_start_matches("EXPLAIN ")))?;
+    }
+    for name in names {
+        if let Some(rewritten) = Sql::new(REWRITTEN).bind(name).first(conn)? {
+            let reason = format!("the table {rewritten} was rewritten while the snapshot was taken");
+            return Err(DieselError::QueryBuilderError(reason.into()));
+        }
+    }
+    Ok(())
+}
+
+const REWRITTEN: &str = "\
+    SELECT c.oid::regclass::text FROM pg_catalog.pg_class c, to_regclass(?::text) AS t (oid) \
+    WHERE (c.oid = t.oid OR c.oid IN (SELECT p.relid FROM pg_partition_tree(t.oid) p)) \
+      AND pg_relation_filenode(c.oid) IS DISTINCT FROM nullif(c.relfilenode, 0)";
 
 /// It does not use `pg_snapshot_xmax`, which can be higher than the number of a transaction that still runs.
 const FENCE: &str = "\

@@ -15,6 +15,12 @@ use crate::database::{Change, Checkpoint, Conn, PlannedTable, SwapRows};
 impl SwapRows for Pg {
     const BATCH: usize = 1000;
     const MAX_BINDS: usize = usize::MAX;
+    const STATEMENT_LIMIT: &'static str = "1 GB";
+
+    /// The server closes a connection on which a message is longer.
+    fn longest_statement<C: Conn<Self>>(_conn: &mut C) -> QueryResult<u64> {
+        Ok((1 << 30) - (1 << 20))
+    }
 
     fn swap<C: Conn<Self>>(
         conn: &mut C,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use diesel::connection::TransactionManager;
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
-use diesel::result::{Error as DieselError, QueryResult};
+use diesel::result::QueryResult;
 
 use crate::database::connection::TaskConnection;
 use crate::database::dialect::Poolers;
@@ -72,7 +72,7 @@ pub(crate) fn detect<C: TaskConnection>(
 
 /// Whether a transaction breaks a working connection.
 fn closes<C: TaskConnection>(conn: &mut C) -> bool {
-    conn.ping().is_ok() && conn.transaction(C::Backend::serving).is_err() && conn.ping().is_err()
+    conn.ping().is_ok() && C::Backend::in_plain_transaction(conn, C::Backend::serving).is_err() && conn.ping().is_err()
 }
 
 enum Taken<C: TaskConnection> {
@@ -94,16 +94,17 @@ fn take<C: TaskConnection>(pool: &Pool<ConnectionManager<C>>, patience: Duration
 
 /// Returns in words what cannot be without a pooler.
 fn compare<C: TaskConnection>(first: &mut C, mut second: Option<&mut C>) -> QueryResult<Option<String>> {
-    let serving = |conn: &mut C| conn.transaction(C::Backend::serving);
+    let serving = |conn: &mut C| C::Backend::in_plain_transaction(conn, C::Backend::serving);
     let own = serving(first)?;
     for _ in 0..ROUNDS {
         let again = match &mut second {
             None => serving(first)?,
             Some(second) => {
-                let both = second.transaction(|second| {
+                let second: &mut C = second;
+                let both = C::Backend::in_plain_transaction(second, |second| {
                     let other = C::Backend::serving(second)?;
                     // If it is the same, a pooler would let the first connection wait for this transaction.
-                    if other == own { Ok::<_, DieselError>(None) } else { serving(first).map(Some) }
+                    if other == own { Ok(None) } else { serving(first).map(Some) }
                 })?;
                 let Some(again) = both else {
                     return Ok(Some(format!("two connections, open at the same time, were both served by {own}")));

@@ -9,10 +9,9 @@ use diesel::sqlite::Sqlite;
 use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::quote::{literal, quoted};
+use crate::database::sqlite::row_key::row_key;
 use crate::database::words::{closing, words};
-use crate::database::{
-    Catalogue, CatalogueColumn, CatalogueReader, Conn, Fields, IndexKey, KeyColumn, Relation, Sql, Trigger,
-};
+use crate::database::{Catalogue, CatalogueColumn, CatalogueReader, Conn, Fields, IndexKey, Relation, Sql, Trigger};
 use crate::fields::Form;
 use crate::keys::fernet::shape::filled;
 use crate::keys::fernet::shape::sqlite::IS_MENTIONED;
@@ -31,30 +30,24 @@ impl CatalogueReader for Sqlite {
         }
         let master = format!("{}.sqlite_master", quoted::<Self>(schema));
         let relation = sql_query(format!(
-            "SELECT name, type AS kind, coalesce(sql, '') LIKE 'create virtual%' AS is_virtual, \
-                    coalesce(sql, '') AS sql FROM {master} \
+            "SELECT name, type AS kind, coalesce(sql, '') LIKE 'create virtual%' AS is_virtual FROM {master} \
              WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"
         ));
         let relation = relation.bind::<Text, _>(table.name()).get_result::<TableRow>(conn).optional()?;
         let Some(relation) = relation else { return Ok(None) };
         let columns = columns(conn, schema, &relation.name)?;
-        let mut obstacle = None;
-        if relation.kind != "table" || relation.is_virtual {
-            obstacle = Some("it is not an ordinary table: name the table that holds the data".into());
-        } else if has_own_collation(&relation.sql) {
-            obstacle = Some(
-                "its primary key has a collation of its own, so the key and the column may disagree on which values are \
-                 equal. Give the collation to the column"
-                    .into(),
-            );
-        }
+        let is_ordinary = relation.kind == "table" && !relation.is_virtual;
+        let row_key = if is_ordinary { row_key(conn, schema, &relation.name, &columns)? } else { Ok(Vec::new()) };
+        let unusable_key = row_key.as_ref().err().cloned();
         Ok(Some(Catalogue {
             name: match table.schema() {
                 Some(schema) => TableName::in_schema(schema, relation.name),
                 None => TableName::new(relation.name),
             },
-            obstacle,
-            row_key: row_key(&columns),
+            obstacle: (!is_ordinary)
+                .then(|| "it is not an ordinary table: name the table that holds the data".to_owned()),
+            row_key: row_key.unwrap_or_default(),
+            unusable_key,
             index: None,
             columns: columns
                 .into_iter()
@@ -134,26 +127,6 @@ fn described(name: String, declared: String, is_generated: bool) -> CatalogueCol
         number: None,
         may_be_guarded: true,
     }
-}
-
-/// The primary key, or else the row id. SQLite allows `NULL` in most primary keys; such a key does not count.
-fn row_key(columns: &[KnownColumn]) -> Vec<KeyColumn> {
-    let key = |name: &str| KeyColumn { name: name.to_owned(), cast: None, is_text: false, operators: None };
-    let mut primary: Vec<&KnownColumn> = columns.iter().filter(|column| column.key > 0).collect();
-    primary.sort_by_key(|column| column.key);
-    let is_row_id = matches!(primary.as_slice(), [column] if column.declared.eq_ignore_ascii_case("integer"));
-    if !primary.is_empty() && (is_row_id || primary.iter().all(|column| column.is_not_null)) {
-        return primary.into_iter().map(|column| key(&column.name)).collect();
-    }
-    let taken = |name: &str| columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
-    ["rowid", "_rowid_", "oid"].into_iter().find(|name| !taken(name)).map(key).into_iter().collect()
-}
-
-/// Whether a primary key may sort its columns differently from how they compare. Pages by such a key would skip rows.
-fn has_own_collation(sql: &str) -> bool {
-    let sql = sql.to_ascii_uppercase();
-    let mut keys = sql.split("PRIMARY KEY").skip(1).map(str::trim_start).filter_map(|rest| rest.strip_prefix('('));
-    keys.any(|columns| columns.split(')').next().is_some_and(|columns| columns.contains("COLLATE")))
 }
 
 fn of_schema<C: Conn<Sqlite>>(conn: &mut C, schema: &str) -> QueryResult<Vec<Relation>> {
@@ -242,6 +215,4 @@ struct TableRow {
     kind: String,
     #[diesel(sql_type = Bool)]
     is_virtual: bool,
-    #[diesel(sql_type = Text)]
-    sql: String,
 }

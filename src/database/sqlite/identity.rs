@@ -4,7 +4,7 @@ use diesel::result::{Error, QueryResult};
 use diesel::sqlite::Sqlite;
 
 use crate::database::sqlite::snapshot::become_writer;
-use crate::database::{Clusters, Conn, Identity, Locks, Server, Sql};
+use crate::database::{Clusters, Conn, ErrorClass, Identity, Locks, Server, Sql, class_of};
 
 impl Clusters for Sqlite {}
 
@@ -21,14 +21,15 @@ impl Identity for Sqlite {
     fn read_only<C: Conn<Self>>(conn: &mut C) -> QueryResult<Option<String>> {
         match become_writer(conn) {
             // Another session writes, so the file can be written.
-            Err(Error::DatabaseError(_, info)) if Self::is_lock_conflict(info.message()) => Ok(None),
-            Err(Error::DatabaseError(_, info)) if info.message().contains("readonly") => {
-                Ok(Some(info.message().to_owned()))
-            }
+            Err(error) if class_of(&error, Self::MESSAGES, &[]) == ErrorClass::Lock => Ok(None),
+            Err(Error::DatabaseError(_, info)) if info.message() == READ_ONLY => Ok(Some(info.message().to_owned())),
             result => result.map(|()| None),
         }
     }
 }
+
+/// SQLite's own text for `SQLITE_READONLY`, which Diesel passes on without the code.
+const READ_ONLY: &str = "attempt to write a readonly database";
 
 #[cfg(unix)]
 fn file(path: &str) -> String {

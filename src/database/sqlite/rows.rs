@@ -43,17 +43,25 @@ impl RowFormat for Sqlite {
         })
     }
 
+    fn is_key(value: &KeyValue) -> bool {
+        !matches!(value, KeyValue::UInt(_) | KeyValue::Null)
+    }
+
     fn read_key(mut value: Self::RawValue<'_>) -> deserialize::Result<KeyValue> {
         match value.value_type() {
             Some(SqliteType::Text) => match value.read_text() {
-                // Diesel replaces bytes that are not UTF-8 by this character. That would be another key.
-                text if text.contains('\u{FFFD}') => Err("a row key is not UTF-8 text".into()),
+                // Diesel puts this character in the place of bytes that are not UTF-8. That would be another key.
+                text if text.contains('\u{FFFD}') => {
+                    let bytes = value.read_blob().to_vec();
+                    Ok(String::from_utf8(bytes)
+                        .map_or_else(|error| KeyValue::RawText(error.into_bytes()), KeyValue::Text))
+                }
                 text => Ok(KeyValue::Text(text.to_owned())),
             },
             Some(SqliteType::Binary) => Ok(KeyValue::Bytes(value.read_blob().to_vec())),
             Some(SqliteType::Float | SqliteType::Double) => Ok(KeyValue::Real(value.read_double())),
             Some(SqliteType::SmallInt | SqliteType::Integer | SqliteType::Long) => Ok(KeyValue::Int(value.read_long())),
-            None => Err("a row key is NULL".into()),
+            None => Ok(KeyValue::Null),
         }
     }
 
@@ -76,7 +84,15 @@ pub(crate) fn push_slot_key<'b>(
         KeyValue::Real(value) => out.push_bind_param::<Double, _>(value),
         KeyValue::Text(value) => out.push_bind_param::<Text, _>(value),
         KeyValue::Bytes(value) => out.push_bind_param::<Binary, _>(value),
-        // SQLite has no unsigned integers.
-        KeyValue::UInt(_) => Err(Error::QueryBuilderError("a row key is unsigned".into())),
+        KeyValue::RawText(value) => {
+            // The sign takes the affinity of the cast away, which would change how values of other types compare.
+            out.push_sql("+CAST(");
+            out.push_bind_param::<Binary, _>(value)?;
+            out.push_sql(" AS TEXT)");
+            Ok(())
+        }
+        KeyValue::UInt(_) | KeyValue::Null => {
+            Err(Error::QueryBuilderError("a row key has a type that this database never returns".into()))
+        }
     }
 }

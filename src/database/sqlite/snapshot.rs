@@ -1,10 +1,10 @@
 //! Snapshots of SQLite, and its open write transaction.
 
-use diesel::result::{Error, QueryResult};
+use diesel::result::QueryResult;
 use diesel::sqlite::Sqlite;
 
 use crate::database::quote::quoted_table;
-use crate::database::{Conn, Locks, PlannedTable, Snapshots, Sql};
+use crate::database::{Conn, ErrorClass, Locks, PlannedTable, Snapshots, Sql, class_of};
 
 impl Snapshots for Sqlite {
     /// In WAL mode, a transaction that has read cannot become the writer once another one has written
@@ -34,7 +34,7 @@ impl Snapshots for Sqlite {
     /// There is one writer at a time. Whoever becomes the writer knows that all earlier writers are done.
     fn older_than<C: Conn<Self>>(conn: &mut C, _fence: &str) -> QueryResult<Vec<String>> {
         match become_writer(conn) {
-            Err(Error::DatabaseError(_, info)) if Self::is_lock_conflict(info.message()) => {
+            Err(error) if class_of(&error, Self::MESSAGES, &[]) == ErrorClass::Lock => {
                 Ok(vec!["the one that is writing".into()])
             }
             result => result.map(|()| Vec::new()),

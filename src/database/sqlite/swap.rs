@@ -15,6 +15,12 @@ use crate::database::{Cell, Change, Checkpoint, Conn, PlannedTable, Slots, SwapR
 impl SwapRows for Sqlite {
     const BATCH: usize = 1000;
     const MAX_BINDS: usize = 32_766;
+    const STATEMENT_LIMIT: &'static str = "SQLITE_LIMIT_LENGTH";
+
+    /// Each value has a limit of its own, and a value that could be read has met it.
+    fn longest_statement<C: Conn<Self>>(_conn: &mut C) -> QueryResult<u64> {
+        Ok(u64::MAX)
+    }
 
     fn swap<C: Conn<Self>>(
         conn: &mut C,

@@ -1,7 +1,9 @@
 //! Refuses connections that the task cannot use, and tables and columns that it cannot rewrite faithfully.
 
+use crate::database::swap::explained;
 use crate::database::{
-    Anchor, Conversion, Effects, GuardLookup, Identity, Plan, PlannedTable, Pooler, Room, Session, TaskConnection,
+    Anchor, Conversion, Effects, GuardLookup, Identity, Plan, PlannedTable, Pooler, Room, Session, SessionSettings,
+    TaskConnection,
 };
 use crate::keys::fernet::token::{raw_token_len, token_len};
 use crate::reencrypt::report::{Cause, Job, Refusal};
@@ -65,10 +67,21 @@ fn check_table<C: TaskConnection>(session: &mut Session<'_, C>, table: &PlannedT
 pub(crate) fn check_writable<C: TaskConnection>(session: &mut Session<'_, C>, anchor: &Anchor) -> Result<(), Cause> {
     let read_only = session.run(C::Backend::read_only)?;
     let standby = anchor.server().and_then(|server| server.standby);
-    match standby.or(read_only) {
-        Some(seen) => Err(Refusal::ReadOnly { seen }.into()),
+    if let Some(seen) = standby.or(read_only) {
+        return Err(Refusal::ReadOnly { seen }.into());
+    }
+    match session.run(C::Backend::forbids_writes)? {
+        Some(reason) => Err(Refusal::Setting { reason }.into()),
         None => Ok(()),
     }
+}
+
+/// Refuses tables that this user may not read and write.
+pub(crate) fn check_privileges<C: TaskConnection>(session: &mut Session<'_, C>, plan: &Plan) -> Result<(), Cause> {
+    for statement in plan.tables().iter().flat_map(explained::<C::Backend>) {
+        session.ask(|conn| conn.batch_execute(&statement))?;
+    }
+    Ok(())
 }
 
 /// Refuses tables if writes to their encrypted columns have side effects, unless the operator accepts triggers.

@@ -89,7 +89,8 @@ fn planned(
     is_token_like: impl Fn(&String) -> bool,
     folds_case: bool,
 ) -> Result<PlannedTable, Refusal> {
-    let Catalogue { name: table, obstacle, columns: known, row_key, index, rows, identity, only } = catalogue;
+    let Catalogue { name: table, obstacle, columns: known, row_key, unusable_key, index, rows, identity, only } =
+        catalogue;
     if let Some(reason) = obstacle {
         return Err(Refusal::Table { table, reason });
     }
@@ -124,7 +125,7 @@ fn planned(
         add(&mut columns, column);
     }
     if row_key.is_empty() {
-        return Err(Refusal::NoRowKey { table });
+        return Err(Refusal::NoRowKey { table, unusable: unusable_key });
     }
     let keep = known.into_iter().filter(|column| column.changes_on_update).map(|column| column.name).collect();
     Ok(PlannedTable { name: table, row_key, index, columns, keep, rows, identity, only })

@@ -1,7 +1,5 @@
 //! Checks on a sample of rows whether the keyring belongs to the data, before anything is written.
 
-use diesel::RunQueryDsl;
-
 use crate::database::{Page, Plan, PlannedTable, Row, Session, TaskConnection};
 use crate::keys::{Keyring, Opener};
 use crate::reencrypt::report::{Cause, Job, Refusal, Tally, Verdict};
@@ -40,7 +38,7 @@ impl<'k> Sample<'k> {
         for descending in [false, true] {
             let mut page = Page::new(table, SAMPLE);
             page.descending = descending;
-            let rows: Vec<Row> = session.run(|conn| page.load(conn))?;
+            let rows: Vec<Row> = session.run(|conn| page.rows(conn))??;
             for row in &rows {
                 Verdict::of_row(row, table, *job, opener, |column, verdict| {
                     let tally = &mut tallies[first + column];

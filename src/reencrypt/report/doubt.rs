@@ -41,7 +41,7 @@ pub enum Doubt {
     },
     /// The database does not report which transactions are open, for this reason.
     Blind(String),
-    /// Only so many nodes of the cluster were seen, of so many.
+    /// Only so many nodes of the cluster were seen, of so many. [`Task::nodes`](crate::reencrypt::Task::nodes) names them.
     Nodes(usize, usize),
     /// A node of the cluster cannot answer for what it holds: the node and the reason.
     Node(String, String),
@@ -124,8 +124,7 @@ impl fmt::Display for Doubt {
             Self::Nodes(seen, all) => write!(
                 f,
                 "{seen} of the {all} nodes of the cluster were seen, and transactions that are open on the others may \
-                 have written under an old key. Name every node (Task::nodes; --node or DB_NODE_URLS), and run the task \
-                 again"
+                 have written under an old key. Name every node to the task, and run it again"
             ),
             Self::Node(node, reason) => write!(
                 f,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::database::Failure;
+use crate::database::{Disorder, Failure};
 use crate::reencrypt::report::outcome::Report;
 use crate::reencrypt::report::refusal::Refusal;
 
@@ -110,10 +110,23 @@ impl From<Refusal> for Cause {
     }
 }
 
+impl From<Disorder> for TaskError {
+    fn from(disorder: Disorder) -> Self {
+        Cause::from(disorder).into()
+    }
+}
+
+impl From<Disorder> for Cause {
+    fn from(Disorder { table, row, kind }: Disorder) -> Self {
+        Self::Refused(Refusal::Row { table, row, reason: kind.to_string() })
+    }
+}
+
 impl From<Failure> for Cause {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::OtherServer(seen) => Self::Refused(Refusal::OtherServer { seen }),
+            Failure::Denied(seen) => Self::Refused(Refusal::Denied { seen }),
             failure => Self::Failed(failure),
         }
     }

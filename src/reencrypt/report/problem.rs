@@ -32,6 +32,9 @@ pub enum ProblemKind {
     /// A token that was not rewritten: its row stayed locked, the database refused to change it, or a program still
     /// writes such tokens.
     Stale,
+    /// A value that was not rewritten, because the database accepts no statement that is long enough to write it. On MySQL
+    /// and MariaDB the setting `max_allowed_packet` is the limit.
+    TooLarge,
     /// A token that [`Job::Decrypt`](crate::reencrypt::Job::Decrypt) keeps, because its plaintext looks like a token
     /// itself.
     Nested,
@@ -41,10 +44,11 @@ pub enum ProblemKind {
 }
 
 impl ProblemKind {
-    const NAMES: [(Self, &'static str); 5] = [
+    const NAMES: [(Self, &'static str); 6] = [
         (Self::Plaintext, "plaintext"),
         (Self::Unreadable, "unreadable"),
         (Self::Stale, "stale"),
+        (Self::TooLarge, "too large"),
         (Self::Nested, "nested"),
         (Self::NotText, "not text"),
     ];
@@ -58,7 +62,7 @@ impl ProblemKind {
     }
 }
 
-/// `plaintext`, `unreadable`, `stale`, `nested` or `not text`
+/// `plaintext`, `unreadable`, `stale`, `too large`, `nested` or `not text`
 impl fmt::Display for ProblemKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

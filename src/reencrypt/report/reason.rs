@@ -79,10 +79,20 @@ impl fmt::Display for Reason<'_> {
                  RULE …",
                 rules.join(", ")
             ),
-            Refusal::NoRowKey { table } => write!(
+            Refusal::NoRowKey { table, unusable: None } => write!(
                 f,
                 "the table {table} has no usable row key: add a primary key, or a unique index on NOT NULL columns, \
                  of an integer, text, uuid, binary, date or decimal type"
+            ),
+            Refusal::NoRowKey { table, unusable: Some(unusable) } => write!(
+                f,
+                "the table {table} has no usable row key: {unusable}. Add a unique index on NOT NULL columns of an \
+                 integer, text, uuid, binary, date or decimal type"
+            ),
+            Refusal::Row { table, row, reason } => write!(
+                f,
+                "the task cannot read the table {table} beyond the row {row}: {reason}. Then run the task again. \
+                 Completed work is safe"
             ),
             Refusal::Plaintext { table, column, plaintext, values } => {
                 write!(f, "the column {table}.{column} holds plaintext: {plaintext} of {values} sampled values")
@@ -176,6 +186,13 @@ impl fmt::Display for Reason<'_> {
             Refusal::ReadOnly { seen } => {
                 write!(f, "nothing can be written here: {seen}. Connect to the primary, as a user who may write")
             }
+            Refusal::Setting { reason } => write!(f, "the server accepts no write of the task: {reason}"),
+            Refusal::Denied { seen } => write!(
+                f,
+                "the database refuses this to the user of the task: {seen}. The task needs SELECT on the row key and the \
+                 encrypted columns of each table, UPDATE on the encrypted columns, and SELECT, INSERT, UPDATE and DELETE \
+                 on its own tables"
+            ),
             Refusal::NoMember { node, reason } => write!(
                 f,
                 "the node {node} is not a member of the cluster: {reason}. Name the nodes of the cluster of this \

@@ -72,6 +72,18 @@ pub enum Refusal {
     NoRowKey {
         /// The table.
         table: TableName,
+        /// Why a key of the table is not the row key, if it has one.
+        unusable: Option<String>,
+    },
+    /// The task cannot continue behind a row: its row key is `NULL` or exists twice, or the rows are not in order.
+    #[non_exhaustive]
+    Row {
+        /// The table.
+        table: TableName,
+        /// The row key.
+        row: String,
+        /// What prevents it.
+        reason: String,
     },
     /// A sample found plaintext in a column that should hold tokens only.
     #[non_exhaustive]
@@ -260,6 +272,18 @@ pub enum Refusal {
     #[non_exhaustive]
     ReadOnly {
         /// What was seen.
+        seen: String,
+    },
+    /// A setting of the server makes the writes of the task impossible, and this user may not change it.
+    #[non_exhaustive]
+    Setting {
+        /// The setting, and what to do.
+        reason: String,
+    },
+    /// This user lacks a privilege.
+    #[non_exhaustive]
+    Denied {
+        /// What the database refuses, in its own words.
         seen: String,
     },
     /// A named node is not a member of the cluster.

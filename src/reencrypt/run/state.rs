@@ -119,6 +119,19 @@ impl State {
         Ok(found?.map(|[run, chunk, problem]| Self { run, chunk, problem }))
     }
 
+    /// Makes sure that this user may write to the tables.
+    pub(crate) fn check<C: TaskConnection>(&self, session: &mut Session<'_, C>) -> Result<(), Cause> {
+        let Self { run, chunk, problem } = self;
+        let insert = |table| format!("EXPLAIN INSERT INTO {table} SELECT * FROM {table} WHERE 1 = 0");
+        let update = |table, column| format!("EXPLAIN UPDATE {table} SET {column} = {column} WHERE 1 = 0");
+        let delete = |table| format!("EXPLAIN DELETE FROM {table} WHERE 1 = 0");
+        let statements = [run, chunk, problem].map(insert).into_iter().chain([chunk, problem].map(delete));
+        for statement in statements.chain([update(run, "document"), update(chunk, "progress")]) {
+            session.ask(|conn| conn.batch_execute(&statement))?;
+        }
+        Ok(())
+    }
+
     /// Reads the clock and the run. Until the transaction ends, nobody else can change the run. On SQLite, the
     /// connection becomes the only writer.
     pub(crate) fn lock<C: DialectConnection>(&self, conn: &mut C) -> QueryResult<(Moment, Stored)> {
@@ -303,7 +316,7 @@ mod tests {
                     + r#","processes":{"a":{"until":1795574060000,"is_stopped":false}},"claims":3,"chunks":[{"range":"#
                     + r#"{"table":0,"after":[{"Int":1},{"Text":"b"}],"until":null},"holder":"#
                     + holder
-                    + r#"}],"left":[{"table":0,"after":null,"until":[{"Bytes":[1]},{"UInt":2},{"Real":0.5}]}],"tallies":["#
+                    + r#"}],"left":[{"table":0,"after":null,"until":[{"Bytes":[1]},{"UInt":2},{"Real":4602678819172646912}]}],"tallies":["#
                     + tally
                     + r#"],"written":[{"rewritten":1,"raced":2,"busy":3}],"busy":[4],"newest_stale":null,"retired":["c"],"#
                     + r#""signatures":["s","t"]}}"#;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use diesel::result::{Error as DieselError, QueryResult};
 
-use crate::database::{Checkpoint, Locks, Moment, OwnTables, Plan, Session, TaskConnection};
+use crate::database::{Checkpoint, ErrorClass, Locks, Moment, OwnTables, Plan, Session, TaskConnection};
 use crate::keys::Keyring;
 use crate::reencrypt::report::{Ending, Problem, Problems, Refusal, TaskError, time};
 use crate::reencrypt::run::claim::{ClaimNumber, ClaimProgress};
@@ -39,7 +39,7 @@ impl Tables {
                 Ok(()) => {}
                 Err(_) if !session.is_connected() => session.run(|conn| conn.batch_execute(&statement))?,
                 // Another process is creating it.
-                Err(DieselError::DatabaseError(_, info)) if C::Backend::is_lock_conflict(info.message()) => {
+                Err(error) if session.class(&error) == ErrorClass::Lock => {
                     session.patiently(|conn| conn.batch_execute(&statement))?;
                 }
                 // Another process created it at the same moment, so it exists now.
@@ -62,6 +62,7 @@ impl Tables {
         process: &str,
         lease: Duration,
     ) -> Result<Self, TaskError> {
+        state.check(session)?;
         let shape = Shape::new(plan, scope.keys.len());
         let joined = session.patiently(|conn| {
             conn.transaction(|conn| {

@@ -44,6 +44,7 @@ impl Task<'_> {
         checks::check_conversion(&mut self.session(pool), &plan, self.settings.job)?;
         if !self.dry_run {
             checks::check_writable(&mut self.session(pool), &self.settings.anchor)?;
+            checks::check_privileges(&mut self.session(pool), &plan)?;
             checks::check_side_effects(&mut self.session(pool), &plan, self.accept_triggers)?;
         }
         sample::check_keyring(&mut self.session(pool), &plan, self.settings.job, &self.settings.keyring)?;

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use diesel::RunQueryDsl;
-use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError, QueryResult};
+use diesel::result::{DatabaseErrorKind, Error as DieselError, QueryResult};
 
 use crate::database::clock::CLOCKS;
 use crate::database::failure::without_secrets;
+use crate::database::session::Info;
 use crate::database::swap::write_nothing;
 use crate::database::{
-    Change, Checkpoint, Dialect, Failure, KeyValue, Locks, Page, PlannedTable, Row, Session, Swap, SwapRows,
+    Change, Checkpoint, Circle, ErrorClass, Failure, KeyValue, Locks, Page, PlannedTable, Row, Session, Swap, SwapRows,
     TaskConnection,
 };
 use crate::keys::Rotation;
@@ -17,6 +17,7 @@ use crate::reencrypt::report::{Job, Standing, TaskError, Verdict, Written};
 use crate::reencrypt::run::Range;
 use crate::reencrypt::walk::decision::decide;
 use crate::reencrypt::walk::shared::Shared;
+use crate::reencrypt::walk::weight::{TEXT_OF_A_ROW, weight_of};
 use crate::targets::printable;
 
 /// How often a batch is read and written again if values change in between. After that, it is left for the next pass.
@@ -25,7 +26,7 @@ const ROUNDS: usize = 8;
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(10);
 /// The most bytes of values in one statement: a quarter of what MariaDB accepts by default.
-const STATEMENT: usize = 4 << 20;
+const STATEMENT: u64 = 4 << 20;
 /// After a locked row, this many writes use the slower statement, which skips locked rows.
 const CAUTION: u32 = 100;
 /// The most rows that the database may refuse one after another. If it refuses more, the rows are not the reason: the
@@ -36,7 +37,7 @@ pub(crate) const ALWAYS_CAUTIOUS: u32 = u32::MAX;
 
 impl Change {
     /// The columns to write, by their position.
-    fn needed(&self) -> impl Iterator<Item = (usize, &Swap)> {
+    pub(super) fn needed(&self) -> impl Iterator<Item = (usize, &Swap)> {
         self.swaps.iter().enumerate().filter_map(|(column, swap)| Some((column, swap.as_ref()?)))
     }
 }
@@ -54,8 +55,8 @@ pub(crate) struct BatchOutcome {
 
 /// Rows that the database refuses to change.
 #[derive(Default)]
-struct Refused {
-    keys: Vec<Vec<KeyValue>>,
+pub(super) struct Refused {
+    pub(super) keys: Vec<Vec<KeyValue>>,
     /// The message for one of them, if the reason is not a constraint.
     reason: Option<String>,
 }
@@ -93,13 +94,9 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
                 changes.clear();
                 break;
             }
-            let is_refused = |change: &&Change| refused.keys.contains(&change.key);
-            for (column, _) in changes.iter().filter(is_refused).flat_map(Change::needed) {
-                outcome.written[column].busy += 1;
-            }
             // Some rows have changed, are locked, or cannot be written. Only their values show which.
             let rows = self.read(range)?;
-            let is_same = compare(&changes, &rows, &mut outcome.written);
+            let is_same = compare(&changes, &rows, &refused.keys, &mut outcome.written);
             changes.clear();
             for row in rows.iter().filter(|row| !refused.keys.contains(&row.key)) {
                 changes.extend(decide(row, self.table, job, self.rotation, now, |_, verdict| match verdict {
@@ -133,11 +130,14 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
             return Ok(swapped);
         };
         let table = self.table;
-        match self.session.once(|conn| write_nothing(conn, table))? {
-            Err(DieselError::DatabaseError(_, info))
-                if self.session.is_connected() && !C::Backend::is_lock_conflict(info.message()) =>
-            {
-                return Err(Failure::database(info.message()).into());
+        let probed = self.session.once(|conn| write_nothing(conn, table))?;
+        match probed {
+            Err(error @ DieselError::DatabaseError(..)) if self.session.is_connected() => {
+                match self.session.class(&error) {
+                    ErrorClass::Lock => *self.refused += changes.len(),
+                    ErrorClass::Denied => return Err(Failure::denied(error).into()),
+                    _ => return Err(Failure::database(error).into()),
+                }
             }
             _ => *self.refused += changes.len(),
         }
@@ -151,24 +151,33 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
 
     /// Swaps in one statement. Returns `None` if another process has taken over the range. If some rows make the
     /// statement fail, swaps each half on its own, down to single rows.
-    fn swap(&mut self, changes: &[Change], refused: &mut Refused) -> Result<Option<usize>, TaskError> {
-        let bytes = |(_, swap): (usize, &Swap)| swap.old.bytes.len() + swap.new.bytes.len();
-        let size: usize = changes.iter().flat_map(Change::needed).map(bytes).sum();
-        if size > STATEMENT && changes.len() > 1 {
-            return self.swap_halves(changes, refused);
+    pub(super) fn swap(&mut self, changes: &[Change], refused: &mut Refused) -> Result<Option<usize>, TaskError> {
+        let longest = self.session.longest_statement()?;
+        let size: u64 = changes.iter().map(weight_of).sum();
+        match changes {
+            [change] if size > longest => return self.swap_large(change, longest, refused),
+            [_] => {}
+            _ if size > longest.min(STATEMENT) || changes.len() as u64 * TEXT_OF_A_ROW > longest => {
+                return self.swap_halves(changes, refused);
+            }
+            _ => {}
         }
         let started = Instant::now();
-        let (kind, info) = match self.try_swap(changes)? {
+        let error = match self.try_swap(changes)? {
             Ok(swapped) => {
                 self.shared.batch_size.wrote(changes.len(), started.elapsed());
                 return Ok(swapped);
             }
-            Err(DieselError::DatabaseError(kind, info)) if self.session.is_connected() && is_about_rows(&kind) => {
-                (kind, info)
-            }
+            Err(error) if self.session.is_connected() => error,
             Err(_) => return Ok(self.keep_swapping(changes)?),
         };
-        let is_locked = C::Backend::is_lock_conflict(info.message());
+        let class = self.session.class(&error);
+        let (kind, info) = match error {
+            error if class == ErrorClass::Denied => return Err(Failure::denied(error).into()),
+            DieselError::DatabaseError(kind, info) if is_about_rows(&kind) => (kind, info),
+            _ => return Ok(self.keep_swapping(changes)?),
+        };
+        let is_locked = class == ErrorClass::Lock;
         if is_locked {
             if !C::Backend::LOCKS_ROWS {
                 return Ok(self.keep_swapping(changes)?);
@@ -180,14 +189,10 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
         }
         self.shared.batch_size.conflict();
         if let [change] = changes {
-            if C::Backend::is_timeout(info.message()) {
+            if class == ErrorClass::Timeout {
                 return Ok(self.keep_swapping(changes)?);
             }
-            let row = self.table.label(&change.key);
-            let reason = shown::<C::Backend>(&*info, self.shared.settings.job);
-            tracing::warn!(table = %printable(&self.table.name), row, reason, "row left for the next pass");
-            refused.keys.push(change.key.clone());
-            refused.reason = (!is_locked && !is_constraint(&kind)).then_some(reason).or(refused.reason.take());
+            self.refuse(change, DieselError::DatabaseError(kind, info), refused);
             return Ok(Some(0));
         }
         let before = refused.keys.len();
@@ -197,6 +202,23 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
             return Ok(self.keep_swapping(changes)?);
         }
         Ok(swapped)
+    }
+
+    /// Leaves a row for the next pass.
+    pub(super) fn refuse(&mut self, change: &Change, error: DieselError, refused: &mut Refused) {
+        let class = self.session.class(&error);
+        let (is_constraint, reason) = match &error {
+            DieselError::DatabaseError(kind, info) => {
+                (is_constraint(kind), shown(&**info, class, self.shared.settings.job))
+            }
+            error => (false, error.to_string()),
+        };
+        let row = self.table.label(&change.key);
+        tracing::warn!(table = %printable(&self.table.name), row, reason, "row left for the next pass");
+        refused.keys.push(change.key.clone());
+        if class != ErrorClass::Lock && !is_constraint {
+            refused.reason = Some(reason);
+        }
     }
 
     fn swap_halves(&mut self, changes: &[Change], refused: &mut Refused) -> Result<Option<usize>, TaskError> {
@@ -222,28 +244,26 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
         let table = self.table;
         let checkpoint = self.checkpoint;
         let job = self.shared.settings.job;
-        self.session.run(|conn| {
-            let swapped = C::Backend::swap(conn, table, changes, checkpoint, C::Backend::LOCKS_ROWS);
-            swapped.map_err(|error| match error {
-                DieselError::DatabaseError(kind, info) => {
-                    let message = shown::<C::Backend>(&*info, job);
-                    DieselError::DatabaseError(kind, Box::new(message))
-                }
-                error => error,
-            })
-        })
+        self.session.run_hiding(
+            |conn| C::Backend::swap(conn, table, changes, checkpoint, C::Backend::LOCKS_ROWS),
+            |info, class| shown(info, class, job),
+        )
     }
 
     fn read(&mut self, range: &Range) -> Result<Vec<Row>, TaskError> {
         let limit = C::Backend::BATCH;
         let mut rows: Vec<Row> = Vec::new();
+        let mut circle = Circle::new();
         loop {
             let after = rows.last().map(|row| row.key.clone()).or_else(|| range.after.clone());
             let mut page = Page::new(self.table, limit);
             page.after = after.as_deref();
             page.until = range.until.as_deref();
-            let read: Vec<Row> = self.session.run(|conn| page.load(conn))?;
+            let read: Vec<Row> = self.session.run(|conn| page.rows(conn))??;
             let is_last = read.len() < limit;
+            if let Some(last) = read.last() {
+                circle.step(self.table, &last.key)?;
+            }
             rows.extend(read);
             if is_last {
                 return Ok(rows);
@@ -253,9 +273,9 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
 }
 
 /// Counts the changes that were written, and the changes that came too late. `rows` are the rows as they are now.
-/// Returns whether all other values are unchanged, which means that their rows are locked. Both lists are in the order
+/// Returns whether all other values are unchanged, which means that their rows are locked or `refused`. Both lists are in the order
 /// of the row key.
-fn compare(changes: &[Change], rows: &[Row], written: &mut [Written]) -> bool {
+fn compare(changes: &[Change], rows: &[Row], refused: &[Vec<KeyValue>], written: &mut [Written]) -> bool {
     let mut is_same = true;
     let mut unseen = rows.iter();
     for change in changes {
@@ -267,7 +287,7 @@ fn compare(changes: &[Change], rows: &[Row], written: &mut [Written]) -> bool {
         for (column, swap) in change.needed() {
             match now.and_then(|row| row.cells[column].as_ref()) {
                 Some(cell) if cell.bytes == swap.new.bytes => written[column].rewritten += 1,
-                Some(cell) if *cell == swap.old => {}
+                Some(cell) if *cell == swap.old => written[column].busy += u64::from(refused.contains(&change.key)),
                 _ => {
                     written[column].raced += 1;
                     is_same = false;
@@ -280,10 +300,9 @@ fn compare(changes: &[Change], rows: &[Row], written: &mut [Written]) -> bool {
 
 /// The part of a server's message that may be shown. The message could quote a value, whole or truncated. Tokens can be
 /// recognised and hidden, but plaintext cannot.
-fn shown<DB: Dialect>(info: &(dyn DatabaseErrorInformation + Send + Sync), job: Job) -> String {
-    let message = info.message();
-    if !job.handles_plaintext() || DB::is_lock_conflict(message) || DB::is_timeout(message) {
-        return without_secrets(message);
+pub(super) fn shown(info: &Info, class: ErrorClass, job: Job) -> String {
+    if !job.handles_plaintext() || class != ErrorClass::Other {
+        return without_secrets(info.message());
     }
     match info.constraint_name() {
         Some(constraint) => format!("the constraint {constraint} refuses the change"),

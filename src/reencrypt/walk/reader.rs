@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use diesel::RunQueryDsl;
-
-use crate::database::{Change, KeyValue, Page, PlannedTable, Row, Session, SwapRows, TaskConnection};
+use crate::database::{Change, Circle, KeyValue, Page, PlannedTable, Row, Session, SwapRows, TaskConnection};
 use crate::keys::Rotation;
 use crate::reencrypt::report::{Problem, ProblemKind, Standing, Tally, TaskError, Verdict};
 use crate::reencrypt::run::{Claim, ClaimNumber, Claimed, Range};
 use crate::reencrypt::walk::decision::decide;
 use crate::reencrypt::walk::shared::{Mode, Shared};
+use crate::reencrypt::walk::weight::is_too_large;
 use crate::targets::printable;
 
 /// The time between two requests for a range while other processes hold all ranges.
@@ -43,6 +42,7 @@ pub(crate) struct Reader<'a, C: TaskConnection> {
     worker: usize,
     rotation: Rotation<'a>,
     claim: Option<Claim>,
+    circle: Circle,
     /// The last claims. The writing half may still work on them.
     known: Vec<ClaimNumber>,
     pass: u32,
@@ -51,7 +51,7 @@ pub(crate) struct Reader<'a, C: TaskConnection> {
 impl<'a, C: TaskConnection> Reader<'a, C> {
     pub(crate) fn new(shared: &'a Shared<'a, C>, worker: usize) -> Self {
         let rotation = Rotation::new(&shared.settings.keyring);
-        Self { shared, worker, rotation, claim: None, known: Vec::new(), pass: 1 }
+        Self { shared, worker, rotation, claim: None, circle: Circle::new(), known: Vec::new(), pass: 1 }
     }
 
     /// The next message for the writing half; `None` when the pass is over or was stopped.
@@ -84,16 +84,18 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
             let mut page = Page::new(table, limit);
             page.after = claim.range.after.as_deref();
             page.until = claim.range.until.as_deref();
-            let rows: Vec<Row> = session.run(|conn| page.load(conn))?;
+            let rows: Vec<Row> = session.run(|conn| page.rows(conn))??;
             // Only an empty page ends the range. An error or a page without changes does not.
             let Some(last) = rows.last().map(|row| row.key.clone()) else {
                 self.claim = None;
                 return Ok(Some(Message::End));
             };
+            self.circle.step(table, &last)?;
             let until = if rows.len() < limit { claim.range.until.clone() } else { Some(last.clone()) };
             let range = Range { table: claim.range.table, after: claim.range.after.replace(last), until };
             shared.batch_size.read(rows.iter().flat_map(|row| &row.cells).flatten().map(|cell| cell.bytes.len()).sum());
-            return self.prepare(range, &rows).map(Message::Page).map(Some);
+            let longest = session.longest_statement()?;
+            return self.prepare(range, &rows, longest).map(Message::Page).map(Some);
         }
         Ok(None)
     }
@@ -112,9 +114,10 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
             self.known.remove(0);
         }
         self.claim = Some(claim.clone());
+        self.circle = Circle::new();
     }
 
-    fn prepare(&mut self, range: Range, rows: &[Row]) -> Result<Prepared, TaskError> {
+    fn prepare(&mut self, range: Range, rows: &[Row], longest: u64) -> Result<Prepared, TaskError> {
         let Shared { settings, plan, mode, counters, .. } = self.shared;
         let position = range.table;
         let table = plan.table(position);
@@ -136,7 +139,18 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
                 };
                 tallies[column].add(verdict, job, now);
                 match verdict.standing(job) {
-                    Standing::Left if *mode == Mode::Read => stale.push(problem(table, column, &row.key, verdict)),
+                    Standing::Left if *mode == Mode::Read => {
+                        let mut problem = problem(table, column, &row.key, verdict);
+                        let cell = row.cells[column].as_ref();
+                        let is_too_large = |cell| {
+                            let planned = &table.columns[column];
+                            is_too_large::<C::Backend>(&row.key, cell, planned, verdict, job, longest)
+                        };
+                        if cell.is_some_and(is_too_large) {
+                            problem.kind = ProblemKind::TooLarge;
+                        }
+                        stale.push(problem);
+                    }
                     Standing::Bad => problems.push(problem(table, column, &row.key, verdict)),
                     Standing::Left | Standing::Done => {}
                 }

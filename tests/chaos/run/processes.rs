@@ -9,12 +9,13 @@ use serde_json::Value;
 use super::checker;
 use super::values::COLUMNS;
 use super::world::{World, count};
+use crate::backend::other_nodes;
 use crate::support::keys::{NEW, OLD, key};
 use crate::support::runner::{BAD_VALUES, GAVE_UP, NOT_PROVEN, Program, Run, Running};
 use crate::support::secrets::PLAINTEXT;
 
 /// The task on all encrypted columns.
-pub fn task(url: &str, batch: usize, workers: usize) -> Program {
+pub fn task(world: &World, url: &str, batch: usize, workers: usize) -> Program {
     let keys = [NEW, OLD].map(|number| key(number).to_text().to_string());
     let (batch, workers) = (batch.to_string(), workers.to_string());
     Program::new([
@@ -32,6 +33,7 @@ pub fn task(url: &str, batch: usize, workers: usize) -> Program {
     .args(COLUMNS.iter().flat_map(|column| ["--column".to_owned(), format!("item.{column}")]))
     .keys(&[&keys[0], &keys[1]])
     .database(url)
+    .set("DB_NODE_URLS", other_nodes(&world.db).join(" "))
     .secrets([PLAINTEXT])
 }
 
@@ -57,7 +59,7 @@ impl Slot {
         let Some(process) = &mut self.process else {
             let batch = *self.rng.choice(&[25, 80, 200]).unwrap();
             let workers = self.rng.usize(1..3);
-            let running = task(&self.url, batch, workers).start();
+            let running = task(world, &self.url, batch, workers).start();
             self.process = Some(Process { running, is_killed: false });
             return;
         };
@@ -131,7 +133,7 @@ pub fn problems(run: &Run) -> Vec<[String; 4]> {
 pub fn to_the_end(world: &World) -> Option<(Run, usize)> {
     const MOST: usize = 5;
     for number in 1..=MOST {
-        let run = task(&world.db.url(), 100, 1).run();
+        let run = task(world, &world.db.url(), 100, 1).run();
         match run.code {
             BAD_VALUES => return Some((run, number)),
             NOT_PROVEN => {}

@@ -18,7 +18,7 @@ use super::values::Sealer;
 use super::world::World;
 use super::writers::{self, Writer};
 use super::{checker, faults, processes, reader, stragglers};
-use crate::backend::Conn;
+use crate::backend::{Conn, split_table};
 use crate::support::keys::{NEW, OLD};
 
 const ROWS: usize = 2000;
@@ -35,6 +35,9 @@ pub fn run(seed: u64, seconds: u64) -> Result<String, String> {
     let world = World::new(keys, Writer::ALL, time);
     let mut session = world.session();
     session.run(|conn| create(conn, keys));
+    if seed % 4 > 1 {
+        session.run(split_table);
+    }
     if seed % 4 < 2 {
         // A migration creates the tables. Otherwise the task creates them, except on SQLite, where it needs none.
         let tables = state_tables::<<Conn as Connection>::Backend>().create;

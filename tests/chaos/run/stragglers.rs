@@ -12,16 +12,17 @@ use fastrand::Rng;
 use super::ledger::{Common, insert, item};
 use super::values::{Plain, Sealer};
 use super::world::World;
-use crate::backend::{own_session, transaction};
+use crate::backend::{connect, own_session, transaction};
 use crate::support::failures::FailOnPanic;
 use crate::support::keys::{NEW, OLD};
+use crate::support::session::Session;
 
 /// Locks rows under the old key, long after the writers have stopped using it. Meanwhile nothing can be proven. Sends a
 /// message when the rows are locked.
 pub fn hold(world: &World, has_begun: Sender<()>) {
     let _guard = FailOnPanic(&world.failures);
     let end = world.moment(0.6);
-    world.session().run(|conn| {
+    Session::new(connect, world.far_url()).run(|conn| {
         let held = transaction(conn, |conn| {
             world.spared.store(own_session(conn)?, Relaxed);
             for key in world.keys.held() {
@@ -46,7 +47,7 @@ pub fn straggle(world: &World, mut rng: Rng, has_begun: Sender<()>) {
     let key = world.keys.key(world.keys.count);
     let plain = Plain::random("a straggler", &mut rng);
     let sealer = Sealer::with_keys([OLD, NEW]);
-    world.session().run(|conn| {
+    Session::new(connect, world.far_url()).run(|conn| {
         let inserted = transaction(conn, |conn| {
             world.spared.store(own_session(conn)?, Relaxed);
             let common = Common { key, plain: "late", stamp: "2026-12-31 00:00:00" };

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::keys::Keys;
 use super::planted::Planted;
-use crate::backend::{Conn, SERVER, TestDatabase, connect};
+use crate::backend::{Conn, SERVER, TestDatabase, connect, database, other_nodes};
 use crate::support::failures::Failures;
 use crate::support::proxy::Proxy;
 use crate::support::session::Session;
@@ -55,7 +55,7 @@ pub struct Counts {
 
 impl World {
     pub fn new(keys: Keys, old_writers: usize, time: Duration) -> Self {
-        let db = TestDatabase::new();
+        let db = database();
         Self {
             proxy: SERVER.map(|_| Proxy::to(&db.url())),
             db,
@@ -76,6 +76,11 @@ impl World {
     /// The URL of the database, through the proxy if there is one.
     pub fn shaky_url(&self) -> String {
         self.proxy.as_ref().map_or_else(|| self.db.url(), Proxy::url)
+    }
+
+    /// The URL of the database on another node, if there is one.
+    pub fn far_url(&self) -> String {
+        other_nodes(&self.db).pop().unwrap_or_else(|| self.db.url())
     }
 
     pub fn session(&self) -> Session<Conn> {

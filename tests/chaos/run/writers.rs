@@ -41,7 +41,11 @@ pub fn all(world: &World) -> Vec<Writer> {
         [Sealer::Dated(-hour), Sealer::Dated(-hour)],
     ];
     let writer = |(number, sealers): (usize, [Sealer; 2])| {
-        let url = if number == 1 { world.shaky_url() } else { world.db.url() };
+        let url = match number {
+            1 => world.shaky_url(),
+            0 | 3 => world.far_url(),
+            _ => world.db.url(),
+        };
         Writer { number: number as i32, sealers, hot: if number == 0 { 9 } else { 6 }, url }
     };
     sealers.into_iter().enumerate().map(writer).collect()

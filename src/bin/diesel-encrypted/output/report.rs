@@ -8,6 +8,7 @@ use super::problems::problem_table;
 use super::{count, document, line, sentence, table};
 use crate::exit::{Exit, Failure};
 use crate::notes;
+use crate::remedy::after_doubt;
 use crate::summary::Summary;
 
 /// The maximum number of problems in the output for people.
@@ -67,6 +68,7 @@ pub(crate) fn report(
     }
     if let Some(report) = report {
         notes::info(json, "ended", advice(keyring, job, &report, exit, dry_run));
+        report.doubt().and_then(after_doubt).into_iter().for_each(|next| notes::info(json, "ended", next));
     }
     Ok(exit)
 }
@@ -131,7 +133,9 @@ fn advice(keyring: &Keyring, job: Job, report: &Report, exit: Exit, dry_run: boo
             stale => format!("dry run: nothing was written. A run would {}.", work(job, stale, primary)),
         },
         _ => match report.doubt() {
-            Some(doubt) => format!("not proven: {} Keep {keys} until the job is proven.", sentence(doubt)),
+            Some(doubt) => {
+                format!("not proven: {}{} Keep {keys} until the job is proven.", sentence(doubt), too_large(report))
+            }
             None => format!("not proven. Run the command again, and keep {keys} until the job is proven."),
         },
     }
@@ -148,6 +152,16 @@ fn repairs(job: Job, report: &Report) -> &'static str {
         }
         (true, false) => "Encrypt them with `diesel-encrypted encrypt`.",
         (false, _) => "Find the key that encrypted them, or repair the rows.",
+    }
+}
+
+/// What to do about values that no statement can write.
+fn too_large(report: &Report) -> &'static str {
+    if report.problems().iter().any(|problem| problem.kind == ProblemKind::TooLarge) {
+        " Some values are too large for a statement: raise max_allowed_packet on the server (MySQL, MariaDB), and run the \
+         command again."
+    } else {
+        ""
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{document, line, rfc3339, table};
 use crate::exit::{Exit, Failure};
 use crate::notes;
+use crate::remedy::after_doubt;
 
 pub(crate) fn retirement(
     keyring: &Keyring,
@@ -28,6 +29,8 @@ pub(crate) fn retirement(
         line(format_args!("\n{}", retirement.statement()))?;
     }
     notes::info(json, "ended", advice(&retirement, exit));
+    let doubt = retirement.status.doubt.as_ref();
+    doubt.and_then(after_doubt).into_iter().for_each(|next| notes::info(json, "ended", next));
     Ok(exit)
 }
 

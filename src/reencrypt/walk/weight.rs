@@ -1,0 +1,56 @@
+//! How many bytes a change needs in a statement, and what fits in one.
+
+use crate::database::{Cell, Change, KeyValue, PlannedColumn, Swap, SwapRows};
+use crate::keys::fernet::token::{raw_token_len, token_len};
+use crate::reencrypt::report::{Job, Verdict};
+
+/// The most bytes of a value beside its own, and of a statement beside its values.
+const BESIDE_A_VALUE: u64 = 24;
+const BESIDE_VALUES: u64 = 128;
+/// The most bytes of the text of a statement for one row, where a statement has a part for each row.
+pub(crate) const TEXT_OF_A_ROW: u64 = 256;
+
+/// The bytes of a statement that writes these values of one row.
+pub(crate) fn weight<'v>(key: &[KeyValue], values: impl IntoIterator<Item = &'v Cell>) -> u64 {
+    let key = key.iter().map(|value| match value {
+        KeyValue::Text(text) => text.len(),
+        KeyValue::Bytes(bytes) | KeyValue::RawText(bytes) => bytes.len(),
+        KeyValue::Int(_) | KeyValue::UInt(_) | KeyValue::Real(_) | KeyValue::Null => size_of::<u64>(),
+    });
+    let values = key.chain(values.into_iter().map(|cell| cell.bytes.len()));
+    values.map(|length| length as u64 + BESIDE_A_VALUE).sum::<u64>() + BESIDE_VALUES
+}
+
+/// The bytes of a swap of the whole change.
+pub(crate) fn weight_of(change: &Change) -> u64 {
+    weight(&change.key, change.swaps.iter().flatten().flat_map(|swap| [&swap.old, &swap.new]))
+}
+
+/// The bytes of a swap of one value that sends a digest in place of the old value.
+pub(crate) fn weight_by_digest(key: &[KeyValue], swap: &Swap) -> u64 {
+    weight(key, [&swap.new]) + DIGEST as u64 + BESIDE_A_VALUE
+}
+
+/// Whether no statement can write what the job makes of this value.
+pub(crate) fn is_too_large<DB: SwapRows>(
+    key: &[KeyValue],
+    cell: &Cell,
+    column: &PlannedColumn,
+    verdict: &Verdict,
+    job: Job,
+    longest: u64,
+) -> bool {
+    let old = cell.bytes.len();
+    let new = match (verdict, job) {
+        (Verdict::Token { plaintext, .. }, Job::Decrypt) => plaintext.len(),
+        (Verdict::Plaintext, Job::Encrypt) if column.is_text => token_len(old),
+        (Verdict::Plaintext, Job::Encrypt) => raw_token_len(old),
+        _ => old,
+    };
+    let sent = if DB::SWAPS_BY_DIGEST { DIGEST } else { old };
+    let values = 2 * BESIDE_A_VALUE + new as u64 + sent as u64;
+    weight(key, []).saturating_add(values) > longest
+}
+
+/// The length of a SHA-256 in hexadecimal.
+const DIGEST: usize = 64;
