@@ -221,7 +221,7 @@ fn literal(text: &str) -> String {
 fn tag(texts: &[&str]) -> String {
     let mut tag = "$guard$".to_owned();
     while texts.iter().any(|text| text.contains(&tag)) {
-        tag.insert_str(6, "_");
+        tag.insert(6, '_');
     }
     tag
 }
