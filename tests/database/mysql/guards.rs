@@ -206,7 +206,17 @@ fn guards_mean_the_same_under_every_mode() {
             let args: Vec<&str> = std::iter::once(r"o'dd\x.se\c'ret").chain(way.iter().copied()).collect();
             let migrations = Migrations::written(&db, &args);
             let session = &mut with_mode(&db, mode);
-            migrations.run(session).unwrap();
+            // Not by Diesel's harness: under ORACLE its BEGIN would open a block.
+            let run = |conn: &mut Conn, file: &str| {
+                let mut folders = migrations.written.clone();
+                if file == "down.sql" {
+                    folders.reverse();
+                }
+                folders
+                    .iter()
+                    .try_for_each(|folder| conn.batch_execute(&std::fs::read_to_string(folder.join(file)).unwrap()))
+            };
+            run(session, "up.sql").unwrap();
             let now = crate::suite::sql::text(session, "select CAST(@@SESSION.sql_mode AS CHAR(1000))");
             assert_eq!(
                 now,
@@ -216,11 +226,11 @@ fn guards_mean_the_same_under_every_mode() {
             conn.batch_execute(plaintext).unwrap_err();
             conn.batch_execute(&format!(r"INSERT INTO `o'dd\x` VALUES (1, '{}')", token(5))).unwrap();
             assert_eq!(definition(conn), before, "{mode} {way:?}");
-            migrations.revert(&mut with_mode(&db, mode)).unwrap();
+            run(&mut with_mode(&db, mode), "down.sql").unwrap();
             assert_eq!(definition(conn), before, "{mode} {way:?}");
             conn.batch_execute(&plaintext.replace("(1", "(2")).unwrap();
             // The migration does not guard a column with plaintext.
-            migrations.run(&mut with_mode(&db, mode)).unwrap_err();
+            run(&mut with_mode(&db, mode), "up.sql").unwrap_err();
         }
     }
 }

@@ -88,8 +88,8 @@ fn connections(conn: &mut Conn) -> Vec<Value> {
 }
 
 fn requests(conn: &mut Conn) -> Vec<Value> {
-    let rows: Vec<(i64, Text, Option<bool>, Text, Option<bool>)> =
-        connection_test_request::table.order(connection_test_request::id).load(conn).unwrap();
+    type Row = (i64, Text, Option<bool>, Text, Option<bool>);
+    let rows: Vec<Row> = connection_test_request::table.order(connection_test_request::id).load(conn).unwrap();
     let show = |(id, password, is_encrypted, extra, is_extra_encrypted)| {
         json!({
             "id": id,
@@ -110,8 +110,7 @@ fn variables(conn: &mut Conn) -> Vec<Value> {
 
 fn triggers(conn: &mut Conn) -> Vec<Value> {
     let rows: Vec<(i64, Encrypted<Json<Value>>)> = trigger::table.order(trigger::id).load(conn).unwrap();
-    // The form in which Airflow's `BaseSerialization` writes a dictionary.
-    rows.into_iter().map(|(id, kwargs)| json!({"id": id, "kwargs": kwargs["__var"]})).collect()
+    rows.into_iter().map(|(id, kwargs)| json!({"id": id, "kwargs": kwargs.into_inner().0})).collect()
 }
 
 /// Values that Airflow stored without a key are plaintext, and stay unchanged.

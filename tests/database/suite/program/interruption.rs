@@ -103,8 +103,8 @@ fn rows_of_an_earlier_process_are_told_apart() {
     let mut seen = Vec::new();
     let second = task().on_progress(|progress| seen.push((progress.is_proving, progress.rows_before, progress.rows)));
     assert!(second.run(&pool).unwrap().old_keys_may_go());
-    let walked = seen.iter().filter(|(is_proving, before, _)| !is_proving && *before > 0);
-    let last = walked.last().expect("the second process knows of the first");
+    let mut walked = seen.iter().filter(|(is_proving, before, _)| !is_proving && *before > 0);
+    let last = walked.next_back().expect("the second process knows of the first");
     assert_eq!(last.1 + last.2, ROWS as u64, "{last:?}");
     assert!(seen.iter().filter(|(is_proving, ..)| *is_proving).all(|(_, before, _)| *before == 0));
 }
