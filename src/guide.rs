@@ -5,7 +5,7 @@
 //! * [`rotation`]: rotate a key, from the new key to the removal of the old one.
 //! * [`proof`]: what the proof rests on, database by database, and what each doubt means.
 //! * [`performance`]: what a rotation costs, and how to prepare a large one.
-//! * [`elsewhere`]: read columns that Django, SQLAlchemy or Airflow encrypted.
+//! * [`elsewhere`]: read columns that Django, SQLAlchemy, Airflow or OpenStack encrypted.
 //!
 //! These pages are the Markdown files of the folder `docs`.
 
@@ -67,4 +67,4 @@ guide!(adoption, "Encrypt a column that holds plaintext, and decrypt it again: t
 guide!(rotation, "Rotate a key, from the new key to the removal of the old one: the runbook.");
 guide!(proof, "What the proof rests on, database by database, and what each doubt means.");
 guide!(performance, "What a rotation costs, how to measure it, and how to prepare a large one.");
-guide!(elsewhere, "Read columns that Django, SQLAlchemy or Airflow encrypted.");
+guide!(elsewhere, "Read columns that Django, SQLAlchemy, Airflow or OpenStack encrypted.");

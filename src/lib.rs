@@ -89,8 +89,8 @@
 //! keys: the first one is the primary key and encrypts, and every key decrypts.
 //!
 //! Call [`Keyring::install`] early in `main`. If you do not, the first use of a key reads the environment
-//! ([`Keyring::from_env`]): `DB_ENCRYPTION_KEYS`, `PINAKES_DB_ENCRYPTION_KEYS`, or the file that
-//! `DB_ENCRYPTION_KEYS_FILE` names. [`Keyring::replace`] changes the keys while the process runs. [`Keyring::scope`]
+//! ([`Keyring::from_env`]): `DB_ENCRYPTION_KEYS`, `PINAKES_DB_ENCRYPTION_KEYS`, the file that
+//! `DB_ENCRYPTION_KEYS_FILE` names, or the folder that `DB_ENCRYPTION_KEYS_FOLDER` names. [`Keyring::replace`] changes the keys while the process runs. [`Keyring::scope`]
 //! uses other keys in the current thread only. Messages show the [fingerprint](Key::fingerprint) of a key, never the
 //! key.
 //!

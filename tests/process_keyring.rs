@@ -179,13 +179,17 @@ fn the_first_use_reads_the_environment() {
     let both = format!("{A}:{B}");
     let lines = file(format!("{A}\n{B}\n"));
     let (both, path) = (OsStr::new(&both), lines.path().as_os_str());
-    let cases: [&[(&str, &OsStr)]; 6] = [
+    let empty = OsStr::new("");
+    let cases: [&[(&str, &OsStr)]; 8] = [
         &[(KEYS, both)],
         &[(PINAKES_KEYS, both)],
         &[(KEYS_FILE, path)],
         &[(KEYS, both), (PINAKES_KEYS, both)],
         &[(PINAKES_KEYS, both), (KEYS_FILE, path)],
         &[(KEYS, both), (PINAKES_KEYS, both), (KEYS_FILE, path)],
+        // A setting that holds nothing is not set.
+        &[(KEYS, empty), (PINAKES_KEYS, empty), (KEYS_FILE, path)],
+        &[(KEYS, both), (PINAKES_KEYS, empty), (KEYS_FILE, empty)],
     ];
     for settings in cases {
         let found = in_own_process(settings, || {
@@ -198,11 +202,11 @@ fn the_first_use_reads_the_environment() {
 
 #[test]
 fn errors_about_invalid_settings_say_why() {
-    let [a, b, empty, blank] = [A, B, "", " \n"].map(OsStr::new);
+    let [a, b, empty, blank, colon] = [A, B, "", " \n", ":"].map(OsStr::new);
     let (ab, ba, short) = (format!("{A}:{B}"), format!("{B}:{A}"), format!("{A}:{}", &B[1..]));
     let standard = A.replace(['-', '_'], "+");
     let [ab, ba, short, standard] = [&ab, &ba, &short, &standard].map(OsStr::new);
-    let (of_b, of_nothing, of_bytes) = (file(B), file("\n"), file([0xff, 0xfe]));
+    let (of_b, of_nothing, of_bytes) = (file(B), file("\n"), file([0xff, 0xff]));
     let [of_b, of_nothing, of_bytes] = [&of_b, &of_nothing, &of_bytes].map(|file| file.path().as_os_str());
 
     let disagree = |one: &str, other: &str| {
@@ -219,14 +223,21 @@ fn errors_about_invalid_settings_say_why() {
         )
     };
     let missing = "no encryption key is configured: set DB_ENCRYPTION_KEYS or DB_ENCRYPTION_KEYS_FILE";
+    let nothing = |setting: &str| {
+        format!(
+            "no encryption key is configured, because {setting} holds nothing: set it or another of \
+             DB_ENCRYPTION_KEYS, DB_ENCRYPTION_KEYS_FILE and DB_ENCRYPTION_KEYS_FOLDER"
+        )
+    };
     let no_key = "holds no key. Put at least one key there";
     let none = OsStr::new("/no/such/file");
     let no_such_file = fs::read(none).unwrap_err().to_string();
 
     let cases: Vec<(Vec<(&str, &OsStr)>, String)> = vec![
         (vec![], missing.into()),
-        (vec![(KEYS, empty)], format!("DB_ENCRYPTION_KEYS {no_key}")),
-        (vec![(PINAKES_KEYS, blank)], format!("PINAKES_DB_ENCRYPTION_KEYS {no_key}")),
+        (vec![(KEYS, empty)], nothing(KEYS)),
+        (vec![(PINAKES_KEYS, blank)], nothing(PINAKES_KEYS)),
+        (vec![(KEYS_FILE, blank)], nothing(KEYS_FILE)),
         (vec![(KEYS_FILE, of_nothing)], format!("DB_ENCRYPTION_KEYS_FILE {no_key}")),
         (
             vec![(KEYS, short)],
@@ -253,7 +264,10 @@ fn errors_about_invalid_settings_say_why() {
             ),
         ),
         // A valid setting does not excuse an invalid one.
-        (vec![(KEYS, a), (PINAKES_KEYS, empty)], format!("PINAKES_DB_ENCRYPTION_KEYS {no_key}")),
+        (
+            vec![(KEYS, a), (PINAKES_KEYS, colon)],
+            "PINAKES_DB_ENCRYPTION_KEYS: key 1 of 2 is empty. Remove the extra separator".into(),
+        ),
         (vec![(KEYS, a), (KEYS_FILE, none)], unreadable(none, &no_such_file)),
         (vec![(KEYS_FILE, of_bytes)], unreadable(of_bytes, "it is not UTF-8 text")),
     ];

@@ -45,6 +45,8 @@ pub trait Dialect:
 /// How the database spells SQL.
 pub trait Language: TokenBackend {
     const FLAVOR: Flavor;
+    /// The schemes of the URLs of its servers.
+    const SCHEMES: &'static [&'static str];
     /// The quote around names.
     const QUOTE: char;
     /// Whether names that differ only in case are the same name.
@@ -55,6 +57,8 @@ pub trait Language: TokenBackend {
     const NOW: &'static str;
     /// The type for a text of any length.
     const TEXT: &'static str;
+    /// What stands at the end of a `CREATE TABLE`.
+    const TABLE_OPTIONS: &'static str = "";
 }
 
 pub trait SessionSettings: TokenBackend {
@@ -79,7 +83,8 @@ pub trait SessionSettings: TokenBackend {
     }
 
     /// Runs `query` on a connection that is not a session of the task, so that names in it mean what they mean in a
-    /// session, and no limit of the session hides rows. Only PostgreSQL finds operators and functions by a path.
+    /// session, and no limit of the session hides rows. PostgreSQL finds operators and functions by a path, and MySQL
+    /// reads quotes by its `sql_mode`.
     fn pinned<C: Conn<Self>, T, E: From<DieselError>>(
         conn: &mut C,
         query: impl FnOnce(&mut C) -> Result<T, E>,

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use crate::database::server::url::hide_passwords;
 use crate::keys::Token;
 use crate::targets::Escaping;
 
@@ -19,9 +20,8 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Hides tokens, because servers and triggers may quote any value in their messages.
     pub(crate) fn database(error: impl fmt::Display) -> Self {
-        Self::Database(Token::hide_in(&error.to_string()))
+        Self::Database(without_secrets(error))
     }
 
     /// Hides tokens too.
@@ -49,7 +49,13 @@ impl fmt::Display for Failure {
     }
 }
 
+/// The message of a database without tokens and passwords: servers and triggers may quote any value, and drivers quote
+/// URLs.
+pub(crate) fn without_secrets(error: impl fmt::Display) -> String {
+    hide_passwords(&Token::hide_in(&error.to_string()))
+}
+
 /// The message of a driver, which may break lines, on one line.
 pub(crate) fn one_line(error: impl fmt::Display) -> String {
-    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+    hide_passwords(&error.to_string()).split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -6,6 +6,7 @@ use diesel::RunQueryDsl;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::QueryResult;
 
+use crate::database::failure::without_secrets;
 use crate::database::quote::{push_all, push_column, push_table};
 use crate::database::sql::runtime_statement;
 use crate::database::{CatalogueColumn, Dialect, ErrorClass, Fields, Relation, Session, TaskConnection};
@@ -86,7 +87,7 @@ pub(crate) fn ask<C: TaskConnection, T>(
         Err(error)
             if session.is_connected() && !matches!(session.class(&error), ErrorClass::Lock | ErrorClass::Unknown) =>
         {
-            Err(Obstacle::Refused(Token::hide_in(&error.to_string())))
+            Err(Obstacle::Refused(without_secrets(error)))
         }
         Err(_) => session.run(query).map_err(|failure| Obstacle::Failed(failure.into())),
     }

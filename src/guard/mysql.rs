@@ -66,6 +66,11 @@ impl GuardWriter for Mysql {
         if let Some(last) = migrations.last_mut() {
             last.notes.extend(notes);
         }
+        for migration in &mut migrations {
+            for statements in [&mut migration.up, &mut migration.down] {
+                *statements = in_plain_mode(statements);
+            }
+        }
         Ok(migrations)
     }
 }
@@ -173,14 +178,23 @@ fn check(table: &Table, conditions: &[String]) -> String {
     let fails = conditions.iter().map(|passes| format!("NOT (\n{}\n    )", indented(passes)));
     let message = format!("{} holds values that are not tokens: see status", table.named);
     format!(
-        "BEGIN NOT ATOMIC\n    \
-         -- A variable hides a column of the same name.\n    DECLARE __diesel_encrypted_found BOOLEAN;\n    \
-         -- A separate SELECT, because as a part of IF it would lock the rows.\n    \
-         SELECT EXISTS (SELECT 1 FROM {} WHERE {}) INTO __diesel_encrypted_found;\n    \
-         IF __diesel_encrypted_found THEN\n        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{}';\n    END IF;\nEND;\n",
+        "SELECT EXISTS (SELECT 1 FROM {} WHERE {}) INTO @diesel_encrypted_found;\n\
+         BEGIN NOT ATOMIC\n    IF @diesel_encrypted_found THEN\n        \
+         SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{}';\n    END IF;\nEND;\n",
         quoted_table::<Mysql>(&table.written()),
         fails.collect::<Vec<_>>().join(" OR "),
         literal(&message)
+    )
+}
+
+/// The statements, so that they mean the same under every `sql_mode`: ANSI_QUOTES, NO_BACKSLASH_ESCAPES and ORACLE change
+/// the meaning of quotes, backslashes and `%`.
+fn in_plain_mode(statements: &str) -> String {
+    format!(
+        "-- Whatever the sql_mode of the session is, the statements below mean the same.\n\
+         SET @diesel_encrypted_sql_mode = @@SESSION.sql_mode;\nSET SESSION sql_mode = '';\n\n\
+         {statements}\n\
+         SET SESSION sql_mode = @diesel_encrypted_sql_mode;\n"
     )
 }
 

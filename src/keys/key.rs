@@ -47,7 +47,7 @@ impl Key {
     pub fn parse(text: &str) -> Result<Self, InvalidKey> {
         let length = text.chars().count();
         if length != TEXT_LEN {
-            return Err(if text.contains(',') { InvalidKey::Comma } else { InvalidKey::Length(length) });
+            return Err(InvalidKey::seen_in(text).unwrap_or(InvalidKey::Length(length)));
         }
         let mut bytes = Box::new(Zeroizing::new([0; 32]));
         // `decode_slice` needs room for whole groups of three bytes.
@@ -55,7 +55,7 @@ impl Key {
         match URL_SAFE.decode_slice(text, decoded.as_mut_slice()) {
             Ok(32) => bytes.copy_from_slice(&decoded[..32]),
             _ if text.contains(['+', '/']) => return Err(InvalidKey::StandardAlphabet),
-            _ => return Err(InvalidKey::Alphabet),
+            _ => return Err(InvalidKey::seen_in(text).unwrap_or(InvalidKey::Alphabet)),
         }
         if bytes.iter().all(|byte| *byte == 0) {
             return Err(InvalidKey::AllZero);
@@ -185,6 +185,15 @@ pub enum InvalidKey {
     /// The text is a list of keys separated by commas, as other programs write it.
     #[error("contains a comma: separate keys with `:`")]
     Comma,
+    /// The text contains something that no key does.
+    #[error("contains {0}")]
+    Foreign(&'static str),
+    /// The text begins with a name, as a line of an environment file does.
+    #[error("begins with a name and `=`: write the key alone")]
+    Named,
+    /// The text is 32 bytes in hexadecimal.
+    #[error("is 64 hexadecimal digits: write the same 32 bytes in padded base64url")]
+    Hexadecimal,
     /// The text uses `+` and `/`, where base64url uses `-` and `_`.
     #[error("is written in the standard base64 alphabet: replace `+` with `-` and `/` with `_`")]
     StandardAlphabet,
@@ -194,6 +203,40 @@ pub enum InvalidKey {
     /// The key is 32 zero bytes, which is not a secret.
     #[error("is the all-zero key, which protects nothing")]
     AllZero,
+}
+
+/// Characters that people hand over with a key, and what they mean.
+const FOREIGN: [(&str, &str); 9] = [
+    ("\"'`“”‘’", "a quotation mark: remove it"),
+    ("[]", "a bracket: write the keys alone, separated by `:`"),
+    ("<>", "an angle bracket: put the key in the place of the placeholder"),
+    ("${}", "`$` or a brace: a variable was not replaced by its value"),
+    ("#", "`#`: remove the comment"),
+    (";", "a semicolon: separate keys with `:`"),
+    ("\\", "a backslash: write a line break or `:` between keys, not an escape"),
+    ("%", "a percent sign: write the key itself, not as a part of a URL (`%3D` is `=`)"),
+    (" \t\r\n\u{a0}", "a blank: separate keys with `:`"),
+];
+
+impl InvalidKey {
+    /// What a text contains that no key does. It names no character of a key.
+    fn seen_in(text: &str) -> Option<Self> {
+        if text.contains(',') {
+            return Some(Self::Comma);
+        }
+        let foreign = FOREIGN.iter().find(|(characters, _)| text.contains(|character| characters.contains(character)));
+        if let Some((_, what)) = foreign {
+            return Some(Self::Foreign(what));
+        }
+        let is_name = |name: &str| name.contains('_') && name.bytes().all(|b| b == b'_' || b.is_ascii_uppercase());
+        if text.split_once('=').is_some_and(|(name, rest)| is_name(name) && rest.len() > 2) {
+            return Some(Self::Named);
+        }
+        if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Some(Self::Hexadecimal);
+        }
+        (!text.is_ascii()).then_some(Self::Foreign("a character that is not ASCII: copy the key once more"))
+    }
 }
 
 fn hmac_sha256(key: &[u8]) -> Hmac<Sha256> {
@@ -236,7 +279,7 @@ mod tests {
         for (text, error) in cases {
             assert_eq!(Key::parse(text).unwrap_err(), error);
         }
-        assert_eq!(Key::parse(&"é".repeat(44)).unwrap_err(), InvalidKey::Alphabet);
+        assert!(matches!(Key::parse(&"é".repeat(44)), Err(InvalidKey::Foreign(_))));
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub(crate) const KEYS: &str = "DB_ENCRYPTION_KEYS";
 pub(crate) const PINAKES_KEYS: &str = "PINAKES_DB_ENCRYPTION_KEYS";
 /// The setting that holds the path of a file with the keys.
 pub(crate) const KEYS_FILE: &str = "DB_ENCRYPTION_KEYS_FILE";
+/// The setting that holds the path of a folder with one key a file.
+pub(crate) const KEYS_FOLDER: &str = "DB_ENCRYPTION_KEYS_FOLDER";
 
 /// Why a keyring cannot be read.
 ///
@@ -32,13 +34,13 @@ impl KeyringError {
     /// Whether no setting is set, so that encryption is not configured at all.
     #[must_use]
     pub fn is_missing(&self) -> bool {
-        matches!(self.problem, SourceProblem::Missing)
+        matches!(self.problem, SourceProblem::Missing { .. })
     }
 
     /// Whether a new key solves the problem: [`Key::generate`](crate::Key::generate) generates one.
     #[must_use]
     pub fn needs_key(&self) -> bool {
-        matches!(self.problem, SourceProblem::Missing | SourceProblem::Empty | SourceProblem::Invalid { .. })
+        matches!(self.problem, SourceProblem::Missing { .. } | SourceProblem::Empty | SourceProblem::Invalid { .. })
     }
 
     /// The position of the invalid key, counted from 1.
@@ -57,9 +59,14 @@ impl fmt::Display for KeyringError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = self.source;
         match &self.problem {
-            SourceProblem::Missing => {
+            SourceProblem::Missing { blank: None } => {
                 write!(f, "no encryption key is configured: set {KEYS} or {KEYS_FILE}")
             }
+            SourceProblem::Missing { blank: Some(setting) } => write!(
+                f,
+                "no encryption key is configured, because {setting} holds nothing: set it or another of {KEYS}, \
+                 {KEYS_FILE} and {KEYS_FOLDER}"
+            ),
             SourceProblem::Empty => {
                 write!(f, "{source} holds no key. Put at least one key there")
             }
@@ -95,6 +102,22 @@ impl fmt::Display for KeyringError {
                 "{source}: cannot read the key file (its path is not shown because it looks like a key): {error}. \
                  Name a file that holds the keys, or put the keys in {KEYS}"
             ),
+            SourceProblem::NoKeyFiles { path } => write!(
+                f,
+                "{source}: the folder {path} holds no file whose name is a number. Name a folder with the keys in files \
+                 0, 1, 2 and so on, or name a single file with {KEYS_FILE}"
+            ),
+            SourceProblem::OnlyStaged { path } => write!(
+                f,
+                "{source}: the folder {path} holds only the staged key 0, which nothing encrypts with yet. Complete the \
+                 rotation that creates the key 1"
+            ),
+            SourceProblem::SameNumber { first, second } => {
+                write!(f, "{source}: the key files {first} and {second} have the same number. Remove one of them")
+            }
+            SourceProblem::InvalidFile { path, error } => {
+                write!(f, "{source}: {path}: the key {error}. Put exactly one valid key in each file")
+            }
             SourceProblem::Disagrees { other } => write!(
                 f,
                 "{other} and {source} are both set and hold different keys. \
@@ -107,7 +130,7 @@ impl fmt::Display for KeyringError {
 impl StdError for KeyringError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.problem {
-            SourceProblem::Invalid { error, .. } => Some(error),
+            SourceProblem::Invalid { error, .. } | SourceProblem::InvalidFile { error, .. } => Some(error),
             SourceProblem::Unreadable { error, .. } | SourceProblem::KeyForPath { error } => Some(error),
             _ => None,
         }
@@ -134,15 +157,50 @@ impl fmt::Display for Source {
 
 #[derive(Debug)]
 pub(crate) enum SourceProblem {
-    Missing,
+    /// `blank` is the first setting that holds nothing.
+    Missing {
+        blank: Option<&'static str>,
+    },
     Empty,
-    Blank { position: usize, count: usize },
-    Invalid { position: usize, count: usize, error: InvalidKey },
-    Conflict { first: usize, position: usize, conflict: Conflict },
+    Blank {
+        position: usize,
+        count: usize,
+    },
+    Invalid {
+        position: usize,
+        count: usize,
+        error: InvalidKey,
+    },
+    Conflict {
+        first: usize,
+        position: usize,
+        conflict: Conflict,
+    },
     NotUnicode,
-    Unreadable { path: String, error: io::Error },
-    KeyForPath { error: io::Error },
-    Disagrees { other: Source },
+    Unreadable {
+        path: String,
+        error: io::Error,
+    },
+    KeyForPath {
+        error: io::Error,
+    },
+    NoKeyFiles {
+        path: String,
+    },
+    OnlyStaged {
+        path: String,
+    },
+    SameNumber {
+        first: String,
+        second: String,
+    },
+    InvalidFile {
+        path: String,
+        error: InvalidKey,
+    },
+    Disagrees {
+        other: Source,
+    },
 }
 
 /// Why two keys cannot be in one keyring.

@@ -2,6 +2,7 @@
 
 pub(crate) mod error;
 pub(crate) mod fernet;
+pub(crate) mod folder;
 pub(crate) mod global;
 pub(crate) mod key;
 pub(crate) mod keyring;
@@ -9,6 +10,7 @@ pub(crate) mod keyring_error;
 #[cfg(feature = "reencrypt")]
 pub(crate) mod rotation;
 pub(crate) mod source;
+pub(crate) mod text;
 
 pub(crate) use error::{Error, debug_is_display};
 pub(crate) use fernet::{Sealed, Token};

@@ -1,4 +1,4 @@
-//! The sources of a keyring: a setting, a file, or the caller.
+//! The sources of a keyring: a setting, a file, a folder, or the caller.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,19 +8,18 @@ use std::path::Path;
 
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::keys::key::Key;
 use crate::keys::keyring::Keyring;
-use crate::keys::keyring_error::{KEYS, KEYS_FILE, KeyringError, PINAKES_KEYS, Source, SourceProblem};
+use crate::keys::keyring_error::{KEYS, KEYS_FILE, KEYS_FOLDER, KeyringError, PINAKES_KEYS, Source, SourceProblem};
+use crate::keys::{folder, text};
 
-/// The characters that separate two keys.
-const SEPARATORS: [char; 2] = [':', '\n'];
 /// The most bytes of a key file: more than a thousand keys.
 const LONGEST_FILE: usize = 64 << 10;
 
 impl Keyring {
     /// Reads keys separated by `:` or by line breaks, the primary key first.
     ///
-    /// It ignores white space around a key.
+    /// It ignores a byte order mark, white space and quotes around a key or around the list. A key may lack its padding
+    /// (`=`). A key, or the whole list, may be encoded in base64 once more, as in the `data` of a Kubernetes secret.
     ///
     /// # Errors
     ///
@@ -33,7 +32,7 @@ impl Keyring {
     /// assert_eq!(error.position(), Some(2));
     /// ```
     pub fn parse(text: &str) -> Result<Self, KeyringError> {
-        keyring(Source::Given, text)
+        Self::from_source(text::keys(Source::Given, text)?, Source::Given)
     }
 
     /// Reads the keyring from the environment.
@@ -43,23 +42,32 @@ impl Keyring {
     /// | `DB_ENCRYPTION_KEYS` | the keys, separated by `:` or line breaks, the primary key first |
     /// | `PINAKES_DB_ENCRYPTION_KEYS` | the same, for a Pinakes deployment |
     /// | `DB_ENCRYPTION_KEYS_FILE` | the path of a file that holds the keys in the same form |
+    /// | `DB_ENCRYPTION_KEYS_FOLDER` | the path of a [folder](Self::from_folder) with one key a file |
     ///
-    /// One of them is enough. You may set several if they hold the same keys in the same order.
+    /// One of them is enough. You may set several if they hold the same keys in the same order. A setting that holds
+    /// nothing is not set.
     ///
     /// # Errors
     ///
     /// [`KeyringError`] names the setting and, where it applies, the position of the key. It never contains the key.
     pub fn from_env() -> Result<Self, KeyringError> {
         let mut found: Option<(Source, Self)> = None;
-        for setting in [KEYS, PINAKES_KEYS, KEYS_FILE] {
+        let mut blank = None;
+        for setting in [KEYS, PINAKES_KEYS, KEYS_FILE, KEYS_FOLDER] {
             let source = Source::Setting(setting);
             let Some(value) = env::var_os(setting) else { continue };
             let value = Secret(value);
+            if value.0.to_str().is_some_and(text::is_nothing) {
+                blank = blank.or(Some(setting));
+                continue;
+            }
             let keyring = if setting == KEYS_FILE {
-                read(source, Path::new(&value.0))?
+                read(source, existing(&value))?
+            } else if setting == KEYS_FOLDER {
+                read_folder(source, existing(&value))?
             } else {
                 let keys = value.0.to_str().ok_or_else(|| KeyringError::new(source, SourceProblem::NotUnicode))?;
-                keyring(source, keys)?
+                Self::from_source(text::keys(source, keys)?, source)?
             };
             match found {
                 Some((other, ref first)) if *first != keyring => {
@@ -71,20 +79,34 @@ impl Keyring {
         }
         match found {
             Some((_, keyring)) => Ok(keyring),
-            None => Err(KeyringError::new(Source::Environment, SourceProblem::Missing)),
+            None => Err(KeyringError::new(Source::Environment, SourceProblem::Missing { blank })),
         }
     }
 
     /// Reads the keyring from a file, such as a Docker or Kubernetes secret.
     ///
-    /// The file holds keys separated by `:` or by line breaks, the primary key first. If users other than its owner can
-    /// read or write it, this logs a warning once (feature `reencrypt`, on Unix).
+    /// The file holds keys in the form that [`parse`](Self::parse) reads. If users other than its owner can read or
+    /// write it, this logs a warning once (feature `reencrypt`, on Unix). A folder is read as by
+    /// [`from_folder`](Self::from_folder).
     ///
     /// # Errors
     ///
     /// [`KeyringError`] if the file cannot be read or does not hold keys.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, KeyringError> {
         read(Source::Given, path.as_ref())
+    }
+
+    /// Reads the keyring from a folder with one key a file, as OpenStack's Keystone keeps its keys.
+    ///
+    /// The names of the files are numbers. The key with the highest number is the primary key. The others follow in
+    /// descending order, the staged key `0` last. Files with other names do not count.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`] if the folder cannot be read, holds no such file or only the file `0`, or if one of these files
+    /// does not hold exactly one key.
+    pub fn from_folder(path: impl AsRef<Path>) -> Result<Self, KeyringError> {
+        read_folder(Source::Given, path.as_ref())
     }
 }
 
@@ -97,51 +119,51 @@ impl Drop for Secret {
     }
 }
 
-/// Reads keys separated by `:` or by line breaks. Line breaks at the end separate nothing.
-fn keyring(source: Source, text: &str) -> Result<Keyring, KeyringError> {
-    let list = text.trim();
-    if list.is_empty() {
-        return Err(KeyringError::new(source, SourceProblem::Empty));
-    }
-    let count = list.split(SEPARATORS).count();
-    let mut keys = Vec::with_capacity(count);
-    for (entry, position) in list.split(SEPARATORS).map(str::trim).zip(1..) {
-        if entry.is_empty() {
-            return Err(KeyringError::new(source, SourceProblem::Blank { position, count }));
-        }
-        match Key::parse(entry) {
-            Ok(key) => keys.push(key),
-            Err(error) => return Err(KeyringError::new(source, SourceProblem::Invalid { position, count, error })),
-        }
-    }
-    Keyring::from_source(keys, source)
+/// The path that a setting names. If there is no such file, blanks and quotes around the path do not count.
+fn existing(value: &Secret) -> &Path {
+    let path = Path::new(&value.0);
+    let bare = value.0.to_str().map(|text| Path::new(text::bare(text)));
+    bare.filter(|bare| !path.exists() && bare.exists()).unwrap_or(path)
 }
 
 fn read(source: Source, path: &Path) -> Result<Keyring, KeyringError> {
-    let mut buffer = Zeroizing::new(vec![0; LONGEST_FILE + 1]);
-    match contents(source, path, &mut buffer) {
-        Ok(text) => keyring(source, text),
-        Err(error) => {
-            let shown = Zeroizing::new(path.display().to_string());
-            // If the operator mixed up the two settings, the path is a key, perhaps a misspelt one. Keep it out of the log.
-            let is_key_like = |part: &str| {
-                let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
-                part.len() >= 40 && part.bytes().all(is_base64)
-            };
-            let problem = if shown.split(SEPARATORS).map(str::trim).any(is_key_like) {
-                SourceProblem::KeyForPath { error }
-            } else {
-                SourceProblem::Unreadable { path: shown.escape_debug().to_string(), error }
-            };
-            Err(KeyringError::new(source, problem))
-        }
+    if path.is_dir() {
+        return read_folder(source, path);
     }
+    let contents = read_file(source, path)?;
+    Keyring::from_source(text::keys(source, &contents)?, source)
 }
 
-/// Reads a file into `buffer`, which must be longer than the file. A buffer that grows would leave copies behind.
-fn contents<'b>(source: Source, path: &Path, buffer: &'b mut [u8]) -> io::Result<&'b str> {
+fn read_folder(source: Source, path: &Path) -> Result<Keyring, KeyringError> {
+    Keyring::from_source(folder::keys(source, path)?, source)
+}
+
+/// Reads a key file.
+pub(crate) fn read_file(source: Source, path: &Path) -> Result<Zeroizing<String>, KeyringError> {
+    contents(source, path).map_err(|error| unreadable(source, path, error))
+}
+
+/// The error for a file or folder that cannot be read.
+pub(crate) fn unreadable(source: Source, path: &Path, error: io::Error) -> KeyringError {
+    let shown = Zeroizing::new(path.display().to_string());
+    // If the operator mixed up the two settings, the path is a key, perhaps a misspelt one. Keep it out of the log.
+    let is_key_like = |part: &str| {
+        let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
+        part.len() >= 40 && part.bytes().all(is_base64)
+    };
+    let problem = if shown.split(text::SEPARATORS).map(text::bare).any(is_key_like) {
+        SourceProblem::KeyForPath { error }
+    } else {
+        SourceProblem::Unreadable { path: shown.escape_debug().to_string(), error }
+    };
+    KeyringError::new(source, problem)
+}
+
+/// Reads into a buffer of a fixed length, because one that grows would leave copies behind.
+fn contents(source: Source, path: &Path) -> io::Result<Zeroizing<String>> {
     let mut file = File::open(path)?;
     warn_if_shared(source, path, &file);
+    let mut buffer = Zeroizing::new(vec![0; LONGEST_FILE + 1]);
     let mut length = 0;
     loop {
         match file.read(&mut buffer[length..]) {
@@ -154,7 +176,7 @@ fn contents<'b>(source: Source, path: &Path, buffer: &'b mut [u8]) -> io::Result
     if length == buffer.len() {
         return Err(io::Error::new(ErrorKind::InvalidData, "it is longer than 64 KiB"));
     }
-    std::str::from_utf8(&buffer[..length]).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8 text"))
+    text::of_bytes(&buffer[..length]).ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
 /// Warns once if other users can read or write a key file.
@@ -216,7 +238,7 @@ mod tests {
 
     #[test]
     fn never_repeats_a_key() {
-        for text in [format!("{A}:{}", &B[..43]), format!("{A}:{}!", &B[..43]), format!("{A}:{A}")] {
+        for text in [format!("{A}:{}", &B[..42]), format!("{A}:{}!", &B[..43]), format!("{A}:{A}")] {
             let error = Keyring::parse(&text).unwrap_err();
             let shown = format!("{error} {error:?}");
             for entry in text.split(':') {

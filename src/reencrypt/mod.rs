@@ -79,6 +79,7 @@ pub(crate) mod walk;
 
 pub use crate::database::dialect::Dialect;
 pub use crate::database::estimate::{Estimate, TableEstimate};
+pub use crate::database::server::url::{hide_passwords, is_unambiguous};
 pub use crate::database::stop::StopHandle;
 pub use report::column::ColumnReport;
 pub use report::doubt::Doubt;

@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use crate::support::recordings::{Recording, Set};
 
+/// No program is replaced.
+const NONE: (&str, &str) = ("no_program", ":");
+
 /// Returns the code blocks in a section of the document, as (language, code).
 fn pieces(section: &str) -> Vec<(&'static str, &'static str)> {
     let document = include_str!("../../docs/elsewhere.md");
@@ -19,8 +22,8 @@ fn pieces(section: &str) -> Vec<(&'static str, &'static str)> {
 }
 
 /// Returns `DB_ENCRYPTION_KEYS` as a shell has it after the commands of a section. The documented `keys.py` and this
-/// `settings.py` are in its folder, and `airflow` replaces the program of that name.
-fn documented_keys(section: &str, settings: &str, stdin: &str, airflow: &str) -> String {
+/// `settings.py` are in its folder, and `program` replaces the program of that name.
+fn documented_keys(section: &str, settings: &str, stdin: &str, (program, body): (&str, &str)) -> String {
     let folder = tempfile::tempdir().unwrap();
     let piece = |language| pieces(section).into_iter().find(|piece| piece.0 == language).expect("the piece").1;
     fs::write(folder.path().join("keys.py"), piece("python")).unwrap();
@@ -28,7 +31,7 @@ fn documented_keys(section: &str, settings: &str, stdin: &str, airflow: &str) ->
     let python = std::env::var("PYTHON_WITH_CRYPTOGRAPHY").expect("use bin/with-servers");
     let commands = [
         &format!("python3() {{ command '{python}' \"$@\"; }}"),
-        &format!("airflow() {{ {airflow}; }}"),
+        &format!("{program}() {{ {body}; }}"),
         piece("sh"),
         "printf %s \"$DB_ENCRYPTION_KEYS\"",
     ];
@@ -58,7 +61,7 @@ fn keys_from_the_settings_of_django() {
         let sets = Recording::of(original).sets;
         assert!(sets.len() > 1);
         for set in sets {
-            assert_eq!(documented_keys(original, &settings_py(&set), "", ":"), set.keyring(), "{original}");
+            assert_eq!(documented_keys(original, &settings_py(&set), "", NONE), set.keyring(), "{original}");
         }
     }
 }
@@ -67,7 +70,7 @@ fn keys_from_the_settings_of_django() {
 fn keys_from_the_key_of_sqlalchemy_utils() {
     for set in Recording::of("sqlalchemy-utils").sets {
         let typed = format!("{}\n", set.settings["key"].as_str().unwrap());
-        assert_eq!(documented_keys("SQLAlchemy-Utils", "", &typed, ":"), set.keyring());
+        assert_eq!(documented_keys("SQLAlchemy-Utils", "", &typed, NONE), set.keyring());
     }
 }
 
@@ -78,7 +81,19 @@ fn keys_from_the_configuration_of_airflow() {
     // Airflow's own program prints a line break at the end, and `Fernet` accepts keys in other spellings.
     for spelling in [configured.to_owned(), format!(" {} ", configured.replace(',', " , "))] {
         let airflow = format!("[ \"$*\" = 'config get-value core fernet_key' ] && echo '{spelling}'");
-        assert_eq!(documented_keys("Apache Airflow", "", "", &airflow), set.keyring());
+        assert_eq!(documented_keys("Apache Airflow", "", "", ("airflow", &airflow)), set.keyring());
+    }
+}
+
+#[test]
+fn keys_from_the_configuration_of_barbican() {
+    let set = &Recording::of("openstack-barbican").sets[0];
+    let keys = set.keys.iter().map(|key| format!("kek = {key}\n")).collect::<String>();
+    let quoted = set.keys.iter().map(|key| format!("  kek=\"{key}\"\n#kek = old\n")).collect::<String>();
+    for keks in [keys, quoted] {
+        let file = format!("[p11_crypto_plugin]\nkek_label = 'x'\n[simple_crypto_plugin]\n{keks}plugin_name = y\n");
+        let cat = format!("[ \"$*\" = /etc/barbican/barbican.conf ] && printf %s '{}'", file.replace('\'', r"'\''"));
+        assert_eq!(documented_keys("OpenStack Barbican", "", "", ("cat", &cat)), set.keyring());
     }
 }
 

@@ -42,6 +42,11 @@ fn a_url_without_a_scheme() {
         "postgres:/scott:tiger-and-lion",
         "sqlite://password=tiger-and-lion",
         "Server=db;Uid=scott;Pwd=tiger-and-lion",
+        "jdbc:postgresql:scott/tiger-and-lion@db",
+        "Data Source=db;User ID=scott;Password='tiger-and-lion'",
+        "postgres:tiger-and-lion",
+        "\"host=db password=tiger-and-lion\"",
+        "{scott:tiger-and-lion}",
     ] {
         refused(
             status().database(forgotten).secrets(["tiger-and-lion"]),
@@ -88,6 +93,22 @@ fn a_password_among_the_parameters_that_is_not_escaped() {
 #[test]
 fn a_malformed_url() {
     refused(status().database("mysql://scott:tiger-and-lion@db.example.org:port/app"), "MySQL connection URLs must be");
+}
+
+/// libpq would quote the whole URL.
+#[cfg(feature = "cli-postgres")]
+#[test]
+fn a_malformed_address() {
+    for address in ["[::1", "[]", "[::1]x", "[::1]:port", "db:port"] {
+        let program = status().database(&format!("postgres://scott:tiger-and-lion@{address}/app"));
+        refused(program.secrets(["tiger-and-lion"]), "the URL is not valid");
+    }
+    let program = status().database("postgres://scott:tiger%00lion@127.0.0.1:1/app");
+    refused(program.secrets(["tiger", "lion"]), "the URL is not valid");
+    // An address that nobody answers at is shown.
+    let several = "postgres://scott:tiger-and-lion@127.0.0.1:1,127.0.0.1:2/app";
+    let run = status().database(several).secrets(["tiger-and-lion"]).exits_with(7);
+    assert!(run.stderr.contains("127.0.0.1"), "{run:?}");
 }
 
 #[cfg(feature = "cli-postgres")]

@@ -80,3 +80,46 @@ fn keys_come_from_a_file_dot_env_here_or_above() {
         assert_eq!(shown(here().keys(&[B])), [fingerprint(B)]);
     }
 }
+
+/// The ways in which other tools hand over a key that can mean only one key.
+#[test]
+fn keys_in_the_forms_of_other_tools() {
+    use base64::Engine;
+    let encoded = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    let none = || Program::new([""; 0]).secrets([A, B]);
+    let expected = [A, B].map(fingerprint);
+    for text in [
+        format!("\u{feff}{A}\r\n{B}\r\n"),
+        format!("\"{A}:{B}\"\n"),
+        format!("b'{A}'\nb'{B}'\n"),
+        format!("{}:{}", &A[..43], &B[..43]),
+        encoded(&format!("{A}:{B}\n")),
+        format!("{}:{}", encoded(A), encoded(&format!("{B}\n"))),
+    ] {
+        write(&file, &text);
+        assert_eq!(shown(none().set("DB_ENCRYPTION_KEYS_FILE", &file)), expected, "{text:?}");
+        assert_eq!(shown(none().set("DB_ENCRYPTION_KEYS", &text)), expected, "{text:?}");
+    }
+    let wide: Vec<u8> = format!("\u{feff}{A}\r\n{B}\r\n").encode_utf16().flat_map(u16::to_be_bytes).collect();
+    write(&file, wide);
+    assert_eq!(shown(none().set("DB_ENCRYPTION_KEYS_FILE", &file)), expected);
+    assert_eq!(shown(none().set("DB_ENCRYPTION_KEYS_FILE", format!("\"{}\"\r", file.display()))), expected);
+}
+
+/// Keystone's folder of keys.
+#[test]
+fn keys_come_from_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, key) in [("0", B), ("10", A)] {
+        write(folder.path().join(name), key);
+    }
+    let none = || Program::new([""; 0]).secrets([A, B]);
+    for setting in ["DB_ENCRYPTION_KEYS_FOLDER", "DB_ENCRYPTION_KEYS_FILE"] {
+        assert_eq!(shown(none().set(setting, folder.path())), [A, B].map(fingerprint));
+    }
+    write(folder.path().join("11"), B);
+    let refused = none().set("DB_ENCRYPTION_KEYS_FOLDER", folder.path()).arg("keys").exits_with(2);
+    refused.says("DB_ENCRYPTION_KEYS_FOLDER: key 3 repeats key 1");
+}

@@ -3,6 +3,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
 
 mod database_urls;
+mod help;
 mod keys;
 mod limits;
 mod settings;

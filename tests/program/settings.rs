@@ -1,6 +1,6 @@
 //! Invalid keys: the program exits with code 2. It names the setting and the position, but never repeats the text.
 
-use super::{A, B};
+use super::{A, B, fingerprint};
 use crate::support::runner::{Program, Run, write};
 
 /// Checks that every command that needs keys refuses for this reason, before it looks for a database.
@@ -35,8 +35,6 @@ fn texts_that_are_not_keys() {
     // The first 16 bytes sign, and the last 16 encrypt.
     let alike = format!("{}{}", &A[..22], &B[22..]);
     let cases = [
-        (String::new(), " holds no key"),
-        (" \n ".into(), " holds no key"),
         (":".into(), ": key 1 of 2 is empty"),
         (format!("{A}:"), ": key 2 of 2 is empty"),
         (format!("{A}::{B}"), ": key 2 of 3 is empty"),
@@ -44,7 +42,13 @@ fn texts_that_are_not_keys() {
         (format!("{A}:{B}:{A}"), ": key 3 repeats key 1"),
         (format!("{A}:{alike}"), ": key 2 has the same signing half (its first 16 bytes) as key 1"),
         (format!("{B}:{alike}:{A}"), ": key 3 has the same signing half (its first 16 bytes) as key 2"),
-        (format!("{A}:{}", &B[..43]), ": key 2 of 2 is 43 characters long, not 44"),
+        (format!("{A}:{}", &B[..42]), ": key 2 of 2 is 42 characters long, not 44"),
+        (format!("{A}:{}", &B[1..]), ": key 2 of 2 is 43 characters long, not 44"),
+        (format!("\"{A}"), ": key 1 of 1 contains a quotation mark: remove it"),
+        (format!("{A} {B}"), ": key 1 of 1 contains a blank: separate keys with `:`"),
+        (format!("export DB_ENCRYPTION_KEYS={A}"), ": key 1 of 1 contains a blank"),
+        ("${KEYS}".into(), ": key 1 of 1 contains `$` or a brace: a variable was not replaced by its value"),
+        ("0123456789abcdef".repeat(4), ": key 1 of 1 is 64 hexadecimal digits"),
         (format!("{A}{B}"), ": key 1 of 1 is 88 characters long, not 44"),
         (format!("{A},{B}"), ": key 1 of 1 contains a comma: separate keys with `:`"),
         (
@@ -80,8 +84,8 @@ fn sources_that_disagree() {
     refused(|| none().keys(&[A]).set("DB_ENCRYPTION_KEYS_FILE", &file), differ);
     // A valid second setting does not excuse an invalid first one.
     refused(
-        || none().set("DB_ENCRYPTION_KEYS", "").set("DB_ENCRYPTION_KEYS_FILE", &file),
-        "DB_ENCRYPTION_KEYS holds no key",
+        || none().set("DB_ENCRYPTION_KEYS", ":").set("DB_ENCRYPTION_KEYS_FILE", &file),
+        "DB_ENCRYPTION_KEYS: key 1 of 2 is empty",
     );
 }
 
@@ -89,10 +93,15 @@ fn sources_that_disagree() {
 fn a_key_file_that_cannot_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");
-    for path in [missing.as_path(), folder.path()] {
-        let reason = format!("DB_ENCRYPTION_KEYS_FILE: cannot read the key file {}: ", path.display());
-        refused(|| none().set("DB_ENCRYPTION_KEYS_FILE", path), &reason);
+    for setting in ["DB_ENCRYPTION_KEYS_FILE", "DB_ENCRYPTION_KEYS_FOLDER"] {
+        let reason = format!("{setting}: cannot read the key file {}: ", missing.display());
+        refused(|| none().set(setting, &missing), &reason);
+        let reason = format!("{setting}: the folder {} holds no file whose name is a number", folder.path().display());
+        refused(|| none().set(setting, folder.path()), &reason);
     }
+    let empty = folder.path().join("empty");
+    write(&empty, "\n");
+    refused(|| none().set("DB_ENCRYPTION_KEYS_FILE", &empty), "DB_ENCRYPTION_KEYS_FILE holds no key");
     let binary = folder.path().join("binary");
     write(&binary, [0xff; 32]);
     let reason = format!("DB_ENCRYPTION_KEYS_FILE: cannot read the key file {}: ", binary.display());
@@ -102,7 +111,7 @@ fn a_key_file_that_cannot_be_read() {
 #[test]
 fn a_key_where_the_name_of_a_file_belongs() {
     // The last text is a key without its padding, which is invalid.
-    for keys in [A.to_owned(), format!("{A}:{B}"), format!(" {B}\n"), A[..43].to_owned()] {
+    for keys in [A.to_owned(), format!("{A}:{B}"), format!(" {B}\n"), format!("\"{A}\""), A[..43].to_owned()] {
         let reason =
             "DB_ENCRYPTION_KEYS_FILE: cannot read the key file (its path is not shown because it looks like a key)";
         refused(|| none().set("DB_ENCRYPTION_KEYS_FILE", &keys).secrets([A, &A[..43], B]), reason);
@@ -117,22 +126,112 @@ fn keys_that_are_not_text() {
     refused(|| none().set("DB_ENCRYPTION_KEYS", value), "DB_ENCRYPTION_KEYS is not valid Unicode");
 }
 
+/// `docker compose` sets a variable to nothing if its value is missing.
+#[test]
+fn a_setting_that_holds_nothing_is_not_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    write(&file, A);
+    for nothing in ["", " ", "\"\"", "''", "\u{feff}", "\r\n"] {
+        let only = || none().set("DB_ENCRYPTION_KEYS", nothing);
+        let reason = "no encryption key is configured, because DB_ENCRYPTION_KEYS holds nothing: set it or another of ";
+        refused(only, reason);
+        let keys = |program: Program| program.arg("keys").exits_with(0);
+        keys(only().set("DB_ENCRYPTION_KEYS_FILE", &file));
+        for other in ["DB_ENCRYPTION_KEYS_FILE", "DB_ENCRYPTION_KEYS_FOLDER", "PINAKES_DB_ENCRYPTION_KEYS"] {
+            keys(none().keys(&[A]).set(other, nothing));
+        }
+        let of_urls = none().keys(&[A]).set("DATABASE_URL", nothing).arg("status").args(["--column", "a.b"]);
+        of_urls.exits_with(2).says("no database is named. Set DATABASE_URL");
+    }
+    write(folder.path().join(".env"), format!("DB_ENCRYPTION_KEYS={B}\n"));
+    let run = none().set("DB_ENCRYPTION_KEYS", "").folder(folder.path()).secrets([B]).arg("keys").exits_with(0);
+    assert!(run.stdout.contains(&fingerprint(B)), "{run:?}");
+}
+
+/// A line that is not ours stops no command. One that matters is named.
 #[test]
 fn a_broken_line_in_dot_env() {
     let folder = tempfile::tempdir().unwrap();
-    let lines = [format!("{B} is no setting"), format!("KEYS={B} {B}"), format!("KEY S={B}"), format!("KEYS='{B}")];
-    for line in lines {
-        write(folder.path().join(".env"), format!("DB_ENCRYPTION_KEYS={A}\n{line}\n"));
-        let here = || none().folder(folder.path()).secrets([A, B]);
-        refused(here, "the file .env has a line that is not NAME=value. The line is not shown");
+    let env = folder.path().join(".env");
+    let below = folder.path().join("below");
+    std::fs::create_dir(&below).unwrap();
+    let here = || none().folder(&below).secrets([A, B, "tiger"]);
+    let foreign = [
+        "NICE_NAME=My Service",
+        "just some words",
+        "KEY S=tiger",
+        "APP_MOTTO=it's a tiger",
+        "KEYS='never closed",
+        "export",
+        "a: yaml",
+        "[section]",
+        "=",
+        "\u{feff}# a comment",
+        "PATH_TO={{ template }}",
+        "if [ -f x ]; then",
+    ];
+    for line in foreign {
+        for text in [
+            format!("{line}\nDB_ENCRYPTION_KEYS={A}\n"),
+            format!("DB_ENCRYPTION_KEYS={A}\r\n{line}\r\n"),
+            format!("\u{feff}DB_ENCRYPTION_KEYS=\"{A}\"\n{line}\n{line}"),
+        ] {
+            write(&env, &text);
+            let run = here().arg("keys").exits_with(0);
+            assert!(run.stdout.contains(&fingerprint(A)), "{text:?}: {run:?}");
+        }
     }
+    let ours = [
+        format!("DB_ENCRYPTION_KEYS={A} {B}"),
+        format!("DB_ENCRYPTION_KEYS='{A}"),
+        format!("export DB_ENCRYPTION_KEYS {A}"),
+        format!("DB_ENCRYPTION_KEYS: {A}"),
+        format!("{B} is no setting"),
+        "DATABASE_URL=postgres://scott:tiger@db/app to the database".to_owned(),
+    ];
+    for line in ours {
+        write(&env, format!("# first\n{line}\nX=1\n"));
+        let reason = format!("line 2 of the file {} ", env.display());
+        refused(here, &reason);
+        // These need no settings.
+        for command in [&["keygen"][..], &["--help"], &["--version"], &["completions", "bash"], &["man"]] {
+            here().args(command.iter().copied()).exits_with(0).says("");
+        }
+    }
+    // What is set otherwise does not matter.
+    write(&env, format!("DB_ENCRYPTION_KEYS={A} {B}\n"));
+    here().keys(&[B]).arg("keys").exits_with(0);
 }
 
 #[test]
 fn a_dot_env_that_cannot_be_read() {
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path().join(".env"), [&A.as_bytes()[..20], &[0xff], &A.as_bytes()[20..]].concat());
-    refused(|| none().folder(folder.path()).secrets([&A[..20], &A[20..]]), "the file .env cannot be read");
+    let env = folder.path().join(".env");
+    write(&env, [b"DB_ENCRYPTION_KEYS=", &A.as_bytes()[..20], &[0xff], &A.as_bytes()[20..]].concat());
+    let here = || none().folder(folder.path()).secrets([&A[..20], &A[20..]]);
+    refused(here, &format!("line 1 of the file {} ", env.display()));
+    write(&env, [b"GREETING=caf\xe9\nDB_ENCRYPTION_KEYS=", A.as_bytes(), b"\n"].concat());
+    here().arg("keys").exits_with(0);
+    // As PowerShell writes it.
+    let wide = format!("\u{feff}DB_ENCRYPTION_KEYS={A}\r\n");
+    write(&env, wide.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>());
+    here().arg("keys").exits_with(0);
+}
+
+/// A value in quotes may have several lines.
+#[test]
+fn a_value_of_several_lines_in_dot_env() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = || none().folder(folder.path()).secrets([A, B]);
+    for text in [
+        format!("CERTIFICATE=\"one\ntwo\"\nDB_ENCRYPTION_KEYS=\"{A}\n{B}\"\n"),
+        format!("DB_ENCRYPTION_KEYS='{A}\n{B}\n'\n"),
+    ] {
+        write(folder.path().join(".env"), &text);
+        let run = here().arg("keys").exits_with(0);
+        assert!([A, B].iter().all(|key| run.stdout.contains(&fingerprint(key))), "{text:?}: {run:?}");
+    }
 }
 
 /// Somebody else could have written the file.

@@ -14,10 +14,11 @@ use time::format_description::well_known::Rfc3339;
 /// Longer than any run takes. A program that hangs fails its test after this time.
 const DEADLINE: Duration = Duration::from_secs(180);
 /// Settings of this machine that the program must not see.
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 9] = [
     "DATABASE_URL",
     "DB_ENCRYPTION_KEYS",
     "DB_ENCRYPTION_KEYS_FILE",
+    "DB_ENCRYPTION_KEYS_FOLDER",
     "DB_NODE_URLS",
     "DB_REPLICA_URLS",
     "PINAKES_DB_ENCRYPTION_KEYS",

@@ -1,11 +1,10 @@
 //! The arguments, read so that no message repeats a key or a password among them.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
 
-use crate::cli::Cli;
+use crate::cli::{Cli, When};
 
 /// A word of base64 that is at least this long may be a key, or most of one.
 const LONG: usize = 24;
@@ -13,10 +12,17 @@ const HIDDEN: &str = "(not shown: it may be a key or a password)";
 
 /// Reads the arguments. After a mistake, or a request for help, prints the message and returns the exit code.
 pub(crate) fn read() -> Result<Cli, ExitCode> {
-    Cli::try_parse().map_err(|error| {
+    let color = color(std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()));
+    let choice = match color {
+        When::Auto => ColorChoice::Auto,
+        When::Always => ColorChoice::Always,
+        When::Never => ColorChoice::Never,
+    };
+    let matches = Cli::command().color(choice).try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    matches.map_err(|error| {
         if error.use_stderr() {
             let text = error.render();
-            let text = if std::io::stderr().is_terminal() { text.ansi().to_string() } else { text.to_string() };
+            let text = if color.applies_to(&std::io::stderr()) { text.ansi().to_string() } else { text.to_string() };
             let arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
             eprint!("{}", without_secrets(text, arguments));
         } else {
@@ -25,6 +31,18 @@ pub(crate) fn read() -> Result<Cli, ExitCode> {
         }
         ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
     })
+}
+
+/// What `--color` says. The parser needs it for its own messages.
+fn color(arguments: impl Iterator<Item = String>) -> When {
+    let arguments: Vec<String> = arguments.collect();
+    let next = arguments.iter().skip(1).map(String::as_str).chain([""]);
+    let named = arguments.iter().zip(next).find_map(|(argument, next)| match argument.strip_prefix("--color") {
+        Some("") => Some(next),
+        Some(value) => value.strip_prefix('='),
+        None => None,
+    });
+    named.and_then(|when| When::from_str(when, false).ok()).unwrap_or(When::Auto)
 }
 
 /// The message without the arguments, or the parts of them, that may be secret. clap repeats what it does not know.

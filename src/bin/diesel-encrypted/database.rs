@@ -9,7 +9,7 @@ use diesel_encrypted::discover::{DiscoverError, Discovered, Discovery};
 use diesel_encrypted::guard::{self, GuardMigration, Way};
 use diesel_encrypted::reencrypt::{
     Control, Dialect, Estimate, RecordedProblems, Report, Retirement, SharedRun, StateTables, Status, Task, TaskError,
-    check_tls, state_tables,
+    check_tls, hide_passwords, is_unambiguous, state_tables,
 };
 use diesel_encrypted::{Fingerprint, Target};
 
@@ -96,7 +96,7 @@ impl Database {
     /// The migrations that add guards to these columns.
     pub(crate) fn guard(&self, columns: &[Target], way: Way) -> Result<Vec<GuardMigration>, Failure> {
         on_pool!(self, pool => {
-            let conn = pool.get().map_err(|error| Failure::new(Exit::GaveUp, error.to_string()));
+            let conn = pool.get().map_err(|error| Failure::new(Exit::GaveUp, one_line(error)));
             Ok(guard::migrations(&mut *conn?, columns, way)?)
         })
     }
@@ -156,9 +156,9 @@ where
         |exit, error: String| Failure::new(exit, format!("cannot connect to the database: {}", error.trim_end()));
     // The pool would retry. This first connection reports a wrong address at once, in the server's own words.
     let mut conn = C::establish(url).map_err(|error| match error {
-        ConnectionError::InvalidConnectionUrl(_) => failure(Exit::Usage, error.to_string()),
+        ConnectionError::InvalidConnectionUrl(_) => failure(Exit::Usage, one_line(error)),
         // The driver would quote the part that it cannot parse, which is a piece of the password.
-        _ if !url::is_escaped(url) => failure(
+        _ if url.contains("://") && !url.starts_with("file:") && !is_unambiguous(url) => failure(
             Exit::Usage,
             "the URL is not valid. Write special characters in the password as %XX: `@` is %40, `/` is %2F.".into(),
         ),
@@ -176,7 +176,7 @@ where
     drop(conn);
     let tls = Box::new(CheckTls(url.to_owned()));
     let pool = Pool::builder().max_size(connections).min_idle(Some(0)).connection_customizer(tls);
-    pool.build(ConnectionManager::new(url)).map_err(|error| failure(if_unreachable, error.to_string()))
+    pool.build(ConnectionManager::new(url)).map_err(|error| failure(if_unreachable, one_line(error)))
 }
 
 /// Lets no connection without the TLS that its URL asks for into the pool: another server may answer the next one.
@@ -195,5 +195,5 @@ where
 
 /// The lines of a message as one, because a server could add lines that look like those of this program.
 fn one_line(error: impl std::fmt::Display) -> String {
-    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+    hide_passwords(&error.to_string()).split_whitespace().collect::<Vec<_>>().join(" ")
 }

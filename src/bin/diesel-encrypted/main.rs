@@ -15,10 +15,12 @@ mod notes;
 mod output;
 mod progress;
 mod remedy;
+mod shell;
+mod summary;
 mod targets;
 mod url;
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,15 +41,17 @@ use output::Ending;
 use progress::ProgressDisplay;
 
 fn main() -> ExitCode {
-    if let Err(failure) = dotenv::load() {
-        // The file may set arguments, so they are not parsed yet.
-        return fail(&failure, std::env::args_os().any(|argument| argument == "--json"));
-    }
-    let command = match arguments::read() {
-        Ok(Cli { command }) => command,
+    // The file may set arguments, so it is read before them. Some commands, and the help, need no settings.
+    let settings = dotenv::load();
+    let Cli { command, color, quiet } = match arguments::read() {
+        Ok(cli) => cli,
         Err(code) => return code,
     };
     let json = command.is_json();
+    notes::set_quiet(quiet);
+    if let Some(failure) = settings.err().filter(|_| !command.needs_no_settings()) {
+        return fail(&failure, json);
+    }
     let filter = tracing_subscriber::EnvFilter::builder()
         .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into())
         .from_env_lossy();
@@ -55,7 +59,7 @@ fn main() -> ExitCode {
     if json {
         log.json().flatten_event(true).init();
     } else {
-        log.with_ansi(io::stderr().is_terminal()).fmt_fields(notes::fields()).init();
+        log.with_ansi(color.applies_to(&io::stderr())).fmt_fields(notes::fields()).init();
     }
     match run(&command) {
         Ok(exit) => exit.into(),
@@ -99,6 +103,8 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Stop(args) => ask(Request::Stop, args),
         Command::Migration(Migration::State(args)) => migration::state(args),
         Command::Migration(Migration::Guard(args)) => migration::guard(args),
+        Command::Completions(args) => shell::completions(args),
+        Command::Man(args) => shell::man(args),
     }
 }
 
@@ -109,9 +115,9 @@ fn status(args: &ReadArgs) -> Result<Exit, Failure> {
         let targets = targets::find(args)?;
         let database = connect(args)?;
         let task = task(args, targets, &keyring, &stop);
-        let mut display = ProgressDisplay::new("reading".into(), args.json);
+        let mut display = ProgressDisplay::new("reading".into(), None, args.json);
         let status = database.status(task.on_progress(|progress| display.show(progress)));
-        display.finish();
+        display.finish().print_if_long(args.json);
         Ok((status?, database.run()?))
     };
     output::status(&keyring, read(), args.json)
@@ -128,9 +134,9 @@ fn retire(args: &RetireArgs) -> Result<Exit, Failure> {
         let targets = targets::find(read)?;
         let database = connect(read)?;
         let task = with_fence(task(read, targets, &keyring, &stop), fence)?;
-        let mut display = ProgressDisplay::new("reading".into(), read.json);
+        let mut display = ProgressDisplay::new("reading".into(), None, read.json);
         let retirement = database.retire(task.on_progress(|progress| display.show(progress)), key);
-        display.finish();
+        display.finish().print_if_long(read.json);
         Ok(retirement?)
     };
     output::retirement(&keyring, retirement(), read.json)
@@ -154,11 +160,12 @@ fn rewrite<'a>(
         let task = with_job_options(task(&args.read, targets, &keyring, &stop), args, job)?;
         Ok((database, with_options(task)))
     };
+    let mut summary = None;
     let ending = match prepare() {
         Err(failure) => Ending { report: None, failure: Some(failure) },
         Ok((database, task)) => {
             let verb = if args.dry_run { format!("dry run, {job}") } else { job.to_string() };
-            let mut display = ProgressDisplay::new(verb, json);
+            let mut display = ProgressDisplay::new(verb, (!args.dry_run).then(|| output::written(job)), json);
             let observed = task.on_progress(|progress| {
                 display.show(progress);
                 if let Some(metrics) = &mut metrics {
@@ -169,14 +176,14 @@ fn rewrite<'a>(
                 notes::estimate(json, &estimate);
                 database.reencrypt(observed)
             });
-            display.finish();
+            summary = Some(display.finish());
             Ending::from(result)
         }
     };
     if let Some(metrics) = &mut metrics {
         metrics.finish(ending.report.as_ref(), ending.exit());
     }
-    output::report(&keyring, job, ending, json, args.dry_run)
+    output::report(&keyring, job, ending, json, args.dry_run, summary)
 }
 
 fn discover(args: &DiscoverArgs) -> Result<Exit, Failure> {
@@ -270,7 +277,8 @@ fn with_fence<'a>(task: Task<'a>, fence: &FenceArgs) -> Result<Task<'a>, Failure
 
 /// The URLs in arguments, each of which may hold several.
 fn urls(arguments: &[String]) -> Result<Vec<String>, Failure> {
-    arguments.iter().flat_map(|urls| urls.split_whitespace()).map(url::for_driver).collect()
+    let urls = arguments.iter().flat_map(|urls| urls.split_whitespace()).map(url::bare);
+    urls.filter(|url| !url.is_empty()).map(url::for_driver).collect()
 }
 
 /// Makes the first signal stop the workers after their batch, and the second end the program at once. Both are safe.

@@ -1,6 +1,7 @@
 //! Messages on standard error: lines for people, or with `--json` one JSON object per line.
 
 use std::fmt::{Debug, Display};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use diesel_encrypted::printable;
 use diesel_encrypted::reencrypt::Estimate;
@@ -12,8 +13,26 @@ use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 use crate::output::on_screen;
 
-/// Prints a message.
+/// Whether `--quiet` is set. Like the log, it belongs to the process.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn set_quiet(quiet: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
+}
+
+/// Whether to print only results, warnings and errors.
+pub(crate) fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
+/// Prints a message, unless `--quiet` is set.
 pub(crate) fn info(json: bool, event: &'static str, message: impl Display) {
+    if !is_quiet() {
+        say(json, event, message);
+    }
+}
+
+fn say(json: bool, event: &'static str, message: impl Display) {
     if json {
         emit(event, &Message { message: message.to_string() });
     } else {
@@ -24,14 +43,17 @@ pub(crate) fn info(json: bool, event: &'static str, message: impl Display) {
 /// Prints a message that begins with the name of the program.
 pub(crate) fn warn(json: bool, event: &'static str, message: impl Display) {
     if json {
-        info(json, event, message);
+        say(json, event, message);
     } else {
-        info(json, event, format_args!("diesel-encrypted: {message}"));
+        say(json, event, format_args!("diesel-encrypted: {message}"));
     }
 }
 
 /// Prints what the job will cost, table by table.
 pub(crate) fn estimate(json: bool, estimate: &Estimate) {
+    if is_quiet() {
+        return;
+    }
     for table in &estimate.tables {
         if json {
             emit("estimate", table);

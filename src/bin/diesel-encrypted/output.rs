@@ -18,7 +18,7 @@ use crate::exit::{Exit, Failure};
 
 pub(crate) use discovery::discovery;
 pub(crate) use problems::problems;
-pub(crate) use report::{Ending, report};
+pub(crate) use report::{Ending, report, written};
 pub(crate) use retirement::retirement;
 pub(crate) use status::status;
 
@@ -32,8 +32,17 @@ pub(crate) fn on_screen(text: impl std::fmt::Display) -> String {
     text.to_string().split('\n').map(|line| printable(line).to_string()).collect::<Vec<_>>().join("\n")
 }
 
+/// Prints bytes that this program has generated, unchanged.
+pub(crate) fn raw(bytes: &[u8]) -> Result<Exit, Failure> {
+    sent(io::stdout().write_all(bytes))
+}
+
 fn print(text: String) -> Result<Exit, Failure> {
-    match writeln!(io::stdout(), "{text}") {
+    sent(writeln!(io::stdout(), "{text}"))
+}
+
+fn sent(result: io::Result<()>) -> Result<Exit, Failure> {
+    match result {
         // A reader such as `head` may close the pipe early.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::new(Exit::Internal, format!("cannot write the result: {error}")))

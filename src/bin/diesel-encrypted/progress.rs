@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::notes;
 use crate::remedy::waits_for;
+use crate::summary::{Pace, Summary};
 
 /// The time between two lines.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -21,8 +22,13 @@ const ESTIMATE_FROM: f64 = 0.01;
 
 pub(crate) struct ProgressDisplay {
     verb: String,
+    /// What happens to a value that is written; `None` if none is.
+    written: Option<&'static str>,
     form: Form,
     pass: Pass,
+    /// Of all passes, and the last progress.
+    total: Pace,
+    last: Option<Progress>,
     printed: Instant,
     wait: Option<Wait>,
     /// When a line was last printed early, for each kind of reason.
@@ -34,8 +40,7 @@ pub(crate) struct ProgressDisplay {
 struct Pass {
     number: u32,
     is_proving: bool,
-    /// The elapsed time of the run when the pass began.
-    began: Duration,
+    pace: Pace,
 }
 
 /// What the task waits for.
@@ -45,33 +50,53 @@ struct Wait {
 }
 
 enum Form {
+    /// `--quiet`
+    None,
     Bars(Bars),
     Lines,
     Json,
 }
 
 impl ProgressDisplay {
-    pub(crate) fn new(verb: String, json: bool) -> Self {
-        let form = if json {
+    pub(crate) fn new(verb: String, written: Option<&'static str>, json: bool) -> Self {
+        let form = if notes::is_quiet() {
+            Form::None
+        } else if json {
             Form::Json
         } else if std::io::stderr().is_terminal() {
             Form::Bars(Bars::new())
         } else {
             Form::Lines
         };
-        Self { verb, form, pass: Pass::default(), printed: Instant::now(), wait: None, early_lines: BTreeMap::new() }
+        Self {
+            verb,
+            written,
+            form,
+            pass: Pass::default(),
+            total: Pace::default(),
+            last: None,
+            printed: Instant::now(),
+            wait: None,
+            early_lines: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn show(&mut self, progress: &Progress) {
         let is_new = progress.pass != self.pass.number || progress.is_proving != self.pass.is_proving;
         if is_new {
-            self.pass = Pass { number: progress.pass, is_proving: progress.is_proving, began: progress.elapsed };
+            self.pass = Pass { number: progress.pass, is_proving: progress.is_proving, pace: Pace::default() };
         }
+        self.pass.pace.note(progress.rows, progress.elapsed, progress.is_halted());
+        self.total.note(progress.rows_read, progress.elapsed, progress.is_halted());
+        self.last = Some(progress.clone());
+        let line = self.line(progress);
         if let Form::Bars(bars) = &mut self.form {
-            let line = line(&self.verb, progress, self.pass.began);
             return bars.show(progress, line);
         }
         let is_json = matches!(self.form, Form::Json);
+        if matches!(self.form, Form::None) {
+            return;
+        }
         if is_new && is_json {
             let seconds = progress.elapsed.as_secs_f64();
             notes::emit("pass", &PassEvent { pass: progress.pass, is_proving: progress.is_proving, seconds });
@@ -83,14 +108,16 @@ impl ProgressDisplay {
         if is_json {
             notes::emit("progress", &ProgressEvent::new(progress));
         } else {
-            eprintln!("{}", line(&self.verb, progress, self.pass.began));
+            eprintln!("{line}");
         }
     }
 
-    pub(crate) fn finish(&self) {
+    /// Removes the bars. Returns the summary.
+    pub(crate) fn finish(self) -> Summary {
         if let Form::Bars(bars) = &self.form {
             bars.finish();
         }
+        Summary::new(self.total, self.last.as_ref())
     }
 
     /// Whether it is time for a line: at intervals, and early if the task begins to wait for another reason. A limit
@@ -108,6 +135,35 @@ impl ProgressDisplay {
             }
         }
         self.printed.elapsed() >= INTERVAL
+    }
+
+    fn line(&self, progress: &Progress) -> String {
+        let rate = self.pass.pace.rate();
+        let table = printable(&progress.table);
+        let mut line = if progress.is_proving {
+            format!("reading {table} for the proof: ")
+        } else {
+            format!("{} {table}, pass {}: ", self.verb, progress.pass.max(1))
+        };
+        line += &rows(progress.rows_before + progress.rows, progress.rows_estimated);
+        line += " rows";
+        if progress.rows_before > 0 {
+            line += &format!(" ({} of them before)", HumanCount(progress.rows_before));
+        }
+        if let Some(written) = self.written {
+            line += &format!(", {} {written}", HumanCount(progress.rewritten));
+        }
+        line += &format!(", {} rows/s", HumanCount(rate as u64));
+        if progress.bad > 0 {
+            let noun = if progress.bad == 1 { "problem" } else { "problems" };
+            line += &format!(", {} {noun}", HumanCount(progress.bad));
+        }
+        if let Some(reason) = waits_for(progress) {
+            line += &format!(", waiting: {}", printable(reason));
+        } else if let Some(left) = time_left(progress, rate) {
+            line += &format!(", {} left", HumanDuration(left));
+        }
+        line
     }
 }
 
@@ -164,29 +220,6 @@ fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
     }
 }
 
-fn line(verb: &str, progress: &Progress, began: Duration) -> String {
-    let table = printable(&progress.table);
-    let mut line = if progress.is_proving {
-        format!("reading {table} for the proof: ")
-    } else {
-        format!("{verb} {table}, pass {}: ", progress.pass.max(1))
-    };
-    let seconds = progress.elapsed.saturating_sub(began).as_secs_f64();
-    let rate = progress.rows as f64 / seconds.max(0.001);
-    line += &rows(progress.rows, progress.rows_estimated);
-    line += &format!(" rows, {} rewritten, {} rows/s", HumanCount(progress.rewritten), HumanCount(rate as u64));
-    if progress.bad > 0 {
-        let noun = if progress.bad == 1 { "problem" } else { "problems" };
-        line += &format!(", {} {noun}", HumanCount(progress.bad));
-    }
-    if let Some(reason) = waits_for(progress) {
-        line += &format!(", waiting: {}", printable(reason));
-    } else if let Some(left) = time_left(progress, rate) {
-        line += &format!(", {} left", HumanDuration(left));
-    }
-    line
-}
-
 fn rows(rows: u64, estimated: Option<u64>) -> String {
     match estimated {
         Some(estimated) => format!("{} of ~{}", HumanCount(rows), HumanCount(estimated)),
@@ -194,10 +227,12 @@ fn rows(rows: u64, estimated: Option<u64>) -> String {
     }
 }
 
+/// A later pass reads only what an earlier one has left, which nobody can estimate.
 fn time_left(progress: &Progress, rate: f64) -> Option<Duration> {
-    let rows = progress.rows as f64;
+    let rows = (progress.rows_before + progress.rows) as f64;
     let estimated = progress.rows_estimated? as f64;
-    let is_known = rate > 0.0 && rows >= ESTIMATE_FROM * estimated && rows <= estimated;
+    let is_whole = progress.is_proving || progress.pass <= 1;
+    let is_known = is_whole && rate > 0.0 && rows >= ESTIMATE_FROM * estimated && rows <= estimated;
     is_known.then(|| Duration::from_secs_f64((estimated - rows) / rate))
 }
 
@@ -214,6 +249,7 @@ struct ProgressEvent<'a> {
     is_proving: bool,
     table: &'a str,
     rows: u64,
+    rows_before: u64,
     rows_estimated: Option<u64>,
     rewritten: u64,
     bad: u64,
@@ -228,6 +264,7 @@ impl<'a> ProgressEvent<'a> {
             is_proving: progress.is_proving,
             table: &progress.table,
             rows: progress.rows,
+            rows_before: progress.rows_before,
             rows_estimated: progress.rows_estimated,
             rewritten: progress.rewritten,
             bad: progress.bad,

@@ -17,9 +17,17 @@ impl Backend {
     }
 }
 
-/// The URL, or a failure if none is set.
+/// The URL, or a failure if none is set. A variable that is set to nothing is not set.
 pub(crate) fn named(url: Option<&str>) -> Result<&str, Failure> {
+    let url = url.map(bare).filter(|url| !url.is_empty());
     url.ok_or_else(|| Failure::usage("no database is named. Set DATABASE_URL, or pass --database-url."))
+}
+
+/// The text without blanks and quotes around it, which some tools hand over with the value of a variable.
+pub(crate) fn bare(text: &str) -> &str {
+    let text = text.trim_matches(|character: char| character.is_whitespace() || character == '\u{feff}');
+    let unquoted = ['"', '\''].into_iter().find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote));
+    unquoted.map_or(text, str::trim)
 }
 
 /// The URL of a server in the spelling of its driver.
@@ -86,18 +94,4 @@ fn is_path(text: &str) -> bool {
         _ => text,
     };
     without_drive.chars().all(is_plain) && !text.split(['/', '\\']).any(crate::arguments::may_be_secret)
-}
-
-/// Whether every special character of a password is escaped, so that no driver quotes a piece of it.
-pub(crate) fn is_escaped(url: &str) -> bool {
-    let user_info = url.split_once("://").and_then(|(_, rest)| Some(rest.rsplit_once('@')?.0)).unwrap_or_default();
-    let password = user_info.split_once(':').map_or("", |(_, password)| password);
-    let is_plain = |character: char| character.is_alphanumeric() || "-._~!$&'()*+,;=%".contains(character);
-    // The parameters after `?` may hold a password, too.
-    let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
-    let is_parameter = |text: &str| text.is_empty() || text.matches('=').count() == 1;
-    let mut escapes = url.split('%').skip(1).map(|escape| escape.get(..2).unwrap_or_default());
-    password.chars().all(is_plain)
-        && parameters.split('&').all(is_parameter)
-        && escapes.all(|hex| hex.len() == 2 && u8::from_str_radix(hex, 16).is_ok())
 }

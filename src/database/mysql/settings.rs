@@ -89,11 +89,20 @@ impl SessionSettings for Mysql {
         sql_query(format!("SET SESSION {name} = {value}")).execute(conn).map(drop)
     }
 
+    /// The `sql_mode` changes what the statements of this crate mean, and how `SHOW CREATE TABLE` writes a table.
     fn pinned<C: Conn<Self>, T, E: From<DieselError>>(
         conn: &mut C,
         query: impl FnOnce(&mut C) -> Result<T, E>,
     ) -> Result<T, E> {
-        unlimited(conn, query)
+        unlimited(conn, |conn| {
+            let former = Sql::new("SELECT CAST(@@SESSION.sql_mode AS CHAR(1000))").first(conn)?;
+            Self::set(conn, "sql_mode", "STRICT_ALL_TABLES")?;
+            let result = query(conn);
+            let restored = former.map_or(Ok(()), |former| Self::set(conn, "sql_mode", &former));
+            let value = result?;
+            restored?;
+            Ok(value)
+        })
     }
 
     fn forbids_writes<C: Conn<Self>>(conn: &mut C) -> QueryResult<Option<String>> {

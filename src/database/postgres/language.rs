@@ -6,6 +6,7 @@ use crate::database::{Flavor, Language};
 
 impl Language for Pg {
     const FLAVOR: Flavor = Flavor::Postgres;
+    const SCHEMES: &'static [&'static str] = &["postgres", "postgresql"];
     const QUOTE: char = '"';
     const FOLDS_CASE: bool = false;
     const ROW_VALUES: bool = true;

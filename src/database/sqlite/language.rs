@@ -6,6 +6,7 @@ use crate::database::{Flavor, Language};
 
 impl Language for Sqlite {
     const FLAVOR: Flavor = Flavor::Sqlite;
+    const SCHEMES: &'static [&'static str] = &[];
     const QUOTE: char = '"';
     const FOLDS_CASE: bool = true;
     const ROW_VALUES: bool = true;

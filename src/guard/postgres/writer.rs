@@ -184,30 +184,46 @@ fn notes(table: &Table, guarded: &[Guarded<'_>]) -> Vec<String> {
 
 /// Creates the domains that are missing. Refuses those of other users, who could change what they accept.
 fn domains(table: &Table, guarded: &[Guarded<'_>]) -> String {
-    let literal = |name: String| name.replace('\'', "''");
-    let relation = literal(quoted_table::<Pg>(&table.name));
+    let relation = literal(&quoted_table::<Pg>(&table.name));
     let mut statements: Vec<String> = Vec::new();
     for guarded in guarded {
         let (name, text) = domain(guarded.column.form);
         let domain = guarded.domain();
         let text = text.replacen(name, &domain, 1);
-        let domain = literal(domain);
+        let message = literal(&format!("another user owns {domain}, and could change what it accepts"));
+        let tag = tag(&[&text, &relation, &message]);
+        let domain = literal(&domain);
         let statement = format!(
-            "DO $guard$ BEGIN\n{text}\nEXCEPTION WHEN duplicate_object THEN -- It exists.\n    \
+            "DO {tag} BEGIN\n{text}\nEXCEPTION WHEN duplicate_object THEN -- It exists.\n    \
              IF NOT EXISTS (\n        SELECT FROM pg_catalog.pg_type t\n        \
              JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) t.typowner\n        \
-             WHERE t.oid OPERATOR(pg_catalog.=) '{domain}'::pg_catalog.regtype\n          \
+             WHERE t.oid OPERATOR(pg_catalog.=) {domain}::pg_catalog.regtype\n          \
              AND (r.rolsuper OR r.rolname OPERATOR(pg_catalog.=) current_user OR r.oid OPERATOR(pg_catalog.=) (\n              \
              SELECT relowner FROM pg_catalog.pg_class\n              \
-             WHERE oid OPERATOR(pg_catalog.=) '{relation}'::pg_catalog.regclass))\n    ) THEN\n        \
-             RAISE EXCEPTION USING MESSAGE = 'another user owns {domain}, and could change what it accepts';\n    END IF;\n\
-             END $guard$;\n\n"
+             WHERE oid OPERATOR(pg_catalog.=) {relation}::pg_catalog.regclass))\n    ) THEN\n        \
+             RAISE EXCEPTION USING MESSAGE = {message};\n    END IF;\n\
+             END {tag};\n\n"
         );
         if !statements.contains(&statement) {
             statements.push(statement);
         }
     }
     statements.concat()
+}
+
+/// A text as a literal, which means the same whatever `standard_conforming_strings` is.
+fn literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if text.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
+}
+
+/// A dollar quote that none of the texts between two of them can end.
+fn tag(texts: &[&str]) -> String {
+    let mut tag = "$guard$".to_owned();
+    while texts.iter().any(|text| text.contains(&tag)) {
+        tag.insert(6, '_');
+    }
+    tag
 }
 
 /// Finds the table if others inherit from it and this user can see all its rows.
@@ -218,7 +234,16 @@ const PARENT: &str = "\
 
 #[cfg(test)]
 mod tests {
+    use super::{literal, tag};
     use crate::keys::fernet::shape::postgres::{ENCRYPTED_BINARY, ENCRYPTED_TEXT};
+
+    #[test]
+    fn no_name_ends_a_quote() {
+        assert_eq!(tag(&["\"x\""]), "$guard$");
+        assert_eq!(tag(&["\"x $guard$; DROP TABLE y\"", "\"$guard_$\""]), "$guard__$");
+        assert_eq!(literal("\"it's\""), "'\"it''s\"'");
+        assert_eq!(literal("\"it\\'s\""), "E'\"it\\\\''s\"'");
+    }
 
     #[test]
     fn the_domains_are_those_of_the_shipped_migration() {

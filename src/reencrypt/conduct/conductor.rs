@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::r2d2::{ConnectionManager, Pool};
 
@@ -37,6 +37,7 @@ pub(crate) struct Conductor<'a, 'o, C: TaskConnection> {
     progress: ProgressReporter<'a, 'o>,
     counters: Counters,
     found: Found,
+    begun: Instant,
     /// Whether the reading of this process ended the run. If so, `found` has the problems of that reading.
     has_proven: bool,
 }
@@ -57,6 +58,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
             progress: ProgressReporter::new(plan, observer),
             counters: Counters::new(plan.tables().len()),
             found: Found::new(plan, settings.keyring.fingerprints().len()),
+            begun: Instant::now(),
             has_proven: false,
         }
     }
@@ -132,7 +134,10 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
             // The reading of this process may have led to another pass, or another run may have followed.
             self.has_proven &= matches!(step, Step::Ended(_));
             match step {
-                Step::Walk => self.walk(store, throttle, Mode::Write)?,
+                Step::Walk => {
+                    self.progress.begin_after(run.rows_read(self.plan));
+                    self.walk(store, throttle, Mode::Write)?;
+                }
                 Step::Prove(claim) => self.prove(store, throttle, claim)?,
                 Step::Wait => self.wait(store, throttle)?,
                 Step::Ended(ending) => return self.finished(store, &run, ending).map(Some),
@@ -157,6 +162,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
     /// Reads everything for the proof, and records the result in the run.
     fn prove(&mut self, store: &Store<'_, C>, throttle: &Throttle, claim: ClaimNumber) -> Result<(), TaskError> {
         let heartbeat = Heartbeat::new(store, throttle, self.settings.stop.clone());
+        self.progress.begin_after(0);
         // A pause ends the reading. Otherwise the database would keep the old version of every row that changes
         // meanwhile.
         let Reading { moment, found, doubt } = loop {
@@ -280,11 +286,13 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
             problems: problems.sorted(),
             proof: Some(ending.proof),
             doubt: ending.doubt,
+            time_limit: None,
         })
     }
 
     /// The report on what this process did before it ended.
     fn unfinished(&mut self, outcome: Outcome) -> Report {
+        let is_stopped = outcome == Outcome::Stopped;
         let Found { tallies, written, problems, .. } = &mut self.found;
         let busy: Vec<u64> = written.iter().map(|written| written.busy).collect();
         Report {
@@ -296,6 +304,7 @@ impl<'a, 'o, C: TaskConnection> Conductor<'a, 'o, C> {
             problems: std::mem::take(problems).sorted(),
             proof: None,
             doubt: None,
+            time_limit: self.settings.limits.max_runtime.filter(|limit| is_stopped && self.begun.elapsed() >= *limit),
         }
     }
 

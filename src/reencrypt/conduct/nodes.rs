@@ -36,7 +36,7 @@ impl<C: TaskConnection> Nodes<C> {
 
 impl<C: TaskConnection> Node<C> {
     fn new(number: usize, url: &str) -> Result<Self, TaskError> {
-        let url = ServerUrl::parse(url).ok_or(Refusal::NodeUrl { number })?;
+        let url = ServerUrl::parse::<C::Backend>(url).map_err(|_| Refusal::NodeUrl { number })?;
         let pool = Pool::builder()
             .max_size(CONNECTIONS)
             .min_idle(Some(0))

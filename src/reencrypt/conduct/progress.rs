@@ -12,12 +12,18 @@ pub(crate) struct ProgressReporter<'a, 'o> {
     plan: &'a Plan,
     observer: &'a mut Observer<'o>,
     started: Instant,
+    rows_before: u64,
     is_waiting: bool,
 }
 
 impl<'a, 'o> ProgressReporter<'a, 'o> {
     pub(crate) fn new(plan: &'a Plan, observer: &'a mut Observer<'o>) -> Self {
-        Self { plan, observer, started: Instant::now(), is_waiting: false }
+        Self { plan, observer, started: Instant::now(), rows_before: 0, is_waiting: false }
+    }
+
+    /// Notes how many rows others had read when this process began with a pass or with the reading for the proof.
+    pub(crate) fn begin_after(&mut self, rows: u64) {
+        self.rows_before = rows;
     }
 
     /// Reports where the task is, and what it waits for.
@@ -41,6 +47,7 @@ impl<'a, 'o> ProgressReporter<'a, 'o> {
             is_proving: counters.is_proving.load(Relaxed),
             table: tables[counters.table.load(Relaxed)].table.clone(),
             rows: tables.iter().map(|table| table.rows).sum(),
+            rows_before: self.rows_before,
             rows_estimated: tables.iter().map(|table| table.rows_estimated).sum(),
             tables,
             rows_read: counters.rows_read.load(Relaxed),

@@ -1,6 +1,6 @@
 //! What a task did and found.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,7 @@ pub struct Report {
     pub(crate) problems: Problems,
     pub(crate) proof: Option<Proof>,
     pub(crate) doubt: Option<Doubt>,
+    pub(crate) time_limit: Option<Duration>,
 }
 
 impl Report {
@@ -93,6 +94,12 @@ impl Report {
     #[must_use]
     pub fn proof(&self) -> Option<&Proof> {
         self.proof.as_ref()
+    }
+
+    /// The [maximum run time](crate::reencrypt::Task::max_runtime), if it has stopped the task.
+    #[must_use]
+    pub fn time_limit(&self) -> Option<Duration> {
+        self.time_limit
     }
 
     /// Why the job is not proven to be done although everything was read.

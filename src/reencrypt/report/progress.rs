@@ -15,6 +15,8 @@ pub struct Progress {
     pub table: String,
     /// Rows read in this pass, of all tables. This and the other numbers do not include other processes.
     pub rows: u64,
+    /// Rows that other processes of the run, or earlier ones, had read in this pass when this process joined.
+    pub rows_before: u64,
     /// Rows of all tables; `None` if the database cannot estimate them.
     pub rows_estimated: Option<u64>,
     /// One entry per table.
@@ -34,11 +36,22 @@ pub struct Progress {
 /// Why a task waits after [`Control::pause`](crate::reencrypt::Control::pause).
 pub(crate) const PAUSED: &str = "paused: Control::resume lets it continue";
 
+/// How the reasons that only slow a task down begin, or what they contain.
+pub(crate) const NICE: &str = "nice ";
+pub(crate) const RATE: &str = " rows/s";
+
 impl Progress {
     /// Whether the task is paused on request, until [`Control::resume`](crate::reencrypt::Control::resume).
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.waits_for.as_deref() == Some(PAUSED)
+    }
+
+    /// Whether the task does nothing until the reason to wait is gone. A limit of the rate only slows it down.
+    #[must_use]
+    pub fn is_halted(&self) -> bool {
+        let slows = |reason: &str| reason.starts_with(NICE) || reason.contains(RATE);
+        self.waits_for.as_deref().is_some_and(|reason| !slows(reason))
     }
 }
 

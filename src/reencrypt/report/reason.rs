@@ -204,8 +204,8 @@ impl fmt::Display for Reason<'_> {
             ),
             Refusal::NodeUrl { number } => write!(
                 f,
-                "the URL of node {number} is not of the form scheme://user:password@host:port/database: write special \
-                 characters of the password as %XX (`@` is %40, `/` is %2F)"
+                "the URL of node {number} is not of the form scheme://user:password@host:port/database, or has the scheme \
+                 of another kind of database: write special characters of the password as %XX (`@` is %40, `/` is %2F)"
             ),
             Refusal::Pooler { name, seen } => write!(
                 f,

@@ -27,6 +27,13 @@ impl Retirement {
         self.columns().map(|(_, _, values)| values).sum()
     }
 
+    /// The values that look like tokens but open under no key of the keyring. The key to retire is one of them, so its
+    /// removal makes no difference.
+    #[must_use]
+    pub fn unreadable(&self) -> u64 {
+        self.status.columns.iter().map(|column| column.unreadable).sum()
+    }
+
     /// Each table and column, with the number of its values that are under the key, in a wrong shape or not.
     pub fn columns(&self) -> impl Iterator<Item = (&str, &str, u64)> {
         self.status.columns.iter().map(|column| {

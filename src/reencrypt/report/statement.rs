@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use crate::reencrypt::report::column::ColumnReport;
 use crate::reencrypt::report::job::Job;
 use crate::reencrypt::report::outcome::{Outcome, Report};
+use crate::reencrypt::report::problem::{Problem, ProblemKind};
 use crate::reencrypt::report::retire::Retirement;
 use crate::reencrypt::report::status::{ColumnStatus, Status};
 use crate::reencrypt::report::time;
@@ -20,15 +21,30 @@ impl Report {
         let stale = sum(ColumnReport::stale);
         let (job, current, bad) = (self.job(), sum(|column| column.current), sum(|column| column.bad));
         let exempt = sum(|column| column.exempt);
-        let counts = Counts { job, current, stale, bad, exempt };
+        let counts = Counts { job, current, stale, plaintext: self.plaintext(), bad, exempt };
         let columns = names(self.columns().iter().map(|column| (column.table.as_str(), column.column.as_str())));
         let primary = self.primary();
         let Some(proof) = self.proof() else {
-            let why = match self.outcome() {
-                Outcome::Proven | Outcome::Incomplete => "a dry run reads everything once, but not at one moment",
-                Outcome::Stopped | Outcome::Failed => "not everything was read",
+            let why = match (self.outcome(), self.time_limit()) {
+                (Outcome::Proven | Outcome::Incomplete, _) => "a dry run reads everything once, but not at one moment",
+                (_, Some(_)) => "the time limit was reached before everything was read",
+                (Outcome::Stopped | Outcome::Failed, None) => "not everything was read",
             };
-            return format!("Nothing was proven: {why}. {} of {columns}: {}.", counts.read(), counts.shares(primary));
+            let shares = counts.shares(primary);
+            let rewritten = sum(|column| column.rewritten);
+            if rewritten == 0 {
+                return format!("Nothing was proven: {why}. {} of {columns}: {shares}.", counts.read());
+            }
+            let done = match job {
+                Job::Reencrypt => format!("rewrote {rewritten} of them under the primary key {primary}"),
+                Job::Encrypt => format!("encrypted {rewritten} of them under the primary key {primary}"),
+                Job::Decrypt => format!("decrypted {rewritten} of them"),
+            };
+            let read = values(counts.all());
+            return format!(
+                "Nothing was proven: {why}. This process read {read} of {columns}, and {done}. They were, when it read \
+                 them: {shares}."
+            );
         };
         let at = at(proof.moment);
         if let Some(doubt) = self.doubt() {
@@ -46,6 +62,14 @@ impl Report {
             self.columns().iter().filter_map(|it| rule(&it.table, &it.column, it.plaintext_where.as_ref()?, it.exempt));
         let rules: String = rules.collect();
         format!("{at}, every value of {columns} was {state}{except}: {all}.{rules} {FENCED}")
+    }
+}
+
+impl Report {
+    /// How many of the bad values are plaintext; `None` if too many problems were found to list them all.
+    fn plaintext(&self) -> Option<u64> {
+        let is_plaintext = |problem: &&Problem| problem.kind == ProblemKind::Plaintext;
+        (self.problems_omitted() == 0).then(|| self.problems().iter().filter(is_plaintext).count() as u64)
     }
 }
 
@@ -71,9 +95,11 @@ impl Status {
         let keys = || self.columns.iter().flat_map(|column| &column.keys);
         let under = |is_primary| keys().filter(|key| key.is_primary == is_primary).map(|key| key.values).sum();
         let sum = |count: fn(&ColumnStatus) -> u64| self.columns.iter().map(count).sum();
-        let bad = sum(|column| column.plaintext + column.unreadable + column.misshapen);
+        let plaintext: u64 = sum(|column| column.plaintext);
+        let bad = plaintext + sum(|column| column.unreadable + column.misshapen);
         let exempt = sum(|column| column.exempt);
-        Counts { job: Job::Reencrypt, current: under(true), stale: under(false), bad, exempt }
+        let (current, stale) = (under(true), under(false));
+        Counts { job: Job::Reencrypt, current, stale, plaintext: Some(plaintext), bad, exempt }
     }
 
     fn names(&self) -> String {
@@ -98,14 +124,14 @@ impl Retirement {
             Some(doubt) => format!("{none} It is not proven that this is all: {doubt}."),
             None => {
                 let stays = "This remains true as long as no application encrypts with it.";
-                let bad = match counts.bad {
+                let unreadable = match self.unreadable() {
                     0 => String::new(),
-                    bad => format!(
+                    unreadable => format!(
                         " {} under no key of the keyring: keep this key if it may help to repair them.",
-                        verb(bad)
+                        verb(unreadable)
                     ),
                 };
-                format!("{none} {FENCED} {stays}{bad}")
+                format!("{none} {FENCED} {stays}{unreadable}")
             }
         }
     }
@@ -115,6 +141,8 @@ struct Counts {
     job: Job,
     current: u64,
     stale: u64,
+    /// How many of the bad values are plaintext, if that is known.
+    plaintext: Option<u64>,
     bad: u64,
     exempt: u64,
 }
@@ -132,10 +160,17 @@ impl Counts {
     }
 
     fn shares(&self, primary: impl std::fmt::Display) -> String {
-        let Self { job, current, stale, bad, exempt } = self;
+        let Self { job, current, stale, plaintext, bad, exempt } = self;
         let shares = match job {
             Job::Reencrypt => {
-                format!("{current} under the primary key {primary}, {stale} under secondary keys, {bad} not readable")
+                let bad = match plaintext {
+                    Some(0) => format!("{bad} not readable"),
+                    Some(plaintext) => {
+                        format!("{plaintext} plaintext, {} not readable", bad.saturating_sub(*plaintext))
+                    }
+                    None => format!("{bad} plaintext or not readable"),
+                };
+                format!("{current} under the primary key {primary}, {stale} under secondary keys, {bad}")
             }
             Job::Encrypt => format!(
                 "{current} under the primary key {primary}, {stale} plaintext or under secondary keys, {bad} not readable"

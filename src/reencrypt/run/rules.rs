@@ -284,6 +284,12 @@ impl Run {
         ColumnReport::all(self.scope.job, plan, read.unwrap_or(&self.tallies), &self.written, &self.busy)
     }
 
+    /// The rows that the claims of the first pass have read so far. Of later passes, nobody knows how many there are.
+    pub(crate) fn rows_read(&self, plan: &Plan) -> u64 {
+        let first = |table| self.tallies.get(plan.offset(table)).map_or(0, Tally::rows);
+        if self.pass == 1 { (0..plan.tables().len()).map(first).sum() } else { 0 }
+    }
+
     fn next_claim(&mut self) -> ClaimNumber {
         self.claims += 1;
         self.claims

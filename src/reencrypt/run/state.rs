@@ -59,6 +59,7 @@ pub fn state_tables<DB: Dialect>() -> StateTables {
 /// The statements that create the tables of the task in this schema.
 pub(crate) fn create<DB: Dialect>(schema: Option<&str>) -> [String; 3] {
     let text = DB::TEXT;
+    let options = DB::TABLE_OPTIONS;
     let schema = schema.map(|schema| quoted::<DB>(schema) + ".").unwrap_or_default();
     [
         (RUN, format!("id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1), document {text}")),
@@ -71,7 +72,7 @@ pub(crate) fn create<DB: Dialect>(schema: Option<&str>) -> [String; 3] {
             ),
         ),
     ]
-    .map(|(table, columns)| format!("CREATE TABLE IF NOT EXISTS {schema}{table} ({columns})"))
+    .map(|(table, columns)| format!("CREATE TABLE IF NOT EXISTS {schema}{table} ({columns}){options}"))
 }
 
 /// See [`state_tables`].

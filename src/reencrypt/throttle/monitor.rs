@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
-use crate::database::{Replay, ReplicaState, ReplicationState, ServerUrl, StopHandle, TaskConnection};
+use crate::database::server::url::BadUrl;
+use crate::database::{Language, Replay, ReplicaState, ReplicationState, ServerUrl, StopHandle, TaskConnection};
 use crate::reencrypt::report::{Refusal, TaskError};
 use crate::reencrypt::throttle::lag::{MaxLag, Positions};
 use crate::reencrypt::throttle::limits::Limits;
@@ -40,11 +41,18 @@ impl Monitor {
         let max_lag = limits.max_lag_on::<C::Backend>()?;
         let urls = limits.replicas.iter().enumerate().map(|(index, url)| {
             let number = index + 1;
-            ServerUrl::parse(url).ok_or_else(|| Refusal::Limits {
-                reason: format!(
-                    "the URL of replica {number} is not of the form scheme://user:password@host:port/database: write \
-                     special characters of the password as %XX (`@` is %40, `/` is %2F)"
-                ),
+            ServerUrl::parse::<C::Backend>(url).map_err(|bad| Refusal::Limits {
+                reason: match bad {
+                    BadUrl::Ambiguous => format!(
+                        "the URL of replica {number} is not of the form scheme://user:password@host:port/database: write \
+                         special characters of the password as %XX (`@` is %40, `/` is %2F)"
+                    ),
+                    BadUrl::OtherScheme => format!(
+                        "the URL of replica {number} has not the scheme of this database: {}. A replica is a server of \
+                         the same kind",
+                        schemes::<C::Backend>()
+                    ),
+                },
             })
         });
         let urls = urls.collect::<Result<Vec<_>, _>>()?;
@@ -146,4 +154,9 @@ impl Monitor {
         self.seen.extend(known.iter().filter(is_replica).map(|standing| standing.name.clone()));
         known.iter().find_map(|standing| self.positions.pause_reason(standing, now, max_lag))
     }
+}
+
+/// `postgres:// or postgresql://`
+fn schemes<DB: Language>() -> String {
+    DB::SCHEMES.iter().map(|scheme| format!("{scheme}://")).collect::<Vec<_>>().join(" or ")
 }

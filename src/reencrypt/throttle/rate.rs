@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::database::StopHandle;
+use crate::reencrypt::report::progress::{NICE, RATE};
 use crate::reencrypt::throttle::limits::Limits;
 use crate::reencrypt::throttle::pause::PauseReason;
 
@@ -113,7 +114,7 @@ impl Throttle {
         let state = self.state();
         match self.rows_per_second {
             Some(rows) if state.slowed_by_rate > 0 => Some(rate(rows, state.processes)),
-            _ => (state.slowed_by_nice > 0).then(|| format!("nice {}", self.nice)),
+            _ => (state.slowed_by_nice > 0).then(|| format!("{NICE}{}", self.nice)),
         }
     }
 
@@ -172,7 +173,7 @@ fn rate(rows: u64, processes: NonZeroU32) -> String {
         }
         text.push(digit);
     }
-    text += " rows/s";
+    text += RATE;
     if processes.get() == 1 { text } else { format!("{text}, shared by {processes} processes") }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use diesel::result::{DatabaseErrorKind, Error as DieselError, QueryResult};
 
 use crate::database::clock::CLOCKS;
+use crate::database::failure::without_secrets;
 use crate::database::session::Info;
 use crate::database::swap::write_nothing;
 use crate::database::{
@@ -12,7 +13,6 @@ use crate::database::{
     TaskConnection,
 };
 use crate::keys::Rotation;
-use crate::keys::Token;
 use crate::reencrypt::report::{Job, Standing, TaskError, Verdict, Written};
 use crate::reencrypt::run::Range;
 use crate::reencrypt::walk::decision::decide;
@@ -310,7 +310,7 @@ fn compare(changes: &[Change], rows: &[Row], refused: &[Vec<KeyValue>], written:
 /// recognised and hidden, but plaintext cannot.
 pub(super) fn shown(info: &Info, class: ErrorClass, job: Job) -> String {
     if !job.handles_plaintext() || class != ErrorClass::Other {
-        return Token::hide_in(info.message());
+        return without_secrets(info.message());
     }
     match info.constraint_name() {
         Some(constraint) => format!("the constraint {constraint} refuses the change"),

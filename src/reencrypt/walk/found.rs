@@ -59,11 +59,17 @@ impl Found {
         stale.into_iter().for_each(|problem| self.stale.add(problem));
     }
 
-    /// Adds what a later pass found. Its problems replace the earlier ones.
+    /// Adds what a later pass found. It reads some rows again, so its problems replace the earlier ones, and its tallies
+    /// count only if there are no others.
     pub(crate) fn add(&mut self, later: Self) {
         self.problems = later.problems;
-        self.tallies.iter_mut().zip(&later.tallies).for_each(|(sum, tally)| sum.merge(tally));
-        self.written.iter_mut().zip(&later.written).for_each(|(sum, written)| sum.add(written));
+        if self.tallies.iter().all(|tally| tally.rows() == 0) {
+            self.tallies = later.tallies;
+        }
+        for (sum, written) in self.written.iter_mut().zip(&later.written) {
+            sum.add(written);
+            sum.busy = written.busy;
+        }
     }
 }
 

@@ -14,6 +14,11 @@ fn a_lag_that_is_unknown() {
     let bytes = "MySQL and MariaDB report the lag of a replica in seconds, not in bytes: limit the seconds";
     refused(&["--max-lag-bytes", "1G"], "mysql://replica/", bytes);
     refused(&[], "mysql://replica/\nmysql://scott:tiger@lion@10.0.0.7/", "the URL of replica 2 is not of the form");
+    refused(
+        &[],
+        "postgres://scott:tiger@10.0.0.7/app",
+        "the URL of replica 1 has not the scheme of this database: mysql://.",
+    );
     vault.assert_readable(&[1], 5);
 }
 

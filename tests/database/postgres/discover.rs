@@ -24,6 +24,18 @@ fn columns_of_other_schemas() {
     assert_eq!(run.json()["findings"][0]["kind"], "unguarded");
 }
 
+/// After a restore, for example. It holds nothing, so there is nothing to find.
+#[test]
+fn a_materialized_view_that_was_never_refreshed() {
+    let scene = Scene::new();
+    scene.run("create materialized view stats as select secret as copied from t with no data");
+    scene.declare("t (id) { id -> BigInt, secret -> EncryptedText, }");
+    let before = scene.discover().run();
+    assert!(!before.stdout.contains("not read"), "{before:?}");
+    scene.run("refresh materialized view stats");
+    scene.finds(&[("undeclared", "stats.copied")]);
+}
+
 #[test]
 fn a_partitioned_table_is_one_table() {
     let scene = Scene::new();

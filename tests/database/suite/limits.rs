@@ -106,7 +106,8 @@ fn a_limit_on_the_run_time() {
     write(&file, "");
     let args = ["reencrypt", "--max-runtime", "0.5", "--pause-file", file.to_str().unwrap()];
     let run = vault.program(&args, &[2, 1]).exits_with(6);
-    run.says("the time limit of 0.5 s is reached").says("stopped on request. Run the command again to continue");
+    run.says("the time limit of 0.5 s is reached")
+        .says("stopped by --max-runtime after 0.5 s. Run the command again to continue.");
     assert!(is_under(&mut vault.db.conn(), 1, 1), "nothing is written");
     vault.program(&["reencrypt", "--max-runtime", "600", "--nice", "0.1"], &[2, 1]).exits_with(0);
     assert!(is_under(&mut vault.db.conn(), 1, 2));

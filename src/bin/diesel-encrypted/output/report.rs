@@ -9,6 +9,7 @@ use super::{count, document, line, sentence, table};
 use crate::exit::{Exit, Failure};
 use crate::notes;
 use crate::remedy::after_doubt;
+use crate::summary::Summary;
 
 /// The maximum number of problems in the output for people.
 const SHOWN: usize = 20;
@@ -44,13 +45,23 @@ impl From<Result<Report, TaskError>> for Ending {
 }
 
 /// Prints how a job ended.
-pub(crate) fn report(keyring: &Keyring, job: Job, ending: Ending, json: bool, dry_run: bool) -> Result<Exit, Failure> {
+pub(crate) fn report(
+    keyring: &Keyring,
+    job: Job,
+    ending: Ending,
+    json: bool,
+    dry_run: bool,
+    summary: Option<Summary>,
+) -> Result<Exit, Failure> {
     let exit = ending.exit();
     let Ending { report, failure } = ending;
     if json && failure.as_ref().is_none_or(Failure::has_document) {
         document(&ReportDocument::new(keyring, report.as_ref(), exit))?;
     } else if let Some(report) = report.as_ref().filter(|_| !json) {
         show(report)?;
+    }
+    if let Some(summary) = summary {
+        summary.print(json, (!dry_run).then(|| written(job)));
     }
     if let Some(failure) = failure {
         return Err(failure);
@@ -64,7 +75,8 @@ pub(crate) fn report(keyring: &Keyring, job: Job, ending: Ending, json: bool, dr
 
 fn show(report: &Report) -> Result<Exit, Failure> {
     let has_exempt = report.columns().iter().any(|column| column.plaintext_where.is_some());
-    let head: Vec<&str> = HEAD.into_iter().chain(has_exempt.then_some("plaintext by rule")).collect();
+    let head = HEAD.map(|name| if name == "rewritten" { written(report.job()) } else { name });
+    let head: Vec<&str> = head.into_iter().chain(has_exempt.then_some("plaintext by rule")).collect();
     line(table(&head, report.columns().iter().map(|column| row(column, has_exempt))))?;
     let problems = report.problems();
     if !problems.is_empty() {
@@ -78,11 +90,21 @@ fn show(report: &Report) -> Result<Exit, Failure> {
     line(format_args!("\n{}", report.statement()))
 }
 
+/// What a job does to the values that it writes.
+pub(crate) fn written(job: Job) -> &'static str {
+    match job {
+        Job::Encrypt => "encrypted",
+        Job::Decrypt => "decrypted",
+        _ => "rewritten",
+    }
+}
+
 /// What happened, and what to do next.
 fn advice(keyring: &Keyring, job: Job, report: &Report, exit: Exit, dry_run: bool) -> String {
     let primary = report.primary();
     let done = match job {
         Job::Decrypt => "every value is plaintext".to_owned(),
+        Job::Encrypt => format!("every value is encrypted under the primary key {primary}"),
         _ => format!("every value is under the primary key {primary}"),
     };
     let keys = if job == Job::Decrypt { "the keys" } else { "the old keys" };
@@ -100,7 +122,11 @@ fn advice(keyring: &Keyring, job: Job, report: &Report, exit: Exit, dry_run: boo
                 Job::Encrypt => " If it refuses the tokens of this run, add --accept-tokens-since.",
                 _ => "",
             };
-            format!("stopped on request. Run the command again to continue.{hint} Keep {keys} until the job is proven.")
+            let why = match report.time_limit() {
+                Some(limit) => format!("stopped by --max-runtime after {} s", limit.as_secs_f64()),
+                None => "stopped on request".into(),
+            };
+            format!("{why}. Run the command again to continue.{hint} Keep {keys} until the job is proven.")
         }
         _ if dry_run => match report.columns().iter().map(ColumnReport::stale).sum::<u64>() {
             0 => {

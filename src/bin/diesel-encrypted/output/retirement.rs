@@ -48,10 +48,18 @@ fn exit(retirement: &Retirement) -> Exit {
 fn advice(retirement: &Retirement, exit: Exit) -> String {
     let key = retirement.key;
     match exit {
-        Exit::Proven => format!(
-            "yes: you can remove {key} from the keyring once no application encrypts with it. Store the key for as long \
-             as you keep older backups."
-        ),
+        Exit::Proven => {
+            let unreadable = match retirement.unreadable() {
+                0 => String::new(),
+                1 => ", and 1 value opens under no key".into(),
+                values => format!(", and {values} values open under no key"),
+            };
+            let meanwhile = if unreadable.is_empty() { "" } else { ", or may need it to repair those values" };
+            format!(
+                "yes{unreadable}: you can remove {key} from the keyring once no application encrypts with it. Store the \
+                 key for as long as you keep older backups{meanwhile}."
+            )
+        }
         Exit::Stopped => "stopped on request. Nothing is proven. Run the command again.".into(),
         _ => match retirement.values() {
             0 => format!("not proven. Keep {key} in the keyring, and run the command again."),

@@ -26,6 +26,19 @@ diesel::table! {
     use diesel::sql_types::*;
     use diesel_encrypted::sql_types::*;
 
+    connection_test_request (id) {
+        id -> BigInt,
+        password -> Nullable<EncryptedText>,
+        is_encrypted -> Nullable<Bool>,
+        extra -> Nullable<EncryptedText>,
+        is_extra_encrypted -> Nullable<Bool>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use diesel_encrypted::sql_types::*;
+
     variable (id) {
         id -> BigInt,
         val -> Nullable<EncryptedText>,
@@ -74,6 +87,21 @@ fn connections(conn: &mut Conn) -> Vec<Value> {
     rows.into_iter().map(show).collect()
 }
 
+fn requests(conn: &mut Conn) -> Vec<Value> {
+    type Row = (i64, Text, Option<bool>, Text, Option<bool>);
+    let rows: Vec<Row> = connection_test_request::table.order(connection_test_request::id).load(conn).unwrap();
+    let show = |(id, password, is_encrypted, extra, is_extra_encrypted)| {
+        json!({
+            "id": id,
+            "password": text(password),
+            "is_encrypted": is_encrypted,
+            "extra": text(extra),
+            "is_extra_encrypted": is_extra_encrypted,
+        })
+    };
+    rows.into_iter().map(show).collect()
+}
+
 fn variables(conn: &mut Conn) -> Vec<Value> {
     let rows: Vec<(i64, Text, Option<bool>)> = variable::table.order(variable::id).load(conn).unwrap();
     let show = |(id, val, is_encrypted)| json!({"id": id, "val": text(val), "is_encrypted": is_encrypted});
@@ -82,8 +110,7 @@ fn variables(conn: &mut Conn) -> Vec<Value> {
 
 fn triggers(conn: &mut Conn) -> Vec<Value> {
     let rows: Vec<(i64, Encrypted<Json<Value>>)> = trigger::table.order(trigger::id).load(conn).unwrap();
-    // The form in which Airflow's `BaseSerialization` writes a dictionary.
-    rows.into_iter().map(|(id, kwargs)| json!({"id": id, "kwargs": kwargs["__var"]})).collect()
+    rows.into_iter().map(|(id, kwargs)| json!({"id": id, "kwargs": kwargs.into_inner().0})).collect()
 }
 
 /// Values that Airflow stored without a key are plaintext, and stay unchanged.
@@ -122,6 +149,14 @@ fn flags_declare_plaintext() {
     assert!(report.old_keys_may_go(), "{report:?}");
     assert_eq!(report.columns().iter().map(|column| column.exempt).sum::<u64>(), 3);
     assert_eq!(super::scope(&new, || connections(&mut db.conn())), before);
+}
+
+#[test]
+fn requests_for_tests_of_connections_are_read_and_rotated() {
+    let columns = format!("password {TEXT}, extra {TEXT}, is_encrypted boolean, is_extra_encrypted boolean");
+    let target = Target::of(connection_test_request::table).unwrap();
+    let set = set("connection_test_request");
+    super::reads_and_rotates_to_the_end(&set, "connection_test_request", &columns, target, requests);
 }
 
 #[test]

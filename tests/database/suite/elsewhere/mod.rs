@@ -3,7 +3,10 @@
 mod apache_airflow;
 mod django_fernet_encrypted_fields;
 mod django_fernet_fields;
+mod openstack_barbican;
+mod openstack_keystone;
 mod pinakes;
+mod prefect_server;
 mod sqlalchemy_utils;
 
 use std::fmt::Debug;
@@ -58,6 +61,31 @@ fn writes_what_the_original_was_asked_to_read(recording: &Recording, set: &Set, 
         let mut known = returned.iter().map(|returned| (returned.plaintext.as_str(), returned.form.as_str()));
         assert!(known.any(is_it), "{column}: {plaintext:?} as {form} is not among {returned:?}");
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Database {
+    Postgres,
+    Mysql,
+    Sqlite,
+}
+
+/// The database of these tests.
+fn database() -> Database {
+    match (QUOTE, BYTES_LITERAL) {
+        ('`', _) => Database::Mysql,
+        (_, "x'{}'") => Database::Sqlite,
+        _ => Database::Postgres,
+    }
+}
+
+/// A block of SQL in a section of `docs/elsewhere.md`, counted from 0.
+fn documented(section: &str, number: usize) -> String {
+    let document = include_str!("../../../../docs/elsewhere.md");
+    let (_, rest) = document.split_once(&format!("\n## {section}\n")).expect("the section");
+    let section = rest.split("\n## ").next().unwrap();
+    let block = section.split("```sql\n").nth(number + 1).expect("the block");
+    block.split("```").next().unwrap().to_owned()
 }
 
 fn create(conn: &mut Conn, table: &str, columns: &str, rows: &[Row]) {

@@ -54,6 +54,61 @@ fn a_signal_stops_it_after_the_batch(signal: &str) {
     vault.assert_readable(&[NEW], ROWS as usize);
 }
 
+/// A run that its time limit stops says so, and says what it did: the values are no longer as it found them.
+#[test]
+fn a_time_limit_stops_it_and_the_report_counts_what_it_did() {
+    let vault = Vault::sealed(OLD, 1..=400);
+    let args = ["reencrypt", "--max-runtime", "1.5", "--max-rows-per-second", "40", "--batch-size=10"];
+    let run = vault.program(&args, &[NEW, OLD]).exits_with(6);
+    let done = vault.rows().iter().filter(|row| row.is_readable(&[NEW])).count();
+    assert!(done > 0 && done < 400, "{done} rows");
+    let rewritten = vault.rows()[..done].iter().map(|row| 1 + usize::from(row.photo.is_some())).sum::<usize>();
+    let statement = format!(
+        "Nothing was proven: the time limit was reached before everything was read. This process read {rewritten} \
+         values of {} (photo, secret), and rewrote {rewritten} of them under the primary key {}. They were, when it read \
+         them: 0 under the primary key {}, {rewritten} under secondary keys, 0 not readable.",
+        vault.name(),
+        fingerprint(NEW),
+        fingerprint(NEW)
+    );
+    assert!(run.stdout.contains(&statement), "{}\n{statement}", run.stdout);
+    assert_eq!(
+        run.last_words(),
+        "stopped by --max-runtime after 1.5 s. Run the command again to continue. Keep the old keys until the job is \
+         proven."
+    );
+    let summary = format!("rows read, {rewritten} values rewritten in ");
+    assert!(run.stderr.lines().rev().nth(1).is_some_and(|line| line.contains(&summary)), "{}", run.stderr);
+}
+
+/// A later process continues a recorded run, and does not count the rows of the first one in its rate.
+#[test]
+fn rows_of_an_earlier_process_are_told_apart() {
+    use diesel_encrypted::reencrypt::{StopHandle, Task};
+
+    let vault = Vault::shared(OLD, 1..=ROWS);
+    let task = || {
+        Task::new(crate::support::keys::keyring([NEW, OLD])).target("vault.secret".parse().unwrap()).batch_size(BATCH)
+    };
+    let stop = StopHandle::default();
+    let pool = vault.db.pool(3);
+    let handle = stop.clone();
+    let first = task().stop_handle(stop).max_rows_per_second(500).on_progress(move |progress| {
+        assert_eq!(progress.rows_before, 0);
+        if progress.rewritten > 0 {
+            handle.stop();
+        }
+    });
+    let _ = first.run(&pool).unwrap();
+    let mut seen = Vec::new();
+    let second = task().on_progress(|progress| seen.push((progress.is_proving, progress.rows_before, progress.rows)));
+    assert!(second.run(&pool).unwrap().old_keys_may_go());
+    let mut walked = seen.iter().filter(|(is_proving, before, _)| !is_proving && *before > 0);
+    let last = walked.next_back().expect("the second process knows of the first");
+    assert_eq!(last.1 + last.2, ROWS as u64, "{last:?}");
+    assert!(seen.iter().filter(|(is_proving, ..)| *is_proving).all(|(_, before, _)| *before == 0));
+}
+
 #[test]
 fn ctrl_c() {
     a_signal_stops_it_after_the_batch("INT");

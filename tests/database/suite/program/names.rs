@@ -138,3 +138,36 @@ fn end_no_comment_in_generated_sql() {
         assert_eq!(number(&mut odd.db.conn(), "select count(*) from x"), 0);
     }
 }
+
+/// What follows a line break, a quote, a dollar quote or the end of a comment in a name must not run.
+#[test]
+fn guards_of_a_table_whose_name_is_sql() {
+    use super::guard::insert;
+    use crate::existing::ways;
+
+    let db = TestDatabase::new();
+    let conn = &mut db.conn();
+    conn.batch_execute("create table victim (a int)").unwrap();
+    for name in [
+        "x\nDROP TABLE victim; --",
+        "x\r\nDROP TABLE victim; --",
+        "x'; DROP TABLE victim; --",
+        "x\\'; DROP TABLE victim; --",
+        "x $guard$; DROP TABLE victim; $guard$",
+        "x */ DROP TABLE victim; /*",
+    ] {
+        let table = format!("{QUOTE}{name}{QUOTE}");
+        conn.batch_execute(&format!("create table {table} (id bigint not null primary key, secret {TEXT})")).unwrap();
+        for (way, _) in ways() {
+            let column = format!("\"{name}\".secret");
+            let args: Vec<&str> = std::iter::once(column.as_str()).chain(way.iter().copied()).collect();
+            let migrations = Migrations::written(&db, &args);
+            migrations.run(conn).unwrap();
+            insert(conn, &table, "1, 'plaintext'").unwrap_err();
+            migrations.revert(conn).unwrap();
+            insert(conn, &table, "1, 'plaintext'").unwrap();
+            conn.batch_execute(&format!("delete from {table}")).unwrap();
+        }
+        assert_eq!(number(conn, "select count(*) from victim"), 0);
+    }
+}

@@ -44,6 +44,22 @@ fn a_key_that_is_in_use_and_then_is_not() {
     run.says(&format!("yes: you can remove {old} from the keyring once no application encrypts with it."));
 }
 
+/// Plaintext is under no key, but only tokens may still need one.
+#[test]
+fn values_that_open_under_no_key() {
+    let vault = Vault::sealed(NEW, 1..=4);
+    vault.insert(&[Row::sealed(5, UNKNOWN), Row { secret: Some("plaintext".into()), ..Row::sealed(6, NEW) }]);
+    let unreadable = 1 + usize::from(vault.rows()[4].photo.is_some());
+    let run = retire(&vault, OLD).exits_with(0);
+    let (opens, are) =
+        if unreadable == 1 { ("1 value opens", "1 value is") } else { ("2 values open", "2 values are") };
+    let (old, says) = (fingerprint(OLD), format!("yes, and {opens} under no key: you can remove "));
+    assert!(run.last_words().starts_with(&format!("{says}{old} from the keyring")), "{}", run.last_words());
+    assert!(run.last_words().contains("or may need it to repair those values."), "{}", run.last_words());
+    let keep = format!("{are} under no key of the keyring: keep this key if it may help to repair them.");
+    assert!(run.stdout.contains(&keep), "{}", run.stdout);
+}
+
 #[test]
 fn as_json() {
     let vault = Vault::sealed(OLD, 1..=30);
@@ -99,6 +115,6 @@ fn bad_values_are_reported() {
     let vault = Vault::sealed(NEW, 1..=5);
     vault.insert(&[Row::new(6, Some("plaintext of 6"), None), Row::sealed(7, UNKNOWN)]);
     let run = retire(&vault, OLD).exits_with(0);
-    let expected = " 3 values are under no key of the keyring: keep this key if it may help to repair them.";
+    let expected = " 2 values are under no key of the keyring: keep this key if it may help to repair them.";
     assert!(statement(&run.stdout).ends_with(expected), "{}", run.stdout);
 }

@@ -117,7 +117,7 @@ fn status_counts_what_the_columns_hold() {
     assert_eq!(cells(&run.stdout), expected);
     let expected = format!(
         "At TIME, on the clock of the database, 13 values were read of {} (photo, secret): 3 under the primary key {}, 2 \
-         under secondary keys, 8 not readable. Values that open transactions had written by then were not \
+         under secondary keys, 3 plaintext, 5 not readable. Values that open transactions had written by then were not \
          read.",
         vault.name(),
         fingerprint(NEW)
