@@ -16,7 +16,7 @@
 //! |---|---|
 //! | declare an encrypted column in the schema | [`EncryptedText`](sql_types::EncryptedText), [`EncryptedBinary`](sql_types::EncryptedBinary) |
 //! | declare its field in the model | [`Encrypted<T>`](Encrypted) |
-//! | encrypt a type of your own | [`Plaintext`] |
+//! | encrypt a type of your own | [`Plaintext`], [`plaintext_as_text!`] |
 //! | find the length for `VARCHAR(n)` or `VARBINARY(n)` | [`token_len`], [`raw_token_len`] |
 //! | load a list although some of its values cannot be read | [`Decrypted<T>`](Decrypted) |
 //! | read and write a column while it is being encrypted or decrypted | [`Adopting<T>`](Adopting), [`Leaving<T>`](Leaving) |
@@ -143,7 +143,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `postgres`, `mysql`, `sqlite` | the Diesel traits for a backend; the first two link no client library |
-//! | `json`, `chrono`, `time`, `uuid`, `secrecy` | more [`Plaintext`] types |
+//! | `json`, `bigdecimal`, `chrono`, `jiff`, `rust_decimal`, `secrecy`, `time`, `url`, `uuid` | more [`Plaintext`] types |
 //! | `serde` | `Deserialize` for the field types, and [`expose`] to serialize a field |
 //! | `full` | all of the types above |
 //! | `reencrypt` | the task, the check at the start, guards and discovery |

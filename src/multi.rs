@@ -21,6 +21,7 @@
 #[macro_export]
 macro_rules! multi_backend {
     ($backend:ty) => {
+        $crate::__loaded!($backend);
         $crate::multi_backend!(@has_sql_type $backend, $crate::sql_types::EncryptedText);
         $crate::multi_backend!(@has_sql_type $backend, $crate::sql_types::EncryptedBinary);
         $crate::multi_backend!(@encrypted $backend, $crate::sql_types::EncryptedText);

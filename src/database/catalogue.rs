@@ -93,7 +93,7 @@ pub struct CatalogueColumn {
     pub(crate) is_generated: bool,
     /// Whether the database changes the column by itself on any update of the row.
     pub(crate) changes_on_update: bool,
-    /// Whether it is an array. In a [`Relation`], `form` is the form of its elements.
+    /// Whether it is an array. `form` is then the form of its elements.
     pub(crate) is_array: bool,
     /// Whether it holds documents, such as JSON, in which tokens may be.
     pub(crate) is_document: bool,

@@ -38,6 +38,8 @@ pub struct PlannedColumn {
     /// As in [`CatalogueColumn`](crate::database::catalogue::CatalogueColumn).
     pub(crate) number: Option<i64>,
     pub(crate) is_text: bool,
+    /// Whether it is an array, in which each element is a value. Only PostgreSQL has arrays.
+    pub(crate) is_array: bool,
     /// Whether a value that looks like a token is plaintext if no key opens it. The operator declares this.
     pub(crate) token_like_plaintext: bool,
     /// In which rows plaintext is right, as a condition in SQL. The operator declares this.
@@ -101,7 +103,11 @@ impl PlannedTable {
     /// columns. The length of the columns may differ.
     pub(crate) fn reads_as(&self, other: &Self) -> bool {
         let columns = |table: &Self| {
-            table.columns.iter().map(|column| (column.number, column.name.clone(), column.is_text)).collect()
+            table
+                .columns
+                .iter()
+                .map(|column| (column.number, column.name.clone(), column.is_text, column.is_array))
+                .collect()
         };
         let (mine, theirs): (Vec<_>, Vec<_>) = (columns(self), columns(other));
         (&self.identity, &self.row_key, &self.index, self.only)

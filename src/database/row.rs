@@ -112,6 +112,8 @@ pub struct Change {
 pub(crate) struct Swap {
     pub(crate) old: Cell,
     pub(crate) new: Cell,
+    /// The number of values that differ: in an array, every element is one.
+    pub(crate) values: u64,
 }
 
 #[cfg(test)]

@@ -30,15 +30,19 @@ pub(crate) fn push_key_column<DB: Backend>(column: &KeyColumn, out: &mut AstPass
 }
 
 /// Pushes `column = coalesce(v.n0, t.column), …`: the new token, or the present value of the column.
+/// `cast` is the cast that both need.
 pub(crate) fn push_assignments<DB: Backend>(
     table: &PlannedTable,
     push_target: impl Fn(&str, &mut AstPass<'_, '_, DB>) -> QueryResult<()>,
+    cast: impl Fn(&PlannedColumn) -> &'static str,
     out: &mut AstPass<'_, '_, DB>,
 ) -> QueryResult<()> {
     push_all(table.columns.iter().enumerate(), ", ", out, |(index, column), out| {
+        let cast = cast(column);
         push_target(&column.name, out)?;
-        out.push_sql(&format!(" = coalesce(v.n{index}, "));
+        out.push_sql(&format!(" = coalesce(v.n{index}{cast}, "));
         push_column(&column.name, out)?;
+        out.push_sql(cast);
         out.push_sql(")");
         Ok(())
     })

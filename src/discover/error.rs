@@ -3,10 +3,12 @@
 use std::fmt;
 
 use crate::database::Failure;
+use crate::keys::debug_is_display;
 
 /// Why a comparison did not run to its end. It carries no value of any column.
-#[derive(Debug)]
 pub struct DiscoverError(Failure);
+
+debug_is_display!(DiscoverError);
 
 impl DiscoverError {
     /// Whether the database could not be reached, or kept failing until the time to give up.

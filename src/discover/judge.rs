@@ -23,10 +23,8 @@ pub(crate) fn declared(
     if column.is_generated {
         return wrong("the database generates it".into());
     }
-    if column.form.is_none() || column.is_array {
-        let what =
-            if column.is_array { "an array, which cannot be rewritten" } else { "which holds neither text nor bytes" };
-        return wrong(format!("its type is {}, {what}", column.type_name));
+    if column.form.is_none() {
+        return wrong(format!("its type is {}, which holds neither text nor bytes", column.type_name));
     }
     let mut kinds = Vec::new();
     if matches!(guard, None | Some(GuardKind::UnvalidatedCheck)) {
@@ -81,7 +79,6 @@ fn misshapen(relation: &Relation, column: &CatalogueColumn, counts: Counts) -> O
 /// The kind of column or relation in which a re-encryption rewrites nothing.
 fn within(relation: &Relation, column: &CatalogueColumn) -> Option<String> {
     match column.form {
-        _ if column.is_array => Some("an array".to_owned()),
         None => Some(format!("a column of the type {}", column.type_name)),
         Some(_) => relation.other.clone(),
     }

@@ -1,8 +1,6 @@
 //! The field type of a column that is being encrypted.
 
-use diesel::deserialize::FromSqlRow;
-
-use crate::fields::field;
+use crate::fields::{field, loaded};
 
 /// A value that the database holds as a token or still as plaintext, and that is written as a token.
 ///
@@ -51,7 +49,9 @@ use crate::fields::field;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, Default, FromSqlRow, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Adopting<T>(T);
 
 field::field_type!(Adopting, read_either: TokenType, write_token: TokenColumn);
+
+loaded::loaded_from!(Adopting: TokenType);

@@ -8,14 +8,16 @@ use diesel::expression::{
 };
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
-use diesel::serialize::ToSql;
+use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::{HasSqlType, SqlType};
 
+use crate::fields::accident::{ComparableInSql, TakesPlaintext};
 use crate::fields::adopting::Adopting;
 use crate::fields::column::{PlainColumn, TokenColumn};
 use crate::fields::encrypted::Encrypted;
 use crate::fields::leaving::Leaving;
-use crate::fields::plaintext::Plaintext;
+use crate::fields::plaintext::Encode;
+use crate::fields::sql_types::{EncryptedBinary, EncryptedText};
 
 /// A bind parameter that you can insert and assign, but not compare.
 ///
@@ -27,19 +29,10 @@ pub struct EncryptedBind<ST, U> {
     sql_type: PhantomData<ST>,
 }
 
-/// No type implements this trait. It carries the compiler's message about an encrypted value that is compared in SQL.
-#[diagnostic::on_unimplemented(
-    message = "an encrypted value cannot be compared in SQL",
-    label = "this can never match a token: two encryptions of the same value differ",
-    note = "you can store (`insert_into(..).values(..)`, `update(..).set(..)`) and load an `Encrypted<_>`, `Adopting<_>` or `Leaving<_>`",
-    note = "to find rows by an encrypted value, keep a keyed hash of it in a second column and compare that"
-)]
-pub trait ComparableInSql {}
-
 /// Declares the columns in which a field type can be stored.
 macro_rules! stored_in {
     ($($column:ident: $($field:ty),+;)+) => {$($(
-        impl<T: Plaintext, ST: $column> AsExpression<ST> for $field {
+        impl<T: Encode, ST: $column> AsExpression<ST> for $field {
             type Expression = EncryptedBind<ST, Self>;
 
             fn as_expression(self) -> Self::Expression {
@@ -54,6 +47,27 @@ stored_in! {
     TokenColumn: Encrypted<T>, &Encrypted<T>, &&Encrypted<T>;
     TokenColumn: Adopting<T>, &Adopting<T>, &&Adopting<T>;
     PlainColumn: Leaving<T>, &Leaving<T>, &&Leaving<T>; // never plaintext in a column that is declared as encrypted
+}
+
+/// Gives the compiler a message about an `Option` of plaintext, which Diesel binds to any column. Diesel itself refuses
+/// plaintext without an `Option`, with a message that no other crate can change.
+macro_rules! plaintext {
+    ($($type:ty),+ $(,)?) => {$(
+        plaintext!(@$type, EncryptedText);
+        plaintext!(@$type, EncryptedBinary);
+    )+};
+    (@$type:ty, $sql_type:ty) => {
+        impl<DB: Backend + TakesPlaintext> ToSql<$sql_type, DB> for $type {
+            fn to_sql<'b>(&'b self, _out: &mut Output<'b, '_, DB>) -> serialize::Result {
+                Err("an encrypted column does not take plaintext".into())
+            }
+        }
+    };
+}
+
+plaintext! {
+    str, String, [u8], Vec<u8>, bool, char, f32, f64,
+    i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize,
 }
 
 impl<ST: SqlType + TypedExpressionType, U> Expression for EncryptedBind<ST, U> {

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::deserialize::{self, FromSql};
 
 use crate::fields::backend::TokenBackend;
 use crate::fields::column::TokenType;
-use crate::fields::field;
 use crate::fields::plaintext::Plaintext;
+use crate::fields::{field, loaded};
 use crate::keys::Error;
 
 /// The decrypted value, or the reason why it cannot be read.
@@ -51,7 +51,7 @@ use crate::keys::Error;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, FromSqlRow)]
+#[derive(Clone)]
 pub struct Decrypted<T>(Result<T, Error>);
 
 impl<T> Decrypted<T> {
@@ -97,6 +97,8 @@ impl<T> fmt::Debug for Decrypted<T> {
         }
     }
 }
+
+loaded::loaded_from!(Decrypted: TokenType);
 
 impl<T, ST, DB> FromSql<ST, DB> for Decrypted<T>
 where

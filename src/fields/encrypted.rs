@@ -1,8 +1,6 @@
 //! The field type of an encrypted column.
 
-use diesel::deserialize::FromSqlRow;
-
-use crate::fields::field;
+use crate::fields::{field, loaded};
 
 /// A value that the database holds as `Fernet(primary key, value)`.
 ///
@@ -10,7 +8,8 @@ use crate::fields::field;
 /// loading a row decrypts it, with the [current keyring](crate::Keyring::current). For a nullable column, use
 /// `Option<Encrypted<T>>`.
 ///
-/// * `Debug` prints `Encrypted(..)`, also in Diesel's `debug_query` and query log. There is no `Display`.
+/// * `Debug` prints `Encrypted(..)`, also in Diesel's `debug_query` and query log. There is no `Display`,
+///   and `to_string` does not compile.
 /// * `Serialize` requires [`#[serde(with = "diesel_encrypted::expose")]`](crate::fields::expose) on the field, so that an
 ///   API response does not leak a column by accident. `Deserialize` reads a plain `T`.
 /// * Comparisons in SQL could never match. The compiler refuses [nearly all](crate#mistakes-that-are-refused) of them.
@@ -43,7 +42,9 @@ use crate::fields::field;
 /// let email = diesel_encrypted::Encrypted::from("ada@example.org".to_string());
 /// println!("{}", *email);
 /// ```
-#[derive(Clone, Copy, Default, FromSqlRow, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Encrypted<T>(T);
 
 field::field_type!(Encrypted, read_token: TokenType, write_token: TokenColumn);
+
+loaded::loaded_from!(Encrypted: TokenType);

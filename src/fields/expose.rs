@@ -3,6 +3,7 @@
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::fields::accident::SerializeOnlyWithExpose;
 use crate::fields::adopting::Adopting;
 use crate::fields::encrypted::Encrypted;
 use crate::fields::leaving::Leaving;
@@ -78,6 +79,15 @@ macro_rules! exposed {
         impl<T: Serialize> Expose for Option<$field<T>> {
             fn expose<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 self.as_deref().serialize(serializer)
+            }
+        }
+
+        impl<T> Serialize for $field<T>
+        where
+            Self: SerializeOnlyWithExpose,
+        {
+            fn serialize<S: Serializer>(&self, _serializer: S) -> Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom("an encrypted field is not serialized by accident"))
             }
         }
 

@@ -7,7 +7,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::fields::backend::TokenBackend;
 use crate::fields::column::{Form, TokenColumn};
-use crate::fields::plaintext::Plaintext;
+use crate::fields::plaintext::{Encode, Plaintext};
 use crate::keys::{Error, Keyring};
 use crate::keys::{Sealed, Token};
 
@@ -24,7 +24,7 @@ pub(crate) fn read_either<T: Plaintext>(bytes: &[u8]) -> Result<T, Error> {
 /// Binds `Fernet(primary key, value)`.
 pub(crate) fn write_token<T, ST, DB>(value: &T, out: &mut Output<'_, '_, DB>) -> serialize::Result
 where
-    T: Plaintext,
+    T: Encode,
     ST: TokenColumn,
     DB: TokenBackend,
 {
@@ -38,11 +38,11 @@ where
 /// Binds the plaintext of the value, unless [`read_either`] would mistake it for a token.
 pub(crate) fn write_plaintext<T, ST, DB>(value: &T, out: &mut Output<'_, '_, DB>) -> serialize::Result
 where
-    T: Plaintext,
+    T: Encode,
     ST: TokenColumn,
     DB: TokenBackend,
 {
-    let bytes = Encoded(value.encode()?);
+    let bytes = Encoded(value.bytes()?);
     match opened(&bytes.0) {
         Ok(None) => {}
         Err(error) if error.is_keyring() => return Err(error.into()),
@@ -60,9 +60,9 @@ where
     }
 }
 
-fn sealed<T: Plaintext>(value: &T) -> Result<Sealed, Error> {
+fn sealed<T: Encode>(value: &T) -> Result<Sealed, Error> {
     let keyring = Keyring::current()?;
-    Ok(keyring.seal(&Encoded(value.encode()?).0))
+    Ok(keyring.seal(&Encoded(value.bytes()?).0))
 }
 
 /// The bytes of a value. Bytes that it owns are zeroed on drop.
@@ -111,7 +111,7 @@ macro_rules! field_type {
 
         impl<T, ST, DB> diesel::serialize::ToSql<ST, DB> for $field<T>
         where
-            T: $crate::fields::plaintext::Plaintext,
+            T: $crate::fields::plaintext::Encode,
             ST: $crate::fields::column::$to,
             DB: $crate::fields::backend::TokenBackend,
         {
@@ -129,6 +129,21 @@ macro_rules! field_type {
             /// Unwraps the value.
             pub fn into_inner(self) -> T {
                 self.0
+            }
+
+            /// Does not compile. Without it, `to_string` would be that of the value, by way of `Deref`.
+            #[doc(hidden)]
+            pub fn to_string(&self) -> String
+            where
+                Self: $crate::fields::accident::PrintedByAccident,
+            {
+                String::new()
+            }
+        }
+
+        impl From<&str> for $field<String> {
+            fn from(value: &str) -> Self {
+                Self(value.to_owned())
             }
         }
 
@@ -180,6 +195,15 @@ macro_rules! field_type {
             #[cfg(feature = "time")] time::PrimitiveDateTime,
             #[cfg(feature = "time")] time::OffsetDateTime,
             #[cfg(feature = "uuid")] uuid::Uuid,
+            #[cfg(feature = "jiff")] jiff::Timestamp,
+            #[cfg(feature = "jiff")] jiff::Zoned,
+            #[cfg(feature = "jiff")] jiff::civil::Date,
+            #[cfg(feature = "jiff")] jiff::civil::Time,
+            #[cfg(feature = "jiff")] jiff::civil::DateTime,
+            #[cfg(feature = "rust_decimal")] rust_decimal::Decimal,
+            #[cfg(feature = "bigdecimal")] bigdecimal::BigDecimal,
+            #[cfg(feature = "url")] url::Url,
+            Box<str>, std::sync::Arc<str>, Box<[u8]>, std::sync::Arc<[u8]>,
         }
     };
 }

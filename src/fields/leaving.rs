@@ -1,8 +1,6 @@
 //! The field type of a column that is being decrypted.
 
-use diesel::deserialize::FromSqlRow;
-
-use crate::fields::field;
+use crate::fields::{field, loaded};
 
 /// A value that the database holds as plaintext or as a token, and that is written as plaintext.
 ///
@@ -60,7 +58,9 @@ use crate::fields::field;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, Default, FromSqlRow, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Leaving<T>(T);
 
 field::field_type!(Leaving, read_either: TokenType + PlainColumn, write_plaintext: PlainColumn);
+
+loaded::loaded_from!(Leaving: TokenType + PlainColumn);

@@ -10,6 +10,11 @@ use diesel::sql_types::SqlType;
 /// It serves columns of these types: PostgreSQL `text` (and any domain over it), MySQL and MariaDB `text` or `varchar`,
 /// SQLite `text`.
 ///
+/// If a compiler's message says that some type does not implement `AsExpression<EncryptedText>`, that type is plaintext.
+/// Encrypt the value with [`Encrypted::new`](crate::Encrypted::new), and declare the field of a model as
+/// [`Encrypted<T>`](crate::Encrypted). If a message says that a method such as `like` or `lower` exists but its bounds are
+/// not satisfied, the method works on text, and the column holds tokens.
+///
 /// On PostgreSQL it has the object identifier of `text` itself, so it also works for a domain in any schema. Diesel
 /// does not look it up by name, so the search path does not matter.
 #[derive(Debug, Clone, Copy, Default, QueryId, SqlType)]

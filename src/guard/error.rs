@@ -6,12 +6,13 @@ use diesel::result::Error as DieselError;
 
 use crate::database::Failure;
 use crate::guard::refusal::GuardRefusal;
+use crate::keys::debug_is_display;
 
 /// Why no migration was written. It carries no value of any column.
-#[derive(Debug)]
 pub struct GuardError(Kind);
 
-#[derive(Debug)]
+debug_is_display!(GuardError);
+
 enum Kind {
     Refused(Box<GuardRefusal>),
     Failed(Failure),

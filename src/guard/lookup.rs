@@ -80,6 +80,10 @@ where
 fn form(table: &TableName, column: &CatalogueColumn) -> Result<Form, GuardError> {
     let reason = match column.form {
         _ if column.is_generated => "the database generates it. Name the column that it is computed from".to_owned(),
+        Some(_) if column.is_array => {
+            "it is an array. Make it an array of the domain: ALTER COLUMN … TYPE encrypted_text[] or encrypted_binary[]"
+                .into()
+        }
         Some(form) => return Ok(form),
         None => format!("its type is {}, which holds neither text nor bytes", column.type_name),
     };

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use once_cell::sync::OnceCell;
 
+use crate::keys::error::debug_is_display;
 use crate::keys::keyring::Keyring;
 use crate::keys::keyring_error::KeyringError;
 
@@ -98,12 +99,14 @@ impl Keyring {
 }
 
 /// The process already has a keyring. To change it, call [`Keyring::replace`].
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error(
     "the process already has a keyring (installed, or read from the environment on first use). \
      Install yours earlier, or replace the keyring with `Keyring::replace`"
 )]
 pub struct AlreadyInstalled(());
+
+debug_is_display!(AlreadyInstalled);
 
 #[cfg(test)]
 mod tests {

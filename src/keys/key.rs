@@ -10,6 +10,8 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::keys::error::debug_is_display;
+
 /// The length of a key as text: 32 bytes in padded base64url.
 const TEXT_LEN: usize = 44;
 
@@ -165,14 +167,16 @@ impl fmt::Debug for Fingerprint {
 /// The text is not a [`Fingerprint`].
 ///
 /// The error does not contain the text, which may be a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a fingerprint: write 16 hexadecimal digits")]
 pub struct InvalidFingerprint;
+
+debug_is_display!(InvalidFingerprint, InvalidKey);
 
 /// Why a text is not a [`Key`].
 ///
 /// The message describes the problem and never contains the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidKey {
     /// The text is not 44 characters long.

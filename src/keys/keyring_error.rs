@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
+use crate::keys::error::debug_is_display;
 use crate::keys::key::InvalidKey;
 
 /// The setting that holds the keys.
@@ -18,11 +19,12 @@ pub(crate) const KEYS_FOLDER: &str = "DB_ENCRYPTION_KEYS_FOLDER";
 /// Why a keyring cannot be read.
 ///
 /// The message names the setting, the position of the key in it, and the remedy. It never contains the text of a key.
-#[derive(Debug)]
 pub struct KeyringError {
     source: Source,
     problem: SourceProblem,
 }
+
+debug_is_display!(KeyringError);
 
 impl KeyringError {
     pub(crate) fn new(source: Source, problem: SourceProblem) -> Self {

@@ -12,10 +12,10 @@ pub(crate) mod rotation;
 pub(crate) mod source;
 pub(crate) mod text;
 
-pub(crate) use error::Error;
+pub(crate) use error::{Error, debug_is_display};
 pub(crate) use fernet::{Sealed, Token};
 #[cfg(feature = "reencrypt")]
 pub(crate) use key::Fingerprint;
 pub(crate) use keyring::Keyring;
 #[cfg(feature = "reencrypt")]
-pub(crate) use rotation::{Opened, Opener, Rotation};
+pub(crate) use rotation::{Opened, Opener, Rotation, Sealer};

@@ -3,11 +3,13 @@
 use std::fmt;
 
 use crate::database::Failure;
+use crate::keys::debug_is_display;
 use crate::reencrypt::report::{Cause, Refusal};
 
 /// Why a [`StartupCheck`](crate::startup::StartupCheck) did not pass. It carries no value of any column.
-#[derive(Debug)]
 pub struct StartupError(Cause);
+
+debug_is_display!(StartupError);
 
 impl StartupError {
     /// The reason why the keyring, the targets and the data do not belong together, if the check found one.

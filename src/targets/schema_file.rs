@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 use diesel_table_macro_syntax::{ColumnDef, TableDecl};
 use syn::visit::Visit;
 
+use crate::keys::debug_is_display;
 use crate::targets::{TableName, Target};
 
 impl Target {
     /// The encrypted columns of every `table!` in a schema file, as `diesel print-schema` writes it.
     ///
-    /// A column is encrypted if its type is `EncryptedText`, `EncryptedBinary` or `Nullable` of one, with any path. The
+    /// A column is encrypted if its type is `EncryptedText`, `EncryptedBinary`, or `Nullable` or `Array` of one, with any path. The
     /// list is empty if there is no such column.
     ///
     /// # Errors
     ///
-    /// [`SchemaFileError`] if the file cannot be read or is not Rust, or if a column is an array of tokens.
+    /// [`SchemaFileError`] if the file cannot be read or is not Rust.
     pub fn from_schema_file(path: impl AsRef<Path>) -> Result<Vec<Self>, SchemaFileError> {
         let path = path.as_ref();
         let read = std::fs::read_to_string(path);
@@ -23,7 +24,6 @@ impl Target {
         Self::from_schema(&text).map_err(|error| match error {
             SchemaError::Syntax(error) => SchemaFileError::Syntax { path: path.into(), error: error.to_string() },
             SchemaError::ModuleElsewhere(module) => SchemaFileError::ModuleElsewhere { path: path.into(), module },
-            SchemaError::Array(column) => SchemaFileError::Array { path: path.into(), column },
         })
     }
 
@@ -63,7 +63,7 @@ impl Target {
 }
 
 /// Why the encrypted columns cannot be read from a schema file.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SchemaFileError {
     /// A file cannot be read.
@@ -107,22 +107,12 @@ pub enum SchemaFileError {
         /// The module.
         module: String,
     },
-    /// A column is an array of tokens.
-    #[error(
-        "{}: the column {column} is an array of tokens, which the task cannot rewrite. \
-         Keep each value in a row of its own", path.display()
-    )]
-    Array {
-        /// The file.
-        path: PathBuf,
-        /// The column.
-        column: String,
-    },
 }
+
+debug_is_display!(SchemaFileError);
 
 enum SchemaError {
     Syntax(syn::Error),
-    Array(String),
     ModuleElsewhere(String),
 }
 
@@ -155,13 +145,9 @@ fn target(declaration: TableDecl) -> Result<Option<Target>, SchemaError> {
     let mut columns = Vec::new();
     for column in &declaration.column_defs {
         let types = type_names(column);
-        if !types.iter().any(|name| name == "EncryptedText" || name == "EncryptedBinary") {
-            continue;
+        if types.iter().any(|name| name == "EncryptedText" || name == "EncryptedBinary") {
+            columns.push(column.sql_name.clone());
         }
-        if types.iter().any(|name| name == "Array") {
-            return Err(SchemaError::Array(format!("{}.{}", declaration.sql_name, column.sql_name)));
-        }
-        columns.push(column.sql_name.clone());
     }
     let table = match declaration.schema {
         Some(schema) => TableName::in_schema(schema.to_string(), declaration.sql_name),
@@ -211,7 +197,7 @@ mod tests {
             }
         }
         diesel::table! { plain (id) { id -> Int8, secret -> Text, } }
-        diesel::table! { posts (tenant, slug) { tenant -> Int8, slug -> Text, body -> Nullable<EncryptedBinary>, } }
+        diesel::table! { posts (tenant, slug) { tenant -> Int8, slug -> Text, tags -> Array<Nullable<EncryptedText>>, } }
         diesel::joinable!(posts -> users (tenant));
         diesel::allow_tables_to_appear_in_same_query!(users, posts,);
     "#;
@@ -220,7 +206,7 @@ mod tests {
     fn finds_encrypted_columns() {
         let targets = Target::from_schema(SCHEMA).ok().unwrap();
         let users = Target::named(TableName::in_schema("app", "users"), ["type", "phone"]).unwrap();
-        let posts = Target::named(TableName::new("posts"), ["body"]).unwrap();
+        let posts = Target::named(TableName::new("posts"), ["tags"]).unwrap();
         assert_eq!(targets, [users, posts]);
     }
 
@@ -232,8 +218,6 @@ mod tests {
         assert!(message().starts_with("cannot read "), "{}", message());
         std::fs::write(&path, "diesel::table! { users (id) { id -> } }").unwrap();
         assert!(message().contains("schema.rs is not a Diesel schema file: "), "{}", message());
-        std::fs::write(&path, "diesel::table! { users (id) { id -> Int8, tags -> Array<EncryptedText>, } }").unwrap();
-        assert!(message().contains("the column users.tags is an array of tokens"), "{}", message());
         std::fs::write(&path, "mod users;").unwrap();
         assert!(message().contains("the module users is in a file of its own"), "{}", message());
     }

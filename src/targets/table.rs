@@ -8,6 +8,7 @@ use diesel::sql_types::Nullable;
 
 use crate::fields::column::TokenColumn;
 use crate::fields::sql_types::{EncryptedBinary, EncryptedText};
+use crate::keys::debug_is_display;
 use crate::targets::{TableName, Target};
 
 /// The backend that writes the name of a table. Any backend works, because each of them writes the quoted name.
@@ -19,14 +20,14 @@ type AnyBackend = diesel::mysql::Mysql;
 type AnyBackend = diesel::sqlite::Sqlite;
 
 impl Target {
-    /// All columns of a table that are declared as [`EncryptedText`] or [`EncryptedBinary`], nullable or not.
+    /// All columns of a table that are declared as [`EncryptedText`], [`EncryptedBinary`] or arrays of one, nullable or not.
     ///
     /// This includes columns that you declare later. A column that is declared as plain `Text` or `Binary` is not
     /// included: name it with [`Target::column`].
     ///
     /// # Errors
     ///
-    /// [`UnsuitableTable`] if there is no such column, or if one is an array of tokens, which the task cannot rewrite.
+    /// [`UnsuitableTable`] if there is no such column.
     ///
     /// ```
     /// diesel::table! {
@@ -50,16 +51,13 @@ impl Target {
         T::AllColumns: ColumnTuple,
     {
         let mut columns = Vec::new();
-        let mut arrays = Vec::new();
         for (name, sql_type) in T::AllColumns::columns() {
-            if tokens().contains(&sql_type) {
+            if tokens().contains(&sql_type) || arrays_of_tokens().contains(&sql_type) {
                 columns.push(name.to_owned());
-            } else if arrays_of_tokens().contains(&sql_type) {
-                arrays.push(name.to_owned());
             }
         }
-        if columns.is_empty() || !arrays.is_empty() {
-            return Err(UnsuitableTable { table: table.name(), arrays });
+        if columns.is_empty() {
+            return Err(UnsuitableTable { table: table.name() });
         }
         Ok(Self { table: table.name(), columns })
     }
@@ -116,32 +114,26 @@ pub trait ColumnTuple: sealed::Sealed {
     fn columns() -> Vec<(&'static str, TypeId)>;
 }
 
-/// The table has no encrypted column, or it has a column that the task cannot rewrite.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The table has no encrypted column.
+#[derive(Clone, PartialEq, Eq)]
 pub struct UnsuitableTable {
     table: TableName,
-    arrays: Vec<String>,
 }
 
 impl std::fmt::Display for UnsuitableTable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let table = &self.table;
-        match self.arrays.as_slice() {
-            [] => write!(
-                f,
-                "{table} has no encrypted column: declare one as `EncryptedText` or `EncryptedBinary` in the schema, \
-                 or name a plain `Text` or `Binary` column with `Target::column`"
-            ),
-            arrays => write!(
-                f,
-                "{table} has arrays of tokens ({}), which the task cannot rewrite. Keep each value in a row of its own",
-                arrays.join(", ")
-            ),
-        }
+        write!(
+            f,
+            "{} has no encrypted column: declare one as `EncryptedText` or `EncryptedBinary` in the schema, or name a plain \
+             `Text` or `Binary` column with `Target::column`",
+            self.table
+        )
     }
 }
 
 impl std::error::Error for UnsuitableTable {}
+
+debug_is_display!(UnsuitableTable);
 
 mod sealed {
     pub trait Sealed {}
@@ -246,7 +238,7 @@ mod tests {
 
     #[cfg(feature = "postgres")]
     #[test]
-    fn refuses_arrays_of_tokens() {
+    fn finds_arrays_of_tokens() {
         diesel::table! {
             use diesel::sql_types::*;
             use crate::fields::sql_types::*;
@@ -257,7 +249,6 @@ mod tests {
                 tags -> Array<Nullable<EncryptedText>>,
             }
         }
-        let error = Target::of(posts::table).unwrap_err().to_string();
-        assert!(error.starts_with("posts has arrays of tokens (tags)"), "{error}");
+        assert_eq!(Target::of(posts::table).unwrap().columns(), ["author", "tags"]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use crate::keys::debug_is_display;
 use crate::targets::name::{TableName, split_at_dots};
 
 /// Encrypted columns of one table.
@@ -63,11 +64,13 @@ impl FromStr for Target {
 }
 
 /// The text does not name a column of a table, or no column is named.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not a column: write TABLE.COLUMN or SCHEMA.TABLE.COLUMN, with double quotes around a name that contains a dot"
 )]
 pub struct InvalidTarget(());
+
+debug_is_display!(InvalidTarget);
 
 #[cfg(test)]
 mod tests {

@@ -11,8 +11,10 @@ struct Readable;
 #[diesel(table_name = people, check_for_backend(Pg))]
 struct Person {
     // refused: `Encrypted<_>` cannot hold `Address`
+    // refused: enable the feature of `diesel-encrypted` with the name of that crate
     // refused: store it as JSON with `Encrypted<Json<Address>>`
-    // refused: or implement `diesel_encrypted::Plaintext` for `Address`
+    // refused: implement `diesel_encrypted::Plaintext`, or call `diesel_encrypted::plaintext_as_text!`
+    // refused: for any other type, wrap it in a struct of your own
     email: Encrypted<Address>,
     // compiles
     email: Encrypted<Json<Readable>>,
@@ -29,7 +31,7 @@ fn load(conn: &mut impl LoadConnection<Backend = Pg>) {
     // compiles
     let _ = diesel::update(people::table).set(people::email.eq(Encrypted::new(Json(Readable))));
 
-    // refused: Address: 
+    // refused: Json<Address>>
     let _ = people::table.select(people::email).load::<Encrypted<Json<Address>>>(conn);
     // compiles
     let _ = people::table.select(people::email).load::<Encrypted<Json<Readable>>>(conn);

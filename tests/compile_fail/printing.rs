@@ -4,7 +4,7 @@ use schema::*;
 
 // an error about a field is shown at the `derive`
 // refused: Encrypted<
-// refused: Serialize
+// refused: SerializeOnlyWithExpose
 #[derive(serde::Serialize)] struct Answer { email: Encrypted<String> }
 // compiles
 #[derive(serde::Serialize)] struct Answer { #[serde(with = "diesel_encrypted::expose")] email: Encrypted<String> }
@@ -16,13 +16,13 @@ use schema::*;
 #[derive(serde::Serialize)] struct Maybe { #[serde(with = "diesel_encrypted::expose")] email: Option<Encrypted<String>> }
 
 // refused: Adopting<
-// refused: Serialize
+// refused: SerializeOnlyWithExpose
 #[derive(serde::Serialize)] struct OnItsWay { email: Adopting<String> }
 // compiles
 #[derive(serde::Serialize)] struct OnItsWay { #[serde(with = "diesel_encrypted::expose")] email: Adopting<String> }
 
 // refused: Leaving<
-// refused: Serialize
+// refused: SerializeOnlyWithExpose
 #[derive(serde::Serialize)] struct OnItsWayOut { email: Leaving<String> }
 // compiles
 #[derive(serde::Serialize)] struct OnItsWayOut { #[serde(with = "diesel_encrypted::expose")] email: Leaving<String> }
@@ -37,6 +37,12 @@ fn main() {
     println!("{email}");
     // compiles
     println!("{email:?} {}", *email);
+
+    // refused: is not printed by accident
+    // refused: dereference it to show the plaintext on purpose
+    let _ = email.to_string();
+    // compiles
+    let _ = (*email).to_string();
 
     // refused: doesn't implement `std::fmt::Display`
     println!("{key}");

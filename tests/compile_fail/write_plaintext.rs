@@ -41,14 +41,20 @@ fn main() {
     let _ = people.filter(people::email.eq(people::name));
     // compiles
     let _ = people.filter(people::secret_name.eq(people::name));
+
+    // refused: trait bounds were not satisfied
+    // refused: EncryptedText: 
+    let _ = people.filter(people::email.like("%@example.org"));
+    // compiles
+    let _ = people.filter(people::name.like("%@example.org"));
 }
 
 /// Diesel binds an `Option` itself, so the compiler refuses it only when the statement is executed.
 fn execute(conn: &mut impl LoadConnection<Backend = Pg>) {
     let people = people::table;
 
-    // refused: ToSql<
-    // refused: EncryptedText
+    // refused: an encrypted column does not take plaintext
+    // refused: encrypt the value: `Encrypted::new(value)`
     let _ = diesel::update(people).set(people::phone.eq(Some("351910000000"))).execute(conn);
     // compiles
     let _ = diesel::update(people).set(people::phone.eq(Some(Encrypted::from(351_910_000_000i64)))).execute(conn);

@@ -66,7 +66,8 @@ fn unreadable_values_fail_the_load() {
         diesel::insert_into(people::table).values(person(1)).execute(conn).await.unwrap();
         let wrong_type = people::table.select(people::email).first::<Encrypted<i64>>(conn).await.unwrap_err();
         assert!(Error::find(&wrong_type).is_some_and(Error::is_decode));
-        assert_eq!(wrong_type.to_string(), "Error deserializing field 'email'");
+        let message = "the column email cannot be read: the value is not a decimal integer (i64)";
+        assert_eq!(wrong_type.to_string(), message);
 
         diesel::update(stored::table).set(stored::phone.eq("plaintext")).execute(conn).await.unwrap();
         let plaintext = people::table.load::<Person>(conn).await.unwrap_err();

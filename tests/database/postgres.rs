@@ -17,6 +17,7 @@ mod unwritable;
 
 /// Tests for this database only, and its constants and functions for `suite`.
 mod postgres {
+    mod array_task;
     mod arrays;
     pub mod backend;
     mod cached;

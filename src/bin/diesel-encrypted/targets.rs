@@ -86,10 +86,7 @@ fn names(targets: &[Target]) -> Vec<String> {
 
 impl From<SchemaFileError> for Failure {
     fn from(error: SchemaFileError) -> Self {
-        let is_refused = matches!(
-            error,
-            SchemaFileError::NoDieselToml | SchemaFileError::NoSchemaFile { .. } | SchemaFileError::Array { .. }
-        );
+        let is_refused = matches!(error, SchemaFileError::NoDieselToml | SchemaFileError::NoSchemaFile { .. });
         Self::new(if is_refused { Exit::Refused } else { Exit::Usage }, error.to_string())
     }
 }

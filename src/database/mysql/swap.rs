@@ -161,7 +161,7 @@ impl QueryFragment<Mysql> for Slots<'_> {
             push_unless_exempt(column, index, &filled(is_plaintext(column.is_text), &value), &mut out);
         }
         out.push_sql(" SET ");
-        push_assignments(self.table, push_column, &mut out)?;
+        push_assignments(self.table, push_column, |_| "", &mut out)?;
         push_kept(keep, &mut out)
     }
 }

@@ -42,15 +42,10 @@ impl CatalogueReader for Pg {
             ),
             _ => Some("it is not an ordinary or partitioned table: name the table that holds the data".into()),
         };
-        let columns = columns.into_iter().map(|row| {
-            let column = row.into_column();
-            // The task rewrites no arrays.
-            CatalogueColumn { form: column.form.filter(|_| !column.is_array), ..column }
-        });
         Ok(Some(Catalogue {
             name: TableName::in_schema(relation.schema, relation.name),
             obstacle,
-            columns: columns.collect(),
+            columns: columns.into_iter().map(ColumnRow::into_column).collect(),
             row_key,
             unusable_key,
             index: None,
@@ -151,11 +146,13 @@ const ROW_KEY: &str = "\
 const ARE_OF_USERS: &str = "\
     c.relkind IN ('r', 'p', 'm') AND c.relispopulated AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
-/// Replaces a domain by its base type and an array by the type of its elements, through any number of levels.
+/// Replaces a domain by its base type and an array by the type of its elements, through any number of levels. An array
+/// whose elements are a domain over an array has no base type here: it casts to no type that the task reads.
 const COLUMNS: &str = "\
-    WITH RECURSIVE base (relation, num, type, length, next, is_array) AS ( \
+    WITH RECURSIVE base (relation, num, type, length, next, arrays) AS ( \
         SELECT a.attrelid, a.attnum, t.oid, CASE a.atttypmod WHEN -1 THEN t.typtypmod ELSE a.atttypmod END, \
-               CASE t.typcategory WHEN 'A' THEN t.typelem ELSE t.typbasetype END, t.typcategory = 'A' \
+               CASE WHEN t.typtype = 'd' THEN t.typbasetype WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END, \
+               (t.typcategory = 'A' AND t.typtype <> 'd')::int \
         FROM pg_catalog.pg_attribute a \
         JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -163,11 +160,12 @@ const COLUMNS: &str = "\
         WHERE a.attnum > 0 AND NOT a.attisdropped AND (RELATIONS) \
         UNION ALL \
         SELECT relation, num, t.oid, CASE length WHEN -1 THEN t.typtypmod ELSE length END, \
-               CASE t.typcategory WHEN 'A' THEN t.typelem ELSE t.typbasetype END, is_array OR t.typcategory = 'A' \
+               CASE WHEN t.typtype = 'd' THEN t.typbasetype WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END, \
+               arrays + (t.typcategory = 'A' AND t.typtype <> 'd')::int \
         FROM base JOIN pg_catalog.pg_type t ON t.oid = base.next \
     ) \
     SELECT base.relation::int8 AS relation, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type_name, \
-           t.typname::text AS base, base.is_array, a.attgenerated <> '' AS is_generated, \
+           CASE WHEN base.arrays > 1 THEN '' ELSE t.typname::text END AS base, base.arrays > 0 AS is_array, a.attgenerated <> '' AS is_generated, \
            CASE WHEN t.typname IN ('varchar', 'bpchar') AND base.length > 4 THEN base.length::int8 - 4 END AS length, \
            t.oid <> a.atttypid OR EXISTS ( \
                SELECT FROM pg_catalog.pg_constraint k \

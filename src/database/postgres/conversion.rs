@@ -8,6 +8,7 @@ use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel::{RunQueryDsl, sql_query};
 
 use crate::database::condition::is_met;
+use crate::database::postgres::rows::cast;
 use crate::database::quote::{quoted, quoted_table};
 use crate::database::{Conn, Conversion, PlannedColumn, PlannedTable};
 use crate::keys::fernet::shape::filled;
@@ -22,9 +23,9 @@ impl Conversion for Pg {
     }
 
     fn has_tokens<C: Conn<Self>>(conn: &mut C, table: &TableName, column: &PlannedColumn) -> QueryResult<bool> {
-        let is_plaintext = filled(is_plaintext(column.is_text), &quoted::<Self>(&column.name));
-        let table = quoted_table::<Self>(table);
-        let statement = format!("EXISTS (SELECT FROM {table} WHERE NOT ({is_plaintext}))");
+        let (name, rows) = values(table, column);
+        let is_plaintext = filled(is_plaintext(column.is_text), &name);
+        let statement = format!("EXISTS (SELECT FROM {rows} WHERE NOT ({is_plaintext}))");
         conn.transaction(|conn| {
             conn.batch_execute("SET LOCAL statement_timeout = 0")?;
             diesel::select(sql::<Bool>(&statement)).get_result(conn)
@@ -36,7 +37,7 @@ impl Conversion for Pg {
         table: &TableName,
         column: &PlannedColumn,
     ) -> QueryResult<Option<u64>> {
-        let name = quoted::<Self>(&column.name);
+        let (name, rows) = values(table, column);
         // The length counts the bytes that the program receives. A database in SQL_ASCII sends them as they are.
         let bytes = if column.is_text {
             format!(
@@ -48,15 +49,28 @@ impl Conversion for Pg {
         };
         let is_plaintext = filled(is_plaintext(column.is_text), &name);
         let is_wrong = column.plaintext_where.as_deref().map_or("'0'".into(), is_met);
-        let table = quoted_table::<Self>(table);
         let statement =
-            format!("SELECT max({bytes})::int8 AS bytes FROM {table} AS t WHERE {is_plaintext} AND {is_wrong} = '0'");
+            format!("SELECT max({bytes})::int8 AS bytes FROM {rows} WHERE {is_plaintext} AND {is_wrong} = '0'");
         conn.transaction(|conn| {
             // The statement reads the whole table, so it runs without the limit.
             conn.batch_execute("SET LOCAL statement_timeout = 0")?;
             let longest: Option<i64> = sql::<Nullable<BigInt>>(&statement).get_result(conn)?;
             Ok(longest.and_then(|bytes| bytes.try_into().ok()))
         })
+    }
+}
+
+/// The expression for a value of the column, and the rows with the values: each element of an array is one.
+fn values(table: &TableName, column: &PlannedColumn) -> (String, String) {
+    let name = quoted::<Pg>(&column.name);
+    let table = quoted_table::<Pg>(table);
+    if column.is_array {
+        (
+            "element.value".into(),
+            format!("{table} AS t CROSS JOIN LATERAL unnest(t.{name}{}) AS element (value)", cast(column)),
+        )
+    } else {
+        (name, format!("{table} AS t"))
     }
 }
 

@@ -28,7 +28,7 @@ impl GuardLookup for Pg {
     }
 }
 
-/// The CHECKs of the column's type, through any number of domains, and the CHECKs of the table that mention this column
+/// The CHECKs of the column's type, through any number of domains and arrays, and the CHECKs of the table that mention this column
 /// alone. A CHECK that casts to a domain includes the CHECKs of the domain.
 ///
 /// It leaves out a CHECK with an operator or a function that a user has created: that may accept anything. Extensions are
@@ -39,10 +39,13 @@ const CHECKS: &str = "\
         WHERE attrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1) \
           AND attname::pg_catalog.text OPERATOR(pg_catalog.=) $2 \
           AND attnum OPERATOR(pg_catalog.>) 0 AND NOT attisdropped \
+    ), parts (type, made_of) AS ( \
+        SELECT oid, CASE WHEN typtype OPERATOR(pg_catalog.=) 'd' THEN typbasetype \
+                         WHEN typcategory OPERATOR(pg_catalog.=) 'A' THEN typelem END FROM pg_catalog.pg_type \
     ), types (type, made_of) AS ( \
-        SELECT t.oid, t.typbasetype FROM the_column JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) atttypid \
+        SELECT p.* FROM the_column JOIN parts p ON p.type OPERATOR(pg_catalog.=) atttypid \
         UNION ALL \
-        SELECT t.oid, t.typbasetype FROM types JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) made_of \
+        SELECT p.* FROM types JOIN parts p ON p.type OPERATOR(pg_catalog.=) types.made_of \
     ), checks AS ( \
         SELECT c.* FROM pg_catalog.pg_constraint c \
         WHERE c.contype OPERATOR(pg_catalog.=) 'c' AND NOT EXISTS ( \

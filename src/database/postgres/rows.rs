@@ -29,10 +29,11 @@ impl RowFormat for Pg {
     }
 
     fn push_cell_output(column: &PlannedColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
-        let as_bytes = column.character_set.as_ref().filter(|_| column.is_text);
+        // Arrays have no bytes in another encoding.
+        let as_bytes = column.character_set.as_ref().filter(|_| column.is_text && !column.is_array);
         out.push_sql(if as_bytes.is_some() { "convert_to(" } else { "" });
         push_column(&column.name, out)?;
-        out.push_sql(base_cast(column.is_text));
+        out.push_sql(cast(column));
         if let Some(encoding) = as_bytes {
             out.push_sql(&format!(", '{encoding}')"));
         }
@@ -74,7 +75,18 @@ impl RowFormat for Pg {
 
     fn read_cell(value: Self::RawValue<'_>) -> deserialize::Result<Cell> {
         const BYTEA: u32 = 17;
-        Ok(Cell::new(value.as_bytes().to_vec(), value.get_oid().get() != BYTEA))
+        const BYTEA_ARRAY: u32 = 1001;
+        let is_text = ![BYTEA, BYTEA_ARRAY].contains(&value.get_oid().get());
+        Ok(Cell::new(value.as_bytes().to_vec(), is_text))
+    }
+}
+
+/// Casts a column to the type in which the task reads and compares it.
+pub(crate) fn cast(column: &PlannedColumn) -> &'static str {
+    match (column.is_array, column.is_text) {
+        (false, is_text) => base_cast(is_text),
+        (true, true) => "::text[]",
+        (true, false) => "::bytea[]",
     }
 }
 

@@ -18,6 +18,8 @@ impl SessionSettings for Pg {
         ("idle_in_transaction_session_timeout", "'5s'"),
         // Row-level security would silently hide rows. Switched off, it causes an error.
         ("row_security", "off"),
+        // The literals of arrays contain NULL.
+        ("array_nulls", "on"),
         // Row keys are sent and returned as text, which must stand for the same value.
         ("bytea_output", "hex"),
         ("datestyle", "ISO, YMD"),

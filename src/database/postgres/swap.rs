@@ -4,13 +4,14 @@ use diesel::RunQueryDsl;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::{Error as DieselError, QueryResult};
-use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
+use diesel::sql_types::{self, BigInt, Binary, Nullable, Text};
 
-use crate::database::postgres::rows::{push_key_cast, text};
+use crate::database::postgres::rows::{cast, push_key_cast, text};
 use crate::database::quote::{push_all, push_column, quoted};
 use crate::database::sql::runtime_statement;
 use crate::database::swap::{push_assignments, push_key_match, push_rows_of, push_unless_exempt, value_names};
-use crate::database::{Change, Checkpoint, Conn, PlannedTable, SwapRows};
+use crate::database::{Change, Checkpoint, Conn, PlannedColumn, PlannedTable, SwapRows};
+use crate::fields::Array;
 use crate::keys::fernet::shape::filled;
 use crate::keys::fernet::shape::postgres::is_plaintext;
 
@@ -56,6 +57,8 @@ struct SwapStatement<'a> {
 enum Tokens<'a> {
     Text(Vec<Option<&'a str>>),
     Binary(Vec<Option<&'a [u8]>>),
+    /// Arrays, as literals.
+    Literals(Vec<Option<String>>),
 }
 
 impl<'a> SwapStatement<'a> {
@@ -73,7 +76,10 @@ impl<'a> SwapStatement<'a> {
             let swaps = || changes.iter().map(move |change| change.swaps[index].as_ref());
             let old = swaps().map(|swap| swap.map(|swap| swap.old.bytes.as_slice()));
             let new = swaps().map(|swap| swap.map(|swap| swap.new.bytes.as_slice()));
-            Ok((Tokens::new(column.is_text, old)?, Tokens::new(column.is_text, new)?))
+            Ok(match column.is_array {
+                false => (Tokens::new(column.is_text, old)?, Tokens::new(column.is_text, new)?),
+                true => (Tokens::new(false, old)?, Tokens::literals(column.is_text, new)?),
+            })
         });
         Ok(Self { table, checkpoint, skips_locked, keys, tokens: tokens.collect::<QueryResult<_>>()? })
     }
@@ -89,10 +95,19 @@ impl<'a> Tokens<'a> {
         tokens.map(|token| token.map(text).transpose()).collect::<QueryResult<_>>().map(Self::Text)
     }
 
+    fn literals(is_text: bool, arrays: impl Iterator<Item = Option<&'a [u8]>>) -> QueryResult<Self> {
+        let literal = |bytes: &[u8]| {
+            let literal = Array::parse(bytes).and_then(|array| array.literal(is_text));
+            literal.ok_or_else(|| DieselError::QueryBuilderError("an array has no literal".into()))
+        };
+        arrays.map(|array| array.map(literal).transpose()).collect::<QueryResult<_>>().map(Self::Literals)
+    }
+
     fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         match self {
-            Self::Text(tokens) => out.push_bind_param::<Array<Nullable<Text>>, _>(tokens),
-            Self::Binary(tokens) => out.push_bind_param::<Array<Nullable<Binary>>, _>(tokens),
+            Self::Text(tokens) => out.push_bind_param::<sql_types::Array<Nullable<Text>>, _>(tokens),
+            Self::Binary(tokens) => out.push_bind_param::<sql_types::Array<Nullable<Binary>>, _>(tokens),
+            Self::Literals(arrays) => out.push_bind_param::<sql_types::Array<Nullable<Text>>, _>(arrays),
         }
     }
 }
@@ -101,7 +116,7 @@ impl SwapStatement<'_> {
     /// Pushes the changes as the rows of a table `v`.
     fn push_values<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("unnest(");
-        push_all(&self.keys, ", ", out, |keys, out| out.push_bind_param::<Array<Text>, _>(keys))?;
+        push_all(&self.keys, ", ", out, |keys, out| out.push_bind_param::<sql_types::Array<Text>, _>(keys))?;
         for (old, new) in &self.tokens {
             out.push_sql(", ");
             old.push(out)?;
@@ -119,9 +134,16 @@ impl SwapStatement<'_> {
         push_key_match(self.table, push_key_cast, out)?;
         for (index, column) in self.table.columns.iter().enumerate() {
             out.push_sql(&format!(" AND (v.n{index} IS NULL OR "));
-            push_column(&column.name, out)?;
             // Compares byte for byte, because the column's type or collation may treat different bytes as equal.
-            out.push_sql(if column.is_text { "::text COLLATE \"C\"" } else { "::bytea" });
+            let (before, after) = match (column.is_array, column.is_text) {
+                (true, _) => ("array_send(", ")"),
+                (false, true) => ("", " COLLATE \"C\""),
+                (false, false) => ("", ""),
+            };
+            out.push_sql(before);
+            push_column(&column.name, out)?;
+            out.push_sql(cast(column));
+            out.push_sql(after);
             out.push_sql(&format!(" = v.o{index})"));
             let value = format!("t.{}", quoted::<Pg>(&column.name));
             push_unless_exempt(column, index, &filled(is_plaintext(column.is_text), &value), out);
@@ -161,7 +183,7 @@ impl QueryFragment<Pg> for SwapStatement<'_> {
         out.push_sql(" UPDATE ");
         push_rows_of(self.table, &mut out)?;
         out.push_sql(" AS t SET ");
-        push_assignments(self.table, |name, out| out.push_identifier(name), &mut out)?;
+        push_assignments(self.table, |name, out| out.push_identifier(name), array_cast, &mut out)?;
         if self.skips_locked {
             out.push_sql(" FROM free AS v");
         } else {
@@ -174,3 +196,8 @@ impl QueryFragment<Pg> for SwapStatement<'_> {
 }
 
 runtime_statement!(SwapStatement<'_>);
+
+/// The cast from the literal of an array, which both sides of a `coalesce` need.
+fn array_cast(column: &PlannedColumn) -> &'static str {
+    if column.is_array { cast(column) } else { "" }
+}

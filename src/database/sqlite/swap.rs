@@ -67,7 +67,7 @@ impl QueryFragment<Sqlite> for Slots<'_> {
         out.push_sql(") UPDATE ");
         push_table(name, &mut out)?;
         out.push_sql(" AS t SET ");
-        push_assignments(self.table, |name, out| out.push_identifier(name), &mut out)?;
+        push_assignments(self.table, |name, out| out.push_identifier(name), |_| "", &mut out)?;
         out.push_sql(" FROM v WHERE ");
         push_key_match(self.table, |_, _| {}, &mut out)?;
         for (index, column) in columns.iter().enumerate() {

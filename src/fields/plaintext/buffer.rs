@@ -49,6 +49,11 @@ impl io::Write for Buffer {
 }
 
 /// The text that `value` prints, as bytes.
+pub fn text_of(value: &impl fmt::Display) -> Vec<u8> {
+    printed(format_args!("{value}"))
+}
+
+/// The text that `value` prints, as bytes.
 pub(crate) fn printed(value: fmt::Arguments<'_>) -> Vec<u8> {
     // Invariant: writing to a buffer does not fail, and neither does the `Display` of the types that use this.
     Buffer::filled(|buffer| fmt::Write::write_fmt(buffer, value)).unwrap_or_default()

@@ -8,7 +8,7 @@ use crate::fields::plaintext::buffer::printed;
 use crate::fields::plaintext::{Plaintext, scalars};
 use crate::keys::Error;
 
-plaintext_as_text! {
+crate::plaintext_as_text! {
     NaiveDate => "a date",
     NaiveTime => "a time of day",
 }

@@ -1,6 +1,7 @@
 //! Strings, bytes, numbers, `bool` and `char`.
 
 use std::borrow::Cow;
+use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
@@ -30,7 +31,7 @@ impl Plaintext for Vec<u8> {
     }
 }
 
-plaintext_as_text! {
+crate::plaintext_as_text! {
     i8 => "a decimal integer (i8)",
     i16 => "a decimal integer (i16)",
     i32 => "a decimal integer (i32)",
@@ -60,6 +61,11 @@ impl Plaintext for bool {
             _ => Err(Error::decode("`true` or `false`")),
         }
     }
+}
+
+/// The value that `FromStr` reads from the bytes.
+pub fn read_text<T: FromStr>(bytes: Vec<u8>) -> Option<T> {
+    text(bytes)?.parse().ok()
 }
 
 /// The bytes as text that is zeroed on drop.

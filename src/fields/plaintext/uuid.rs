@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-plaintext_as_text!(Uuid => "a UUID");
+crate::plaintext_as_text!(Uuid => "a UUID");
 
 #[cfg(test)]
 mod tests {

@@ -80,6 +80,9 @@ fn check_conditions<C: TaskConnection>(
             let (table, column) = (table.name.clone(), column.name.clone());
             Err(Refusal::Condition { table, column, condition: condition.clone(), reason }.into())
         };
+        if column.is_array {
+            return refuse("the column is an array, and a condition is about whole rows, not about elements".into());
+        }
         if let Some(reason) = condition::flaw(C::Backend::FLAVOR, condition, names) {
             return refuse(reason);
         }
@@ -168,6 +171,7 @@ fn planned(
             name: column.name.clone(),
             number: column.number,
             is_text: form == Form::Text,
+            is_array: column.is_array,
             token_like_plaintext: is_token_like(wanted),
             plaintext_where: plaintext_where(wanted),
             character_set: column.character_set.clone(),

@@ -40,8 +40,9 @@ impl<'k> Sample<'k> {
             page.descending = descending;
             let rows: Vec<Row> = session.run(|conn| page.rows(conn))??;
             for row in &rows {
-                Verdict::of_row(row, table, *job, opener, |column, verdict| {
-                    let tally = &mut tallies[first + column];
+                Verdict::of_row(row, table, *job, opener, |place, verdict| {
+                    let tally = &mut tallies[first + place.column];
+                    tally.further += u64::from(place.is_further());
                     match verdict {
                         Some(verdict) => tally.add(verdict, *job, 0),
                         None => tally.null += 1,

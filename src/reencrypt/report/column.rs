@@ -18,7 +18,7 @@ pub struct ColumnReport {
     pub table: String,
     /// The column.
     pub column: String,
-    /// Rows read.
+    /// Rows read. In an array column, each element counts on its own.
     pub scanned: u64,
     /// Values written.
     pub rewritten: u64,
@@ -30,7 +30,7 @@ pub struct ColumnReport {
     /// The condition for these rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plaintext_where: Option<String>,
-    /// `NULL`s.
+    /// `NULL`s, and arrays without elements.
     pub null: u64,
     /// Writes that came too late because the application had changed the value. The task read it again.
     pub raced: u64,
@@ -54,7 +54,7 @@ impl ColumnReport {
             .map(|((table, column), ((tally, written), busy))| Self {
                 table: table.name.to_string(),
                 column: column.name.clone(),
-                scanned: tally.rows(),
+                scanned: tally.cells(),
                 rewritten: written.rewritten,
                 current: tally.done(job),
                 exempt: tally.exempt,

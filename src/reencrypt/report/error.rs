@@ -3,15 +3,17 @@
 use std::fmt;
 
 use crate::database::{Disorder, Failure};
+use crate::keys::debug_is_display;
 use crate::reencrypt::report::outcome::Report;
 use crate::reencrypt::report::refusal::Refusal;
 
 /// Why a task did not run to its end. It carries no value of any column.
-#[derive(Debug)]
 pub struct TaskError {
     cause: Box<Cause>,
     report: Option<Box<Report>>,
 }
+
+debug_is_display!(TaskError);
 
 impl TaskError {
     /// Why the task refuses to work, if it does. It has written nothing, unless there is a

@@ -28,4 +28,4 @@ pub(crate) use refusal::Refusal;
 pub(crate) use retire::Retirement;
 pub(crate) use status::{ColumnStatus, Status};
 pub(crate) use tally::{Tally, Written};
-pub(crate) use verdict::{Standing, Verdict};
+pub(crate) use verdict::{Content, Place, Standing, Verdict};

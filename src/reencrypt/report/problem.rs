@@ -15,7 +15,7 @@ pub struct Problem {
     pub table: String,
     /// The column.
     pub column: String,
-    /// The row key: `id=7`.
+    /// The row key: `id=7`. For an element of an array, its subscripts follow: `id=7, tags[2]`.
     pub row: String,
     /// What is wrong.
     pub kind: ProblemKind,

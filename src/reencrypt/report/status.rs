@@ -39,9 +39,9 @@ pub struct ColumnStatus {
     pub table: String,
     /// The column.
     pub column: String,
-    /// Rows.
+    /// Rows. In an array column, the other counts are of elements.
     pub rows: u64,
-    /// `NULL`s.
+    /// `NULL`s, and arrays without elements.
     pub null: u64,
     /// Values that do not look like tokens.
     pub plaintext: u64,

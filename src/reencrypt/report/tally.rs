@@ -32,6 +32,9 @@ pub(crate) struct Tally {
     pub(crate) dates: Option<(u64, u64)>,
     /// The date of the newest token to write. Dates in the future do not count.
     pub(crate) newest_stale: Option<u64>,
+    /// The elements of arrays after the first one of their row.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) further: u64,
 }
 
 impl Tally {
@@ -81,9 +84,15 @@ impl Tally {
             self.date(oldest, newest);
         }
         self.newest_stale = self.newest_stale.max(other.newest_stale);
+        self.further += other.further;
     }
 
     pub(crate) fn rows(&self) -> u64 {
+        self.cells() - self.further
+    }
+
+    /// Values and `NULL`s. In an array column, each element counts, and so does an array without elements.
+    pub(crate) fn cells(&self) -> u64 {
         self.null + self.values()
     }
 

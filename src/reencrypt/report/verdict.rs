@@ -1,6 +1,7 @@
 //! Judges the content of a cell, and whether a job has to change it.
 
 use crate::database::{Cell, PlannedColumn, PlannedTable, Row};
+use crate::fields::Array;
 use crate::keys::Token;
 use crate::keys::fernet::held::{Held, seems_to_hold};
 use crate::keys::{Opened, Opener};
@@ -25,6 +26,55 @@ pub(crate) enum Verdict<'p> {
     NotText,
     /// A number, in a database in which a column of bytes may hold one.
     Number,
+}
+
+/// The values in a cell.
+pub(crate) enum Content<'a> {
+    /// A value; `None` is `NULL`, or an array without elements.
+    Value(Option<&'a Cell>),
+    Array(Array<'a>),
+    /// An array in a form that this crate does not know.
+    Unknown,
+}
+
+impl<'a> Content<'a> {
+    pub(crate) fn of(cell: Option<&'a Cell>, column: &PlannedColumn) -> Self {
+        match cell {
+            Some(cell) if column.is_array => match Array::parse(&cell.bytes) {
+                Some(array) if array.elements().is_empty() => Self::Value(None),
+                Some(array) => Self::Array(array),
+                None => Self::Unknown,
+            },
+            cell => Self::Value(cell),
+        }
+    }
+}
+
+/// The place of a value in its row.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) column: usize,
+    element: Option<(&'a Array<'a>, usize)>,
+}
+
+impl<'a> Place<'a> {
+    pub(crate) fn cell(column: usize) -> Self {
+        Self { column, element: None }
+    }
+
+    pub(crate) fn element(column: usize, array: &'a Array<'a>, position: usize) -> Self {
+        Self { column, element: Some((array, position)) }
+    }
+
+    /// Whether it is an element after the first one of an array, so that the row is counted already.
+    pub(crate) fn is_further(self) -> bool {
+        self.element.is_some_and(|(_, position)| position > 0)
+    }
+
+    /// The subscripts of the element: `[2]`. Empty if the value is no element of an array.
+    pub(crate) fn subscripts(self) -> String {
+        self.element.map_or_else(String::new, |(array, position)| array.subscripts(position))
+    }
 }
 
 /// Whether the job has to do something about a value.
@@ -84,17 +134,30 @@ impl<'p> Verdict<'p> {
         Token::looks_like_one(plaintext) || seems_to_hold(plaintext)
     }
 
-    /// Reports to `see` what every cell of a row holds; `None` is `NULL`.
+    /// Reports to `see` what every cell of a row holds; `None` is `NULL`, or an array without elements. Each element of an
+    /// array is reported on its own.
     pub(crate) fn of_row(
         row: &Row,
         table: &PlannedTable,
         job: Job,
         opener: &mut Opener<'_>,
-        mut see: impl FnMut(usize, Option<&Verdict>),
+        mut see: impl FnMut(Place, Option<&Verdict>),
     ) {
         for (index, (cell, column)) in row.cells.iter().zip(&table.columns).enumerate() {
             let is_exempt = row.is_exempt(index);
-            see(index, cell.as_ref().map(|cell| Verdict::of(cell, column, job, is_exempt, opener)).as_ref());
+            let mut of_value = |place, cell: Option<&Cell>| {
+                see(place, cell.map(|cell| Verdict::of(cell, column, job, is_exempt, opener)).as_ref());
+            };
+            match Content::of(cell.as_ref(), column) {
+                Content::Value(cell) => of_value(Place::cell(index), cell),
+                Content::Array(array) => {
+                    for (position, element) in array.elements().iter().enumerate() {
+                        let cell = element.map(|bytes| Cell::new(bytes.to_vec(), column.is_text));
+                        of_value(Place::element(index, &array, position), cell.as_ref());
+                    }
+                }
+                Content::Unknown => see(Place::cell(index), Some(&Verdict::Unreadable)),
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use diesel::migration::{self, Migration, MigrationMetadata, MigrationName, Migra
 use diesel::r2d2::{ConnectionManager, Pool, R2D2Connection};
 
 use crate::database::TaskConnection;
+use crate::keys::debug_is_display;
 use crate::reencrypt::report::{Doubt, Outcome, Report};
 use crate::reencrypt::task::settings::Task;
 
@@ -167,7 +168,6 @@ impl fmt::Display for Name {
 }
 
 /// Why the migration stays pending after the task has ended.
-#[derive(Debug)]
 enum NotDone {
     Stopped,
     Unproven(Option<Doubt>),
@@ -205,3 +205,5 @@ impl fmt::Display for NotDone {
 }
 
 impl std::error::Error for NotDone {}
+
+debug_is_display!(NotDone);

@@ -90,7 +90,10 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
                 return Ok(BatchOutcome { is_taken: true, ..outcome });
             };
             if swapped == changes.len() {
-                changes.iter().flat_map(Change::needed).for_each(|(column, _)| outcome.written[column].rewritten += 1);
+                changes
+                    .iter()
+                    .flat_map(Change::needed)
+                    .for_each(|(column, swap)| outcome.written[column].rewritten += swap.values);
                 changes.clear();
                 break;
             }
@@ -116,7 +119,7 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
             }
         }
         outcome.is_left = !changes.is_empty() || !refused.keys.is_empty();
-        changes.iter().flat_map(Change::needed).for_each(|(column, _)| outcome.written[column].busy += 1);
+        changes.iter().flat_map(Change::needed).for_each(|(column, swap)| outcome.written[column].busy += swap.values);
         Ok(outcome)
     }
 
@@ -155,7 +158,7 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
     /// statement fail, swaps each half on its own, down to single rows.
     pub(super) fn swap(&mut self, changes: &[Change], refused: &mut Refused) -> Result<Option<usize>, TaskError> {
         let longest = self.session.longest_statement()?;
-        let size: u64 = changes.iter().map(weight_of).sum();
+        let size: u64 = changes.iter().map(|change| weight_of(change, self.table)).sum();
         match changes {
             [change] if size > longest => return self.swap_large(change, longest, refused),
             [_] => {}
@@ -288,10 +291,13 @@ fn compare(changes: &[Change], rows: &[Row], refused: &[Vec<KeyValue>], written:
         }
         for (column, swap) in change.needed() {
             match now.and_then(|row| row.cells[column].as_ref()) {
-                Some(cell) if cell.bytes == swap.new.bytes => written[column].rewritten += 1,
-                Some(cell) if *cell == swap.old => written[column].busy += u64::from(refused.contains(&change.key)),
+                Some(cell) if cell.bytes == swap.new.bytes => written[column].rewritten += swap.values,
+                Some(cell) if *cell == swap.old && refused.contains(&change.key) => {
+                    written[column].busy += swap.values;
+                }
+                Some(cell) if *cell == swap.old => {}
                 _ => {
-                    written[column].raced += 1;
+                    written[column].raced += swap.values;
                     is_same = false;
                 }
             }

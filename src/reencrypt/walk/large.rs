@@ -24,7 +24,7 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
             let mut swaps = vec![None; change.swaps.len()];
             swaps[column] = Some(swap.clone());
             let alone = Change { key: change.key.clone(), swaps };
-            let swapped = if weight_of(&alone) <= longest {
+            let swapped = if weight_of(&alone, self.table) <= longest {
                 self.swap(std::slice::from_ref(&alone), refused)?
             } else {
                 self.swap_by_digest(&alone, column, swap, longest, refused)?
@@ -46,7 +46,8 @@ impl<C: TaskConnection> Batches<'_, '_, '_, C> {
         refused: &mut Refused,
     ) -> Result<Option<usize>, TaskError> {
         let table = self.table;
-        let size = if C::Backend::SWAPS_BY_DIGEST { weight_by_digest(&change.key, swap) } else { weight_of(change) };
+        let size =
+            if C::Backend::SWAPS_BY_DIGEST { weight_by_digest(&change.key, swap) } else { weight_of(change, table) };
         if size > longest {
             tracing::warn!(
                 table = %printable(&table.name),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::database::{Change, Circle, KeyValue, Page, PlannedTable, Row, Session, SwapRows, TaskConnection};
 use crate::keys::Rotation;
-use crate::reencrypt::report::{Problem, ProblemKind, Standing, Tally, TaskError, Verdict};
+use crate::reencrypt::report::{Place, Problem, ProblemKind, Standing, Tally, TaskError, Verdict};
 use crate::reencrypt::run::{Claim, ClaimNumber, Claimed, Range};
 use crate::reencrypt::walk::decision::decide;
 use crate::reencrypt::walk::shared::{Mode, Shared};
@@ -132,18 +132,21 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
         let now = self.shared.clock.seconds();
         for row in rows {
             let Prepared { tallies, changes, problems, stale, .. } = &mut prepared;
-            let see = |column: usize, verdict: Option<&Verdict>| {
+            let see = |place: Place, verdict: Option<&Verdict>| {
+                let tally = &mut tallies[place.column];
+                tally.further += u64::from(place.is_further());
                 let Some(verdict) = verdict else {
-                    tallies[column].null += 1;
+                    tally.null += 1;
                     return;
                 };
-                tallies[column].add(verdict, job, now);
+                tally.add(verdict, job, now);
                 match verdict.standing(job) {
                     Standing::Left if *mode == Mode::Read => {
-                        let mut problem = problem(table, column, &row.key, verdict);
-                        let cell = row.cells[column].as_ref();
+                        let mut problem = problem(table, place, &row.key, verdict);
+                        // A statement holds the whole cell, which may be an array.
+                        let cell = row.cells[place.column].as_ref();
                         let is_too_large = |cell| {
-                            let planned = &table.columns[column];
+                            let planned = &table.columns[place.column];
                             is_too_large::<C::Backend>(&row.key, cell, planned, verdict, job, longest)
                         };
                         if cell.is_some_and(is_too_large) {
@@ -151,7 +154,7 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
                         }
                         stale.push(problem);
                     }
-                    Standing::Bad => problems.push(problem(table, column, &row.key, verdict)),
+                    Standing::Bad => problems.push(problem(table, place, &row.key, verdict)),
                     Standing::Left | Standing::Done => {}
                 }
             };
@@ -168,7 +171,7 @@ impl<'a, C: TaskConnection> Reader<'a, C> {
     }
 }
 
-fn problem(table: &PlannedTable, column: usize, key: &[KeyValue], verdict: &Verdict) -> Problem {
+fn problem(table: &PlannedTable, place: Place, key: &[KeyValue], verdict: &Verdict) -> Problem {
     let kind = match verdict {
         Verdict::Token { .. } => ProblemKind::Stale,
         Verdict::Plaintext | Verdict::Exempt => ProblemKind::Plaintext,
@@ -178,6 +181,10 @@ fn problem(table: &PlannedTable, column: usize, key: &[KeyValue], verdict: &Verd
         Verdict::Misshapen { .. } => ProblemKind::Misshapen,
         Verdict::Number => ProblemKind::Number,
     };
-    let column = table.columns[column].name.clone();
-    Problem { table: table.name.to_string(), column, row: table.label(key), kind }
+    let column = table.columns[place.column].name.clone();
+    let row = match place.subscripts() {
+        subscripts if subscripts.is_empty() => table.label(key),
+        subscripts => format!("{}, {column}{subscripts}", table.label(key)),
+    };
+    Problem { table: table.name.to_string(), column, row, kind }
 }

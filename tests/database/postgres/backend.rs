@@ -279,4 +279,5 @@ pub const CHANGES_OF_THE_PLAN: &[&str] = &[
     "alter table t rename to was; create table t (like was including all)",
     "alter table t rename secret to hidden; alter table t add secret text",
     "alter table t alter id type text using id::text",
+    "alter table t alter secret type text[] using array[secret]",
 ];

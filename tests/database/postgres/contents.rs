@@ -62,6 +62,32 @@ fn a_database_without_an_encoding() {
     assert_eq!(keyring([2]).decrypt(sealed.as_bytes()).unwrap(), "café".as_bytes());
 }
 
+/// A server sends no array that its client cannot read. An array of valid text is read.
+#[test]
+fn arrays_in_a_database_without_an_encoding() {
+    let db = WithoutEncoding::new();
+    let conn = &mut PgConnection::establish(&db.url()).unwrap();
+    let token = keyring([1]).encrypt(b"sealed");
+    conn.batch_execute(&format!(
+        r#"create table t (id bigint primary key, secret text[]);
+          insert into t values (1, array['{token}', 'café']), (2, array['{token}', E'caf\xe9'])"#
+    ))
+    .unwrap();
+    let pool = Pool::builder().max_size(2).build(ConnectionManager::<PgConnection>::new(db.url())).unwrap();
+    let task = || Task::new(keyring([2, 1])).target("t.secret".parse().unwrap());
+    let all = "select string_agg(encode(array_to_string(secret, ' ')::bytea, 'hex'), ' ' order by id) from t";
+    let before = text(conn, all);
+    let error = task().run(&pool).unwrap_err().to_string();
+    assert!(error.contains("invalid byte sequence"), "{error}");
+    assert_eq!(text(conn, all), before);
+    conn.batch_execute("delete from t where id = 2").unwrap();
+    let report = task().run(&pool).unwrap();
+    let problems: Vec<_> = report.problems().iter().map(|problem| (problem.row.as_str(), problem.kind)).collect();
+    assert_eq!(problems, [("id=1, secret[2]", ProblemKind::Plaintext)]);
+    let element = text(conn, "select secret[1] from t");
+    assert_eq!(keyring([2]).decrypt(element.as_bytes()).unwrap(), b"sealed");
+}
+
 #[test]
 fn documents_of_every_type() {
     let scene = Scene::new();

@@ -114,12 +114,17 @@ fn an_array_and_a_materialized_view() {
     let json = scene.discover().arg("--json").run().json();
     let detail = |index: usize| json["findings"][index]["detail"].as_str().unwrap();
     assert!(detail(0).starts_with("2 of 2 sampled values in a materialized view are tokens, "), "{json}");
-    assert!(detail(1).starts_with("1 of 1 sampled value in an array is a token, "), "{json}");
+    assert!(detail(1).starts_with("1 of 1 sampled value is a token, "), "{json}");
     scene.declare(
-        "t (id) { id -> BigInt, secret -> EncryptedText, }+ u (id) { id -> BigInt, tags -> EncryptedText, }+ \
+        "t (id) { id -> BigInt, secret -> EncryptedText, }+ u (id) { id -> BigInt, tags -> Array<Nullable<EncryptedText>>, }+ \
          m (id) { id -> BigInt, secret -> EncryptedText, }",
     );
-    scene.finds(&[("wrong type", "m.secret"), ("wrong type", "u.tags")]);
+    scene.finds(&[("wrong type", "m.secret"), ("unguarded", "u.tags")]);
+    scene.run(
+        "create domain token as text check (GUARD(value)); alter table u alter tags type token[];
+         create domain tokens as token[]; alter table u add more tokens",
+    );
+    scene.finds(&[("wrong type", "m.secret"), ("undeclared", "u.more")]);
 }
 
 #[test]

@@ -76,16 +76,6 @@ fn no_targets() {
     }
 }
 
-#[test]
-fn an_array_of_tokens() {
-    let vault = Vault::sealed(OLD, 1..=5);
-    let folder = tempfile::tempdir().unwrap();
-    let schema = folder.path().join("schema.rs");
-    write(&schema, "diesel::table! { vault (id) { id -> BigInt, secrets -> Array<EncryptedText>, } }");
-    let reason = format!("{}: the column vault.secrets is an array of tokens", schema.display());
-    refused(&vault, &reason, |program| program.arg("--schema").arg(&schema));
-}
-
 /// One invalid target stops the run, because a rotation that forgets a column is not complete.
 #[test]
 fn a_column_of_the_schema_that_the_database_does_not_have() {

@@ -74,7 +74,9 @@ fn debug_output_shows_no_value() {
         diesel::update(stored::table).set(stored::phone.eq("plaintext")).execute(conn).unwrap();
         let listed = all(conn);
         let [Listed { email, phone, photo, .. }] = &listed[..] else { panic!("one row") };
-        assert_eq!(format!("{email:?}, {phone:?}"), "Decrypted(Ok(..)), Some(Decrypted(Err(Error(Decrypt))))");
+        let shown = format!("{email:?}, {phone:?}");
+        let expected = "Decrypted(Ok(..)), Some(Decrypted(Err(this value cannot be read with this keyring: ";
+        assert!(shown.starts_with(expected), "{shown}");
         let said = format!("{listed:?} {}", everything_said(phone.as_ref().unwrap().as_result().unwrap_err()));
         let photo = format!("{:?}", photo.as_ref().unwrap().as_result().unwrap());
         assert_hides(&said, [&**person(1).email, "plaintext", &photo[1..photo.len() - 1]]);

@@ -20,7 +20,7 @@ fn secrets() -> Vec<String> {
     let Person { email, phone, photo, .. } = person(1);
     let photo = format!("{:?}", photo.unwrap().into_inner());
     let key = key(1).to_text().to_string();
-    vec![email.into_inner(), phone.unwrap().to_string(), photo[1..photo.len() - 1].into(), key]
+    vec![email.into_inner(), phone.unwrap().into_inner().to_string(), photo[1..photo.len() - 1].into(), key]
 }
 
 /// Checks that a printed statement shows this many encrypted parameters, and no content of them.
