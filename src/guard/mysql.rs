@@ -190,13 +190,21 @@ fn check(table: &Table, conditions: &[String]) -> String {
 /// The statements, so that they mean the same under every `sql_mode`: ANSI_QUOTES, NO_BACKSLASH_ESCAPES and ORACLE change
 /// the meaning of quotes, backslashes and `%`.
 fn in_plain_mode(statements: &str) -> String {
+    let comment: String = statements.split_inclusive('\n').take_while(|line| line.starts_with("--")).collect();
+    let statements = statements[comment.len()..].trim_start_matches('\n');
     format!(
-        "-- Whatever the sql_mode of the session is, the statements below mean the same.\n\
-         SET @diesel_encrypted_sql_mode = @@SESSION.sql_mode;\nSET SESSION sql_mode = '';\n\n\
+        "{comment}\n\
+         -- Whatever the sql_mode of the session is, the statements below mean the same. No copy of the table changes a\n\
+         -- date that does not exist.\n\
+         SET @diesel_encrypted_sql_mode = @@SESSION.sql_mode;\n\
+         SET SESSION sql_mode = '{MODE}';\n\n\
          {statements}\n\
          SET SESSION sql_mode = @diesel_encrypted_sql_mode;\n"
     )
 }
+
+/// Without a strict mode, a copy of the table would silently change values that it cannot keep.
+const MODE: &str = "STRICT_ALL_TABLES,ALLOW_INVALID_DATES";
 
 /// A column's entry in the catalogue.
 struct Known {

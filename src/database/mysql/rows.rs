@@ -10,6 +10,12 @@ use crate::database::quote::{push_column, push_filled};
 use crate::database::{CatalogueColumn, Cell, Encoding, KeyColumn, KeyValue, PlannedColumn, RowFormat, TextRows};
 use crate::fields::Form;
 use crate::keys::fernet::shape;
+use crate::keys::key::hex;
+
+/// The character sets that do not contain ASCII as it is.
+const WIDE: [&str; 4] = ["ucs2", "utf16", "utf16le", "utf32"];
+/// What comes in the place of a text that cannot be read. No column holds this: it is not UTF-8.
+const TOO_LONG: &[u8] = b"\xfflonger than max_allowed_packet";
 
 impl TextRows for Mysql {
     fn push_text<'b>(text: &'b &'b str, out: &mut AstPass<'_, 'b, Self>) -> QueryResult<()> {
@@ -36,9 +42,12 @@ impl RowFormat for Mysql {
     }
 
     /// A text whose characters are not all known to Unicode comes as the byte `FF`, which is not UTF-8, and its bytes.
+    ///
+    /// The functions return `NULL` for a text that is longer than `max_allowed_packet`. Such a text must not pass for
+    /// `NULL`: it comes in its own character set, if that contains ASCII as it is.
     fn push_cell_output(column: &PlannedColumn, out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
         let Some(set) = &column.character_set else { return push_column(&column.name, out) };
-        out.push_sql("CASE WHEN CAST(CONVERT(CONVERT(");
+        out.push_sql("COALESCE(CASE WHEN CAST(CONVERT(CONVERT(");
         push_column(&column.name, out)?;
         out.push_sql(&format!(" USING utf8mb4) USING {set}) AS BINARY) = CAST("));
         push_column(&column.name, out)?;
@@ -48,7 +57,15 @@ impl RowFormat for Mysql {
         push_column(&column.name, out)?;
         out.push_sql(" IS NOT NULL THEN CONCAT(X'FF', CAST(");
         push_column(&column.name, out)?;
-        out.push_sql(" AS BINARY)) END");
+        out.push_sql(" AS BINARY)) END, ");
+        if !WIDE.contains(&set.as_str()) {
+            push_column(&column.name, out)?;
+            out.push_sql(")");
+            return Ok(());
+        }
+        out.push_sql("CASE WHEN ");
+        push_column(&column.name, out)?;
+        out.push_sql(&format!(" IS NOT NULL THEN X'{}' END)", hex(TOO_LONG)));
         Ok(())
     }
 
@@ -91,6 +108,9 @@ impl RowFormat for Mysql {
     }
 
     fn read_cell(value: Self::RawValue<'_>) -> deserialize::Result<Cell> {
+        if value.as_bytes() == TOO_LONG {
+            return Err("a value is longer than max_allowed_packet, and cannot be read. Raise it on the server".into());
+        }
         Ok(Cell::new(value.as_bytes().to_vec(), value.value_type() != MysqlType::Blob))
     }
 }

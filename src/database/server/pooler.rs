@@ -57,7 +57,7 @@ pub(crate) fn detect<C: TaskConnection>(
             for mut conn in std::iter::once(first).chain(second) {
                 C::TransactionManager::transaction_manager_status_mut(&mut *conn).set_in_error();
             }
-            let closes = || match take(pool, SPARE) {
+            let closes = || match take(pool, patience) {
                 Ok(Taken::Connection(mut conn)) => closes(&mut *conn),
                 _ => false,
             };

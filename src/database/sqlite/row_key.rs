@@ -29,13 +29,15 @@ pub(crate) fn row_key<C: Conn<Sqlite>>(
     let has_row_id = parts.iter().any(|[_, name, _]| name.is_empty());
     let encoding = Sql::new("SELECT encoding FROM pragma_encoding").first(conn)?;
     let is_utf8 = encoding.as_deref() == Some("UTF-8");
-    let known = Sql::new("SELECT name FROM pragma_collation_list").column(conn)?;
     let (mut row_key, mut is_safe, mut unknown) = (Vec::new(), is_utf8, None);
     for [_, name, collation] in parts.iter().filter(|[is_key, ..]| is_key == "1") {
         // SQLite allows `NULL` in most primary keys.
         is_safe &= columns.iter().any(|column| column.name == *name && column.is_not_null);
-        is_safe &= COLLATIONS.iter().any(|other| other.eq_ignore_ascii_case(collation));
-        if !known.iter().any(|other| other.eq_ignore_ascii_case(collation)) {
+        let is_known = COLLATIONS.iter().any(|other| other.eq_ignore_ascii_case(collation));
+        is_safe &= is_known;
+        // `pragma_collation_list` also names collations that only the schema mentions.
+        let compares = format!("SELECT CAST('a' < 'b' COLLATE {} AS TEXT)", quoted::<Sqlite>(collation));
+        if !is_known && Sql::new(compares).first(conn).is_err() {
             unknown = Some(format!(
                 "its primary key sorts the column {name} by the collation {collation}, which the application defines \
                  and this program does not know"

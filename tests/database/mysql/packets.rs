@@ -86,6 +86,33 @@ fn a_server_that_accepts_hardly_anything() {
     assert_eq!(report.columns()[1].rewritten, 300);
 }
 
+/// The functions of the server return `NULL` for such a value. That is not the `NULL` of an empty cell.
+#[test]
+fn a_value_that_the_server_cannot_convert_does_not_pass_for_null() {
+    let server = server();
+    for set in ["latin1", "cp932", "utf16", "utf32"] {
+        let mut conn = accept(&server, 64 * MIB);
+        conn.batch_execute(&format!("alter table app.t modify secret longtext character set {set}")).unwrap();
+        conn.batch_execute("truncate app.t").unwrap();
+        insert(&server, 1, 100, 100);
+        insert(&server, 2, 40_000, 100);
+        accept(&server, 16_384);
+        let pool = Pool::builder().max_size(3).build(ConnectionManager::<Conn>::new(server.url("app"))).unwrap();
+        let task = Task::new(keyring([2, 1])).target("t.secret".parse().unwrap());
+        match task.give_up_after(Duration::from_secs(1)).run(&pool) {
+            Ok(report) => {
+                assert!(["latin1", "cp932"].contains(&set), "{set}: {report:?}");
+                assert_eq!((report.outcome(), report.columns()[0].rewritten), (Outcome::Incomplete, 1), "{set}");
+                assert_eq!(report.problems()[0].kind, ProblemKind::TooLarge, "{set}");
+            }
+            Err(error) => {
+                assert!(set.starts_with("utf"), "{set}: {error}");
+                assert!(error.to_string().contains("longer than max_allowed_packet"), "{error}");
+            }
+        }
+    }
+}
+
 /// The digest is that of the old value, so a value that the application writes meanwhile stays.
 #[test]
 fn a_large_value_that_the_application_wrote_meanwhile() {

@@ -82,7 +82,6 @@ fn edit(db: &TestDatabase, edits: &str) {
     db.conn().batch_execute(&format!("pragma writable_schema = on; {edits}; pragma writable_schema = reset")).unwrap();
 }
 
-/// The table has a row id. Without one, SQLite itself cannot read it.
 #[test]
 fn a_collation_that_only_the_application_has() {
     let db = TestDatabase::new();
@@ -93,6 +92,13 @@ fn a_collation_that_only_the_application_has() {
     }
     edit(&db, "update sqlite_master set sql = replace(sql, 'collate binary', 'collate french') where name = 't'");
     rotate(&db, table, &["x", "x", "x"].map(str::to_owned));
+
+    // Without a row id there is no other way to the rows.
+    let db = TestDatabase::new();
+    db.conn().batch_execute(&format!("{table} without rowid")).unwrap();
+    edit(&db, "update sqlite_master set sql = replace(sql, 'collate binary', 'collate french') where name = 't'");
+    let (_, text) = refused(&db);
+    assert!(text.contains("sorts the column id by the collation french"), "{text}");
 }
 
 #[test]

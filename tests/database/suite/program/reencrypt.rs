@@ -213,9 +213,9 @@ fn the_log() {
     let span = format!(" reencrypt{{job=re-encrypting primary={}", fingerprint(NEW));
     let events: Vec<_> = run.stderr.lines().filter(|line| line.contains(": diesel_encrypted::reencrypt::")).collect();
     assert!(events.len() >= 4 && events.iter().all(|event| event.contains(&span)), "{events:#?}");
-    // By default the log contains the essentials: the estimate and the result.
+    // By default the log contains the essentials: the estimate, a summary and the result.
     let run = vault.program(&["reencrypt"], &[NEW, OLD]).exits_with(4);
-    assert_eq!(run.stderr.lines().count(), 2, "{}", run.stderr);
+    assert_eq!(run.stderr.lines().count(), 3, "{}", run.stderr);
 }
 
 /// The program shows messages of the database, but hides tokens in them.
