@@ -8,6 +8,7 @@
 //!
 //! Every number is a signed 32-bit integer, big endian. Source: `array_send` in PostgreSQL's `arrayfuncs.c`.
 
+#[cfg(any(feature = "postgres", test))]
 use std::fmt::Write;
 
 /// The value of an array column. Replacing elements keeps dimensions, lower bounds and `NULL`s.
@@ -74,6 +75,7 @@ impl<'a> Array<'a> {
 
     /// The literal of the array, such as `[2:3]={"gAAAA…",NULL}`. Returns `None` if an element of text is not UTF-8,
     /// which a statement cannot contain.
+    #[cfg(any(feature = "postgres", test))]
     pub(crate) fn literal(&self, is_text: bool) -> Option<String> {
         let mut literal = String::new();
         if self.dimensions.iter().any(|dimension| dimension.lower != 1) {
@@ -131,6 +133,7 @@ fn number(rest: &mut &[u8]) -> Option<i32> {
     Some(i32::from_be_bytes(*number))
 }
 
+#[cfg(any(feature = "postgres", test))]
 fn push_text(text: &str, literal: &mut String) {
     literal.push('"');
     for character in text.chars() {
@@ -142,6 +145,7 @@ fn push_text(text: &str, literal: &mut String) {
     literal.push('"');
 }
 
+#[cfg(any(feature = "postgres", test))]
 fn push_bytes(bytes: &[u8], literal: &mut String) {
     literal.push_str("\"\\\\x");
     for byte in bytes {

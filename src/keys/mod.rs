@@ -12,7 +12,9 @@ pub(crate) mod rotation;
 pub(crate) mod source;
 pub(crate) mod text;
 
-pub(crate) use error::{Error, debug_is_display};
+pub(crate) use error::Error;
+#[cfg(feature = "reencrypt")]
+pub(crate) use error::debug_is_display;
 pub(crate) use fernet::{Sealed, Token};
 #[cfg(feature = "reencrypt")]
 pub(crate) use key::Fingerprint;

@@ -9,10 +9,10 @@ use crate::keys::fernet::token::{Token, VERSION};
 /// The first characters of every token as text: the version byte and the zero bits of a date before the year 141,000.
 const TEXT_PREFIX: &str = "gAAAA";
 /// The same in base64 once more.
-#[cfg(feature = "reencrypt")]
+#[cfg(all(feature = "reencrypt", any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
 const ENCODED_PREFIX: &str = "Z0FBQUFB";
 /// The number of characters that are enough to recognize a token inside another value, in base64 once more or not.
-#[cfg(feature = "reencrypt")]
+#[cfg(all(feature = "reencrypt", any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
 const INSIDE: usize = 200;
 /// The first bytes of every raw token, for the same dates.
 const RAW_PREFIX: &[u8] = &[VERSION, 0, 0];
