@@ -164,7 +164,7 @@ fn keys_in_the_environment_are_zeroed() {
 fn a_refused_setting_is_zeroed() {
     const KEY: &str = "VjFfbm90X2FfcmVhbF9rZXlfMzJieXRlc19sb25nISE=";
     // A misspelt key, and a key where a path belongs.
-    for (setting, value) in [("DB_ENCRYPTION_KEYS", &KEY[..43]), ("DB_ENCRYPTION_KEYS_FILE", KEY)] {
+    for (setting, value) in [("DB_ENCRYPTION_KEYS", &KEY[..42]), ("DB_ENCRYPTION_KEYS_FILE", KEY)] {
         let found = in_own_process(&[(setting, value.as_ref())], || {
             let watched = Watched::new(&parts(KEY)[..2]);
             drop(Keyring::from_env().unwrap_err());
