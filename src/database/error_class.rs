@@ -37,12 +37,14 @@ pub struct Wording {
 
 impl Wording {
     /// A message that is always the same.
+    #[cfg(any(feature = "postgres", test))]
     pub(crate) fn whole(class: ErrorClass, message: &str) -> Self {
         Self { class, start: message.to_owned(), end: String::new() }
     }
 
     /// A message that contains this name, so that other messages of the class contain other names. `None` if it does
     /// not contain the name, or hardly anything else.
+    #[cfg(any(feature = "postgres", test))]
     pub(crate) fn around(class: ErrorClass, message: &str, name: &str) -> Option<Self> {
         let (start, end) = message.split_once(name)?;
         let is_telling = start.len() + end.len() >= name.len();

@@ -34,7 +34,9 @@ pub(crate) mod stop;
 pub(crate) mod swap;
 pub(crate) mod words;
 
-pub(crate) use catalogue::{Catalogue, CatalogueColumn, Encoding, IndexKey, KeyColumn, Relation, Trigger};
+#[cfg(feature = "mysql")]
+pub(crate) use catalogue::Encoding;
+pub(crate) use catalogue::{Catalogue, CatalogueColumn, IndexKey, KeyColumn, Relation, Trigger};
 pub(crate) use checkpoint::Checkpoint;
 pub(crate) use clock::{DatabaseClock, Moment};
 pub(crate) use connection::{DialectConnection, TaskConnection};
@@ -42,7 +44,11 @@ pub(crate) use dialect::{
     CatalogueReader, Clusters, Conversion, Cost, Dialect, Effects, GuardLookup, Identity, Language, Locks, OwnTables,
     Poolers, ReplicationState, RowFormat, SessionSettings, SideEffects, Snapshots, SwapRows,
 };
-pub(crate) use error_class::{ErrorClass, Wording, class_of};
+pub(crate) use error_class::ErrorClass;
+#[cfg(feature = "postgres")]
+pub(crate) use error_class::Wording;
+#[cfg(feature = "sqlite")]
+pub(crate) use error_class::class_of;
 pub(crate) use estimate::{Estimate, TableEstimate};
 pub(crate) use failure::Failure;
 pub(crate) use guard_kind::GuardKind;

@@ -90,13 +90,13 @@ pub(crate) fn value_names(table: &PlannedTable) -> String {
 }
 
 /// A change of one value that does not fit in a statement together with the old value.
+#[cfg_attr(not(feature = "mysql"), expect(dead_code))]
 pub struct DigestChange<'a> {
     pub(crate) key: &'a [KeyValue],
     /// The position of the column.
     pub(crate) column: usize,
     pub(crate) new: &'a Cell,
     /// The SHA-256 of the old value, in hexadecimal.
-    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
     pub(crate) old: String,
 }
 
