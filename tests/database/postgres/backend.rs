@@ -15,7 +15,7 @@ pub const LIMITED_TYPES: &[(&str, bool)] = &[("varchar({})", true)];
 /// Types that the database pads, with the length of a short token, and whether they hold text.
 pub const PADDED_TYPES: &[(&str, bool)] = &[("char(100)", true)];
 /// Types that cannot hold tokens.
-pub const OTHER_TYPES: &[&str] = &["integer", "jsonb", "text[]", "uuid", "boolean", "xml"];
+pub const OTHER_TYPES: &[&str] = &["integer", "jsonb", "integer[]", "uuid", "boolean", "xml"];
 /// Expressions that select a text column and a binary column as bytes.
 pub const SELECT_TEXT: &str = "secret::text::bytea";
 pub const SELECT_BYTES: &str = "secret::bytea";
