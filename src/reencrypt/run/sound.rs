@@ -65,9 +65,9 @@ impl Shape {
         let is_sound = |tally: &Tally| {
             let counts = [tally.null, tally.plaintext, tally.unreadable, tally.withheld, tally.misshapen, tally.exempt];
             let counts = counts.iter().chain([&tally.wrapped]).chain(&tally.keys).chain(&tally.held);
-            // A run of an earlier version has not counted these.
+            // The document leaves the list out where it was never needed.
             let has_keys = tally.keys.len() == self.keys && [0, self.keys].contains(&tally.held.len());
-            has_keys && counts.into_iter().all(|count| *count <= MOST)
+            has_keys && counts.into_iter().all(|count| *count <= MOST) && tally.further <= tally.cells()
         };
         tallies.len() == columns && tallies.iter().all(is_sound)
     }

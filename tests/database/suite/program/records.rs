@@ -156,9 +156,12 @@ fn records_that_cannot_be_true() {
     program().exits_with(0);
 
     let range = |after: Value| json!([{ "range": { "table": 0, "after": after, "until": null }, "holder": null }]);
+    let mut more_elements_than_values = sound["run"]["tallies"][0].clone();
+    more_elements_than_values["further"] = json!(1);
     let cases = [
         ("/run/tallies", json!([])),
         ("/run/tallies/0/keys", json!([1])),
+        ("/run/tallies/0", more_elements_than_values),
         ("/run/tallies/0/keys", json!([u64::MAX, 1])),
         ("/run/written", json!([])),
         ("/run/written/0/rewritten", json!(u64::MAX)),
