@@ -24,9 +24,8 @@ impl Failure {
         Self::Database(without_secrets(error))
     }
 
-    /// Hides tokens too.
     pub(crate) fn denied(error: impl fmt::Display) -> Self {
-        Self::Denied(Token::hide_in(&error.to_string()))
+        Self::Denied(without_secrets(error))
     }
 
     pub(crate) fn internal(reason: impl Into<String>) -> Self {
