@@ -44,6 +44,11 @@ pub(crate) struct Encoding {
     pub(crate) collation: String,
 }
 
+/// Whether texts in this character set of MySQL do not contain ASCII as it is.
+pub(crate) fn is_wide(charset: &str) -> bool {
+    ["ucs2", "utf16", "utf16le", "utf32"].contains(&charset)
+}
+
 /// How a statement compares a row key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Comparison {
@@ -65,9 +70,8 @@ impl KeyColumn {
     pub(crate) fn text<'v>(&self, value: &'v KeyValue) -> Option<&'v str> {
         let (Some(Encoding { charset, .. }), KeyValue::Bytes(bytes)) = (&self.encoding, value) else { return None };
         let text = std::str::from_utf8(bytes).ok()?;
-        let is_wide = ["ucs2", "utf16", "utf16le", "utf32"].contains(&charset.as_str());
         let is_utf8 = charset.starts_with("utf8");
-        (is_utf8 || text.is_ascii() && !is_wide).then_some(text)
+        (is_utf8 || text.is_ascii() && !is_wide(charset)).then_some(text)
     }
 
     /// The operator with which the index of the row key compares this column. With another one, a walk would skip rows.

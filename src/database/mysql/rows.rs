@@ -6,14 +6,13 @@ use diesel::query_builder::AstPass;
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::sql_types::{BigInt, Binary, Nullable, Text, Unsigned};
 
+use crate::database::catalogue::is_wide;
 use crate::database::quote::{push_column, push_filled};
 use crate::database::{CatalogueColumn, Cell, Encoding, KeyColumn, KeyValue, PlannedColumn, RowFormat, TextRows};
 use crate::fields::Form;
 use crate::keys::fernet::shape;
 use crate::keys::key::hex;
 
-/// The character sets that do not contain ASCII as it is.
-const WIDE: [&str; 4] = ["ucs2", "utf16", "utf16le", "utf32"];
 /// What comes in the place of a text that cannot be read. No column holds this: it is not UTF-8.
 const TOO_LONG: &[u8] = b"\xfflonger than max_allowed_packet";
 
@@ -58,7 +57,7 @@ impl RowFormat for Mysql {
         out.push_sql(" IS NOT NULL THEN CONCAT(X'FF', CAST(");
         push_column(&column.name, out)?;
         out.push_sql(" AS BINARY)) END, ");
-        if !WIDE.contains(&set.as_str()) {
+        if !is_wide(set) {
             push_column(&column.name, out)?;
             out.push_sql(")");
             return Ok(());
