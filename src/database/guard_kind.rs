@@ -17,7 +17,7 @@ pub enum GuardKind {
     UnvalidatedCheck,
 }
 
-/// Whether a CHECK of a `CREATE TABLE` demands that this column holds JSON, and a token is none.
+/// Whether a CHECK of a `CREATE TABLE` accepts only JSON in this column. A token is not JSON.
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub(crate) fn holds_json(flavor: Flavor, sql: &str, column: &str) -> bool {
     let words = words_of(flavor, sql).unwrap_or_default();

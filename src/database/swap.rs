@@ -16,8 +16,17 @@ use crate::database::sql::runtime_statement;
 
 /// Pushes the name of a table, so that the statement means the rows of this table only.
 pub(crate) fn push_rows_of<DB: Backend>(table: &PlannedTable, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
-    out.push_sql(if table.only { "ONLY " } else { "" });
+    out.push_sql(only(table));
     push_table(&table.name, out)
+}
+
+/// What [`push_rows_of`] pushes, as text.
+pub(crate) fn rows_of<DB: Language>(table: &PlannedTable) -> String {
+    only(table).to_owned() + &quoted_table::<DB>(&table.name)
+}
+
+fn only(table: &PlannedTable) -> &'static str {
+    if table.only { "ONLY " } else { "" }
 }
 
 /// Pushes a column of the row key as the index of the row key compares and sorts it.
@@ -120,7 +129,7 @@ pub(crate) fn push_idle_update<DB: Backend>(table: &PlannedTable, out: &mut AstP
 
 /// Statements that run nothing, and fail as a walk over this table and its writes would for lack of a privilege.
 pub(crate) fn explained<DB: Language>(table: &PlannedTable) -> [String; 2] {
-    let name = (if table.only { "ONLY " } else { "" }).to_owned() + &quoted_table::<DB>(&table.name);
+    let name = rows_of::<DB>(table);
     let columns = || table.columns.iter().map(|column| quoted::<DB>(&column.name));
     let read: Vec<String> = table.row_key.iter().map(|key| quoted::<DB>(&key.name)).chain(columns()).collect();
     let kept = table.keep.iter().map(|column| quoted::<DB>(column));

@@ -5,7 +5,7 @@ use diesel::result::{Error as DieselError, QueryResult};
 
 use crate::database::postgres::settings::local_settings;
 use crate::database::quote::quoted_table;
-use crate::database::swap::explained;
+use crate::database::swap::{explained, rows_of};
 use crate::database::{Conn, PlannedTable, Snapshots, Sql};
 
 impl Snapshots for Pg {
@@ -43,9 +43,7 @@ impl Snapshots for Pg {
             "SAVEPOINT counting; SET LOCAL statement_timeout = 0; SET LOCAL enable_indexscan = off; \
              SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off",
         )?;
-        let only = if table.only { "ONLY " } else { "" };
-        let name = quoted_table::<Self>(&table.name);
-        let rows = Sql::new(format!("SELECT count(*)::text FROM {only}{name}")).number(conn)?;
+        let rows = Sql::new(format!("SELECT count(*)::text FROM {}", rows_of::<Self>(table))).number(conn)?;
         conn.batch_execute("ROLLBACK TO SAVEPOINT counting; RELEASE SAVEPOINT counting").map(|()| rows)
     }
 

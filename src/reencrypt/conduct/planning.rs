@@ -2,7 +2,7 @@
 
 use crate::database::condition;
 use crate::database::failure::one_line;
-use crate::database::quote::quoted_table;
+use crate::database::swap::rows_of;
 use crate::database::{
     Catalogue, CatalogueReader, Cost, Failure, Language, Plan, PlannedColumn, PlannedTable, Room, Session, Sql,
     TaskConnection,
@@ -87,9 +87,8 @@ fn check_conditions<C: TaskConnection>(
             return refuse(reason);
         }
         // A WHERE accepts no aggregate, which would turn a page into a single row.
-        let only = if table.only { "ONLY " } else { "" };
-        let (from, is_met) = (quoted_table::<C::Backend>(&table.name), condition::is_met(condition));
-        let probe = format!("SELECT '1' FROM {only}{from} AS t WHERE 1 = 0 AND {is_met} = '1'");
+        let (rows, is_met) = (rows_of::<C::Backend>(table), condition::is_met(condition));
+        let probe = format!("SELECT '1' FROM {rows} AS t WHERE 1 = 0 AND {is_met} = '1'");
         match session.once(|conn| Sql::new(&*probe).first(conn))? {
             Ok(_) => {}
             Err(error) if session.is_connected() => {
