@@ -4,6 +4,8 @@
 
 #[path = "support/mysql_sessions.rs"]
 mod mysql_sessions;
+#[path = "support/one_server.rs"]
+mod one_server;
 mod run;
 #[path = "../support/mod.rs"]
 mod support;
@@ -20,26 +22,14 @@ mod backend {
     use diesel::connection::SimpleConnection;
 
     pub use crate::mysql_sessions::*;
+    pub use crate::one_server::*;
     pub use crate::support::mysql::*;
 
     /// The name of the server in `DISPOSABLE_SERVERS`.
     pub const SERVER: Option<&str> = Some("mariadb");
     /// There is no immediate shutdown, so the server crashes.
     pub const SHUTDOWN: &str = "KILL";
-
-    pub fn database() -> TestDatabase {
-        TestDatabase::new()
-    }
-
-    /// The task knows no partitions here.
-    pub fn split_table(_: &mut Conn) -> QueryResult<()> {
-        Ok(())
-    }
-
-    /// The URLs of the database on the other nodes of a cluster.
-    pub fn other_nodes(_: &TestDatabase) -> Vec<String> {
-        Vec::new()
-    }
+    pub const SPLIT_TABLE: Option<&str> = None;
 
     /// Puts a copy of the table in its place.
     pub fn replace_table(conn: &mut Conn) -> QueryResult<()> {

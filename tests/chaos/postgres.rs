@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+#[path = "support/one_server.rs"]
+mod one_server;
 mod run;
 #[path = "../support/mod.rs"]
 mod support;
@@ -18,12 +20,21 @@ mod backend {
     use diesel::prelude::*;
     use diesel::sql_types::{Bool, Integer, Text};
 
+    pub use crate::one_server::*;
     pub use crate::support::postgres::*;
 
     /// The name of the server in `DISPOSABLE_SERVERS`.
     pub const SERVER: Option<&str> = Some("postgres");
     /// The signal for an immediate shutdown.
     pub const SHUTDOWN: &str = "QUIT";
+    /// Splits the empty table into two partitions, between which rows can move.
+    pub const SPLIT_TABLE: Option<&str> = Some(
+        "alter table item rename to item_whole;
+         create table item (like item_whole including all) partition by range (id);
+         create table item_low partition of item for values from (minvalue) to (250);
+         create table item_high partition of item for values from (250) to (maxvalue);
+         drop table item_whole",
+    );
 
     #[derive(QueryableByName)]
     struct SessionId {
@@ -44,26 +55,6 @@ mod backend {
 
     pub fn terminate(conn: &mut Conn, session: i64) -> QueryResult<()> {
         diesel::sql_query(format!("select pg_terminate_backend({session})")).execute(conn).map(drop)
-    }
-
-    pub fn database() -> TestDatabase {
-        TestDatabase::new()
-    }
-
-    /// The URLs of the database on the other nodes of a cluster.
-    pub fn other_nodes(_: &TestDatabase) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// Splits the empty table into two partitions, between which rows can move.
-    pub fn split_table(conn: &mut Conn) -> QueryResult<()> {
-        conn.batch_execute(
-            "alter table item rename to item_whole;
-             create table item (like item_whole including all) partition by range (id);
-             create table item_low partition of item for values from (minvalue) to (250);
-             create table item_high partition of item for values from (250) to (maxvalue);
-             drop table item_whole",
-        )
     }
 
     #[derive(QueryableByName)]

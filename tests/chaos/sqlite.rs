@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+#[path = "support/one_server.rs"]
+mod one_server;
 mod run;
 #[path = "../support/mod.rs"]
 mod support;
@@ -17,10 +19,12 @@ mod backend {
     use diesel::connection::SimpleConnection;
     use diesel::prelude::*;
 
+    pub use crate::one_server::*;
     pub use crate::support::sqlite::*;
 
     pub const SERVER: Option<&str> = None;
     pub const SHUTDOWN: &str = "";
+    pub const SPLIT_TABLE: Option<&str> = None;
 
     pub fn sessions(_conn: &mut Conn) -> QueryResult<Vec<i64>> {
         Ok(Vec::new())
@@ -38,20 +42,6 @@ mod backend {
     struct Definition {
         #[diesel(sql_type = diesel::sql_types::Text)]
         sql: String,
-    }
-
-    pub fn database() -> TestDatabase {
-        TestDatabase::new()
-    }
-
-    /// The task knows no partitions here.
-    pub fn split_table(_: &mut Conn) -> QueryResult<()> {
-        Ok(())
-    }
-
-    /// The URLs of the database on the other nodes of a cluster.
-    pub fn other_nodes(_: &TestDatabase) -> Vec<String> {
-        Vec::new()
     }
 
     /// Puts a copy of the table in its place.
